@@ -1,0 +1,40 @@
+/** What the processor needs from the machine it is in. `machine/` implements it. */
+
+/** Physical memory and the devices in it. Addresses are host-physical, numbers of at most 52 bits. */
+export interface PhysicalBus {
+  /**
+   * Byte offset, in the WebAssembly memory, of the 4-KiB frame behind a physical page, or 0 when reads of that page have
+   * to go through `read` (devices, nothing there). RAM is handed out on first touch and a frame never moves.
+   */
+  frameForRead(page: number): number;
+  /**
+   * The same for writing; 0 for devices, ROM, nothing. Called before the first write to a page after a snapshot and
+   * before every direct write, so that the snapshot keeps the old bytes.
+   */
+  frameForWrite(page: number): number;
+  /** Reads 1, 2 or 4 bytes of a device; the value is unsigned. Absent memory reads as all ones. */
+  read(address: number, size: number): number;
+  write(address: number, size: number, value: number): void;
+  /** Port input and output of 1, 2 or 4 bytes; absent ports read as all ones. */
+  in(port: number, size: number): number;
+  out(port: number, size: number, value: number): void;
+}
+
+/** The interrupt controller as the processor sees it (local APIC with the 8259s behind its LINT0). */
+export interface InterruptController {
+  /** Whether a maskable interrupt waits. Cheap: asked before every slice. */
+  pending(): boolean;
+  /** Acknowledges and yields its vector, 0 to 255. */
+  acknowledge(): number;
+  /** CR8: the task priority, 0 to 15. */
+  getTaskPriority(): number;
+  setTaskPriority(value: number): void;
+  /** Told when IA32_APIC_BASE changes. */
+  setBase(value: bigint): void;
+}
+
+/** MSRs that belong to devices (x2APIC); undefined or false when it is not one of theirs (the processor then raises #GP). */
+export interface DeviceMsrs {
+  read(index: number): bigint | undefined;
+  write(index: number, value: bigint): boolean;
+}

@@ -1,0 +1,77 @@
+/**
+ * What the processor asks of VMX. `cpu` does not know `vmx`; `vmx` implements these two interfaces.
+ *
+ * An intercept that causes a VM exit performs it (state saved, host state loaded) and throws STATE_REPLACED. Each call
+ * is made at the point that the SDM's priority rules ask for: after #UD and the privilege checks named at the call,
+ * before any effect. All return at once outside VMX non-root operation.
+ */
+import type { Instruction } from './decode/instruction';
+import type { Fault } from './fault';
+
+/** Where an event came from, in the numbering of the VMCS's interruption-type field. */
+export const EventType = { EXTERNAL: 0, NMI: 2, HARDWARE_EXCEPTION: 3, SOFTWARE_INTERRUPT: 4, PRIVILEGED_SOFTWARE: 5, SOFTWARE_EXCEPTION: 6 } as const;
+
+export interface Intercepts {
+  /** True in VMX non-root operation. */
+  readonly nonRoot: boolean;
+  /** True in VMX operation, root or non-root. */
+  readonly inVmx: boolean;
+
+  /** Instructions that exit unconditionally or by one control, with no qualification but their operands: CPUID, HLT, INVD, RDTSC, VMCALL ... `mnemonic` in lower case. */
+  instruction(mnemonic: string, insn: Instruction): void;
+  /** MOV from or to CR0, CR3, CR4, CR8, CLTS, LMSW. `value` is what would be written. Returns what a read yields or the value to write after masks and shadows are applied. */
+  readControlRegister(cr: number, value: bigint, insn: Instruction): bigint;
+  writeControlRegister(cr: number, value: bigint, insn: Instruction): bigint;
+  clts(insn: Instruction): boolean;
+  /** `source` is the 16-bit operand; `linear` its address when it was memory. Returns the new low four bits after masks. */
+  lmsw(source: number, linear: bigint | undefined, insn: Instruction): number;
+  /** SMSW and reads of CR0/CR4 below masks. */
+  movDebugRegister(dr: number, write: boolean, gpr: number, insn: Instruction): void;
+  /** IN, OUT, INS, OUTS: before the access, after the I/O permission checks. `linear`: the string operand's address. */
+  io(port: number, size: number, input: boolean, insn: Instruction, linear: bigint | undefined): void;
+  rdmsr(index: number, insn: Instruction): void;
+  wrmsr(index: number, value: bigint, insn: Instruction): void;
+  /** RDTSC's value: offset and scaling applied. */
+  timestamp(tsc: bigint): bigint;
+  /** INVLPG, INVPCID and descriptor-table instructions: `linear` is the operand's address. */
+  memoryOperand(mnemonic: string, linear: bigint, insn: Instruction): void;
+  /** An exception or software interrupt before its delivery. */
+  event(type: number, vector: number, fault: Fault | undefined, instructionLength: number): void;
+  /** An interrupt waits and the processor could take it (RFLAGS.IF is not yet considered). Returns true when it was consumed by an exit or must not be delivered. */
+  externalInterrupt(): boolean;
+  /** The processor is at an instruction boundary: preemption timer, interrupt and NMI windows, monitor trap flag, NMI exiting. Performs the exit and returns true, or returns false. */
+  boundary(): boolean;
+  /** Ticks until the next boundary that VMX must see (preemption timer), or Infinity. */
+  ticksToBoundary(): number;
+  taskSwitch(selector: number, source: number, instructionLength: number): void;
+  tripleFault(): void;
+  /** Faults of kind `second-level`, thrown by SecondLevel.translate. Performs the exit. */
+  secondLevelFault(fault: Fault): void;
+  /** An event is being delivered (IDT vectoring): told at the start with its type, vector and error code, and with undefined at the end. */
+  delivering(event: { type: number; vector: number; errorCode: number | undefined; length: number } | undefined): void;
+
+  /** VMXON, VMXOFF, VMCLEAR, VMPTRLD, VMPTRST, VMREAD, VMWRITE, VMLAUNCH, VMRESUME, VMCALL, VMFUNC, INVEPT, INVVPID. RIP is already that of the next instruction. */
+  execute(mnemonic: string, insn: Instruction): void;
+  /** Reads or writes an MSR of VMX's (0x480 to 0x493, 0x3A lock rules); undefined or false when it is not one of them. */
+  readMsr(index: number): bigint | undefined;
+  /** Whether CR0 or CR4 may take a value in VMX operation (fixed bits). */
+  controlRegisterAllowed(cr: 0 | 4, value: bigint): boolean;
+}
+
+/** Rights that an access needs; also the EPT-violation qualification's low bits. */
+export const ACCESS_READ = 1;
+export const ACCESS_WRITE = 2;
+export const ACCESS_FETCH = 4;
+
+/** EPT, as the page walker sees it. */
+export interface SecondLevel {
+  /** True when EPT translates at present. */
+  readonly active: boolean;
+  /**
+   * Translates a guest-physical page for an access. Returns the host-physical page number, or -1 with `fault` filled.
+   * `rights` of the translation (ACCESS_* that a cached entry may have, dirty rules applied) are left in `this.rights`;
+   * `span` is the size in bytes of the EPT page. `linear` is the linear address, and `walk` says that the access is to a paging structure of the guest.
+   */
+  translate(gpaPage: number, access: number, linear: bigint, linearValid: boolean, walk: boolean, fault: Fault): number;
+  readonly rights: number;
+}

@@ -1,0 +1,81 @@
+/**
+ * The processor as its own parts, `vmx/` and `machine/` see it. Each part of the architecture is a file with functions
+ * that take a Processor; this file only ties them together.
+ */
+import type { DeviceMsrs, InterruptController, PhysicalBus } from './bus';
+import type { Instruction } from './decode/instruction';
+import type { Fault } from './fault';
+import type { Intercepts, SecondLevel } from './intercepts';
+import type { CpuState, MemoryViews } from './state';
+
+/** Why generated code and the run loop came back. */
+export type StopReason =
+  /** The budget is used up. */
+  | 'budget'
+  /** HLT (or another inactive state) with no event to end it. */
+  | 'halt'
+  /** A breakpoint at the present RIP, which was not executed. */
+  | 'breakpoint'
+  /** Somebody asked through `requestStop` (a device, a VM-exit hook). */
+  | 'request'
+  /** Triple fault outside VMX non-root operation, or a VMX abort. */
+  | 'shutdown';
+
+export interface Processor {
+  readonly state: CpuState;
+  readonly views: MemoryViews;
+  readonly index: number;
+  readonly bus: PhysicalBus;
+  readonly interrupts: InterruptController;
+  readonly deviceMsrs: DeviceMsrs;
+  readonly features: Features;
+  intercepts: Intercepts;
+  secondLevel: SecondLevel;
+  /** The one fault object: `throw cpu.fault.exception(Vector.GP, 0)`. */
+  readonly fault: Fault;
+
+  /** RIP of the instruction that is executing (state.rip is already the next one's). */
+  readonly instructionRip: bigint;
+
+  /** Runs at most `budget` ticks. The clock, `state.icount`, says exactly how many were used. */
+  run(budget: number): StopReason;
+  /** Makes `run` return 'request' after the instruction that is executing. */
+  requestStop(): void;
+  /** Makes the run loop look at interrupts and deadlines again after the instruction that is executing (a device changed its line). */
+  requestAttention(): void;
+
+  /** Drops cached translations of the current or of all banks. Code mode or paging changed. */
+  flushTlb(): void;
+  /** Drops the cached translations of one linear page (INVLPG). */
+  flushPage(linear: bigint): void;
+  /** Recomputes all that is derived: code mode, CS_BASE, SP_MASK, FLAT, TLB bank. Call after segments, CPL, CR0, CR4, EFER or VMX mode changed. */
+  stateChanged(): void;
+
+  /** Linear memory with paging and the present privilege (or the supervisor's for descriptor tables). Throw the fault. Sizes 1, 2, 4, 8. */
+  readLinear(linear: bigint, size: number, supervisor?: boolean): bigint;
+  writeLinear(linear: bigint, size: number, value: bigint, supervisor?: boolean): void;
+  /** Host-physical memory, little endian, any alignment. */
+  readPhysical(address: number, size: number): bigint;
+  writePhysical(address: number, size: number, value: bigint): void;
+  /**
+   * Translates for inspection: no fault, no accessed or dirty bits, no EPT violation. -1 when nothing is mapped.
+   * Yields the host-physical address.
+   */
+  peekTranslate(linear: bigint): number;
+
+  /** Bytes of memory were written behind the processor's back (device, debugger): drop decoded instructions of the page. */
+  memoryChanged(page: number): void;
+
+  /** Breakpoints by linear address, whatever the world; `run` stops before the instruction. */
+  setBreakpoints(linear: ReadonlySet<bigint>): void;
+  /** The next `run` executes the instruction at RIP even if it has a breakpoint. */
+  skipBreakpointOnce(): void;
+}
+
+/** Performs one instruction in TypeScript. RIP is already that of the next instruction; throws the fault. */
+export type SlowOperation = (cpu: Processor, insn: Instruction) => void;
+
+/** What CPUID announces and what therefore works; names as in `machine.cpu.without`. */
+export interface Features {
+  has(name: string): boolean;
+}

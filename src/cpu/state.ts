@@ -1,0 +1,288 @@
+/**
+ * The one description of a virtual processor's state in linear memory. Generated code and TypeScript read it through
+ * these offsets; nobody keeps architectural state anywhere else, so a snapshot of these bytes is the whole processor.
+ *
+ * Offsets are relative to the processor's block. Widths are given per field. "u64" fields are read as bigint through
+ * `CpuState.u64(offset)` or as two u32 halves.
+ */
+
+/** General-purpose registers in encoding order. */
+export const Gpr = { RAX: 0, RCX: 1, RDX: 2, RBX: 3, RSP: 4, RBP: 5, RSI: 6, RDI: 7, R8: 8, R9: 9, R10: 10, R11: 11, R12: 12, R13: 13, R14: 14, R15: 15 } as const;
+
+/** Segment registers in encoding order, then LDTR and TR, as the VMCS numbers them too. */
+export const Seg = { ES: 0, CS: 1, SS: 2, DS: 3, FS: 4, GS: 5, LDTR: 6, TR: 7 } as const;
+
+export const Offset = {
+  /** 16 x u64: RAX RCX RDX RBX RSP RBP RSI RDI R8..R15. AH..BH are byte 1 of the first four. */
+  GPR: 0x000,
+  /** u64, always 0: stands for "no base" and "no index" in effective addresses. */
+  ZERO: 0x080,
+  /** u64. Valid outside generated code. */
+  RIP: 0x088,
+  /** u64. RIP of byte 0 of the current code page (linear page address minus CS.base). Owned by the engine. */
+  RIP_BASE: 0x090,
+  /** i64 lazy result and i32 lazy carries: see flags.ts. */
+  RES: 0x098,
+  AUX: 0x0a0,
+  /** u32. RFLAGS without CF PF AF ZF SF OF; bit 1 is set. */
+  FLAGS: 0x0a4,
+  /** i32. Instructions left; owned by the engine. */
+  BUDGET: 0x0a8,
+  /** i32. Record to start at, or at which generated code stopped; owned by the engine. */
+  RECORD: 0x0ac,
+  /** u64. CS.base where it is added to RIP; 0 in 64-bit mode. Kept by `segmentChanged`. */
+  CS_BASE: 0x0b0,
+  /** i32. Address of the selected TLB bank; i32 of the code TLB bank; u64 generation in the low 12 bits (tags carry it). */
+  TLB_BASE: 0x0b8,
+  CTLB_BASE: 0x0bc,
+  GENERATION: 0x0c0,
+  /** i32. Non-zero asks generated code to stop after the instruction that it is executing. Owned by the engine. */
+  CUT: 0x0c8,
+  /** i32. Index of the code mode (16, 32 or 64-bit, stack size): see engine. */
+  CODE_MODE: 0x0cc,
+  /** f64. Instructions retired since power-on plus time skipped while halted: the machine's clock. Use `CpuState.icount`. */
+  ICOUNT: 0x0d0,
+  /** f64. The part of ICOUNT that was skipped while halted. */
+  IDLE: 0x0d8,
+  /** u64. Mask for the stack pointer: 0xffff, 0xffffffff or all ones. Kept by `segmentChanged`. */
+  SP_MASK: 0x0e0,
+  /** i32. 0 to 3. Kept by segment loads (SS.DPL); code changes it only through `setCpl`. */
+  CPL: 0x0e8,
+
+  /** 8 segment caches (ES CS SS DS FS GS LDTR TR), SEGMENT_STRIDE bytes each: see Segment. */
+  SEGMENTS: 0x100,
+  /** u64 base, u32 limit. */
+  GDTR_BASE: 0x200,
+  GDTR_LIMIT: 0x208,
+  IDTR_BASE: 0x210,
+  IDTR_LIMIT: 0x218,
+
+  /** u64 each. */
+  CR0: 0x220,
+  CR2: 0x228,
+  CR3: 0x230,
+  CR4: 0x238,
+  CR8: 0x240,
+  XCR0: 0x248,
+  DR0: 0x250, // DR0..DR3
+  DR6: 0x270,
+  DR7: 0x278,
+  /** 4 x u64: the PDPTE registers of PAE paging. */
+  PDPTE: 0x280,
+
+  /** MSRs, u64 each. */
+  EFER: 0x2a0,
+  STAR: 0x2a8,
+  LSTAR: 0x2b0,
+  CSTAR: 0x2b8,
+  FMASK: 0x2c0,
+  KERNEL_GS_BASE: 0x2c8,
+  SYSENTER_CS: 0x2d0,
+  SYSENTER_ESP: 0x2d8,
+  SYSENTER_EIP: 0x2e0,
+  PAT: 0x2e8,
+  APIC_BASE: 0x2f0,
+  FEATURE_CONTROL: 0x2f8,
+  MISC_ENABLE: 0x300,
+  TSC_AUX: 0x308,
+  /** u64. TSC = ICOUNT + TSC_ADJUST (both in ticks; one tick is one nanosecond). */
+  TSC_ADJUST: 0x310,
+  DEBUGCTL: 0x318,
+  MTRR_DEF_TYPE: 0x320,
+  PKRU: 0x328,
+  XSS: 0x330,
+  TSC_DEADLINE: 0x338,
+  /** Room for the MTRRs: 8 x (base, mask), 11 fixed. */
+  MTRR_VARIABLE: 0x340,
+  MTRR_FIXED: 0x3c0,
+
+  /** u32. 0 active, 1 HLT, 2 shutdown, 3 wait-for-SIPI (the VMCS's numbering). */
+  ACTIVITY: 0x420,
+  /** u32. The VMCS's interruptibility bits: 0 STI, 1 MOV SS, 2 SMI, 3 NMI. */
+  INTERRUPTIBILITY: 0x424,
+  /** u64. Pending debug exceptions, in the VMCS's layout. */
+  PENDING_DEBUG: 0x428,
+  /** u32. An NMI waits to be delivered. */
+  NMI_PENDING: 0x430,
+
+  /** u32. 0 VMX off, 1 root, 2 non-root. */
+  VMX_MODE: 0x440,
+  /** u64 Hpa each; all ones when there is none. */
+  VMXON_POINTER: 0x448,
+  CURRENT_VMCS: 0x450,
+  /** 0x460 to 0x5ff: for vmx/ alone. */
+  VMX_PRIVATE: 0x460,
+
+  /** x87, SSE and AVX state; 16 x 32 bytes of YMM. */
+  FPU: 0x600,
+  YMM: 0x800,
+  /** 64 bytes where accesses that cross a page or reach a device are staged; below every RAM frame. */
+  SCRATCH: 0xc00,
+  /** 0x1000 to 0x2fff: the current VMCS's fields and their writers; for vmx/ alone. */
+  VMCS: 0x1000,
+} as const;
+
+/** A segment cache: the descriptor's hidden part, in the VMCS's formats. */
+export const Segment = {
+  /** u16. */
+  SELECTOR: 0,
+  /** u32. Bits 3:0 type, 4 S, 6:5 DPL, 7 P, 12 AVL, 13 L, 14 D/B, 15 G, 16 unusable (SDM volume 3, "Guest Register State"). */
+  ACCESS: 4,
+  /** u32, in bytes, after the granularity is applied. */
+  LIMIT: 8,
+  /** u32. 1 when an access of any size at any offset is within limits and permitted for reading and writing. Kept by `segmentChanged`. */
+  FLAT: 12,
+  /** u64. */
+  BASE: 16,
+} as const;
+export const SEGMENT_STRIDE = 32;
+
+export const ACCESS_UNUSABLE = 1 << 16;
+
+/** Software TLB, one bank: TLB_ENTRIES x 32 bytes {u64 read tag, u64 write tag, i32 addend, u32 frame, u64 spare}. */
+export const TLB_ENTRIES = 1024;
+export const TLB_ENTRY_SIZE = 32;
+/** Code TLB, one bank: TLB_ENTRIES x 16 bytes {u64 tag, i32 code page, spare}. */
+export const CTLB_ENTRY_SIZE = 16;
+/** Banks: bit 0 user (CPL 3) or supervisor, bit 1 VMX non-root. */
+export const BANKS = 4;
+
+export const TLB_OFFSET = 0x4000;
+export const CTLB_OFFSET = TLB_OFFSET + BANKS * TLB_ENTRIES * TLB_ENTRY_SIZE;
+export const CPU_BLOCK_SIZE = CTLB_OFFSET + BANKS * TLB_ENTRIES * CTLB_ENTRY_SIZE;
+
+/** The bytes that a snapshot keeps: everything but the TLBs, which are rebuilt. */
+export const CPU_STATE_SIZE = TLB_OFFSET;
+
+/** Typed views of the whole WebAssembly memory; made once, the memory never grows. */
+export class MemoryViews {
+  readonly u8: Uint8Array;
+  readonly u16: Uint16Array;
+  readonly u32: Uint32Array;
+  readonly i32: Int32Array;
+  readonly f64: Float64Array;
+  readonly u64: BigUint64Array;
+  readonly data: DataView;
+  constructor(readonly memory: WebAssembly.Memory) {
+    const b = memory.buffer;
+    this.u8 = new Uint8Array(b);
+    this.u16 = new Uint16Array(b);
+    this.u32 = new Uint32Array(b);
+    this.i32 = new Int32Array(b);
+    this.f64 = new Float64Array(b);
+    this.u64 = new BigUint64Array(b);
+    this.data = new DataView(b);
+  }
+}
+
+/** Reads and writes one processor's state. */
+export class CpuState {
+  readonly u32: Uint32Array;
+  readonly u64: BigUint64Array;
+  constructor(
+    readonly views: MemoryViews,
+    /** Byte offset of the processor's block; a multiple of 4096. */
+    readonly base: number,
+  ) {
+    this.u32 = views.u32;
+    this.u64 = views.u64;
+  }
+
+  get64(offset: number): bigint {
+    return this.u64[(this.base + offset) >>> 3]!;
+  }
+  set64(offset: number, value: bigint): void {
+    this.u64[(this.base + offset) >>> 3] = value; // a BigUint64Array keeps the low 64 bits
+  }
+  get32(offset: number): number {
+    return this.u32[(this.base + offset) >>> 2]!;
+  }
+  set32(offset: number, value: number): void {
+    this.u32[(this.base + offset) >>> 2] = value;
+  }
+  /** High half of a u64 field, without bigint. */
+  high(offset: number): number {
+    return this.u32[(this.base + offset + 4) >>> 2]!;
+  }
+
+  reg(n: number): bigint {
+    return this.get64(Offset.GPR + n * 8);
+  }
+  setReg(n: number, value: bigint): void {
+    this.set64(Offset.GPR + n * 8, value);
+  }
+  /** Low 32 bits of a general-purpose register, unsigned. */
+  reg32(n: number): number {
+    return this.get32(Offset.GPR + n * 8);
+  }
+  /** Writes 32 bits and clears the upper half, as 32-bit operations do in 64-bit mode. */
+  setReg32(n: number, value: number): void {
+    const i = (this.base + Offset.GPR + n * 8) >>> 2;
+    this.u32[i] = value;
+    this.u32[i + 1] = 0;
+  }
+
+  get rip(): bigint {
+    return this.get64(Offset.RIP);
+  }
+  set rip(value: bigint) {
+    this.set64(Offset.RIP, value);
+  }
+  get cr0(): number {
+    return this.get32(Offset.CR0);
+  }
+  get cr3(): bigint {
+    return this.get64(Offset.CR3);
+  }
+  get cr4(): number {
+    return this.get32(Offset.CR4);
+  }
+  get efer(): number {
+    return this.get32(Offset.EFER);
+  }
+  get cpl(): number {
+    return this.get32(Offset.CPL);
+  }
+
+  /** The machine's clock in ticks (one tick is one instruction retired, or one nanosecond halted). */
+  get icount(): number {
+    return this.views.f64[(this.base + Offset.ICOUNT) >>> 3]!;
+  }
+  set icount(value: number) {
+    this.views.f64[(this.base + Offset.ICOUNT) >>> 3] = value;
+  }
+  get idle(): number {
+    return this.views.f64[(this.base + Offset.IDLE) >>> 3]!;
+  }
+  set idle(value: number) {
+    this.views.f64[(this.base + Offset.IDLE) >>> 3] = value;
+  }
+
+  selector(seg: number): number {
+    return this.views.u16[(this.segment(seg) + Segment.SELECTOR) >>> 1]!;
+  }
+  setSelector(seg: number, value: number): void {
+    this.views.u16[(this.segment(seg) + Segment.SELECTOR) >>> 1] = value;
+  }
+  access(seg: number): number {
+    return this.u32[(this.segment(seg) + Segment.ACCESS) >>> 2]!;
+  }
+  setAccess(seg: number, value: number): void {
+    this.u32[(this.segment(seg) + Segment.ACCESS) >>> 2] = value;
+  }
+  limit(seg: number): number {
+    return this.u32[(this.segment(seg) + Segment.LIMIT) >>> 2]!;
+  }
+  setLimit(seg: number, value: number): void {
+    this.u32[(this.segment(seg) + Segment.LIMIT) >>> 2] = value;
+  }
+  segBase(seg: number): bigint {
+    return this.u64[(this.segment(seg) + Segment.BASE) >>> 3]!;
+  }
+  setSegBase(seg: number, value: bigint): void {
+    this.u64[(this.segment(seg) + Segment.BASE) >>> 3] = value;
+  }
+  private segment(seg: number): number {
+    return this.base + Offset.SEGMENTS + seg * SEGMENT_STRIDE;
+  }
+}

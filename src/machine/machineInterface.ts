@@ -1,0 +1,86 @@
+/** The whole PC as the debugger, the adapter and the command line see it. `machine.ts` implements it. */
+import type { Processor, StopReason } from '../cpu/processor';
+import type { VmxInspection } from '../vmx/observe';
+
+export interface DiskImage {
+  /** For messages: the path that the user gave. */
+  name: string;
+  bytes: Uint8Array;
+}
+
+/** How the machine starts. */
+export type Boot =
+  /** BIOS, master boot record of drive 0. */
+  | { kind: 'disk' }
+  /** A multiboot 1 ELF. */
+  | { kind: 'multiboot'; image: DiskImage; append: string; modules: { image: DiskImage; append: string }[] };
+
+export interface MachineOptions {
+  /** Bytes of RAM. */
+  memory: number;
+  cpus: number;
+  /** Features withheld: `unrestricted-guest`, `ept`, `vmx`, ... An unknown name is a UserError. */
+  without: string[];
+  /** Drive 0 first: IDE primary master, primary slave, secondary master, secondary slave. Writes go to an overlay. */
+  drives: DiskImage[];
+  boot: Boot;
+}
+
+/** Address map types of INT 15h E820: 1 usable, 2 reserved, 3 ACPI reclaimable, 4 ACPI NVS, 5 bad. */
+export interface E820Entry {
+  base: bigint;
+  length: bigint;
+  type: number;
+}
+
+export type MachineStop =
+  | StopReason
+  /** The guest wrote port 0xF4; `debugExit` has the value. */
+  | 'debug-exit'
+  | 'power-off';
+
+/** A whole machine at an instant. Opaque; cheap until pages are written. */
+export interface Snapshot {
+  readonly icount: number;
+}
+
+export interface Machine {
+  readonly options: MachineOptions;
+  readonly cpus: readonly Processor[];
+  /** VMX of each processor. */
+  readonly vmx: readonly VmxInspection[];
+  /** Ticks since power-on: instructions retired plus time skipped while halted. */
+  readonly icount: number;
+  /** Instructions retired since power-on. */
+  readonly instructions: number;
+  /** Why the machine can never run on (shutdown, power-off, debug-exit), or undefined. */
+  readonly ended: MachineStop | undefined;
+  readonly debugExit: number | undefined;
+
+  /** Runs at most `budget` ticks; devices, timers and idle skipping included. 'halt': every processor waits and no timer is set. */
+  run(budget: number): MachineStop;
+  /** Asks a running `run` (from a callback) to come back after the present instruction. */
+  requestStop(): void;
+
+  /** Serial port COM1: called with each byte that the guest transmits. */
+  onSerial: (byte: number) => void;
+  /** Queues bytes for COM1's receiver; recorded with the icount at which they arrive. */
+  typeSerial(bytes: Uint8Array): void;
+  /** One sentence about something the guest touched that Hyperstep does not have, once per thing. */
+  onWarning: (sentence: string) => void;
+
+  /** VGA text screen as 25 lines of characters. */
+  screenText(): string[];
+  /** The map that the firmware reports. */
+  e820(): E820Entry[];
+
+  /** Physical memory for the debugger: absent pages read as undefined, nothing is allocated, no device is touched. */
+  readMemory(hpa: number, length: number): Uint8Array | undefined;
+  /** Writes RAM (and drops decoded code); false where there is no RAM. */
+  writeMemory(hpa: number, bytes: Uint8Array): boolean;
+
+  snapshot(): Snapshot;
+  restore(snapshot: Snapshot): void;
+  /** Frees what a snapshot keeps. */
+  release(snapshot: Snapshot): void;
+}

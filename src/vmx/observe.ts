@@ -1,0 +1,80 @@
+/** What VMX tells whoever watches: the debugger, the exit trace, the run-time checks. */
+
+/** One VM exit, complete: host state is loaded when it is reported. */
+export interface ExitRecord {
+  /** 1 for the machine's first exit. */
+  n: number;
+  cpu: number;
+  icount: number;
+  /** Basic exit reason, 0 to 65535. */
+  reason: number;
+  /** The SDM's name in capitals with underscores: `CPUID`, `EPT_VIOLATION`. */
+  name: string;
+  qualification: bigint;
+  guestRip: bigint;
+  instructionLength: number;
+  /** Guest-linear and guest-physical address where this reason has one. */
+  linear: bigint | undefined;
+  gpa: number | undefined;
+  /** The qualification and the guest's operands in words, per reason: `{leaf: 1}`, `{port: 0x70, direction: 'out', size: 1, value: 2}`, `{number: 1}` for a VMCALL's RAX. */
+  details: Record<string, number | string | boolean>;
+}
+
+/** One failed check of a VM entry. */
+export interface FailedCheck {
+  id: string;
+  /** Title of the SDM section, volume 3. */
+  section: string;
+  message: string;
+  /** Encodings of the fields to blame. */
+  fields: number[];
+}
+
+/** A VM entry that failed, or another VMX instruction that did. */
+export interface VmxFailure {
+  icount: number;
+  /** RIP of the instruction. */
+  rip: bigint;
+  mnemonic: string;
+  /** VM-instruction error, or 0 for VMfailInvalid; undefined when the entry failed late, by an exit. */
+  error: number | undefined;
+  /** 33, 34 or 41 for a late failure. */
+  exitReason: number | undefined;
+  /** The failure in words. */
+  message: string;
+  /** Every failed check, not the first alone. */
+  checks: FailedCheck[];
+}
+
+export interface FieldWriter {
+  icount: number;
+  rip: bigint;
+}
+
+export interface VmxObserver {
+  exit(record: ExitRecord): void;
+  /** Told when a VM entry has completed; `launch` for VMLAUNCH. */
+  entry(icount: number, launch: boolean): void;
+  failure(failure: VmxFailure): void;
+}
+
+/** The debugger's view of one processor's VMX. `vmx/unit.ts` implements it. */
+export interface VmxInspection {
+  observer: VmxObserver | undefined;
+  /** Number of exits and entries since power-on. */
+  readonly exits: number;
+  readonly entries: number;
+  readonly nonRoot: boolean;
+  /** Host-physical address of the current VMCS, or undefined. */
+  readonly currentVmcs: number | undefined;
+  /** The last exit's record, if there was one. */
+  readonly lastExit: ExitRecord | undefined;
+  /** Reads a field of the current VMCS by encoding; undefined when the field or a current VMCS does not exist. Guest fields are the saved ones: in non-root operation they are those of the last entry. */
+  readField(encoding: number): bigint | undefined;
+  /** Writes a field as the debugger, read-only ones too. False when it does not exist. */
+  writeField(encoding: number, value: bigint): boolean;
+  /** Where the VMM last wrote the field. */
+  fieldWriter(encoding: number): FieldWriter | undefined;
+  /** EPT walk without side effects for the current VMCS's EPTP (whether or not the guest runs): the Hpa, or undefined. With no EPT in use the Gpa itself. */
+  peekGpa(gpa: number): number | undefined;
+}
