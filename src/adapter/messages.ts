@@ -1,0 +1,130 @@
+/**
+ * What Hyperstep's debug adapter says beyond the Debug Adapter Protocol: custom requests and events. Names and
+ * types alone, no code: the adapter answers with these shapes and the extension's views and terminal read them.
+ *
+ * Numbers that can exceed 2^53 are strings `0x...` throughout.
+ */
+
+/** Which operation: VMX root (`vmm`) or VMX non-root (`guest`). */
+export type WorldName = 'vmm' | 'guest';
+
+/** Names of the custom requests. */
+export const Request = {
+  /** Types text on the serial port's receiver. `TypeArguments` -> nothing. */
+  type: 'hyperstep/type',
+  /** Memory maps. No arguments -> `E820Response`. */
+  e820: 'hyperstep/e820',
+  /** The current VMCS. No arguments -> `VmcsResponse`. */
+  vmcs: 'hyperstep/vmcs',
+  /** Registers of both worlds. No arguments -> `RegistersResponse`. */
+  registers: 'hyperstep/registers',
+  /** The last VM exits and their count by reason. `ExitsArguments` -> `ExitsResponse`. */
+  exits: 'hyperstep/exits',
+} as const;
+
+/** Names of the custom events. */
+export const Event = {
+  /** The machine sent text on its serial port. Body: `SerialEvent`. */
+  serial: 'hyperstep/serial',
+  /** Something that the views show has changed. Body: `StateEvent`. */
+  state: 'hyperstep/state',
+} as const;
+
+export interface TypeArguments {
+  /** Sent to the guest as UTF-8; the Enter key is '\r'. */
+  text: string;
+}
+
+export interface SerialEvent {
+  /** What the guest transmitted, decoded as UTF-8; line ends are the guest's own. */
+  text: string;
+}
+
+export interface StateEvent {
+  /** `stopped`: read everything anew (sent after each DAP stopped event). `running`. `memory-map`: the guest was given its map. */
+  what: 'stopped' | 'running' | 'memory-map';
+  /** Instruction count. */
+  icount: number;
+  /** The world the processor is in; absent while running. */
+  world?: WorldName;
+}
+
+export interface MemoryRange {
+  /** First address. */
+  base: string;
+  length: string;
+  /** 1 usable, 2 reserved, 3 ACPI reclaimable, 4 ACPI NVS, 5 bad. */
+  type: number;
+}
+
+/** An address map and where it was read. */
+export interface MemoryMap {
+  ranges: MemoryRange[];
+  /** In words: `VMCALL 1 at icount 12345, multiboot information at guest-physical 0x6000`. */
+  source: string;
+}
+
+export interface E820Response {
+  /** The map that the VMM gave its guest; absent until it has. */
+  guest?: MemoryMap;
+  /** The map that the machine's own firmware reports. */
+  machine: MemoryMap;
+}
+
+/** One line of a view: a register, a VMCS field, a bit of one of them. */
+export interface Entry {
+  name: string;
+  /** As shown: `0x80000021`, or hexadecimal and words: `0xa (CPUID)`. Empty for a mere heading. */
+  value: string;
+  /** An expression that evaluates to this entry, for Watch; absent where there is none. */
+  evaluateName?: string;
+  /** One sentence for the tooltip: encoding, what it means, who wrote it last. */
+  description?: string;
+  /** Bits and parts. */
+  children?: Entry[];
+}
+
+/** A heading with its entries: `Exit information`, `Guest state`, `General`. */
+export interface EntryGroup {
+  name: string;
+  entries: Entry[];
+}
+
+export interface VmcsResponse {
+  /** Host-physical address of the current VMCS; absent when there is none, and then there are no groups. */
+  address?: string;
+  groups: EntryGroup[];
+}
+
+export interface RegistersResponse {
+  /** The world the processor is in comes first; the other one (host or guest state of the VMCS) only once a VM entry has completed. */
+  worlds: {
+    world: WorldName;
+    /** The registers the processor holds now, as against those saved in the VMCS. */
+    live: boolean;
+    groups: EntryGroup[];
+  }[];
+}
+
+export interface ExitsArguments {
+  /** How many of the latest exits at most; 100 when absent. */
+  count?: number;
+}
+
+export interface ExitsResponse {
+  /** Exits since power-on. */
+  total: number;
+  byName: Record<string, number>;
+  /** Oldest first. */
+  last: {
+    n: number;
+    icount: number;
+    reason: number;
+    name: string;
+    qualification: string;
+    guestRip: string;
+    /** Function that holds guestRip, with offset, when symbols know it. */
+    symbol?: string;
+    details: Record<string, number | string | boolean>;
+  }[];
+}
