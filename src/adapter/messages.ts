@@ -9,7 +9,7 @@
 export type WorldName = 'vmm' | 'guest';
 
 /** Names of the custom requests. */
-export const Request = {
+export const HyperstepRequest = {
   /** Types text on the serial port's receiver. `TypeArguments` -> nothing. */
   type: 'hyperstep/type',
   /** Memory maps. No arguments -> `E820Response`. */
@@ -23,7 +23,7 @@ export const Request = {
 } as const;
 
 /** Names of the custom events. */
-export const Event = {
+export const HyperstepEvent = {
   /** The machine sent text on its serial port. Body: `SerialEvent`. */
   serial: 'hyperstep/serial',
   /** Something that the views show has changed. Body: `StateEvent`. */
@@ -128,3 +128,23 @@ export interface ExitsResponse {
     details: Record<string, number | string | boolean>;
   }[];
 }
+
+/**
+ * The web adapter runs in a worker (`hosts/worker.ts`) and has no file system: these messages carry DAP both ways and
+ * ask the extension for files. Paths are whole URIs as strings; those the user wrote relative are resolved by the
+ * extension before launch.
+ */
+export type ToWorker =
+  /** First message. `packageRoot` is the URI of the folder that holds `lab/images`. */
+  | { kind: 'start'; packageRoot: string }
+  | { kind: 'dap'; message: unknown }
+  /** Answer to a file request: `value` as `FileSource` returns it, or the sentence of a UserError. */
+  | { kind: 'file'; id: number; value: unknown }
+  | { kind: 'file'; id: number; error: string };
+
+export type FromWorker =
+  | { kind: 'dap'; message: unknown }
+  /** Calls one method of `FileSource`. */
+  | { kind: 'file'; id: number; method: 'size' | 'modified' | 'read' | 'exists' | 'list' | 'write'; path: string; bytes?: Uint8Array }
+  /** The worker itself failed: a sentence for the user. */
+  | { kind: 'fatal'; error: string };
