@@ -1,0 +1,134 @@
+// Builds everything that ships, from this one file: for Node the extension, the debug adapter, the language server and
+// the command line; for the browser the web extension and its two workers. `npm run build` makes the small production
+// bundles, `npm run watch` those with source maps to develop with.
+'use strict';
+
+const fs = require('node:fs');
+const path = require('node:path');
+const webpack = require('webpack');
+const CopyPlugin = require('copy-webpack-plugin');
+
+const out = path.resolve(__dirname, 'dist');
+
+/** iced-x86 loads its WebAssembly from the folder of its own script; a bundle moves that script. */
+const icedWasm = require.resolve('iced-x86/iced_x86_bg.wasm');
+
+/** The command line starts with this line and may be executed as it stands. */
+class ExecutablePlugin {
+  constructor(file) {
+    this.file = file;
+  }
+  apply(compiler) {
+    new webpack.BannerPlugin({
+      banner: '#!/usr/bin/env node',
+      raw: true,
+      include: this.file,
+      // After minimizing, which would take the line for a comment.
+      stage: webpack.Compilation.PROCESS_ASSETS_STAGE_OPTIMIZE_SIZE + 1,
+    }).apply(compiler);
+    compiler.hooks.afterEmit.tap('ExecutablePlugin', (compilation) => {
+      if (compilation.getAsset(this.file)) fs.chmodSync(path.join(compiler.outputPath, this.file), 0o755);
+    });
+  }
+}
+
+module.exports = (_env, argv) => {
+  const production = argv.mode === 'production';
+
+  const common = {
+    mode: production ? 'production' : 'development',
+    devtool: production ? false : 'source-map',
+    externals: { vscode: 'commonjs vscode' },
+    performance: { hints: false },
+    stats: { preset: 'errors-warnings', assets: true, modules: false, entrypoints: false, assetsSort: 'name' },
+    module: {
+      rules: [
+        {
+          test: /\.ts$/,
+          exclude: /node_modules/,
+          loader: 'ts-loader',
+          // Types are checked by `npm run lint`; here they would only cost time.
+          options: { transpileOnly: true, onlyCompileBundledFiles: true, compilerOptions: { noEmit: false } },
+        },
+      ],
+    },
+  };
+
+  const node = {
+    ...common,
+    name: 'node',
+    target: 'node',
+    entry: {
+      extension: './src/extension/node.ts',
+      adapter: './src/adapter/hosts/stdio.ts',
+      language: './src/language/hosts/node.ts',
+      cli: './src/cli/main.ts',
+    },
+    output: { path: out, filename: '[name].js', libraryTarget: 'commonjs2', devtoolModuleFilenameTemplate: '../[resource-path]' },
+    resolve: { extensions: ['.ts', '.js'] },
+    // Bundles find the files that lie beside them: the lab's images, iced-x86's WebAssembly.
+    node: { __dirname: false },
+    plugins: [new CopyPlugin({ patterns: [{ from: icedWasm, to: out }] }), new ExecutablePlugin('cli.js')],
+  };
+
+  const worker = {
+    ...common,
+    target: 'webworker',
+    resolve: {
+      extensions: ['.ts', '.js'],
+      mainFields: ['browser', 'module', 'main'],
+      // What the debug adapter library names but does not need in a browser is left empty.
+      fallback: {
+        path: require.resolve('path-browserify'),
+        events: require.resolve('events/'),
+        fs: false,
+        net: false,
+        url: false,
+        util: false,
+      },
+    },
+    module: {
+      rules: [...common.module.rules, { test: /\.wasm$/, type: 'asset/bytes' }],
+    },
+    plugins: [
+      new webpack.NormalModuleReplacementPlugin(/^node:/, (resource) => {
+        resource.request = resource.request.slice('node:'.length);
+      }),
+      // iced-x86 reads its WebAssembly with `fs` and decodes text with `util`; in a browser both come from here.
+      new webpack.NormalModuleReplacementPlugin(/^(fs|util)$/, (resource) => {
+        if (/[\\/]iced-x86$/.test(resource.context)) resource.request = path.resolve(__dirname, 'src/adapter/hosts/icedInBrowser.ts');
+      }),
+      // A worker is started from a blob and cannot load a second file by a relative address.
+      new webpack.optimize.LimitChunkCountPlugin({ maxChunks: 1 }),
+      new webpack.ProvidePlugin({ process: require.resolve('process/browser.js'), Buffer: ['buffer', 'Buffer'] }),
+    ],
+  };
+
+  const web = {
+    ...worker,
+    name: 'web',
+    entry: { extension: './src/extension/web.ts' },
+    output: { path: path.join(out, 'web'), filename: '[name].js', libraryTarget: 'commonjs', devtoolModuleFilenameTemplate: '../../[resource-path]' },
+  };
+
+  const webWorkers = {
+    ...worker,
+    name: 'web-workers',
+    entry: { adapter: './src/adapter/hosts/worker.ts', language: './src/language/hosts/worker.ts' },
+    output: { path: path.join(out, 'web'), filename: '[name].js', devtoolModuleFilenameTemplate: '../../[resource-path]' },
+  };
+
+  return [node, web, webWorkers].map(withExistingEntries).filter((config) => Object.keys(config.entry).length > 0);
+};
+
+/** Leaves out, and says so, what has no source yet. */
+function withExistingEntries(config) {
+  const entry = Object.fromEntries(
+    Object.entries(config.entry).filter(([name, source]) => {
+      const there = fs.existsSync(path.resolve(__dirname, source));
+      if (!there) console.warn(`webpack: ${source} does not exist yet, so ${config.name}/${name}.js is not built.`);
+      return there;
+    }),
+  );
+  return { ...config, entry };
+}
