@@ -74,4 +74,6 @@ export interface SecondLevel {
    */
   translate(gpaPage: number, access: number, linear: bigint, linearValid: boolean, walk: boolean, fault: Fault): number;
   readonly rights: number;
+  /** The same for inspection: no fault, no exit, no accessed or dirty bit. Host-physical page number, or -1 when nothing is mapped. */
+  peek(gpaPage: number): number;
 }

@@ -6,6 +6,7 @@ import type { DeviceMsrs, InterruptController, PhysicalBus } from './bus';
 import type { Instruction } from './decode/instruction';
 import type { Fault } from './fault';
 import type { Intercepts, SecondLevel } from './intercepts';
+import type { CodePages } from './mmu/codePages';
 import type { CpuState, MemoryViews } from './state';
 
 /** Why generated code and the run loop came back. */
@@ -29,6 +30,8 @@ export interface Processor {
   readonly interrupts: InterruptController;
   readonly deviceMsrs: DeviceMsrs;
   readonly features: Features;
+  /** Pages with decoded instructions: memory accesses ask and tell it. */
+  readonly codePages: CodePages;
   intercepts: Intercepts;
   secondLevel: SecondLevel;
   /** The one fault object: `throw cpu.fault.exception(Vector.GP, 0)`. */

@@ -1,0 +1,125 @@
+/** Linear memory for TypeScript callers: the same rules as for generated code, but faults are thrown. */
+import { high32, low32 } from '../../base/bits';
+import { Efer } from '../controlBits';
+import { Vector } from '../fault';
+import { ACCESS_FETCH, ACCESS_READ, ACCESS_WRITE } from '../intercepts';
+import type { Processor } from '../processor';
+import { Offset } from '../state';
+import { AccessFlag, commit, stage } from './slowPath';
+import { lookup } from './tlb';
+import { found, Privilege, walk } from './walk';
+
+const currentPrivilege = (cpu: Processor): number => (cpu.state.cpl === 3 ? Privilege.USER : Privilege.SUPERVISOR);
+
+/** Host address of the bytes; scratch where they had to be staged. Throws the fault. */
+function host(cpu: Processor, linear: bigint, flags: number, supervisor: boolean): number {
+  const low = low32(linear);
+  const high = cpu.state.efer & Efer.LMA ? high32(linear) : 0;
+  if (!supervisor) {
+    const hit = lookup(cpu, low, high, flags & 0xff, (flags & AccessFlag.WRITE) !== 0);
+    if (hit !== 0) return hit;
+  }
+  const address = stage(cpu, low, high, flags, supervisor ? Privilege.IMPLICIT : currentPrivilege(cpu), !supervisor);
+  if (address === 0) throw cpu.fault;
+  return address;
+}
+
+function load(cpu: Processor, address: number, size: number): bigint {
+  const data = cpu.views.data;
+  switch (size) {
+    case 1:
+      return BigInt(data.getUint8(address));
+    case 2:
+      return BigInt(data.getUint16(address, true));
+    case 4:
+      return BigInt(data.getUint32(address, true));
+    case 8:
+      return data.getBigUint64(address, true);
+  }
+  throw new Error(`Linear memory is read in 1, 2, 4 or 8 bytes, not ${size}.`);
+}
+
+function store(cpu: Processor, address: number, size: number, value: bigint): void {
+  const data = cpu.views.data;
+  switch (size) {
+    case 1:
+      return data.setUint8(address, Number(value & 0xffn));
+    case 2:
+      return data.setUint16(address, Number(value & 0xffffn), true);
+    case 4:
+      return data.setUint32(address, Number(value & 0xffff_ffffn), true);
+    case 8:
+      return data.setBigUint64(address, BigInt.asUintN(64, value), true);
+  }
+  throw new Error(`Linear memory is written in 1, 2, 4 or 8 bytes, not ${size}.`);
+}
+
+/**
+ * Reads 1, 2, 4 or 8 bytes with the present privilege, or with the processor's own (`supervisor`: descriptor tables,
+ * TSS). `stack` makes a non-canonical address #SS(0) instead of #GP(0). Throws the fault.
+ */
+export function readLinear(cpu: Processor, linear: bigint, size: number, supervisor = false, stack = false): bigint {
+  return load(cpu, host(cpu, linear, size | (stack ? AccessFlag.STACK : 0), supervisor), size);
+}
+
+/** Writes 1, 2, 4 or 8 bytes; otherwise as `readLinear`. A fault leaves nothing written. */
+export function writeLinear(cpu: Processor, linear: bigint, size: number, value: bigint, supervisor = false, stack = false): void {
+  const address = host(cpu, linear, size | AccessFlag.WRITE | (stack ? AccessFlag.STACK : 0), supervisor);
+  store(cpu, address, size, value);
+  if (address === cpu.state.base + Offset.SCRATCH) commit(cpu);
+}
+
+/**
+ * Checks that `size` bytes (1 to 64) could be written, so that a sequence of writes can be made whole: #PF and
+ * non-canonical addresses are thrown here, before the first write.
+ */
+export function probeWrite(cpu: Processor, linear: bigint, size: number, supervisor = false, stack = false): void {
+  const low = low32(linear);
+  const high = cpu.state.efer & Efer.LMA ? high32(linear) : 0;
+  const privilege = supervisor ? Privilege.IMPLICIT : currentPrivilege(cpu);
+  const last = BigInt.asUintN(64, linear + BigInt(size - 1));
+  checkCanonical(cpu, low, high, stack);
+  checkCanonical(cpu, low32(last), cpu.state.efer & Efer.LMA ? high32(last) : 0, stack);
+  if (!walk(cpu, low, high, ACCESS_WRITE, privilege)) throw cpu.fault;
+  if ((low & 0xfff) + size <= 0x1000) return;
+  if (!walk(cpu, (low32(last) & ~0xfff) >>> 0, cpu.state.efer & Efer.LMA ? high32(last) : 0, ACCESS_WRITE, privilege)) throw cpu.fault;
+}
+
+function checkCanonical(cpu: Processor, _low: number, high: number, stack: boolean): void {
+  if (!(cpu.state.efer & Efer.LMA)) return;
+  const sign = (high | 0) >> 15;
+  if (sign !== 0 && sign !== -1) throw cpu.fault.exception(stack ? Vector.SS : Vector.GP, 0);
+}
+
+/** Host-physical address behind a linear address for an access (ACCESS_* bits); accessed and dirty bits are set. Throws the fault. */
+export function translate(cpu: Processor, linear: bigint, access: number, user: boolean): number {
+  const low = low32(linear);
+  const high = cpu.state.efer & Efer.LMA ? high32(linear) : 0;
+  checkCanonical(cpu, low, high, false);
+  if (!walk(cpu, low, high, access, user ? Privilege.USER : Privilege.SUPERVISOR)) throw cpu.fault;
+  return found.page * 0x1000 + (low & 0xfff);
+}
+
+/** Host-physical page number for an instruction fetch with the present privilege, or -1 with `cpu.fault` filled. */
+export function fetchTranslate(cpu: Processor, low: number, high: number): number {
+  if (cpu.state.efer & Efer.LMA) {
+    const sign = (high | 0) >> 15;
+    if (sign !== 0 && sign !== -1) {
+      cpu.fault.exception(Vector.GP, 0);
+      return -1;
+    }
+  } else high = 0;
+  return walk(cpu, low >>> 0, high >>> 0, ACCESS_FETCH, currentPrivilege(cpu)) ? found.page : -1;
+}
+
+/** Host-physical address behind a linear address for inspection, without any side effect; -1 when nothing is mapped. */
+export function peekTranslate(cpu: Processor, linear: bigint): number {
+  const low = low32(linear);
+  let high = 0;
+  if (cpu.state.efer & Efer.LMA) {
+    high = high32(linear);
+    const sign = (high | 0) >> 15;
+    if (sign !== 0 && sign !== -1) return -1;
+  }
+  return walk(cpu, low, high, ACCESS_READ, Privilege.PEEK) ? found.page * 0x1000 + (low & 0xfff) : -1;
+}

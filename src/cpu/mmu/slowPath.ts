@@ -1,0 +1,135 @@
+/**
+ * What generated code calls when the TLB has no tag: translate, enter the translation into the TLB, or stage the
+ * access in the scratch bytes where it crosses a page, reaches a device or writes a page with decoded code.
+ */
+import { Efer } from '../controlBits';
+import { Vector } from '../fault';
+import { ACCESS_READ, ACCESS_WRITE } from '../intercepts';
+import type { Processor } from '../processor';
+import { Offset } from '../state';
+import { fill } from './tlb';
+import { found, Privilege, walk } from './walk';
+
+/** Bits of `flags` above the size in bytes (7:0). */
+export const AccessFlag = {
+  WRITE: 1 << 8,
+  /** Together with WRITE: the present value is needed too. */
+  RMW: 1 << 9,
+  /** A non-canonical address raises #SS(0), not #GP(0). */
+  STACK: 1 << 10,
+} as const;
+
+/** The write that `commit` has to perform: one or two pieces, each inside a host-physical page. */
+const pending = { pieces: 0, address: [0, 0], length: [0, 0] };
+
+/** The largest piece in which a device is accessed. */
+const pieceOf = (left: number): number => (left >= 4 ? 4 : left >= 2 ? 2 : 1);
+
+function readPiece(cpu: Processor, address: number, length: number, to: number): void {
+  const page = Math.floor(address / 0x1000);
+  const frame = cpu.bus.frameForRead(page);
+  const u8 = cpu.views.u8;
+  if (frame !== 0) {
+    const from = frame + (address % 0x1000);
+    u8.copyWithin(to, from, from + length);
+    return;
+  }
+  for (let done = 0; done < length; ) {
+    const size = pieceOf(length - done);
+    let value = cpu.bus.read(address + done, size);
+    for (let i = 0; i < size; i++, value >>>= 8) u8[to + done + i] = value;
+    done += size;
+  }
+}
+
+function writePiece(cpu: Processor, address: number, length: number, from: number): void {
+  const page = Math.floor(address / 0x1000);
+  const offset = address % 0x1000;
+  const frame = cpu.bus.frameForWrite(page);
+  const u8 = cpu.views.u8;
+  if (frame !== 0) {
+    u8.copyWithin(frame + offset, from, from + length);
+    if (cpu.codePages.has(page)) cpu.codePages.written(page, offset, length);
+    return;
+  }
+  for (let done = 0; done < length; ) {
+    const size = pieceOf(length - done);
+    let value = 0;
+    for (let i = size - 1; i >= 0; i--) value = ((value << 8) | u8[from + done + i]!) >>> 0;
+    cpu.bus.write(address + done, size, value);
+    done += size;
+  }
+}
+
+/**
+ * Makes `flags & 0xff` bytes at a linear address accessible with a Privilege. Returns their host address, or the
+ * scratch address (then a write needs `commit` once the value is there), or 0 with `cpu.fault` filled.
+ */
+export function stage(cpu: Processor, low: number, high: number, flags: number, privilege: number, cache: boolean): number {
+  const size = flags & 0xff;
+  const write = (flags & AccessFlag.WRITE) !== 0;
+  const rmw = (flags & AccessFlag.RMW) !== 0;
+  const access = (write ? ACCESS_WRITE : 0) | (!write || rmw ? ACCESS_READ : 0);
+  low >>>= 0;
+  high >>>= 0;
+  const lastLow = low + size - 1; // a number: may exceed 32 bits
+  if (cpu.state.efer & Efer.LMA) {
+    const lastHigh = lastLow > 0xffff_ffff ? (high + 1) | 0 : high | 0;
+    const sign = (high | 0) >> 15;
+    if ((sign !== 0 && sign !== -1) || lastHigh >> 15 !== sign) {
+      cpu.fault.exception(flags & AccessFlag.STACK ? Vector.SS : Vector.GP, 0);
+      return 0;
+    }
+  } else high = 0;
+
+  const offset = low & 0xfff;
+  const scratch = cpu.state.base + Offset.SCRATCH;
+  pending.pieces = 0;
+  if (!walk(cpu, low, high, access, privilege)) return 0;
+  const page = found.page;
+  const first = Math.min(size, 0x1000 - offset);
+  if (first === size) {
+    const frame = write ? cpu.bus.frameForWrite(page) : cpu.bus.frameForRead(page);
+    if (frame !== 0 && !(write && cpu.codePages.has(page))) {
+      if (cache) fill(cpu, low, high, frame, write);
+      return frame + offset;
+    }
+  }
+  pending.address[0] = page * 0x1000 + offset;
+  pending.length[0] = first;
+  let pieces = 1;
+  if (first < size) {
+    // Both pages are translated before anything is touched, so that a fault leaves no partial effect.
+    const nextHigh = lastLow > 0xffff_ffff && cpu.state.efer & Efer.LMA ? (high + 1) >>> 0 : high;
+    if (!walk(cpu, (lastLow & ~0xfff) >>> 0, nextHigh, access, privilege)) return 0;
+    pending.address[1] = found.page * 0x1000;
+    pending.length[1] = size - first;
+    pieces = 2;
+  }
+  if (!write || rmw) {
+    readPiece(cpu, pending.address[0], first, scratch);
+    if (pieces === 2) readPiece(cpu, pending.address[1]!, size - first, scratch + first);
+  }
+  if (write) pending.pieces = pieces;
+  return scratch;
+}
+
+/**
+ * The TLB miss of generated code. `flags`: bits 7:0 size in bytes (1 to 64), then AccessFlag. `remaining` is the
+ * instruction budget left, put into the state first so that a device reads an exact clock. Returns as `stage` does.
+ */
+export function access(cpu: Processor, low: number, high: number, flags: number, remaining: number): number {
+  cpu.state.set32(Offset.BUDGET, remaining);
+  return stage(cpu, low, high, flags, cpu.state.cpl === 3 ? Privilege.USER : Privilege.SUPERVISOR, true);
+}
+
+/** Performs the write whose value has been put at the scratch address; nothing when none is pending. */
+export function commit(cpu: Processor): void {
+  let from = cpu.state.base + Offset.SCRATCH;
+  const pieces = pending.pieces;
+  pending.pieces = 0;
+  for (let i = 0; i < pieces; i++) {
+    writePiece(cpu, pending.address[i]!, pending.length[i]!, from);
+    from += pending.length[i]!;
+  }
+}
