@@ -1,0 +1,201 @@
+import { Reader } from '../reader';
+import { Abbreviation } from './abbreviations';
+import { At, Form } from './constants';
+import { fixedSize, skipForm } from './forms';
+import type { Unit } from './unit';
+
+/** Where the value of an attribute is: a reader placed on it, and its form after DW_FORM_indirect is resolved. */
+interface Found {
+  readonly form: number;
+  readonly reader: Reader;
+  readonly constant?: bigint;
+}
+
+/**
+ * A debugging information entry. It holds only where it is; attributes are decoded each time they are asked for, by
+ * the class of value the caller expects, and are undefined when absent or of another class.
+ */
+export class Die {
+  constructor(
+    readonly unit: Unit,
+    /** Offset in the section, unique in the image. */
+    readonly offset: number,
+    private readonly abbreviation: Abbreviation,
+    private readonly attributesAt: number,
+    /** Index among the unit's DIEs, when known. */
+    readonly index?: number,
+  ) {}
+
+  get tag(): number {
+    return this.abbreviation.tag;
+  }
+
+  get hasChildren(): boolean {
+    return this.abbreviation.hasChildren;
+  }
+
+  children(): IterableIterator<Die> {
+    return this.unit.children(this);
+  }
+
+  get parent(): Die | undefined {
+    return this.unit.parent(this);
+  }
+
+  has(attribute: number): boolean {
+    return this.abbreviation.attributes.some((spec) => spec.attribute === attribute);
+  }
+
+  private find(attribute: number): Found | undefined {
+    if (!this.has(attribute)) return undefined;
+    const reader = this.unit.reader(this.attributesAt);
+    for (const spec of this.abbreviation.attributes) {
+      if (spec.attribute !== attribute) {
+        const size = fixedSize(spec.form, this.unit);
+        if (size !== undefined) reader.position += size;
+        else skipForm(spec.form, reader, this.unit);
+        continue;
+      }
+      let form = spec.form;
+      while (form === Form.indirect) form = reader.uleb();
+      return form === Form.implicit_const ? { form, reader, constant: spec.constant ?? reader.slebBig() } : { form, reader };
+    }
+    return undefined;
+  }
+
+  string(attribute: number): string | undefined {
+    const found = this.find(attribute);
+    if (!found) return undefined;
+    const { form, reader } = found;
+    const { sections, offsetSize } = this.unit;
+    switch (form) {
+      case Form.string: return reader.string();
+      case Form.strp: return sections.string('.debug_str', reader.offset(offsetSize));
+      case Form.line_strp: return sections.string('.debug_line_str', reader.offset(offsetSize));
+      case Form.strx: case Form.GNU_str_index: return this.unit.indexedString(reader.uleb());
+      case Form.strx1: return this.unit.indexedString(reader.u8());
+      case Form.strx2: return this.unit.indexedString(reader.u16());
+      case Form.strx3: return this.unit.indexedString(reader.u24());
+      case Form.strx4: return this.unit.indexedString(reader.u32());
+      default: return undefined;
+    }
+  }
+
+  /** A constant as the DIE stores it; forms without a sign are taken as unsigned. */
+  constant(attribute: number): bigint | undefined {
+    const found = this.find(attribute);
+    if (!found) return undefined;
+    const { form, reader } = found;
+    switch (form) {
+      case Form.data1: return BigInt(reader.u8());
+      case Form.data2: return BigInt(reader.u16());
+      case Form.data4: return BigInt(reader.u32());
+      case Form.data8: return reader.u64();
+      case Form.udata: return reader.ulebBig();
+      case Form.sdata: return reader.slebBig();
+      case Form.implicit_const: return found.constant;
+      default: return undefined;
+    }
+  }
+
+  /** A constant that is small: a size, a line, a count. */
+  number(attribute: number): number | undefined {
+    const value = this.constant(attribute);
+    return value === undefined ? undefined : Number(value);
+  }
+
+  flag(attribute: number): boolean {
+    const found = this.find(attribute);
+    return found !== undefined && (found.form === Form.flag_present || (found.form === Form.flag && found.reader.u8() !== 0));
+  }
+
+  address(attribute: number): bigint | undefined {
+    const found = this.find(attribute);
+    if (!found) return undefined;
+    const { form, reader } = found;
+    switch (form) {
+      case Form.addr: return reader.unsigned(this.unit.addressSize);
+      case Form.addrx: case Form.GNU_addr_index: return this.unit.indexedAddress(reader.uleb());
+      case Form.addrx1: return this.unit.indexedAddress(reader.u8());
+      case Form.addrx2: return this.unit.indexedAddress(reader.u16());
+      case Form.addrx3: return this.unit.indexedAddress(reader.u24());
+      case Form.addrx4: return this.unit.indexedAddress(reader.u32());
+      default: return undefined;
+    }
+  }
+
+  /** An expression or other block of bytes. */
+  block(attribute: number): Uint8Array | undefined {
+    const found = this.find(attribute);
+    if (!found) return undefined;
+    const { form, reader } = found;
+    switch (form) {
+      case Form.exprloc: case Form.block: return reader.block(reader.uleb());
+      case Form.block1: return reader.block(reader.u8());
+      case Form.block2: return reader.block(reader.u16());
+      case Form.block4: return reader.block(reader.u32());
+      case Form.data16: return reader.block(16);
+      default: return undefined;
+    }
+  }
+
+  /**
+   * An offset into another debug section. Before DWARF 4 these had the form of constants, so a caller that also
+   * expects constants asks for those first.
+   */
+  sectionOffset(attribute: number): number | undefined {
+    const found = this.find(attribute);
+    if (!found) return undefined;
+    const { form, reader } = found;
+    if (form === Form.sec_offset) return reader.offset(this.unit.offsetSize);
+    if (this.unit.version < 4 && form === Form.data4) return reader.u32();
+    if (this.unit.version < 4 && form === Form.data8) return reader.offset(8);
+    return undefined;
+  }
+
+  /** An index into a list table (DW_FORM_loclistx, DW_FORM_rnglistx). */
+  listIndex(attribute: number): number | undefined {
+    const found = this.find(attribute);
+    return found && (found.form === Form.loclistx || found.form === Form.rnglistx) ? found.reader.uleb() : undefined;
+  }
+
+  /** The DIE an attribute refers to. */
+  reference(attribute: number): Die | undefined {
+    const found = this.find(attribute);
+    if (!found) return undefined;
+    const { form, reader } = found;
+    const { unit } = this;
+    switch (form) {
+      case Form.ref1: return unit.dieAt(unit.offset + reader.u8());
+      case Form.ref2: return unit.dieAt(unit.offset + reader.u16());
+      case Form.ref4: return unit.dieAt(unit.offset + reader.u32());
+      case Form.ref8: return unit.dieAt(unit.offset + reader.offset(8));
+      case Form.ref_udata: return unit.dieAt(unit.offset + reader.uleb());
+      case Form.ref_addr: return unit.set.dieAt(unit.version <= 2 ? Number(reader.unsigned(unit.addressSize)) : reader.offset(unit.offsetSize));
+      case Form.ref_sig8: return unit.set.dieOfSignature(reader.u64());
+      default: return undefined;
+    }
+  }
+
+  /** This DIE, then the ones it completes (DW_AT_abstract_origin, DW_AT_specification): where an attribute may be. */
+  *origins(): IterableIterator<Die> {
+    yield this;
+    const next = this.reference(At.abstract_origin) ?? this.reference(At.specification);
+    if (next) yield* next.origins();
+  }
+
+  /** The name, from wherever it was given. */
+  get name(): string | undefined {
+    for (const die of this.origins()) {
+      const name = die.string(At.name);
+      if (name !== undefined) return name;
+    }
+    return undefined;
+  }
+
+  /** The first of the origins that has an attribute. */
+  holder(attribute: number): Die | undefined {
+    for (const die of this.origins()) if (die.has(attribute)) return die;
+    return undefined;
+  }
+}

@@ -1,0 +1,136 @@
+import { At, Tag } from './dwarf/constants';
+import { Die } from './dwarf/die';
+import { AddressRange, contains, rangesOf } from './dwarf/ranges';
+import { Unit } from './dwarf/unit';
+import { UnitIndex } from './dwarf/unitIndex';
+import { Lines, SourceFile } from './lines';
+
+/** A function that has code of its own (an out-of-line copy), or one inlined into another. */
+export interface FunctionInfo {
+  /** The name in the source. */
+  readonly name: string;
+  /** The name in the symbol table where it differs. */
+  readonly linkageName?: string;
+  /** First address. */
+  readonly low: bigint;
+  /** All code, in the order the compiler lists it: hot part first. */
+  readonly ranges: readonly AddressRange[];
+  readonly file?: SourceFile;
+  /** Line of the declaration. */
+  readonly line?: number;
+  readonly external: boolean;
+  readonly die: Die;
+}
+
+/** A call that was inlined at an address: the function called, and where the call is written. */
+export interface InlinedCall extends FunctionInfo {
+  readonly callFile?: SourceFile;
+  readonly callLine?: number;
+  readonly callColumn?: number;
+}
+
+const wildcard = (pattern: string): RegExp =>
+  new RegExp('^' + pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&').replace(/\*/g, '.*').replace(/\?/g, '.') + '$');
+
+/** Functions of an image by address and by name; each unit is read when a question touches it. */
+export class Functions {
+  private readonly byUnit = new Map<Unit, FunctionInfo[]>();
+  private byName: Map<string, FunctionInfo[]> | undefined;
+
+  constructor(
+    private readonly units: UnitIndex,
+    private readonly lines: Lines,
+  ) {}
+
+  /** Describes a DIE of a function with code. */
+  describe(die: Die, ranges = rangesOf(die)): FunctionInfo {
+    const declared = die.holder(At.decl_line);
+    const line = declared?.number(At.decl_line);
+    const fileIndex = declared?.number(At.decl_file);
+    const name = die.name ?? '';
+    const linkage = die.holder(At.linkage_name)?.string(At.linkage_name) ?? die.holder(At.MIPS_linkage_name)?.string(At.MIPS_linkage_name);
+    return {
+      name,
+      linkageName: linkage === name ? undefined : linkage,
+      low: die.address(At.low_pc) ?? die.address(At.entry_pc) ?? ranges[0]?.low ?? 0n,
+      ranges,
+      file: declared && fileIndex !== undefined ? this.lines.file(declared.unit, fileIndex) : undefined,
+      line,
+      external: die.holder(At.external)?.flag(At.external) ?? false,
+      die,
+    };
+  }
+
+  /** Functions with code in a unit. */
+  of(unit: Unit): readonly FunctionInfo[] {
+    let list = this.byUnit.get(unit);
+    if (list) return list;
+    list = [];
+    for (const die of unit.withTag(Tag.subprogram)) {
+      const ranges = rangesOf(die).filter(({ low }) => unit.sections.elf.isCode(low));
+      if (ranges.length > 0) list.push(this.describe(die, ranges));
+    }
+    this.byUnit.set(unit, list);
+    return list;
+  }
+
+  /** The function whose code covers an address; the innermost where GNU C nests them. */
+  at(address: bigint): FunctionInfo | undefined {
+    let best: FunctionInfo | undefined;
+    for (const unit of this.units.at(address)) for (const candidate of this.of(unit)) if (contains(candidate.ranges, address)) best = candidate;
+    return best;
+  }
+
+  /** Functions whose name (or linkage name) matches; `*` and `?` stand for any text and any character. */
+  find(nameOrPattern: string): FunctionInfo[] {
+    if (!this.byName) {
+      this.byName = new Map();
+      for (const unit of this.units.programUnits) {
+        for (const info of this.of(unit)) {
+          for (const name of new Set([info.name, info.linkageName])) {
+            if (!name) continue;
+            const known = this.byName.get(name);
+            if (known) known.push(info);
+            else this.byName.set(name, [info]);
+          }
+        }
+      }
+    }
+    if (!/[*?]/.test(nameOrPattern)) return this.byName.get(nameOrPattern) ?? [];
+    const pattern = wildcard(nameOrPattern);
+    return [...new Set([...this.byName].filter(([name]) => pattern.test(name)).flatMap(([, infos]) => infos))];
+  }
+
+  /** DIEs from the function's inwards whose code covers an address: blocks and inlined calls, outermost first. */
+  *nest(die: Die, address: bigint): IterableIterator<Die> {
+    for (const child of die.children()) {
+      if (child.tag !== Tag.lexical_block && child.tag !== Tag.inlined_subroutine) continue;
+      const ranges = rangesOf(child);
+      // A block without code of its own may still contain some.
+      if (ranges.length > 0 && !contains(ranges, address)) continue;
+      const inner = [...this.nest(child, address)];
+      if (ranges.length === 0 && inner.length === 0) continue;
+      if (ranges.length > 0) yield child;
+      yield* inner;
+      return;
+    }
+  }
+
+  /** Calls that are inlined at an address, innermost first. */
+  inlinedAt(address: bigint): InlinedCall[] {
+    const outer = this.at(address);
+    if (!outer) return [];
+    const calls: InlinedCall[] = [];
+    for (const die of this.nest(outer.die, address)) {
+      if (die.tag !== Tag.inlined_subroutine) continue;
+      const fileIndex = die.number(At.call_file);
+      calls.unshift({
+        ...this.describe(die),
+        callFile: fileIndex === undefined ? undefined : this.lines.file(die.unit, fileIndex),
+        callLine: die.number(At.call_line),
+        callColumn: die.number(At.call_column),
+      });
+    }
+    return calls;
+  }
+}

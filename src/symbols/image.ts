@@ -1,0 +1,196 @@
+/**
+ * The symbols of one ELF file. This is the door to src/symbols: `SymbolImage.open` parses headers only, everything
+ * else is read when a question touches it, so opening costs milliseconds whatever the size.
+ *
+ *   const image = SymbolImage.open('obj/kern/kernel', bytes);
+ *   image.lineAt(pc)                   file, line and column of an address
+ *   image.addressesOf(file, line)      where to put a breakpoint; slides to the next line that has code
+ *   image.functionAt(pc)               the function, image.inlinedAt(pc) the calls inlined there
+ *   image.findFunctions('handle_*')    by name or pattern
+ *   image.afterPrologue(fn)            where a function breakpoint goes
+ *   image.symbolAt(pc)                 ELF symbol and offset, for code without DWARF
+ *   image.loadedBytes(address, n)      what memory must hold for this image to apply there
+ *
+ * Addresses are linear addresses as linked (p_vaddr), unsigned bigints. Everything is synchronous and works on bytes
+ * alone. All methods throw a UserError that names the file when its debug information is damaged.
+ */
+import { DwarfSections } from './dwarf/sections';
+import { UnitIndex } from './dwarf/unitIndex';
+import { ElfFile, ElfSymbol } from './elf';
+import { FunctionInfo, Functions, InlinedCall } from './functions';
+import { LineAddress, LineEntry, Lines, SourceFile } from './lines';
+
+export type { AddressRange } from './dwarf/ranges';
+export type { ElfSymbol, Section, Segment } from './elf';
+export type { FunctionInfo, InlinedCall } from './functions';
+export type { LineAddress, LineEntry, SourceFile } from './lines';
+
+/** The ELF symbol an address belongs to. */
+export interface SymbolOffset {
+  readonly symbol: ElfSymbol;
+  /** Bytes from the symbol's address. */
+  readonly offset: bigint;
+}
+
+export class SymbolImage {
+  private readonly units: UnitIndex;
+  private readonly lines: Lines;
+  private readonly functions: Functions;
+
+  private constructor(readonly elf: ElfFile) {
+    const sections = new DwarfSections(elf);
+    this.units = new UnitIndex(sections);
+    this.lines = new Lines(sections, () => this.units.programUnits, (address) => this.units.at(address));
+    this.functions = new Functions(this.units, this.lines);
+  }
+
+  /** Opens an image. `name` is what messages call it. Throws a UserError when it is no linked ELF file for x86. */
+  static open(name: string, bytes: Uint8Array): SymbolImage {
+    return new SymbolImage(ElfFile.parse(name, bytes));
+  }
+
+  get name(): string {
+    return this.elf.name;
+  }
+
+  /** Whether there is any DWARF; without it only `symbolAt`, `symbolsNamed` and `loadedBytes` know anything. */
+  get hasDebugInformation(): boolean {
+    return this.units.units.length > 0;
+  }
+
+  /** Sentences about what is missing from the debug information, to be shown to the user. */
+  warnings(): string[] {
+    const split = this.units.programUnits.filter((unit) => unit.splitFile !== undefined);
+    if (split.length === 0) return [];
+    return [`${this.name} was built with -gsplit-dwarf (${split[0].splitFile} and ${split.length - 1} more): variables and functions are missing, build it without that option.`];
+  }
+
+  /** The bytes the image has at a linear address (zeros for .bss), undefined when not all of them are in a segment. */
+  loadedBytes(address: bigint, length: number): Uint8Array | undefined {
+    return this.elf.loadedBytes(address, length);
+  }
+
+  /** The line table's row for an address. `line` is 0 for code that belongs to no line. */
+  lineAt(address: bigint): LineEntry | undefined {
+    return this.lines.at(address);
+  }
+
+  /**
+   * The neighbouring code of the same function and line around an address, which a step by line runs through:
+   * `[low, high)` and the row at the address.
+   */
+  lineRangeAt(address: bigint): { low: bigint; high: bigint; entry: LineEntry } | undefined {
+    const entry = this.lines.at(address);
+    if (!entry) return undefined;
+    const range = this.functionAt(address)?.ranges.find(({ low, high }) => address >= low && address < high);
+    let { address: low, end: high } = entry;
+    for (;;) {
+      if (range && low <= range.low) break;
+      const before = low > 0n ? this.lines.at(low - 1n) : undefined;
+      if (!before || before.line !== entry.line || before.file !== entry.file) break;
+      low = before.address;
+    }
+    for (;;) {
+      if (range && high >= range.high) break;
+      const after = this.lines.at(high);
+      if (!after || after.line !== entry.line || after.file !== entry.file) break;
+      high = after.end;
+    }
+    return { low, high, entry };
+  }
+
+  /** Every source file the line tables name. */
+  files(): readonly SourceFile[] {
+    return this.lines.files();
+  }
+
+  /** Lines of a file that have code, ascending. */
+  executableLines(file: SourceFile): number[] {
+    return this.lines.executableLines(file);
+  }
+
+  /**
+   * Where to stop for a breakpoint on a line: once per function (or inlined copy) that has code for it, behind the
+   * prologue when the line opens the function. A line without code slides to the next one that has some; the result
+   * tells the line found. Empty when no later line has code.
+   */
+  addressesOf(file: SourceFile, line: number): LineAddress[] {
+    const chosen = new Map<number | string, LineAddress>();
+    for (const candidate of this.lines.addressesOf(file, line)) {
+      const fn = this.functionAt(candidate.address);
+      const inlined = this.inlinedAt(candidate.address)[0];
+      // One stop per copy of the code, the lowest: `for (...)` has rows before and behind its body.
+      const key = inlined?.die.offset ?? fn?.die.offset ?? `${candidate.address}`;
+      if (chosen.has(key)) continue;
+      const opensFunction = fn !== undefined && candidate.address === fn.low && inlined === undefined;
+      chosen.set(key, opensFunction ? { ...candidate, address: this.afterPrologue(fn) } : candidate);
+    }
+    return [...chosen.values()];
+  }
+
+  /** The function with code at an address. */
+  functionAt(address: bigint): FunctionInfo | undefined {
+    return this.functions.at(address);
+  }
+
+  /** Calls inlined at an address, innermost first. */
+  inlinedAt(address: bigint): InlinedCall[] {
+    return this.functions.inlinedAt(address);
+  }
+
+  /** Functions by name, linkage name or pattern (`*`, `?`). */
+  findFunctions(nameOrPattern: string): FunctionInfo[] {
+    return this.functions.find(nameOrPattern);
+  }
+
+  /**
+   * The first address behind a function's prologue: where the compiler marks it, else the second row of the line table
+   * (the first stands for the opening brace), else the function's first address.
+   */
+  afterPrologue(fn: FunctionInfo): bigint {
+    const high = fn.ranges.find((range) => fn.low >= range.low && fn.low < range.high)?.high ?? fn.low;
+    let second: bigint | undefined;
+    let rows = 0;
+    for (const row of this.lines.rows(fn.low, high)) {
+      if (row.prologueEnd && row.line !== 0) return row.address;
+      if (row.isStmt && row.line !== 0 && ++rows === 2) second = row.address;
+    }
+    return second ?? fn.low;
+  }
+
+  /** The ELF symbol that covers an address, or the nearest one before it where sizes are missing (assembly). */
+  symbolAt(address: bigint): SymbolOffset | undefined {
+    const symbols = this.elf.symbols();
+    let low = 0;
+    let high = symbols.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (symbols[middle].address <= address) low = middle + 1;
+      else high = middle;
+    }
+    let nearest: ElfSymbol | undefined;
+    // Of symbols at one address a sized one, then a global one, names it best.
+    const better = (a: ElfSymbol, b: ElfSymbol): boolean => (a.size > 0n !== b.size > 0n ? a.size > 0n : a.binding > b.binding);
+    for (let i = low - 1; i >= 0; i--) {
+      const symbol = symbols[i];
+      if (nearest && symbol.address !== nearest.address) break;
+      if (symbol.size > 0n && address >= symbol.address + symbol.size) {
+        // A sized symbol that ended earlier says nothing, nor does anything before it.
+        break;
+      }
+      if (!nearest || better(symbol, nearest)) nearest = symbol;
+    }
+    if (!nearest || !this.sameSection(nearest, address)) return undefined;
+    return { symbol: nearest, offset: address - nearest.address };
+  }
+
+  private sameSection(symbol: ElfSymbol, address: bigint): boolean {
+    const section = this.elf.sections[symbol.section];
+    return section === undefined || (address >= section.address && address < section.address + BigInt(section.size)) || address === symbol.address;
+  }
+
+  /** ELF symbols of a name: several when files have static symbols of the same name. */
+  symbolsNamed(name: string): ElfSymbol[] {
+    return this.elf.symbols().filter((symbol) => symbol.name === name);
+  }
+}

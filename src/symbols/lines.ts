@@ -1,0 +1,200 @@
+import { Unit } from './dwarf/unit';
+import { LineSequence, LineTable, readLineTable, ROW_EPILOGUE_BEGIN, ROW_IS_STMT, ROW_PROLOGUE_END } from './dwarf/lineProgram';
+import { DwarfSections } from './dwarf/sections';
+import { joinPath, normalisePath } from './paths';
+
+/** A source file that an image's line tables name. One object per path and image. */
+export interface SourceFile {
+  /** Joined with the compilation directory and normalised. It may not exist on this machine, or anywhere. */
+  readonly path: string;
+  /** As the compiler wrote it, normalised: relative to the compilation directory where it was given so. */
+  readonly written: string;
+}
+
+/** What the line table says about an address. */
+export interface LineEntry {
+  /** First address of the row that covers the address. */
+  readonly address: bigint;
+  /** First address behind that row. */
+  readonly end: bigint;
+  readonly file: SourceFile;
+  /** 0 for code that belongs to no line. */
+  readonly line: number;
+  /** 0 when unknown. */
+  readonly column: number;
+  readonly isStmt: boolean;
+  readonly prologueEnd: boolean;
+  readonly epilogueBegin: boolean;
+}
+
+/** Where a line has code. */
+export interface LineAddress {
+  readonly address: bigint;
+  readonly file: SourceFile;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Index of the last row at or before an address. */
+const rowAt = (sequence: LineSequence, address: bigint): number => {
+  const wanted = Number(address - sequence.start);
+  let low = 0;
+  let high = sequence.offsets.length;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (sequence.offsets[middle] <= wanted) low = middle;
+    else high = middle;
+  }
+  return low;
+};
+
+/** The line tables of an image, each decoded when a question touches it. */
+export class Lines {
+  private readonly tables = new Map<number, LineTable>();
+  private readonly filesByPath = new Map<string, SourceFile>();
+  private readonly filesByTable = new WeakMap<LineTable, (SourceFile | undefined)[]>();
+  private readonly unitsByFile = new Map<SourceFile, Unit[]>();
+  private fileList: SourceFile[] | undefined;
+
+  constructor(
+    private readonly sections: DwarfSections,
+    private readonly units: () => readonly Unit[],
+    private readonly unitsAt: (address: bigint) => readonly Unit[],
+  ) {}
+
+  /** The line table of a unit, undefined when it has none. */
+  table(unit: Unit): LineTable | undefined {
+    const offset = unit.lineOffset;
+    if (offset === undefined || this.sections.size('.debug_line') === 0) return undefined;
+    let table = this.tables.get(offset);
+    if (!table) this.tables.set(offset, (table = readLineTable(this.sections, offset)));
+    return table;
+  }
+
+  private tableFiles(unit: Unit, table: LineTable): (SourceFile | undefined)[] {
+    let files = this.filesByTable.get(table);
+    if (files && files.length === table.files.length) return files;
+    files = table.files.map((file) => {
+      if (!file) return undefined;
+      const path = joinPath(unit.compilationDirectory, file.written);
+      let known = this.filesByPath.get(path);
+      if (!known) this.filesByPath.set(path, (known = { path, written: normalisePath(file.written) }));
+      return known;
+    });
+    this.filesByTable.set(table, files);
+    return files;
+  }
+
+  /** The file a DW_AT_decl_file or DW_AT_call_file of a unit means. */
+  file(unit: Unit, index: number): SourceFile | undefined {
+    const table = this.table(unit);
+    return table && this.tableFiles(unit, table)[index];
+  }
+
+  /** Every file any line table names, headers included. */
+  files(): readonly SourceFile[] {
+    if (this.fileList) return this.fileList;
+    for (const unit of this.units()) {
+      const table = this.table(unit);
+      if (!table) continue;
+      for (const file of new Set(this.tableFiles(unit, table))) {
+        if (!file) continue;
+        const units = this.unitsByFile.get(file);
+        if (!units) this.unitsByFile.set(file, [unit]);
+        else units.push(unit);
+      }
+    }
+    return (this.fileList = [...this.unitsByFile.keys()]);
+  }
+
+  private sequencesAt(address: bigint): { unit: Unit; table: LineTable; sequence: LineSequence } | undefined {
+    for (const unit of this.unitsAt(address)) {
+      const table = this.table(unit);
+      const sequence = table?.sequences.find(({ start, end }) => address >= start && address < end);
+      if (table && sequence) return { unit, table, sequence };
+    }
+    return undefined;
+  }
+
+  private entry(unit: Unit, table: LineTable, sequence: LineSequence, row: number): LineEntry | undefined {
+    const file = this.tableFiles(unit, table)[sequence.files[row]];
+    if (!file) return undefined;
+    let next = row + 1;
+    while (next < sequence.offsets.length && sequence.offsets[next] === sequence.offsets[row]) next++;
+    const flags = sequence.flags[row];
+    return {
+      address: sequence.start + BigInt(sequence.offsets[row]),
+      end: next < sequence.offsets.length ? sequence.start + BigInt(sequence.offsets[next]) : sequence.end,
+      file,
+      line: sequence.lines[row],
+      column: sequence.columns[row],
+      isStmt: (flags & ROW_IS_STMT) !== 0,
+      prologueEnd: (flags & ROW_PROLOGUE_END) !== 0,
+      epilogueBegin: (flags & ROW_EPILOGUE_BEGIN) !== 0,
+    };
+  }
+
+  /**
+   * The row that covers an address. Of several rows for one address the last that starts a statement counts, as it is
+   * the one whose code really is there.
+   */
+  at(address: bigint): LineEntry | undefined {
+    const found = this.sequencesAt(address);
+    if (!found) return undefined;
+    const { unit, table, sequence } = found;
+    const last = rowAt(sequence, address);
+    let row = last;
+    while (!(sequence.flags[row] & ROW_IS_STMT) && row > 0 && sequence.offsets[row - 1] === sequence.offsets[last]) row--;
+    if (!(sequence.flags[row] & ROW_IS_STMT)) row = last;
+    return this.entry(unit, table, sequence, row);
+  }
+
+  /** The rows from `low` up to `high`, in order; several may have the same address. */
+  *rows(low: bigint, high: bigint): IterableIterator<LineEntry> {
+    const found = this.sequencesAt(low);
+    if (!found) return;
+    const { unit, table, sequence } = found;
+    let row = rowAt(sequence, low);
+    while (row > 0 && sequence.offsets[row - 1] === sequence.offsets[row]) row--;
+    for (; row < sequence.offsets.length && sequence.start + BigInt(sequence.offsets[row]) < high; row++) {
+      const entry = this.entry(unit, table, sequence, row);
+      if (entry) yield entry;
+    }
+  }
+
+  /** Visits the statement rows of a file in all units. */
+  private visit(file: SourceFile, visitor: (line: number, address: () => bigint, column: number) => void): void {
+    this.files();
+    for (const unit of this.unitsByFile.get(file) ?? []) {
+      const table = this.table(unit);
+      if (!table) continue;
+      const wanted = this.tableFiles(unit, table).map((candidate) => candidate === file);
+      for (const sequence of table.sequences) {
+        for (let row = 0; row < sequence.offsets.length; row++) {
+          if (!wanted[sequence.files[row]] || sequence.lines[row] === 0 || !(sequence.flags[row] & ROW_IS_STMT)) continue;
+          visitor(sequence.lines[row], () => sequence.start + BigInt(sequence.offsets[row]), sequence.columns[row]);
+        }
+      }
+    }
+  }
+
+  /** Lines of a file that have code, ascending. */
+  executableLines(file: SourceFile): number[] {
+    const lines = new Set<number>();
+    this.visit(file, (line) => lines.add(line));
+    return [...lines].sort((a, b) => a - b);
+  }
+
+  /** Every statement row of the first line at or after `line` that has code in the file; empty when none has. */
+  addressesOf(file: SourceFile, line: number): LineAddress[] {
+    let best = Infinity;
+    let found: LineAddress[] = [];
+    this.visit(file, (candidate, address, column) => {
+      if (candidate < line || candidate > best) return;
+      if (candidate < best) found = [];
+      best = candidate;
+      found.push({ address: address(), file, line: candidate, column });
+    });
+    return found.sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0));
+  }
+}
