@@ -14,7 +14,7 @@ const ALLOWED = {
   'adapter/hosts': ['adapter', 'debug', 'symbols', 'machine', 'vmx', 'cpu', 'base', 'node'],
   cli: ['adapter/hosts', 'adapter', 'debug', 'symbols', 'machine', 'vmx', 'cpu', 'base', 'node'],
   language: ['vmx/tables', 'base'],
-  extension: ['adapter/messages', 'node'],
+  extension: ['adapter/messages', 'base', 'node'],
 };
 
 const folderOf = (relative) => {

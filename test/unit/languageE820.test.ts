@@ -5,7 +5,7 @@ import { hex } from '../../src/base/bits';
 import { checkE820, RULE_IDS } from '../../src/language/e820/check';
 import { hoverE820 } from '../../src/language/e820/hover';
 import { parseE820 } from '../../src/language/e820/parse';
-import { RANGE_TYPES } from '../../src/language/e820/types';
+import { RANGE_TYPES } from '../../src/base/rangeTypes';
 
 /** A PC with 10 GB, as the course's kernel prints it. */
 const PC_10_GB = `

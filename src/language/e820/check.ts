@@ -2,7 +2,7 @@
 import { byteSize } from '../../base/byteSize';
 import { hex } from '../../base/bits';
 import type { E820File, Range, Span } from './parse';
-import { RANGE_TYPES, rangeType } from './types';
+import { RANGE_TYPES, rangeType } from '../../base/rangeTypes';
 
 export type Severity = 'error' | 'warning' | 'hint';
 

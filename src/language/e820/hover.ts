@@ -3,7 +3,7 @@ import { byteSize } from '../../base/byteSize';
 import { hex } from '../../base/bits';
 import { endOf } from './check';
 import type { E820File, Span } from './parse';
-import { rangeType } from './types';
+import { rangeType } from '../../base/rangeTypes';
 
 export interface HoverText {
   /** Markdown. */

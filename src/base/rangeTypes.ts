@@ -1,4 +1,4 @@
-/** The types of an address range as `.e820` text names them: the course's two, and those of ACPI's INT 15h E820. */
+/** Types of an address range by the names that `.e820` text gives them: the course's two, and the rest of ACPI's INT 15h E820. */
 export interface RangeType {
   name: string;
   /** Number in the type field of an E820 entry. */

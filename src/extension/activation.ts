@@ -1,0 +1,33 @@
+/** What the extension registers, whichever host it runs in; `node.ts` and `web.ts` add what differs. */
+import * as vscode from 'vscode';
+import { ConfigurationProvider, debugFolder } from './configuration';
+import { startLanguageClientWhenNeeded, type StartLanguageClient } from './languageClient';
+import { Sessions } from './sessions';
+import { SerialTerminals } from './serialTerminal';
+import { registerViews } from './views/register';
+
+/** The debug type that package.json contributes. */
+export const DEBUG_TYPE = 'hyperstep';
+
+export interface Host {
+  adapterFactory: vscode.DebugAdapterDescriptorFactory;
+  startLanguageClient: StartLanguageClient;
+}
+
+/** Registers everything. All of it is undone through `context.subscriptions`. */
+export function activate(context: vscode.ExtensionContext, host: Host): void {
+  const provider = new ConfigurationProvider();
+  const sessions = new Sessions(DEBUG_TYPE);
+  const terminals = new SerialTerminals(sessions);
+  context.subscriptions.push(
+    sessions,
+    terminals,
+    vscode.debug.registerDebugAdapterDescriptorFactory(DEBUG_TYPE, host.adapterFactory),
+    vscode.debug.registerDebugConfigurationProvider(DEBUG_TYPE, provider),
+    vscode.debug.registerDebugConfigurationProvider(DEBUG_TYPE, provider, vscode.DebugConfigurationProviderTriggerKind.Dynamic),
+    vscode.commands.registerCommand('hyperstep.debugFolder', debugFolder),
+    vscode.commands.registerCommand('hyperstep.showSerial', () => terminals.show(vscode.debug.activeDebugSession)),
+    ...registerViews(sessions),
+    startLanguageClientWhenNeeded(host.startLanguageClient),
+  );
+}

@@ -1,0 +1,50 @@
+/**
+ * Follows Hyperstep's debug sessions: tells the views when to read anew and the terminals what the guest transmitted.
+ * Everything comes from DAP events of the adapter (adapter/messages.ts).
+ */
+import * as vscode from 'vscode';
+import { HyperstepEvent, type SerialEvent, type StateEvent } from '../adapter/messages';
+
+export class Sessions implements vscode.Disposable {
+  readonly #state = new vscode.EventEmitter<{ session: vscode.DebugSession; state: StateEvent }>();
+  readonly #serial = new vscode.EventEmitter<{ session: vscode.DebugSession; text: string }>();
+  readonly #started = new vscode.EventEmitter<vscode.DebugSession>();
+  readonly #ended = new vscode.EventEmitter<vscode.DebugSession>();
+  readonly #active = new vscode.EventEmitter<vscode.DebugSession | undefined>();
+  readonly #subscriptions: vscode.Disposable[];
+
+  /** Something that views show has changed. */
+  readonly onState = this.#state.event;
+  readonly onSerial = this.#serial.event;
+  readonly onStarted = this.#started.event;
+  readonly onEnded = this.#ended.event;
+  /** Another session, or none, is in the foreground. */
+  readonly onActive = this.#active.event;
+
+  constructor(readonly type: string) {
+    this.#subscriptions = [
+      vscode.debug.onDidStartDebugSession((session) => this.#mine(session) && this.#started.fire(session)),
+      vscode.debug.onDidTerminateDebugSession((session) => this.#mine(session) && this.#ended.fire(session)),
+      vscode.debug.onDidChangeActiveDebugSession(() => this.#active.fire(this.active)),
+      vscode.debug.onDidReceiveDebugSessionCustomEvent(({ session, event, body }) => {
+        if (!this.#mine(session)) return;
+        if (event === HyperstepEvent.serial) this.#serial.fire({ session, text: (body as SerialEvent).text });
+        if (event === HyperstepEvent.state) this.#state.fire({ session, state: body as StateEvent });
+      }),
+    ];
+  }
+
+  /** The session in the foreground, if it is one of Hyperstep's. */
+  get active(): vscode.DebugSession | undefined {
+    const session = vscode.debug.activeDebugSession;
+    return session && this.#mine(session) ? session : undefined;
+  }
+
+  #mine(session: vscode.DebugSession): boolean {
+    return session.type === this.type;
+  }
+
+  dispose(): void {
+    vscode.Disposable.from(...this.#subscriptions, this.#state, this.#serial, this.#started, this.#ended, this.#active).dispose();
+  }
+}

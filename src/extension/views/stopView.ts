@@ -1,0 +1,85 @@
+/** A view that reads its content from the adapter at every stop: the VMCS and the registers. */
+import * as vscode from 'vscode';
+import { Changes, valuesOf, type Branch } from './changes';
+import { EntryTree, type Node } from './entryTree';
+import type { Sessions } from '../sessions';
+
+/** Shorter runs (steps) leave the view as it is, so that it does not flicker. */
+const CLEAR_AFTER_MS = 400;
+
+export interface StopViewKind {
+  /** Id that package.json contributes. */
+  view: string;
+  /** Custom request that yields the content. */
+  request: string;
+  /** The response as branches. */
+  branches(response: unknown): Branch[];
+}
+
+interface SessionContent {
+  changes: Changes;
+  branches: Branch[];
+  icount: number;
+  /** Counts readings, so that an answer that comes late is not taken for the newest. */
+  reading: number;
+}
+
+/** Shows one kind of view for whichever session is in the foreground. */
+export function registerStopView(kind: StopViewKind, sessions: Sessions): vscode.Disposable {
+  const tree = new EntryTree();
+  const view = vscode.window.createTreeView<Node>(kind.view, { treeDataProvider: tree, showCollapseAll: true });
+  const contents = new Map<string, SessionContent>();
+  let clearing: ReturnType<typeof setTimeout> | undefined;
+
+  const contentOf = (session: vscode.DebugSession): SessionContent => {
+    const content = contents.get(session.id) ?? { changes: new Changes(), branches: [], icount: 0, reading: 0 };
+    contents.set(session.id, content);
+    return content;
+  };
+
+  const draw = (): void => {
+    clearTimeout(clearing);
+    const content = sessions.active && contents.get(sessions.active.id);
+    tree.show(content?.branches ?? [], content?.changes ?? new Changes());
+  };
+
+  const read = async (session: vscode.DebugSession, icount: number): Promise<void> => {
+    const content = contentOf(session);
+    const reading = ++content.reading;
+    try {
+      const branches = kind.branches(await session.customRequest(kind.request));
+      if (reading !== content.reading) return;
+      content.branches = branches;
+      content.icount = icount;
+      content.changes.stop(icount, valuesOf(branches));
+      view.message = undefined;
+    } catch (error) {
+      if (reading !== content.reading) return;
+      content.branches = [];
+      view.message = (error as Error).message;
+    }
+    draw();
+  };
+
+  return vscode.Disposable.from(
+    view,
+    sessions.onState(({ session, state }) => {
+      if (state.what === 'stopped') void read(session, state.icount);
+      if (state.what !== 'running') return;
+      const content = contentOf(session);
+      content.reading++;
+      clearTimeout(clearing);
+      clearing = setTimeout(() => {
+        content.branches = [];
+        draw();
+      }, CLEAR_AFTER_MS);
+    }),
+    sessions.onActive(draw),
+    sessions.onEnded((session) => {
+      contents.delete(session.id);
+      view.message = undefined;
+      draw();
+    }),
+    new vscode.Disposable(() => clearTimeout(clearing)),
+  );
+}

@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import type { MemoryMap } from '../../src/adapter/messages';
+import { carriageReturns } from '../../src/extension/carriageReturns';
+import { Changes, valuesOf, type Branch } from '../../src/extension/views/changes';
+import { e820Text, memoryRows, usable } from '../../src/extension/views/memoryRows';
+import { fromAdapter, toAdapter } from '../../src/extension/web/sourcePaths';
+import { parseE820 } from '../../src/language/e820/parse';
+
+const registers = (rax: string, cf: string): Branch[] => [
+  { name: 'VMM', branches: [{ name: 'General', entries: [{ name: 'RAX', value: rax }, { name: 'RFLAGS', value: '0x2', children: [{ name: 'CF', value: cf }] }] }] },
+  { name: 'Guest', entries: [{ name: 'RAX', value: '0x7' }] },
+];
+
+describe('changes since the last stop', () => {
+  it('marks nothing at the first stop', () => {
+    const changes = new Changes();
+    changes.stop(1, valuesOf(registers('0x1', '0')));
+    assert.equal(changes.was('/VMM/General/RAX'), undefined);
+  });
+
+  it('tells the value before, and keeps worlds with equal names apart', () => {
+    const changes = new Changes();
+    changes.stop(1, valuesOf(registers('0x1', '0')));
+    changes.stop(2, valuesOf(registers('0x2', '1')));
+    assert.equal(changes.was('/VMM/General/RAX'), '0x1');
+    assert.equal(changes.was('/VMM/General/RFLAGS/CF'), '0');
+    assert.equal(changes.was('/Guest/RAX'), undefined);
+    assert.deepEqual([changes.countUnder('/VMM'), changes.countUnder('/Guest')], [2, 0]);
+  });
+
+  it('compares with the stop before when the same stop is read twice', () => {
+    const changes = new Changes();
+    changes.stop(1, valuesOf(registers('0x1', '0')));
+    changes.stop(2, valuesOf(registers('0x2', '0')));
+    changes.stop(2, valuesOf(registers('0x3', '0')));
+    assert.equal(changes.was('/VMM/General/RAX'), '0x1');
+  });
+
+  it('marks nothing that was not there before', () => {
+    const changes = new Changes();
+    changes.stop(1, valuesOf(registers('0x1', '0').slice(0, 1)));
+    changes.stop(2, valuesOf(registers('0x1', '0')));
+    assert.equal(changes.countUnder('/Guest'), 0);
+  });
+});
+
+describe('the memory map view', () => {
+  const map: MemoryMap = {
+    source: 'test',
+    ranges: [
+      { base: '0x0', length: '0xa0000', type: 1 },
+      { base: '0xf0000', length: '0x10000', type: 2 },
+      { base: '0x100000', length: '0xf00000', type: 1 },
+    ],
+  };
+
+  it('shows ranges with type and size, and what lies between them undescribed', () => {
+    assert.deepEqual(memoryRows(map), [
+      { label: '0x0000000000000000 - 0x000000000009ffff', description: 'USABLE, 640 KiB', kind: 'usable' },
+      { label: '0x00000000000a0000 - 0x00000000000effff', description: 'not described, 320 KiB', kind: 'hole' },
+      { label: '0x00000000000f0000 - 0x00000000000fffff', description: 'RESERVED, 64 KiB', kind: 'other' },
+      { label: '0x0000000000100000 - 0x0000000000ffffff', description: 'USABLE, 15 MiB', kind: 'usable' },
+    ]);
+    assert.equal(usable(map), '~15.63 MiB');
+  });
+
+  it('copies as text that the language server reads back', () => {
+    const file = parseE820(e820Text(map));
+    assert.deepEqual(file.errors, []);
+    assert.deepEqual(file.ranges.map(({ address, length }) => [address.value, length.value]), map.ranges.map(({ base, length }) => [BigInt(base), BigInt(length)]));
+  });
+});
+
+describe('the serial terminal', () => {
+  it('puts a carriage return before a lone line feed, also across pieces', () => {
+    const convert = carriageReturns();
+    assert.equal(['a\nb\r\nc\r', '\nd', '\n'].map(convert).join(''), 'a\r\nb\r\nc\r\nd\r\n');
+  });
+});
+
+describe('source paths between VS Code in a browser and the worker', () => {
+  const prefix = 'vscode-remote://localhost:8080';
+  it('turns URIs of the workspace into paths and back', () => {
+    const uri = 'vscode-remote://localhost:8080/home/me/my%20lab/vmm/vmx.c';
+    const request = { command: 'setBreakpoints', arguments: { source: { name: 'vmx.c', path: uri }, breakpoints: [{ line: 3 }] } };
+    const inside = toAdapter(request, prefix) as typeof request;
+    assert.equal(inside.arguments.source.path, '/home/me/my lab/vmm/vmx.c');
+    assert.deepEqual(fromAdapter(inside, prefix), request);
+    assert.deepEqual(inside.arguments.breakpoints, [{ line: 3 }]);
+  });
+  it('reaches every source of a stack trace', () => {
+    const body = { stackFrames: [{ id: 1, source: { path: '/a.c' } }, { id: 2 }, { id: 3, source: { path: '/b.c' } }] };
+    assert.deepEqual(fromAdapter({ body }, prefix), { body: { stackFrames: [{ id: 1, source: { path: `${prefix}/a.c` } }, { id: 2 }, { id: 3, source: { path: `${prefix}/b.c` } }] } });
+  });
+  it('leaves other URIs, and paths that are not sources, alone', () => {
+    const message = { source: { path: 'memfs:/x.c' }, path: '/not/a/source' };
+    assert.deepEqual(fromAdapter(toAdapter(message, prefix), prefix), message);
+  });
+});
