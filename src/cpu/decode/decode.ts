@@ -7,6 +7,8 @@ import { Instruction, Kind, NO_REGISTER, Prefix, RIP_REGISTER, type CodeSize, ty
 import { Method, SIZE_CONTEXTS, SIZES } from './notation';
 import { ONE_BYTE } from './opcodesOneByte';
 import { TWO_BYTE } from './opcodes0F';
+import { SIMD } from './opcodesSimd';
+import { X87 } from './opcodesX87';
 import { Gpr, Seg } from '../state';
 
 /** The processor refuses longer instructions with #GP. SDM volume 3, "Interrupt and Exception Handling", "General Protection Exception". */
@@ -14,7 +16,7 @@ export const MAX_LENGTH = 15;
 
 const INVALID = 0;
 const TOO_LONG = 1;
-const TABLES = compileTables([ONE_BYTE, TWO_BYTE], ['invalid', 'too_long']);
+const TABLES = compileTables([ONE_BYTE, TWO_BYTE, X87, SIMD], ['invalid', 'too_long']);
 const { roots: ROOTS, modrm: HAS_MODRM, nodes: NODES, formOp: FORM_OP, formFlags: FORM_FLAGS, formCount: FORM_COUNT, formOperands: FORM_OPERANDS } = TABLES;
 
 /** Mnemonic names; the index is Instruction.op. 0 is 'invalid' (raises #UD), 1 is 'too_long' (more than 15 bytes, raises #GP). */

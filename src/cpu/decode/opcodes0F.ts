@@ -65,7 +65,7 @@ export const TWO_BYTE = `
   0F 33         | rdpmc
   0F 34         | sysenter
   0F 35         | sysexit
-  0F 37         | getsec
+  np 0F 37      | getsec
   0F 40+c       | cmovcc Gv,Ev
   np 0F 78      | vmread En,Gn
   np 0F 79      | vmwrite Gn,En

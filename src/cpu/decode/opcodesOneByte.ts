@@ -76,10 +76,10 @@ ${shifts}
   8D      | lea Gv,M
   8E      | mov_to_sreg Sw,Ew
   8F /0   | pop Ev            | d64
-# NOP is XCHG rAX,rAX, but with REX.B it is an exchange with R8.
+# NOP is XCHG rAX,rAX, but with REX.B it is an exchange with R8; PAUSE is PAUSE with REX.B too.
   np/66/f2 90 | nop           | b0
-  f3 90   | pause             | b0
-  90      | xchg Zv,rAX       | b1
+  np/66/f2 90 | xchg Zv,rAX   | b1
+  f3 90   | pause
   91      | xchg Zv,rAX
   92      | xchg Zv,rAX
   93      | xchg Zv,rAX
