@@ -56,6 +56,11 @@ export interface VmxObserver {
   /** Told when a VM entry has completed; `launch` for VMLAUNCH. */
   entry(icount: number, launch: boolean): void;
   failure(failure: VmxFailure): void;
+  /**
+   * An event is about to be delivered through the IDT, in any operation; RIP and RSP are still those it interrupts.
+   * `type` is in the numbering of EventType; `length` is what the return address adds to RIP.
+   */
+  delivering?(type: number, vector: number, errorCode: number | undefined, length: number): void;
 }
 
 /** The debugger's view of one processor's VMX. `vmx/unit.ts` implements it. */
