@@ -6,20 +6,22 @@ import { ACCESS_FETCH, ACCESS_READ, ACCESS_WRITE } from '../intercepts';
 import type { Processor } from '../processor';
 import { Offset } from '../state';
 import { AccessFlag, commit, stage } from './slowPath';
-import { lookup } from './tlb';
+import { fill, lookup } from './tlb';
 import { found, Privilege, walk } from './walk';
 
-const currentPrivilege = (cpu: Processor): number => (cpu.state.cpl === 3 ? Privilege.USER : Privilege.SUPERVISOR);
+/** The privilege of an instruction that executes now. */
+export const currentPrivilege = (cpu: Processor): number => (cpu.state.cpl === 3 ? Privilege.USER : Privilege.SUPERVISOR);
 
 /** Host address of the bytes; scratch where they had to be staged. Throws the fault. */
-function host(cpu: Processor, linear: bigint, flags: number, supervisor: boolean): number {
+function host(cpu: Processor, linear: bigint, flags: number, privilege: number): number {
   const low = low32(linear);
   const high = cpu.state.efer & Efer.LMA ? high32(linear) : 0;
-  if (!supervisor) {
+  const cached = privilege === currentPrivilege(cpu);
+  if (cached) {
     const hit = lookup(cpu, low, high, flags & 0xff, (flags & AccessFlag.WRITE) !== 0);
     if (hit !== 0) return hit;
   }
-  const address = stage(cpu, low, high, flags, supervisor ? Privilege.IMPLICIT : currentPrivilege(cpu), !supervisor);
+  const address = stage(cpu, low, high, flags, privilege, cached);
   if (address === 0) throw cpu.fault;
   return address;
 }
@@ -56,36 +58,63 @@ function store(cpu: Processor, address: number, size: number, value: bigint): vo
 
 /**
  * Reads 1, 2, 4 or 8 bytes with the present privilege, or with the processor's own (`supervisor`: descriptor tables,
- * TSS). `stack` makes a non-canonical address #SS(0) instead of #GP(0). Throws the fault.
+ * TSS). Throws the fault.
  */
-export function readLinear(cpu: Processor, linear: bigint, size: number, supervisor = false, stack = false): bigint {
-  return load(cpu, host(cpu, linear, size | (stack ? AccessFlag.STACK : 0), supervisor), size);
+export function readLinear(cpu: Processor, linear: bigint, size: number, supervisor = false): bigint {
+  return load(cpu, host(cpu, linear, size, supervisor ? Privilege.IMPLICIT : currentPrivilege(cpu)), size);
 }
 
 /** Writes 1, 2, 4 or 8 bytes; otherwise as `readLinear`. A fault leaves nothing written. */
-export function writeLinear(cpu: Processor, linear: bigint, size: number, value: bigint, supervisor = false, stack = false): void {
-  const address = host(cpu, linear, size | AccessFlag.WRITE | (stack ? AccessFlag.STACK : 0), supervisor);
+export function writeLinear(cpu: Processor, linear: bigint, size: number, value: bigint, supervisor = false): void {
+  writeLinearAs(cpu, linear, size, value, supervisor ? Privilege.IMPLICIT : currentPrivilege(cpu));
+}
+
+/** Reads with a Privilege of its own: the stack of a privilege level that is about to become current. `flags`: AccessFlag. */
+export function readLinearAs(cpu: Processor, linear: bigint, size: number, privilege: number, flags = 0): bigint {
+  return load(cpu, host(cpu, linear, size | flags, privilege), size);
+}
+
+/** Writes with a Privilege of its own. `flags`: AccessFlag. */
+export function writeLinearAs(cpu: Processor, linear: bigint, size: number, value: bigint, privilege: number, flags = 0): void {
+  const address = host(cpu, linear, size | AccessFlag.WRITE | flags, privilege);
   store(cpu, address, size, value);
   if (address === cpu.state.base + Offset.SCRATCH) commit(cpu);
+}
+
+/**
+ * Host address of a byte whose page is plain RAM, so that the rest of the page may be accessed directly; 0 where every
+ * access has to be made singly (device, ROM, page with decoded code when writing). Throws the fault of the translation.
+ */
+export function plainHost(cpu: Processor, linear: bigint, write: boolean): number {
+  const low = low32(linear);
+  const high = cpu.state.efer & Efer.LMA ? high32(linear) : 0;
+  const hit = lookup(cpu, low, high, 1, write);
+  if (hit !== 0) return hit;
+  checkCanonical(cpu, high, false);
+  if (!walk(cpu, low, high, write ? ACCESS_WRITE : ACCESS_READ, currentPrivilege(cpu))) throw cpu.fault;
+  if (write && cpu.codePages.has(found.page)) return 0;
+  const frame = write ? cpu.bus.frameForWrite(found.page) : cpu.bus.frameForRead(found.page);
+  if (frame === 0) return 0;
+  fill(cpu, low, high, frame, write);
+  return frame + (low & 0xfff);
 }
 
 /**
  * Checks that `size` bytes (1 to 64) could be written, so that a sequence of writes can be made whole: #PF and
  * non-canonical addresses are thrown here, before the first write.
  */
-export function probeWrite(cpu: Processor, linear: bigint, size: number, supervisor = false, stack = false): void {
+export function probeWrite(cpu: Processor, linear: bigint, size: number, privilege = currentPrivilege(cpu), stack = false): void {
   const low = low32(linear);
   const high = cpu.state.efer & Efer.LMA ? high32(linear) : 0;
-  const privilege = supervisor ? Privilege.IMPLICIT : currentPrivilege(cpu);
   const last = BigInt.asUintN(64, linear + BigInt(size - 1));
-  checkCanonical(cpu, low, high, stack);
-  checkCanonical(cpu, low32(last), cpu.state.efer & Efer.LMA ? high32(last) : 0, stack);
+  checkCanonical(cpu, high, stack);
+  checkCanonical(cpu, cpu.state.efer & Efer.LMA ? high32(last) : 0, stack);
   if (!walk(cpu, low, high, ACCESS_WRITE, privilege)) throw cpu.fault;
   if ((low & 0xfff) + size <= 0x1000) return;
   if (!walk(cpu, (low32(last) & ~0xfff) >>> 0, cpu.state.efer & Efer.LMA ? high32(last) : 0, ACCESS_WRITE, privilege)) throw cpu.fault;
 }
 
-function checkCanonical(cpu: Processor, _low: number, high: number, stack: boolean): void {
+function checkCanonical(cpu: Processor, high: number, stack: boolean): void {
   if (!(cpu.state.efer & Efer.LMA)) return;
   const sign = (high | 0) >> 15;
   if (sign !== 0 && sign !== -1) throw cpu.fault.exception(stack ? Vector.SS : Vector.GP, 0);
@@ -95,7 +124,7 @@ function checkCanonical(cpu: Processor, _low: number, high: number, stack: boole
 export function translate(cpu: Processor, linear: bigint, access: number, user: boolean): number {
   const low = low32(linear);
   const high = cpu.state.efer & Efer.LMA ? high32(linear) : 0;
-  checkCanonical(cpu, low, high, false);
+  checkCanonical(cpu, high, false);
   if (!walk(cpu, low, high, access, user ? Privilege.USER : Privilege.SUPERVISOR)) throw cpu.fault;
   return found.page * 0x1000 + (low & 0xfff);
 }

@@ -1,0 +1,78 @@
+/** CPUID (SDM volume 2, "CPUID—CPU Identification"): feature bits from features.ts, everything else from this table. */
+import { Cr4, PHYSICAL_ADDRESS_BITS } from '../controlBits';
+import type { Processor } from '../processor';
+import { Offset } from '../state';
+import { type CpuidRegister, FEATURES } from './features';
+
+export interface CpuidResult {
+  eax: number;
+  ebx: number;
+  ecx: number;
+  edx: number;
+}
+
+/** Family 6, model 158, stepping 9; also EDX after reset. */
+export const SIGNATURE = 0x0009_06e9;
+
+/** One tick is one nanosecond, and the TSC counts ticks. */
+export const TSC_FREQUENCY = 1_000_000_000;
+const TSC_MHZ = 1000;
+
+const LINEAR_ADDRESS_BITS = 48;
+const HIGHEST_BASIC = 0x16;
+const HIGHEST_EXTENDED = 0x8000_0008;
+const BRAND = 'Hyperstep x86-64 virtual processor @ 1.00GHz';
+const CLFLUSH_QUADWORDS = 8;
+
+/** The 48 bytes of the brand string, 16 per leaf. */
+const brandBytes = Uint8Array.from({ length: 48 }, (_, i) => (i < BRAND.length ? BRAND.charCodeAt(i) : 0));
+function brandLeaf(part: number): Partial<CpuidResult> {
+  const view = new DataView(brandBytes.buffer, part * 16, 16);
+  return { eax: view.getUint32(0, true), ebx: view.getUint32(4, true), ecx: view.getUint32(8, true), edx: view.getUint32(12, true) };
+}
+
+/** A row of leaf 4: cache type 1 data, 2 instruction, 3 unified; 64-byte lines. */
+const cache = (type: number, level: number, ways: number, sets: number): Partial<CpuidResult> => ({
+  eax: type | (level << 5) | (1 << 8),
+  ebx: ((ways - 1) << 22) | 63,
+  ecx: sets - 1,
+});
+const CACHES: readonly Partial<CpuidResult>[] = [cache(1, 1, 8, 64), cache(2, 1, 8, 64), cache(3, 2, 4, 1024)];
+
+/** What a leaf holds besides feature bits. Leaves that are not here read as zero, as those of absent features do. */
+const LEAVES: Readonly<Record<number, (cpu: Processor, subleaf: number) => Partial<CpuidResult>>> = {
+  0: () => ({ eax: HIGHEST_BASIC, ebx: 0x756e_6547, edx: 0x4965_6e69, ecx: 0x6c65_746e }), // "GenuineIntel"
+  1: (cpu) => ({
+    eax: SIGNATURE,
+    ebx: ((cpu.index << 24) | (1 << 16) | (CLFLUSH_QUADWORDS << 8)) >>> 0,
+    ecx: cpu.state.cr4 & Cr4.OSXSAVE ? 1 << 27 : 0,
+  }),
+  2: () => ({ eax: 0x00ff_ff01, ebx: 0, ecx: 0, edx: 0 }), // descriptor 0xff: see leaf 4
+  4: (_cpu, subleaf) => CACHES[subleaf] ?? {},
+  0x15: () => ({ eax: 1, ebx: 1, ecx: TSC_FREQUENCY }),
+  0x16: () => ({ eax: TSC_MHZ, ebx: TSC_MHZ, ecx: TSC_MHZ }),
+  0x8000_0000: () => ({ eax: HIGHEST_EXTENDED }),
+  0x8000_0002: () => brandLeaf(0),
+  0x8000_0003: () => brandLeaf(1),
+  0x8000_0004: () => brandLeaf(2),
+  0x8000_0006: () => ({ ecx: (256 << 16) | (4 << 12) | 64 }), // 256 KiB of level 2, 64-byte lines
+  0x8000_0007: () => ({ edx: 1 << 8 }), // invariant TSC
+  0x8000_0008: () => ({ eax: PHYSICAL_ADDRESS_BITS | (LINEAR_ADDRESS_BITS << 8) }),
+};
+
+/** The values for a leaf and subleaf, each unsigned. A leaf beyond the highest yields that of the highest basic one. */
+export function cpuid(cpu: Processor, leaf: number, subleaf: number): CpuidResult {
+  if ((leaf > HIGHEST_BASIC && leaf < 0x8000_0000) || leaf > HIGHEST_EXTENDED) leaf = HIGHEST_BASIC;
+  const result: CpuidResult = { eax: 0, ebx: 0, ecx: 0, edx: 0, ...LEAVES[leaf]?.(cpu, subleaf) };
+  const or = (register: CpuidRegister, bits: number): void => {
+    result[register] = (result[register] | bits) >>> 0;
+  };
+  for (const { name, cpuid: place } of FEATURES) {
+    if (!place || place[0] !== leaf || (leaf === 7 && place[1] !== subleaf)) continue;
+    if (cpu.features.has(name) && visible(cpu, name)) or(place[2], (1 << place[3]) >>> 0);
+  }
+  return result;
+}
+
+/** APIC disappears from CPUID while IA32_APIC_BASE disables it. */
+const visible = (cpu: Processor, name: string): boolean => name !== 'apic' || (cpu.state.get32(Offset.APIC_BASE) & (1 << 11)) !== 0;
