@@ -1,0 +1,129 @@
+/** Builds the body of one WebAssembly function: locals, structured control and raw opcodes. */
+import { ByteWriter } from './bytes';
+
+export type ValueType = 'i32' | 'i64';
+export const TYPE_CODE: Record<ValueType, number> = { i32: 0x7f, i64: 0x7e };
+const VOID = 0x40;
+
+/** Labels are nesting depths, so that a branch may be written before its distance is known. */
+export type Label = number;
+
+export class FunctionBuilder {
+  readonly code = new ByteWriter(4096);
+  readonly locals: ValueType[] = [];
+  private depth = 0;
+  private readonly pool: Record<ValueType, number[]> = { i32: [], i64: [] };
+  private readonly poolUsed: Record<ValueType, number> = { i32: 0, i64: 0 };
+
+  constructor(
+    readonly parameters: readonly ValueType[],
+    readonly results: readonly ValueType[],
+  ) {}
+
+  /** A new local of its own. */
+  local(type: ValueType): number {
+    this.locals.push(type);
+    return this.parameters.length + this.locals.length - 1;
+  }
+
+  /** A local from the pool of temporaries; `releaseTemporaries` makes all of them free again. */
+  temporary(type: ValueType): number {
+    const pool = this.pool[type];
+    const n = this.poolUsed[type]++;
+    return (pool[n] ??= this.local(type));
+  }
+
+  releaseTemporaries(): void {
+    this.poolUsed.i32 = 0;
+    this.poolUsed.i64 = 0;
+  }
+
+  op(opcode: number): this {
+    this.code.u8(opcode);
+    return this;
+  }
+  get(local: number): this {
+    this.code.u8(0x20).u32(local);
+    return this;
+  }
+  set(local: number): this {
+    this.code.u8(0x21).u32(local);
+    return this;
+  }
+  tee(local: number): this {
+    this.code.u8(0x22).u32(local);
+    return this;
+  }
+  i32(value: number): this {
+    this.code.u8(0x41).s32(value);
+    return this;
+  }
+  i64(value: bigint): this {
+    this.code.u8(0x42).s64(value);
+    return this;
+  }
+  /** A load or store with its offset; alignment hints are left at 1 byte. */
+  memory(opcode: number, offset: number): this {
+    this.code.u8(opcode).u8(0).u32(offset);
+    return this;
+  }
+  call(index: number): this {
+    this.code.u8(0x10).u32(index);
+    return this;
+  }
+  return(): this {
+    return this.op(0x0f);
+  }
+  unreachable(): this {
+    return this.op(0x00);
+  }
+
+  block(): Label {
+    this.code.u8(0x02).u8(VOID);
+    return ++this.depth;
+  }
+  loop(): Label {
+    this.code.u8(0x03).u8(VOID);
+    return ++this.depth;
+  }
+  if(): Label {
+    this.code.u8(0x04).u8(VOID);
+    return ++this.depth;
+  }
+  else(): this {
+    return this.op(0x05);
+  }
+  end(): this {
+    this.depth--;
+    return this.op(0x0b);
+  }
+  branch(label: Label): this {
+    this.code.u8(0x0c).u32(this.depth - label);
+    return this;
+  }
+  branchIf(label: Label): this {
+    this.code.u8(0x0d).u32(this.depth - label);
+    return this;
+  }
+  branchTable(labels: readonly Label[], otherwise: Label): this {
+    this.code.u8(0x0e).u32(labels.length);
+    for (const label of labels) this.code.u32(this.depth - label);
+    this.code.u32(this.depth - otherwise);
+    return this;
+  }
+
+  /** The function's entry in the code section. */
+  encode(): Uint8Array {
+    const runs: { type: ValueType; count: number }[] = [];
+    for (const type of this.locals) {
+      const last = runs[runs.length - 1];
+      if (last?.type === type) last.count++;
+      else runs.push({ type, count: 1 });
+    }
+    const body = new ByteWriter(this.code.length + 64);
+    body.u32(runs.length);
+    for (const run of runs) body.u32(run.count).u8(TYPE_CODE[run.type]);
+    body.bytes(this.code.result()).u8(0x0b);
+    return body.result();
+  }
+}
