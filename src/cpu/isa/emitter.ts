@@ -1,0 +1,167 @@
+/**
+ * What an instruction's meaning is written against. An emitter turns it into WebAssembly: the interpreter's emitter
+ * takes operands from a decoded record, a translator's would take them from the instruction at hand.
+ *
+ * The order inside every instruction is: read operands (which may fault), compute, store (which may fault), then
+ * registers and flags. A fault so leaves the state as it was before the instruction.
+ *
+ * Values of 1, 2 and 4 bytes are i32, zero-extended; values of 8 bytes are i64.
+ */
+import type { FunctionBuilder, ValueType } from '../../wasm/function';
+import { Value } from '../../wasm/value';
+import { Gpr } from '../state';
+
+export type Width = 1 | 2 | 4 | 8;
+export const typeOf = (size: number): ValueType => (size === 8 ? 'i64' : 'i32');
+
+/** Access flags of the translation helpers, above the size in bits 7:0; mmu/slowPath.ts reads them too. */
+export const ACCESS_FLAG_WRITE = 1 << 8;
+export const ACCESS_FLAG_MODIFY = 1 << 9;
+export const ACCESS_FLAG_STACK = 1 << 10;
+
+export abstract class Emitter {
+  /** Operand width in bytes of the instruction at hand. */
+  size: Width = 4;
+  /** One letter per operand: r register, m memory, i immediate. */
+  form = '';
+  /** What else tells handlers of one mnemonic apart: see Semantics.variant. */
+  variant = 0;
+
+  constructor(readonly f: FunctionBuilder) {}
+
+  /** Evaluates now and yields the local that holds the value. */
+  let(value: Value): Value {
+    const local = this.f.temporary(value.type);
+    value.emit(this.f);
+    this.f.set(local);
+    return Value.local(local, value.type);
+  }
+
+  /** Bits of the operand width kept, as an i32 operation on a narrower width needs. */
+  narrow(value: Value, size: number = this.size): Value {
+    return size === 1 ? value.and(0xff) : size === 2 ? value.and(0xffff) : value;
+  }
+  /** Sign-extends a value of `size` bytes to i64. */
+  signed64(value: Value, size: number = this.size): Value {
+    if (size === 8) return value;
+    return (size === 4 ? value : value.signExtend(size)).extendS();
+  }
+  /** The most significant bit of a value of `size` bytes, as i32 0 or 1. */
+  signBit(value: Value, size: number = this.size): Value {
+    return value.shrU(size * 8 - 1).wrap();
+  }
+  constant(value: number | bigint, size: number = this.size): Value {
+    return size === 8 ? Value.i64(value) : Value.i32(Number(value));
+  }
+
+  // Registers by fixed number.
+
+  /** A whole general-purpose register, i64. */
+  abstract fixed(n: number): Value;
+  abstract setFixed(n: number, value: Value): void;
+  /** Low part of a fixed register as a value of `size` bytes. */
+  fixedPart(n: number, size: number = this.size): Value {
+    const whole = this.fixed(n);
+    return size === 8 ? whole : this.narrow(whole.wrap(), size);
+  }
+  /** Writes `size` bytes by the rules of 64-bit mode: 4 bytes clear the upper half, fewer keep the rest. */
+  setFixedPart(n: number, value: Value, size: number = this.size): void {
+    if (size >= 4) return this.setFixed(n, value.extendU());
+    const mask = size === 1 ? 0xffn : 0xffffn;
+    this.setFixed(n, this.fixed(n).and(~mask).or(value.extendU().and(mask)));
+  }
+
+  // Operands of the instruction, numbered from 0 in the Intel order.
+
+  /** Reads an operand into a local; memory is translated and checked. */
+  abstract read(operand: number, size?: number): Value;
+  /** Writes an operand. Memory is translated for writing only. */
+  abstract write(operand: number, value: Value, size?: number): void;
+  /** Reads an operand, computes, writes it back, with one translation. Yields the new value's local. */
+  abstract modify(operand: number, compute: (old: Value) => Value, size?: number): Value;
+  /** Linear address of the memory operand, i64. `beyond` is added to it (bit strings). */
+  abstract address(): Value;
+  /** Base + index << scale + displacement without segment, i64 (LEA). */
+  abstract effectiveAddress(): Value;
+  /** Reads or writes memory at a linear address (i64 local). */
+  abstract load(linear: Value, size: number, flags?: number): Value;
+  abstract store(linear: Value, value: Value, size: number, flags?: number): void;
+  abstract modifyAt(linear: Value, compute: (old: Value) => Value, size: number): Value;
+
+  // Flags (flags.ts): res i64, aux i32.
+
+  abstract res(): Value;
+  abstract aux(): Value;
+  abstract setRes(value: Value): void;
+  abstract setAux(value: Value): void;
+  /** u32 of RFLAGS without the status flags. */
+  abstract otherFlags(): Value;
+  abstract setOtherFlags(value: Value): void;
+
+  // Control.
+
+  /** RIP of the next instruction, i64. */
+  abstract nextRip(): Value;
+  /** Goes to the instruction's direct target when `condition` holds (or always). Falls through otherwise. */
+  abstract jump(condition?: Value): void;
+  /** Goes to an i64 RIP, already masked to the operand size. */
+  abstract jumpTo(rip: Value): void;
+  /** Raises an exception without error code when the i32 condition holds. */
+  abstract raise(vector: number, condition?: Value): void;
+  /** Leaves the instruction to its TypeScript operation when the condition holds. */
+  abstract leave(condition: Value): void;
+
+  // The stack.
+
+  /** True in handlers for 64-bit code: stack pointer of 64 bits, flat stack. */
+  get longStack(): boolean {
+    return this.variant === 1;
+  }
+  /** Mask of the stack pointer, i64. */
+  abstract stackMask(): Value;
+  /** Linear address of SS:offset, checked against the limit. */
+  abstract stackLinear(offset: Value, size: number, write: boolean): Value;
+
+  /** The stack pointer after `delta` is added, wrapped as the stack's size asks; i64 local of the whole RSP. */
+  movedStack(delta: number | Value): Value {
+    const sp = this.fixed(Gpr.RSP);
+    if (this.longStack) return this.let(sp.add(delta));
+    const mask = this.let(this.stackMask());
+    return this.let(sp.and(mask.not()).or(sp.add(delta).and(mask)));
+  }
+  /** Pushes a value; `beforeCommit` may do what can still fault. */
+  push(value: Value, size: number = this.size): void {
+    const sp = this.movedStack(-size);
+    this.store(this.let(this.stackLinear(sp, size, true)), value, size, ACCESS_FLAG_STACK);
+    this.setFixed(Gpr.RSP, sp);
+  }
+  /** Reads the top of the stack; the caller commits by `dropStack`. */
+  top(size: number = this.size): Value {
+    return this.load(this.let(this.stackLinear(this.let(this.fixed(Gpr.RSP)), size, false)), size, ACCESS_FLAG_STACK);
+  }
+  dropStack(bytes: number | Value): void {
+    this.setFixed(Gpr.RSP, this.movedStack(bytes));
+  }
+}
+
+/** One instruction (or family) of the hot set. */
+export interface Semantics {
+  /** The decoder's mnemonic. */
+  mnemonic: string;
+  /** Operand widths that exist. */
+  sizes: readonly Width[];
+  /** Operand forms that exist, one letter per operand. */
+  forms: readonly string[];
+  /**
+   * What else chooses a handler: `condition` 0 to 15, `source` the source's width, `stack` 1 in 64-bit code and 0
+   * elsewhere, `address` the address size.
+   */
+  variant?: 'condition' | 'source' | 'stack' | 'address';
+  /** Values of the variant; 0 alone where there is none. */
+  variants?: readonly number[];
+  /** Which operand's width is the instruction's; -1 takes the effective operand size. 0 when absent. */
+  sizeFrom?: number;
+  /** The instruction ends a run: what follows is not executed by falling through. */
+  ends?: boolean;
+  emit(e: Emitter): void;
+}

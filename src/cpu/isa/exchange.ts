@@ -1,0 +1,50 @@
+/** CMPXCHG, XADD. Processors take turns by instruction, so LOCK needs nothing more. */
+import { Value } from '../../wasm/value';
+import { Gpr } from '../state';
+import { type Semantics } from './emitter';
+import { flagsOfAdd, flagsOfSub } from './statusFlags';
+
+const ALL = [1, 2, 4, 8] as const;
+
+export const exchanges: Semantics[] = [
+  {
+    mnemonic: 'cmpxchg',
+    sizes: ALL,
+    forms: ['rr', 'mr'],
+    emit(e) {
+      const source = e.read(1);
+      const whole = e.let(e.fixed(Gpr.RAX));
+      const accumulator = e.let(e.fixedPart(Gpr.RAX));
+      let old!: Value;
+      e.modify(0, (v) => {
+        old = v;
+        return Value.select(accumulator.eq(v), source, v);
+      });
+      const equal = e.let(accumulator.eq(old));
+      const loaded = e.size >= 4 ? old.extendU() : whole.and(e.size === 1 ? ~0xffn : ~0xffffn).or(old.extendU());
+      // When both are equal rAX keeps even its upper half; a register destination that is rAX was just written with the source.
+      e.setFixed(Gpr.RAX, e.let(Value.select(equal, e.fixed(Gpr.RAX), loaded)));
+      flagsOfSub(e, accumulator, old, e.let(e.narrow(accumulator.sub(old))));
+    },
+  },
+  {
+    mnemonic: 'xadd',
+    sizes: ALL,
+    forms: ['rr', 'mr'],
+    emit(e) {
+      const b = e.read(1);
+      let a!: Value;
+      let r!: Value;
+      if (e.form === 'rr') {
+        a = e.read(0);
+        r = e.let(e.narrow(a.add(b)));
+        e.write(1, a);
+        e.write(0, r);
+      } else {
+        r = e.modify(0, (v) => e.narrow((a = v).add(b)));
+        e.write(1, a);
+      }
+      flagsOfAdd(e, a, b, r);
+    },
+  },
+];

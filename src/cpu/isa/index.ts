@@ -1,0 +1,23 @@
+/** The hot instruction set: everything that runs as generated code. The rest is in ../system. */
+import { arithmetic } from './arithmetic';
+import { bitInstructions } from './bits';
+import { branches } from './branch';
+import { type Semantics } from './emitter';
+import { exchanges } from './exchange';
+import { flagInstructions } from './flagInstructions';
+import { moves } from './move';
+import { multiplyAndDivide } from './multiply';
+import { shiftsAndRotates } from './shift';
+import { stackInstructions } from './stack';
+
+export const instructionSet: readonly Semantics[] = [
+  ...arithmetic,
+  ...moves,
+  ...shiftsAndRotates,
+  ...multiplyAndDivide,
+  ...stackInstructions,
+  ...branches,
+  ...bitInstructions,
+  ...exchanges,
+  ...flagInstructions,
+];

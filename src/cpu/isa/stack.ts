@@ -1,0 +1,37 @@
+/** PUSH, POP, LEAVE. The stack's width is that of the code in 64-bit mode (variant 1), else that of SS. */
+import { Gpr } from '../state';
+import { type Semantics } from './emitter';
+
+/** Width by mode: 64-bit code pushes 8 or 2 bytes, other code 4 or 2. */
+const stacked = (s: Omit<Semantics, 'sizes' | 'variant' | 'variants' | 'sizeFrom'>): Semantics[] => [
+  { ...s, sizes: [2, 8], variant: 'stack', variants: [1], sizeFrom: -1 },
+  { ...s, sizes: [2, 4], variant: 'stack', variants: [0], sizeFrom: -1 },
+];
+
+export const stackInstructions: Semantics[] = [
+  ...stacked({ mnemonic: 'push', forms: ['r', 'm', 'i'], emit: (e) => e.push(e.read(0)) }),
+  ...stacked({
+    mnemonic: 'pop',
+    forms: ['r'],
+    emit(e) {
+      const v = e.top();
+      e.dropStack(e.size); // before the write: POP rSP loads the value popped
+      e.write(0, v);
+    },
+  }),
+  ...stacked({
+    mnemonic: 'leave',
+    forms: [''],
+    emit(e) {
+      const frame = e.let(e.fixed(Gpr.RBP));
+      const v = e.load(e.let(e.stackLinear(frame, e.size, false)), e.size);
+      if (e.longStack) {
+        e.setFixed(Gpr.RSP, frame.add(e.size));
+      } else {
+        const mask = e.let(e.stackMask());
+        e.setFixed(Gpr.RSP, e.let(e.fixed(Gpr.RSP).and(mask.not()).or(frame.add(e.size).and(mask))));
+      }
+      e.setFixedPart(Gpr.RBP, v);
+    },
+  }),
+];

@@ -1,0 +1,73 @@
+/** How results become the lazy pair `res` and `aux` (see ../flags.ts), and how conditions are read from it. */
+import { Value } from '../../wasm/value';
+import { type Emitter } from './emitter';
+
+/** Bits of `aux` that arithmetic sets: CF, CF xor OF, AF. */
+const CARRIES = 0xc000_0008;
+
+/** Turns a vector of carries out of each bit into `aux`. */
+function auxOf(e: Emitter, carries: Value): Value {
+  const c = e.let(carries);
+  switch (e.size) {
+    case 8:
+      return c.shrU(32).wrap().and(0xc000_0000).or(c.wrap().and(8));
+    case 4:
+      return c.and(CARRIES);
+    default:
+      return c.shl(32 - 8 * e.size).and(0xc000_0000).or(c.and(8));
+  }
+}
+
+/** After r = a + b (+ carry). */
+export function flagsOfAdd(e: Emitter, a: Value, b: Value, r: Value): void {
+  e.setAux(auxOf(e, a.and(b).or(a.or(b).and(r.not()))));
+  e.setRes(e.signed64(r));
+}
+
+/** After r = a - b (- borrow). */
+export function flagsOfSub(e: Emitter, a: Value, b: Value, r: Value): void {
+  e.setAux(auxOf(e, a.not().and(b).or(a.xor(b).not().and(r))));
+  e.setRes(e.signed64(r));
+}
+
+/** After a logical operation: CF, OF and AF clear. */
+export function flagsOfResult(e: Emitter, r: Value): void {
+  e.setAux(Value.i32(0));
+  e.setRes(e.signed64(r));
+}
+
+/** `aux` for given CF and OF (i32 0 or 1), AF clear. */
+export const auxOfCarryOverflow = (cf: Value, of: Value): Value => cf.shl(31).or(cf.xor(of).shl(30));
+
+/** CF as i32 0 or 1. */
+export const carry = (e: Emitter): Value => e.aux().shrU(31);
+
+/** Sets CF (i32 0 or 1) and keeps every other flag: OF is stored against CF, so both bits flip together. */
+export function setCarryAlone(e: Emitter, cf: Value): void {
+  e.setAux(e.aux().xor(cf.xor(carry(e)).mul(0xc000_0000 | 0)));
+}
+
+/** Sets CF and OF and keeps SF, ZF, PF and AF (rotates). */
+export function setCarryOverflow(e: Emitter, cf: Value, of: Value): void {
+  e.setAux(e.aux().and(0x3fff_ffff).or(auxOfCarryOverflow(cf, of)));
+}
+
+const sign = (e: Emitter): Value => e.res().shrU(63).wrap().xor(e.aux()).and(1);
+const overflow = (e: Emitter): Value => e.aux().xor(e.aux().shl(1)).shrU(31);
+const zero = (e: Emitter): Value => e.res().eqz();
+const parity = (e: Emitter): Value => e.res().wrap().xor(e.aux().shrU(8)).and(0xff).popcnt().and(1).eqz();
+
+/** Condition `cc` of Jcc, SETcc, CMOVcc (SDM volume 1, "EFLAGS Condition Codes"), i32 0 or 1. */
+export function condition(e: Emitter, cc: number): Value {
+  const positive = [
+    () => overflow(e),
+    () => carry(e),
+    () => zero(e),
+    () => carry(e).or(zero(e)),
+    () => sign(e),
+    () => parity(e),
+    () => sign(e).xor(overflow(e)),
+    () => sign(e).xor(overflow(e)).or(zero(e)),
+  ][cc >> 1]!();
+  return cc & 1 ? positive.eqz() : positive;
+}
