@@ -48,9 +48,15 @@ export const Offset = {
   SP_MASK: 0x0e0,
   /** i32. 0 to 3. Kept by segment loads (SS.DPL); code changes it only through `setCpl`. */
   CPL: 0x0e8,
+  /** u64. Linear address that an address record computed for the instruction record after it. Owned by the engine. */
+  EFFECTIVE_ADDRESS: 0x0f0,
+  /** i32. Instructions that were left when CUT ended a slice early. Owned by the engine. */
+  CUT_BUDGET: 0x0f8,
 
   /** 8 segment caches (ES CS SS DS FS GS LDTR TR), SEGMENT_STRIDE bytes each: see Segment. */
   SEGMENTS: 0x100,
+  /** A segment cache that stays all zero but FLAT: the segments that 64-bit code ignores. */
+  NO_SEGMENT: 0xc40,
   /** u64 base, u32 limit. */
   GDTR_BASE: 0x200,
   GDTR_LIMIT: 0x208,

@@ -1,0 +1,40 @@
+/** What follows from the architectural state and is kept beside it so that generated code need not work it out. */
+import { Cr0, Efer } from '../controlBits';
+import type { CodeSize } from '../decode/instruction';
+import { VM } from '../flags';
+import { ACCESS_UNUSABLE, type CpuState, Offset, Seg, Segment, SEGMENT_STRIDE } from '../state';
+
+const TYPE_EXPAND_DOWN = 4;
+const TYPE_CODE = 8;
+const TYPE_WRITABLE = 2;
+const ACCESS_L = 1 << 13;
+const ACCESS_DB = 1 << 14;
+const ACCESS_PRESENT = 1 << 7;
+
+/** Code size by CS.L and CS.D. */
+function codeSizeOf(s: CpuState): CodeSize {
+  const cs = s.access(Seg.CS);
+  const protectedMode = (s.cr0 & Cr0.PE) !== 0 && (s.get32(Offset.FLAGS) & VM) === 0;
+  if (protectedMode && s.efer & Efer.LMA && cs & ACCESS_L) return 64;
+  return cs & ACCESS_DB ? 32 : 16;
+}
+
+/** No access through the segment can violate its type or limit. */
+function isFlat(access: number, limit: number): boolean {
+  const usable = (access & ACCESS_UNUSABLE) === 0 && (access & ACCESS_PRESENT) !== 0;
+  const writableData = (access & (TYPE_CODE | TYPE_EXPAND_DOWN | TYPE_WRITABLE)) === TYPE_WRITABLE;
+  return usable && writableData && limit === 0xffff_ffff;
+}
+
+/** Recomputes CS_BASE, SP_MASK, CODE_MODE and the segments' FLAT; yields the code size. */
+export function deriveState(s: CpuState): CodeSize {
+  const codeSize = codeSizeOf(s);
+  s.set32(Offset.CODE_MODE, codeSize);
+  s.set64(Offset.CS_BASE, codeSize === 64 ? 0n : s.segBase(Seg.CS));
+  s.set64(Offset.SP_MASK, codeSize === 64 ? 0xffff_ffff_ffff_ffffn : s.access(Seg.SS) & ACCESS_DB ? 0xffff_ffffn : 0xffffn);
+  for (let seg: number = Seg.ES; seg <= Seg.GS; seg++) {
+    s.set32(Offset.SEGMENTS + seg * SEGMENT_STRIDE + Segment.FLAT, isFlat(s.access(seg), s.limit(seg)) ? 1 : 0);
+  }
+  s.set32(Offset.NO_SEGMENT + Segment.FLAT, 1);
+  return codeSize;
+}

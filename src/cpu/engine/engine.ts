@@ -1,0 +1,92 @@
+/** The engine: one WebAssembly memory, one interpreter, one code cache, and the processors that share them. */
+import { UserError } from '../../base/errors';
+import type { Fault } from '../fault';
+import { instructionSet } from '../isa/index';
+import { access, commit } from '../mmu/slowPath';
+import { CPU_BLOCK_SIZE, MemoryViews, Offset, SEGMENT_STRIDE } from '../state';
+import { segmentLinear } from '../system/segmentation';
+import { CodeCache } from './codeCache';
+import { Cpu, type CpuParts } from './cpu';
+import { HandlerTable } from './handlers';
+import { createInterpreter, type Interpreter } from './interpreter';
+import { CPU_BASE, FRAMES_BASE, MAXIMUM_CPUS, memoryPages } from './layout';
+
+const ACCESS_SIZE = 0xff;
+const ACCESS_WRITE = 0x100;
+
+export interface Engine {
+  readonly views: MemoryViews;
+  /** The area of RAM frames: byte offsets, multiples of 4096. */
+  readonly frameBase: number;
+  readonly frameLimit: number;
+  createProcessor(index: number, parts: CpuParts): Cpu;
+}
+
+/** The handler table never changes: it is built once. */
+let handlerTable: HandlerTable | undefined;
+
+class EngineImplementation implements Engine {
+  readonly views: MemoryViews;
+  readonly frameBase = FRAMES_BASE;
+  readonly frameLimit: number;
+  private readonly cpus: (Cpu | undefined)[] = [];
+  private readonly interpreter: Interpreter;
+  private readonly cache: CodeCache;
+
+  constructor(ramBytes: number) {
+    const pages = memoryPages(ramBytes);
+    const memory = allocate(pages);
+    this.views = new MemoryViews(memory);
+    this.frameLimit = pages * 0x1_0000;
+    handlerTable ??= new HandlerTable(instructionSet);
+    this.cache = new CodeCache(this.views, handlerTable, {
+      codeAppeared: (page) => this.cpus.forEach((cpu) => cpu?.withholdWrites(page)),
+      allDropped: () => this.cpus.forEach((cpu) => cpu?.flushTlb()),
+    });
+    this.interpreter = createInterpreter(handlerTable.handlers, memory, pages, {
+      access: (base, low, high, flags, budget) => {
+        const cpu = this.cpuAt(base);
+        cpu.synchronize(budget);
+        return access(cpu, low, high, flags, budget);
+      },
+      commit: (base) => commit(this.cpuAt(base)),
+      checkSegment: (base, segment, offset, flags) => this.checkSegment(this.cpuAt(base), segment, offset, flags),
+    });
+  }
+
+  private cpuAt(base: number): Cpu {
+    return this.cpus[(base - CPU_BASE) / CPU_BLOCK_SIZE]!;
+  }
+
+  /** `segment` is a number below 8, or the state offset of its cache (address records). */
+  private checkSegment(cpu: Cpu, segment: number, offset: number, flags: number): number {
+    const seg = segment < 8 ? segment : (segment - Offset.SEGMENTS) / SEGMENT_STRIDE;
+    try {
+      segmentLinear(cpu, seg, BigInt(offset >>> 0), flags & ACCESS_SIZE, (flags & ACCESS_WRITE) !== 0);
+      return 1;
+    } catch (thrown) {
+      if ((thrown as Fault) !== cpu.fault) throw thrown;
+      return 0;
+    }
+  }
+
+  createProcessor(index: number, parts: CpuParts): Cpu {
+    if (index >= MAXIMUM_CPUS) throw new Error(`Processor ${index} does not exist: the engine has ${MAXIMUM_CPUS}.`);
+    const cpu = new Cpu(this.views, index, CPU_BASE + index * CPU_BLOCK_SIZE, parts, this.interpreter, this.cache);
+    this.cpus[index] = cpu;
+    return cpu;
+  }
+}
+
+function allocate(pages: number): WebAssembly.Memory {
+  try {
+    return new WebAssembly.Memory({ initial: pages, maximum: pages });
+  } catch {
+    throw new UserError('memory.host', `This host cannot reserve ${Math.round(pages / 16)} MiB for the machine; give machine.memory a smaller value.`);
+  }
+}
+
+/** Makes an engine with room for so much RAM. Throws a UserError when the host cannot reserve it. */
+export function createEngine(options: { ramBytes: number; cpus: number }): Engine {
+  return new EngineImplementation(options.ramBytes);
+}

@@ -1,0 +1,195 @@
+/**
+ * Generates the interpreter: every (instruction, width, operand form) of the hot set becomes one case of ONE function,
+ * a single loop around a br_table. V8 falls off cliffs when the function has a second loop or exceeds about 250 KB.
+ */
+import { FunctionBuilder, type Label } from '../../wasm/function';
+import { ModuleBuilder } from '../../wasm/module';
+import { Value } from '../../wasm/value';
+import { CTLB_ENTRY_SIZE, Offset, Segment, TLB_ENTRIES, TLB_ENTRY_SIZE } from '../state';
+import type { Handler } from './handlers';
+import { type HelperFunctions, InterpreterEmitter } from './interpreterEmitter';
+import { Exit, Field, Special } from './record';
+
+/** What the generated module calls. */
+export interface InterpreterImports {
+  /** The TLB miss: mmu/slowPath.ts. */
+  access(cpu: number, low: number, high: number, flags: number, budget: number): number;
+  commit(cpu: number): void;
+  /** Limit and type of a segment that is not flat. Returns 0 with the fault filled. */
+  checkSegment(cpu: number, segment: number, offset: number, flags: number): number;
+}
+
+export interface Interpreter {
+  /** Runs from Offset.RECORD for at most Offset.BUDGET instructions; returns an Exit. */
+  run(cpu: number): number;
+  /** Size of the module in bytes. */
+  readonly size: number;
+}
+
+const PAGE_MASK = ~0xfffn;
+const CPU = Value.local(0, 'i32');
+const withGeneration = (page: Value): Value => page.or(CPU.load('i64', 8, Offset.GENERATION));
+
+/** The TLB hit test: one comparison that also refuses accesses which cross a page. */
+function translateFunction(size: number, write: boolean, accessImport: number): FunctionBuilder {
+  const f = new FunctionBuilder(['i32', 'i64', 'i32', 'i32'], ['i32']);
+  const linear = Value.local(1, 'i64');
+  const entryLocal = f.local('i32');
+  const entry = Value.local(entryLocal, 'i32');
+  linear.wrap().shrU(7).and((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).add(CPU.load('i32', 4, Offset.TLB_BASE)).emit(f);
+  f.set(entryLocal);
+  withGeneration(linear.add(size - 1).and(PAGE_MASK)).eq(entry.load('i64', 8, write ? 8 : 0)).emit(f);
+  f.if();
+  linear.wrap().add(entry.load('i32', 4, 16)).emit(f);
+  f.return();
+  f.end();
+  Value.call(accessImport, 'i32', CPU, linear.wrap(), linear.shrU(32).wrap(), Value.local(2, 'i32'), Value.local(3, 'i32')).emit(f);
+  return f;
+}
+
+/** Entry of the code TLB for a linear address. */
+const codeEntry = (linear: Value): Value => linear.wrap().shrU(8).and((TLB_ENTRIES - 1) * CTLB_ENTRY_SIZE).add(CPU.load('i32', 4, Offset.CTLB_BASE));
+
+/** RIP to record by the code TLB. On a miss RIP is stored and 0 returned. */
+function lookupFunction(): FunctionBuilder {
+  const f = new FunctionBuilder(['i32', 'i64'], ['i32']);
+  const rip = Value.local(1, 'i64');
+  const set = (local: number, value: Value): Value => {
+    value.emit(f);
+    f.set(local);
+    return Value.local(local, value.type);
+  };
+  const linear = set(f.local('i64'), rip.add(CPU.load('i64', 8, Offset.CS_BASE)));
+  const entry = set(f.local('i32'), codeEntry(linear));
+  const found = f.local('i32');
+  withGeneration(linear.and(PAGE_MASK)).eq(entry.load('i64', 8)).emit(f);
+  f.if();
+  const record = set(found, entry.load('i32', 4, 8).add(linear.wrap().and(0xfff).shl(2)).load('i32', 4));
+  record.emit(f);
+  f.if();
+  CPU.store(f, rip.sub(linear.and(0xfffn)), 8, Offset.RIP_BASE);
+  record.emit(f);
+  f.return();
+  f.end();
+  f.end();
+  CPU.store(f, rip, 8, Offset.RIP);
+  f.i32(0);
+  return f;
+}
+
+/** The records that are no instructions. */
+function specialHandlers(e: InterpreterEmitter, helpers: HelperFunctions): (() => void)[] {
+  const f = e.f;
+  const sum = (): Value => e.effectiveAddress();
+  const segmentField = (offset: number, size: number): Value => e.cpu.add(e.field(Field.SEGMENT, 2)).load(size === 8 ? 'i64' : 'i32', size, offset);
+  const finishAddress = (linear: Value): void => {
+    e.cpu.store(f, linear, 8, Offset.EFFECTIVE_ADDRESS);
+    e.uncount();
+    e.goOn();
+  };
+  const handlers: (() => void)[] = [];
+  handlers[Special.BREAK] = () => e.exit(Exit.BREAK, false);
+  handlers[Special.STALE] = () => e.exit(Exit.STALE, false);
+  handlers[Special.GLUE] = () => {
+    e.uncount();
+    e.goTo(e.field(Field.LINK, 4));
+  };
+  handlers[Special.CONTINUE] = () => {
+    e.uncount();
+    e.jumpTo(e.let(e.ripBase().add(e.field(Field.OFFSET, 2, 'i64'))));
+  };
+  handlers[Special.CROSS] = () => {
+    const next = e.let(e.ripBase().add(e.cpu.load('i64', 8, Offset.CS_BASE)).add(0x1000n));
+    const entry = e.let(codeEntry(next));
+    const same = withGeneration(next).eq(entry.load('i64', 8)).and(entry.load('i32', 4, 8).eq(e.field(Field.LINK, 4)));
+    e.when(same, () => {
+      e.uncount();
+      e.goOn();
+    });
+    e.exit(Exit.CROSS, false);
+  };
+  handlers[Special.ADDRESS_LONG] = () => {
+    const address = e.let(sum());
+    const masked = Value.select(e.field(Field.ADDRESS_SIZE, 1).eq(4), address.and(0xffff_ffffn), address);
+    finishAddress(masked.add(segmentField(Segment.BASE, 8)));
+  };
+  handlers[Special.ADDRESS_LEGACY] = () => {
+    const mask = Value.select(e.field(Field.ADDRESS_SIZE, 1).eq(4), Value.i64(0xffff_ffffn), Value.i64(0xffffn));
+    const offset = e.let(sum().and(mask));
+    e.when(segmentField(Segment.FLAT, 4).eqz(), () => {
+      const check = Value.call(helpers.checkSegment, 'i32', e.cpu, e.field(Field.SEGMENT, 2), offset.wrap(), e.field(Field.ACCESS, 2));
+      e.when(check.eqz(), () => e.exit(Exit.FAULT, false));
+    });
+    finishAddress(segmentField(Segment.BASE, 8).add(offset).and(0xffff_ffffn));
+  };
+  handlers[Special.SLOW] = () => e.exit(Exit.SLOW, true);
+  return handlers;
+}
+
+function interpreterFunction(handlers: readonly Handler[], helpers: HelperFunctions): FunctionBuilder {
+  const f = new FunctionBuilder(['i32'], ['i32']);
+  const locals = { cpu: 0, record: f.local('i32'), budget: f.local('i32'), res: f.local('i64'), aux: f.local('i32'), exitCode: f.local('i32') };
+  const e = new InterpreterEmitter(f, helpers, locals);
+  e.set(locals.record, e.cpu.load('i32', 4, Offset.RECORD));
+  e.set(locals.budget, e.cpu.load('i32', 4, Offset.BUDGET));
+  e.set(locals.res, e.cpu.load('i64', 8, Offset.RES));
+  e.set(locals.aux, e.cpu.load('i32', 4, Offset.AUX));
+
+  e.exitLabel = f.block();
+  e.loopLabel = f.loop();
+  e.when(e.budget.eqz(), () => {
+    e.set(locals.exitCode, Value.i32(Exit.BUDGET));
+    f.branch(e.exitLabel);
+  });
+  e.set(locals.budget, e.budget.sub(1));
+
+  const cases: (() => void)[] = specialHandlers(e, helpers);
+  for (const h of handlers) {
+    cases.push(() => {
+      e.size = h.size;
+      e.form = h.form;
+      e.variant = h.variant;
+      h.semantics.emit(e);
+      if (!h.semantics.ends) e.goOn();
+    });
+  }
+  const labels: Label[] = [];
+  for (let i = cases.length - 1; i >= 0; i--) labels[i] = f.block();
+  e.field(Field.HANDLER, 4).emit(f);
+  f.branchTable(labels, labels[Special.STALE]!);
+  for (const emit of cases) {
+    f.end();
+    f.releaseTemporaries();
+    emit();
+  }
+  f.end(); // loop
+  f.unreachable();
+  f.end(); // exit block
+  e.cpu.store(f, e.res(), 8, Offset.RES);
+  e.cpu.store(f, e.aux(), 4, Offset.AUX);
+  e.cpu.store(f, e.budget, 4, Offset.BUDGET);
+  e.cpu.store(f, e.record, 4, Offset.RECORD);
+  f.get(locals.exitCode);
+  return f;
+}
+
+/** Generates and compiles the interpreter for these handlers (numbered after the special ones). */
+export function createInterpreter(handlers: readonly Handler[], memory: WebAssembly.Memory, pages: number, imports: InterpreterImports): Interpreter {
+  const module = new ModuleBuilder();
+  module.importMemory(pages, pages);
+  const access = module.importFunction('access', ['i32', 'i32', 'i32', 'i32', 'i32'], ['i32']);
+  const commit = module.importFunction('commit', ['i32'], []);
+  const checkSegment = module.importFunction('checkSegment', ['i32', 'i32', 'i32', 'i32'], ['i32']);
+  const helpers: HelperFunctions = { translate: {}, commit, checkSegment, lookup: 0 };
+  for (const size of [1, 2, 4, 8]) {
+    helpers.translate['r' + size] = module.add(translateFunction(size, false, access));
+    helpers.translate['w' + size] = module.add(translateFunction(size, true, access));
+  }
+  helpers.lookup = module.add(lookupFunction());
+  module.add(interpreterFunction(handlers, helpers), 'run');
+  const bytes = module.encode();
+  const env: Record<string, WebAssembly.ImportValue> = { memory, access: imports.access, commit: imports.commit, checkSegment: imports.checkSegment };
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env });
+  return { run: instance.exports.run as (cpu: number) => number, size: bytes.length };
+}
+

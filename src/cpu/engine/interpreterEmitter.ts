@@ -1,0 +1,240 @@
+/** The emitter of the interpreter: operands come from the decoded record at run time. */
+import type { FunctionBuilder, Label } from '../../wasm/function';
+import { Value } from '../../wasm/value';
+import { ACCESS_FLAG_MODIFY, ACCESS_FLAG_WRITE, Emitter, typeOf } from '../isa/emitter';
+import { Vector } from '../fault';
+import { Offset, Seg, Segment, SEGMENT_STRIDE } from '../state';
+import { RECORDS_BASE } from './layout';
+import { Exit, Field, RECORD_SIZE } from './record';
+
+/** Indices of the functions that handlers call. */
+export interface HelperFunctions {
+  /** (cpu, linear i64, flags, budget) -> host address, per width and direction. */
+  translate: Record<string, number>;
+  /** (cpu) */
+  commit: number;
+  /** (cpu, rip i64) -> record or 0 with RIP stored. */
+  lookup: number;
+  /** (cpu, segment, offset, flags) -> 0 with the fault filled. */
+  checkSegment: number;
+}
+
+/** Locals of the interpreter function. */
+export interface Locals {
+  cpu: number;
+  record: number;
+  budget: number;
+  res: number;
+  aux: number;
+  exitCode: number;
+}
+
+const SS_CACHE = Offset.SEGMENTS + Seg.SS * SEGMENT_STRIDE;
+
+export class InterpreterEmitter extends Emitter {
+  readonly cpu: Value;
+  readonly record: Value;
+  readonly budget: Value;
+  /** Top of the interpreter's loop, and the exit behind it; set by the generator. */
+  loopLabel: Label = 0;
+  exitLabel: Label = 0;
+
+  constructor(
+    f: FunctionBuilder,
+    private readonly helpers: HelperFunctions,
+    readonly locals: Locals,
+  ) {
+    super(f);
+    this.cpu = Value.local(locals.cpu, 'i32');
+    this.record = Value.local(locals.record, 'i32');
+    this.budget = Value.local(locals.budget, 'i32');
+  }
+
+  set(local: number, value: Value): void {
+    value.emit(this.f);
+    this.f.set(local);
+  }
+  field(offset: number, size: number, type: 'i32' | 'i64' = 'i32', signed = false): Value {
+    return this.record.load(type, size, offset, signed);
+  }
+  /** Leaves the interpreter; `retired` false gives the instruction's count back. */
+  exit(code: number, retired: boolean): void {
+    if (!retired) this.set(this.locals.budget, this.budget.add(1));
+    this.set(this.locals.exitCode, Value.i32(code));
+    this.f.branch(this.exitLabel);
+  }
+  goTo(record: Value): void {
+    this.set(this.locals.record, record);
+    this.f.branch(this.loopLabel);
+  }
+  goOn(): void {
+    this.goTo(this.record.add(RECORD_SIZE));
+  }
+  /** Gives the count back that a record took which is no instruction. */
+  uncount(): void {
+    this.set(this.locals.budget, this.budget.add(1));
+  }
+  when(condition: Value, then: () => void): void {
+    condition.emit(this.f);
+    this.f.if();
+    then();
+    this.f.end();
+  }
+
+  fixed(n: number): Value {
+    return this.cpu.load('i64', 8, Offset.GPR + n * 8);
+  }
+  setFixed(n: number, value: Value): void {
+    this.cpu.store(this.f, value, 8, Offset.GPR + n * 8);
+  }
+
+  private registerAddress(operand: number): Value {
+    return this.field(Field.REGISTER + operand * 2, 2).add(this.cpu);
+  }
+  private isMemory(operand: number): boolean {
+    return this.form[operand] === 'm';
+  }
+
+  read(operand: number, size: number = this.size): Value {
+    switch (this.form[operand]) {
+      case 'r':
+        return this.let(this.registerAddress(operand).load(typeOf(size), size));
+      case 'i':
+        return this.let(this.field(Field.IMMEDIATE, size, typeOf(size)));
+      case 'm':
+        return this.load(this.let(this.address()), size);
+    }
+    throw new Error(`Operand ${operand} of form "${this.form}" cannot be read.`);
+  }
+  write(operand: number, value: Value, size: number = this.size): void {
+    if (this.isMemory(operand)) return this.store(this.let(this.address()), value, size);
+    const wide = size === 4;
+    this.registerAddress(operand).store(this.f, wide ? value.extendU() : value, wide ? 8 : size);
+  }
+  modify(operand: number, compute: (old: Value) => Value, size: number = this.size): Value {
+    if (this.isMemory(operand)) return this.modifyAt(this.let(this.address()), compute, size);
+    const result = this.let(compute(this.read(operand, size)));
+    this.write(operand, result, size);
+    return result;
+  }
+
+  address(): Value {
+    return this.effectiveAddress();
+  }
+  effectiveAddress(): Value {
+    const register = (field: number): Value => this.field(field, 2).add(this.cpu).load('i64', 8);
+    const scaled = register(Field.INDEX).shl(this.field(Field.SCALE, 1, 'i64'));
+    return register(Field.BASE).add(this.field(Field.DISPLACEMENT, 8, 'i64')).add(scaled);
+  }
+
+  private translate(linear: Value, size: number, flags: number): Value {
+    const direction = flags & ACCESS_FLAG_WRITE ? 'w' : 'r';
+    const function_ = this.helpers.translate[direction + size]!;
+    return this.let(Value.call(function_, 'i32', this.cpu, linear, Value.i32(flags | size), this.budget));
+  }
+  /** A host address below the records is no RAM: 0 is a fault, else it is the scratch. */
+  private isSlow(host: Value): Value {
+    return host.ltU(RECORDS_BASE);
+  }
+  private faultWhenZero(host: Value): void {
+    this.when(host.eqz(), () => this.exit(Exit.FAULT, false));
+  }
+  /** After a device was reached: stop behind this instruction if it asked for that. */
+  private stopIfCut(): void {
+    this.when(this.cpu.load('i32', 4, Offset.CUT).eq(1), () => {
+      this.cpu.store(this.f, Value.i32(2), 4, Offset.CUT);
+      this.cpu.store(this.f, this.budget, 4, Offset.CUT_BUDGET);
+      this.set(this.locals.budget, Value.i32(0));
+    });
+  }
+  load(linear: Value, size: number, flags = 0): Value {
+    const host = this.translate(linear, size, flags);
+    this.when(this.isSlow(host), () => {
+      this.faultWhenZero(host);
+      this.stopIfCut();
+    });
+    return this.let(host.load(typeOf(size), size));
+  }
+  private commitIfSlow(host: Value): void {
+    this.when(this.isSlow(host), () => {
+      this.cpu.emit(this.f);
+      this.f.call(this.helpers.commit);
+      this.stopIfCut();
+    });
+  }
+  store(linear: Value, value: Value, size: number, flags = 0): void {
+    const host = this.translate(linear, size, flags | ACCESS_FLAG_WRITE);
+    this.faultWhenZero(host);
+    host.store(this.f, value, size);
+    this.commitIfSlow(host);
+  }
+  modifyAt(linear: Value, compute: (old: Value) => Value, size: number): Value {
+    const host = this.translate(linear, size, ACCESS_FLAG_WRITE | ACCESS_FLAG_MODIFY);
+    this.faultWhenZero(host);
+    const result = this.let(compute(this.let(host.load(typeOf(size), size))));
+    host.store(this.f, result, size);
+    this.commitIfSlow(host);
+    return result;
+  }
+
+  res(): Value {
+    return Value.local(this.locals.res, 'i64');
+  }
+  aux(): Value {
+    return Value.local(this.locals.aux, 'i32');
+  }
+  setRes(value: Value): void {
+    this.set(this.locals.res, value);
+  }
+  setAux(value: Value): void {
+    this.set(this.locals.aux, value);
+  }
+  otherFlags(): Value {
+    return this.cpu.load('i32', 4, Offset.FLAGS);
+  }
+  setOtherFlags(value: Value): void {
+    this.cpu.store(this.f, value, 4, Offset.FLAGS);
+  }
+
+  ripBase(): Value {
+    return this.cpu.load('i64', 8, Offset.RIP_BASE);
+  }
+  nextRip(): Value {
+    return this.ripBase().add(this.field(Field.NEXT, 2, 'i64'));
+  }
+  jump(condition?: Value): void {
+    const go = (): void => {
+      const link = this.let(this.field(Field.LINK, 4));
+      this.when(link, () => this.goTo(link));
+      const target = this.ripBase().add(this.field(Field.IMMEDIATE, 8, 'i64'));
+      this.jumpTo(this.let(this.size === 8 ? target : target.and(this.size === 4 ? 0xffff_ffffn : 0xffffn)));
+    };
+    if (condition) this.when(condition, go);
+    else go();
+  }
+  jumpTo(rip: Value): void {
+    const found = this.let(Value.call(this.helpers.lookup, 'i32', this.cpu, rip));
+    this.when(found, () => this.goTo(found));
+    this.exit(Exit.LOOKUP, true);
+  }
+  raise(vector: number, condition?: Value): void {
+    if (vector !== Vector.DE || !condition) throw new Error('Generated code raises #DE only; other exceptions come from TypeScript.');
+    this.when(condition, () => this.exit(Exit.DIVIDE, false));
+  }
+  leave(condition: Value): void {
+    this.when(condition, () => this.exit(Exit.SLOW, true));
+  }
+
+  stackMask(): Value {
+    return this.cpu.load('i64', 8, Offset.SP_MASK);
+  }
+  stackLinear(offset: Value, size: number, write: boolean): Value {
+    if (this.longStack) return offset;
+    const within = this.let(offset.and(this.stackMask()));
+    this.when(this.cpu.load('i32', 4, SS_CACHE + Segment.FLAT).eqz(), () => {
+      const flags = Value.i32(size | (write ? ACCESS_FLAG_WRITE : 0));
+      this.when(Value.call(this.helpers.checkSegment, 'i32', this.cpu, Value.i32(Seg.SS), within.wrap(), flags).eqz(), () => this.exit(Exit.FAULT, false));
+    });
+    return within.add(this.cpu.load('i64', 8, SS_CACHE + Segment.BASE)).and(0xffff_ffffn);
+  }
+}

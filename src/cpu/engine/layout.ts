@@ -1,0 +1,26 @@
+/** Where things are in the WebAssembly memory. */
+import { CPU_BLOCK_SIZE } from '../state';
+
+export const MAXIMUM_CPUS = 8;
+
+/** The first page stays unused, so that address 0 means "none". */
+export const CPU_BASE = 0x1_0000;
+/** Processor blocks are followed by the records; every scratch address is below this, every RAM frame above. */
+export const RECORDS_BASE = 0x20_0000;
+/** Room for decoded instructions. Virtual until it is used; when it is full everything is decoded anew. */
+export const RECORDS_SIZE = 128 << 20;
+/** RAM frames. */
+export const FRAMES_BASE = RECORDS_BASE + RECORDS_SIZE;
+
+/** A WebAssembly memory ends here. */
+const MEMORY_LIMIT = 2 ** 32;
+const WASM_PAGE = 0x1_0000;
+/** Frames beyond the configured RAM: ROM, video memory, device buffers. */
+const EXTRA_FRAMES = 16 << 20;
+
+if (CPU_BASE + MAXIMUM_CPUS * CPU_BLOCK_SIZE > RECORDS_BASE) throw new Error('Processor blocks overlap the records.');
+
+/** Size of the memory, in 64-KiB pages, for so much RAM. RAM beyond 4 GiB shares what there is: frames are handed out on first touch. */
+export function memoryPages(ramBytes: number): number {
+  return Math.ceil(Math.min(FRAMES_BASE + ramBytes + EXTRA_FRAMES, MEMORY_LIMIT) / WASM_PAGE);
+}

@@ -1,0 +1,115 @@
+/** Writes the records of one instruction. */
+import { type Instruction, Kind, NO_REGISTER, type Operand, RIP_REGISTER } from '../decode/instruction';
+import { ACCESS_FLAG_WRITE } from '../isa/emitter';
+import { type MemoryViews, Offset, Seg, SEGMENT_STRIDE } from '../state';
+import { Field, RECORD_SIZE, Special } from './record';
+
+/** Instructions whose first operand is only read. */
+const READS_FIRST = new Set(['cmp', 'test', 'bt', 'push', 'call_near', 'jmp_near', 'mul', 'imul1', 'div', 'idiv']);
+
+/** State offset of a register operand; AH, CH, DH and BH are byte 1 of theirs. */
+const registerOffset = (operand: Operand): number => Offset.GPR + operand.number * 8 + (operand.high ? 1 : 0);
+
+export class RecordWriter {
+  constructor(private readonly views: MemoryViews) {}
+
+  private clear(at: number): void {
+    this.views.u32.fill(0, at >>> 2, (at + RECORD_SIZE) >>> 2);
+  }
+
+  /** A record that is no instruction. */
+  special(at: number, handler: number, offset: number, link = 0): void {
+    this.clear(at);
+    const { u16, u32 } = this.views;
+    u32[(at + Field.HANDLER) >>> 2] = handler;
+    u16[(at + Field.OFFSET) >>> 1] = offset;
+    u16[(at + Field.NEXT) >>> 1] = offset;
+    u32[(at + Field.LINK) >>> 2] = link;
+  }
+
+  /** An instruction that TypeScript performs. */
+  slow(at: number, offset: number, length: number, instruction: number): void {
+    this.special(at, Special.SLOW, offset);
+    this.views.u16[(at + Field.NEXT) >>> 1] = offset + length;
+    this.views.u32[(at + Field.INSTRUCTION) >>> 2] = instruction;
+  }
+
+  /**
+   * An instruction of the hot set, with an address record before it where its address is not simply base + index +
+   * displacement. Returns the number of records written, 1 or 2.
+   */
+  instruction(at: number, insn: Instruction, handler: number, offset: number, mnemonic: string): number {
+    const { u8, u16, u32 } = this.views;
+    const memory = this.memoryOperand(insn);
+    const computed = memory >= 0 && mnemonic !== 'lea' && !this.isPlain(insn);
+    let record = at;
+    if (computed) {
+      this.special(record, insn.codeSize === 64 ? Special.ADDRESS_LONG : Special.ADDRESS_LEGACY, offset);
+      this.address(record, insn, offset);
+      // In 64-bit code only FS and GS have a base; the ZERO slot stands for the others' and is read as their BASE.
+      u16[(record + Field.SEGMENT) >>> 1] = this.segmentOffset(insn);
+      const writes = memory === 0 && !READS_FIRST.has(mnemonic);
+      u16[(record + Field.ACCESS) >>> 1] = insn.operands[memory]!.size | (writes ? ACCESS_FLAG_WRITE : 0);
+      record += RECORD_SIZE;
+    }
+    this.clear(record);
+    u32[(record + Field.HANDLER) >>> 2] = handler;
+    u16[(record + Field.OFFSET) >>> 1] = offset;
+    u16[(record + Field.NEXT) >>> 1] = offset + insn.length;
+    for (let i = 0; i < Math.min(insn.operandCount, 3); i++) {
+      const operand = insn.operands[i]!;
+      if (operand.kind === Kind.REG) u16[(record + Field.REGISTER + i * 2) >>> 1] = registerOffset(operand);
+    }
+    if (computed) {
+      u16[(record + Field.BASE) >>> 1] = Offset.EFFECTIVE_ADDRESS;
+      u16[(record + Field.INDEX) >>> 1] = Offset.ZERO;
+      u8[record + Field.SCALE] = 0;
+    } else if (memory >= 0) {
+      this.address(record, insn, offset);
+    }
+    let low = insn.immLow;
+    let high = insn.immHigh;
+    if (insn.operandCount > 0 && insn.operands[0].kind === Kind.REL) {
+      low += offset + insn.length; // displacements have 32 bits and offsets 12: the sum is exact as a number
+      high = low < 0 ? -1 : 0;
+    }
+    u32[(record + Field.IMMEDIATE) >>> 2] = low;
+    u32[(record + Field.IMMEDIATE + 4) >>> 2] = high;
+    return computed ? 2 : 1;
+  }
+
+  private memoryOperand(insn: Instruction): number {
+    for (let i = 0; i < insn.operandCount; i++) if (insn.operands[i]!.kind === Kind.MEM) return i;
+    return -1;
+  }
+
+  /** 64-bit addresses without FS or GS need no record of their own. */
+  private isPlain(insn: Instruction): boolean {
+    return insn.codeSize === 64 && insn.addressSize === 8 && insn.segment !== Seg.FS && insn.segment !== Seg.GS;
+  }
+
+  private segmentOffset(insn: Instruction): number {
+    if (insn.codeSize === 64) {
+      if (insn.segment !== Seg.FS && insn.segment !== Seg.GS) return Offset.NO_SEGMENT;
+    }
+    return Offset.SEGMENTS + insn.segment * SEGMENT_STRIDE;
+  }
+
+  private address(record: number, insn: Instruction, offset: number): void {
+    const { u8, u16, u32 } = this.views;
+    const stateOffset = (register: number): number =>
+      register === NO_REGISTER ? Offset.ZERO : register === RIP_REGISTER ? Offset.RIP_BASE : Offset.GPR + register * 8;
+    u16[(record + Field.BASE) >>> 1] = stateOffset(insn.base);
+    u16[(record + Field.INDEX) >>> 1] = stateOffset(insn.index);
+    u8[record + Field.SCALE] = insn.scale;
+    u8[record + Field.ADDRESS_SIZE] = insn.addressSize;
+    let low = insn.dispLow;
+    let high = insn.dispHigh;
+    if (insn.base === RIP_REGISTER) {
+      low = (low | 0) + offset + insn.length;
+      high = low < 0 ? -1 : 0;
+    }
+    u32[(record + Field.DISPLACEMENT) >>> 2] = low;
+    u32[(record + Field.DISPLACEMENT + 4) >>> 2] = high;
+  }
+}
