@@ -1,0 +1,156 @@
+/** The launch configuration: its keys as a table, and the typed value the rest works with. */
+import { UserError } from '../../base/errors';
+import { parseMemorySize } from './memorySize';
+import { check, type Shape } from './schema';
+
+/** What the user wrote, checked and with defaults filled in; paths are still as written. */
+export interface LaunchConfiguration {
+  machine: { memory: number; cpus: number; without: string[] };
+  /** Undefined: a tree found in the folder, or the built-in lab. */
+  boot: BootConfiguration | undefined;
+  drives: string[];
+  persistDrives: boolean;
+  /** Undefined: those that belong to the lab or the tree found, or none. */
+  symbols: SymbolFile[] | undefined;
+  /** Prefix in the debug information -> prefix of the file to open. */
+  sourceMap: Record<string, string>;
+  breakOnExit: string[];
+  stopAt: StopAt;
+  stopOnEntry: boolean;
+  /** `terminal`: only as hyperstep/serial events. `console`: as output events too, for clients that have no terminal for it. */
+  serial: 'terminal' | 'console';
+  /** Folder that relative paths start from. */
+  cwd: string | undefined;
+  noDebug: boolean;
+}
+
+export type BootConfiguration =
+  | { kind: 'disk'; disk: string }
+  | { kind: 'multiboot'; multiboot: string; append: string; modules: { file: string; append: string }[] }
+  | { kind: 'lab' };
+
+export interface SymbolFile {
+  file: string;
+  world: 'vmm' | 'guest' | undefined;
+}
+
+/** Where to stop after a VM exit that an exit breakpoint matched: at the first C line, or at HOST_RIP itself. */
+export type StopAt = 'source' | 'exit';
+
+/** Keys that VS Code itself puts into every launch configuration. */
+const CLIENT_KEYS = new Set(['type', 'request', 'name', 'preLaunchTask', 'postDebugTask', 'internalConsoleOptions', 'debugServer', 'presentation', 'serverReadyAction', 'suppressMultipleSessionWarning', 'restart']);
+
+const STRING: Shape = { kind: 'string' };
+const BOOLEAN: Shape = { kind: 'boolean' };
+const FILE_WITH_APPEND: Shape = {
+  kind: 'choose',
+  by: (value) => (typeof value === 'string' ? STRING : { kind: 'object', keys: { file: STRING, append: { kind: 'rule', check: text } }, required: ['file'] }),
+};
+
+function text(key: string, value: unknown): string | undefined {
+  return typeof value === 'string' ? undefined : `"${key}" is ${JSON.stringify(value)}, but must be a text.`;
+}
+
+const BOOT_FORMS = '{ "disk": "file" }, { "multiboot": "file", "append": "..." } or { "lab": true }';
+
+const BOOT: Shape = {
+  kind: 'choose',
+  by: (value): Shape => {
+    const boot = typeof value === 'object' && value !== null ? value : {};
+    const forms = ['disk', 'multiboot', 'kernel', 'lab'].filter((form) => form in boot);
+    if (forms.length > 1) return { kind: 'rule', check: (key) => `"${key}" has both "${forms[0]}" and "${forms[1]}": keep the one the machine is to start from.` };
+    switch (forms[0]) {
+      case 'disk':
+        return { kind: 'object', keys: { disk: STRING } };
+      case 'multiboot':
+        return { kind: 'object', keys: { multiboot: STRING, append: { kind: 'rule', check: text }, modules: { kind: 'list', of: FILE_WITH_APPEND } } };
+      case 'lab':
+        return { kind: 'object', keys: { lab: { kind: 'rule', check: (key, lab) => (lab === true ? undefined : `"${key}" is ${JSON.stringify(lab)}, but can only be true.`) } } };
+      case 'kernel':
+        return { kind: 'rule', check: (key) => `"${key}.kernel" is not possible yet: this version starts from "disk" or "multiboot".` };
+      default:
+        // An object without a known form: name the nearest key when there is one, else say what the forms are.
+        return Object.keys(boot).length === 0
+          ? { kind: 'rule', check: (key) => `"${key}" says nothing to start from: write ${BOOT_FORMS}.` }
+          : { kind: 'object', keys: { disk: STRING, multiboot: STRING, append: STRING, modules: { kind: 'list', of: FILE_WITH_APPEND }, lab: BOOLEAN } };
+    }
+  },
+};
+
+const WORLD: Shape = { kind: 'word', words: ['vmm', 'guest'] };
+
+const CONFIGURATION: Shape = {
+  kind: 'object',
+  ignore: (key) => CLIENT_KEYS.has(key) || key.startsWith('__') || key.startsWith('$'),
+  keys: {
+    machine: {
+      kind: 'object',
+      keys: {
+        memory: { kind: 'rule', check: (key, value) => sentence(parseMemorySize(key, value)) },
+        cpus: { kind: 'integer', least: 1, most: 8 },
+        cpu: { kind: 'object', keys: { without: { kind: 'list', of: STRING } } },
+      },
+    },
+    boot: BOOT,
+    drives: { kind: 'list', of: STRING },
+    persistDrives: BOOLEAN,
+    symbols: { kind: 'list', of: { kind: 'choose', by: (value) => (typeof value === 'string' ? STRING : { kind: 'object', keys: { file: STRING, world: WORLD }, required: ['file'] }) } },
+    sourceMap: { kind: 'map', of: STRING },
+    breakOnExit: { kind: 'list', of: STRING },
+    vmexit: { kind: 'object', keys: { stopAt: { kind: 'word', words: ['source', 'exit'] } } },
+    stopOnEntry: BOOLEAN,
+    serial: { kind: 'word', words: ['terminal', 'console'] },
+    cwd: STRING,
+    noDebug: BOOLEAN,
+  },
+};
+
+const sentence = (parsed: number | string): string | undefined => (typeof parsed === 'string' ? parsed : undefined);
+
+/** The keys as the user may write them, all optional; read only after CONFIGURATION has approved them. */
+interface Written {
+  machine?: { memory?: string | number; cpus?: number; cpu?: { without?: string[] } };
+  boot?: { disk?: string; multiboot?: string; append?: string; modules?: (string | { file: string; append?: string })[]; lab?: true };
+  drives?: string[];
+  persistDrives?: boolean;
+  symbols?: (string | { file: string; world?: 'vmm' | 'guest' })[];
+  sourceMap?: Record<string, string>;
+  breakOnExit?: string[];
+  vmexit?: { stopAt?: StopAt };
+  stopOnEntry?: boolean;
+  serial?: 'terminal' | 'console';
+  cwd?: string;
+  noDebug?: boolean;
+}
+
+export const DEFAULT_MEMORY = 512 * 2 ** 20;
+
+/** Checks what the client sent. Throws a UserError with one sentence per wrong key. */
+export function readConfiguration(value: unknown): LaunchConfiguration {
+  const sentences = check(CONFIGURATION, '', value);
+  if (sentences.length > 0) throw new UserError('launch-configuration', sentences.join(' '));
+  const w = value as Written;
+  const memory = w.machine?.memory === undefined ? DEFAULT_MEMORY : (parseMemorySize('machine.memory', w.machine.memory) as number);
+  return {
+    machine: { memory, cpus: w.machine?.cpus ?? 1, without: w.machine?.cpu?.without ?? [] },
+    boot: readBoot(w.boot),
+    drives: w.drives ?? [],
+    persistDrives: w.persistDrives ?? false,
+    symbols: w.symbols?.map((s) => (typeof s === 'string' ? { file: s, world: undefined } : { file: s.file, world: s.world })),
+    sourceMap: w.sourceMap ?? {},
+    breakOnExit: w.breakOnExit ?? [],
+    stopAt: w.vmexit?.stopAt ?? 'source',
+    stopOnEntry: w.stopOnEntry ?? false,
+    serial: w.serial ?? 'terminal',
+    cwd: w.cwd,
+    noDebug: w.noDebug ?? false,
+  };
+}
+
+function readBoot(boot: Written['boot']): BootConfiguration | undefined {
+  if (!boot) return undefined;
+  if (boot.disk !== undefined) return { kind: 'disk', disk: boot.disk };
+  if (boot.multiboot === undefined) return { kind: 'lab' };
+  const modules = (boot.modules ?? []).map((m) => (typeof m === 'string' ? { file: m, append: '' } : { file: m.file, append: m.append ?? '' }));
+  return { kind: 'multiboot', multiboot: boot.multiboot, append: boot.append ?? '', modules };
+}

@@ -1,0 +1,73 @@
+/**
+ * A small language for the shape of a launch configuration. Each shape checks a value and yields one sentence per
+ * wrong key; the configuration itself is one table of shapes in configuration.ts.
+ */
+import { nearest } from './nearest';
+
+export type Shape =
+  | { kind: 'string' }
+  | { kind: 'boolean' }
+  | { kind: 'integer'; least: number; most: number }
+  | { kind: 'word'; words: readonly string[] }
+  | { kind: 'list'; of: Shape }
+  /** Keys that the user chooses, with values of one shape. */
+  | { kind: 'map'; of: Shape }
+  | { kind: 'object'; keys: Readonly<Record<string, Shape>>; required?: readonly string[]; ignore?: (key: string) => boolean }
+  /** A shape chosen by the value itself. */
+  | { kind: 'choose'; by: (value: unknown) => Shape }
+  /** A rule of its own: yields the sentence, or undefined. */
+  | { kind: 'rule'; check: (key: string, value: unknown) => string | undefined };
+
+const shown = (value: unknown): string => JSON.stringify(value) ?? 'undefined';
+const join = (key: string, part: string): string => (key === '' ? part : `${key}.${part}`);
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** All that is wrong with `value`, one sentence each; `key` is where it stands, '' for the whole. */
+export function check(shape: Shape, key: string, value: unknown): string[] {
+  switch (shape.kind) {
+    case 'string':
+      return typeof value === 'string' && value !== '' ? [] : [`"${key}" is ${shown(value)}, but must be a text that is not empty.`];
+    case 'boolean':
+      return typeof value === 'boolean' ? [] : [`"${key}" is ${shown(value)}, but must be true or false.`];
+    case 'integer':
+      return typeof value === 'number' && Number.isInteger(value) && value >= shape.least && value <= shape.most
+        ? []
+        : [`"${key}" is ${shown(value)}, but must be a whole number from ${shape.least} to ${shape.most}.`];
+    case 'word': {
+      if (typeof value === 'string' && shape.words.includes(value)) return [];
+      const near = typeof value === 'string' ? nearest(value, shape.words) : undefined;
+      return [`"${key}" is ${shown(value)}, ` + (near ? `which is unknown: did you mean "${near}"?` : `but must be one of ${shape.words.map((w) => `"${w}"`).join(', ')}.`)];
+    }
+    case 'list':
+      return Array.isArray(value) ? value.flatMap((v, i) => check(shape.of, `${key}[${i}]`, v)) : [`"${key}" is ${shown(value)}, but must be a list: [ ... ].`];
+    case 'map':
+      return isObject(value) ? Object.entries(value).flatMap(([k, v]) => check(shape.of, join(key, k), v)) : [`"${key}" is ${shown(value)}, but must be an object: { ... }.`];
+    case 'object':
+      return isObject(value) ? checkObject(shape, key, value) : [`"${key}" is ${shown(value)}, but must be an object: { ... }.`];
+    case 'choose':
+      return check(shape.by(value), key, value);
+    case 'rule': {
+      const sentence = shape.check(key, value);
+      return sentence === undefined ? [] : [sentence];
+    }
+  }
+}
+
+function checkObject(shape: Shape & { kind: 'object' }, key: string, value: Record<string, unknown>): string[] {
+  const sentences: string[] = [];
+  for (const [k, v] of Object.entries(value)) {
+    if (shape.ignore?.(k) || v === undefined) continue;
+    const inner = Object.hasOwn(shape.keys, k) ? shape.keys[k] : undefined;
+    if (inner) {
+      sentences.push(...check(inner, join(key, k), v));
+      continue;
+    }
+    const near = nearest(k, Object.keys(shape.keys));
+    const known = Object.keys(shape.keys).map((known) => `"${known}"`).join(', ');
+    sentences.push(`"${join(key, k)}" is not a key of the launch configuration: ` + (near ? `did you mean "${join(key, near)}"?` : `${key === '' ? 'the keys are' : `"${key}" has`} ${known}.`));
+  }
+  for (const k of shape.required ?? []) {
+    if (value[k] === undefined) sentences.push(`"${key}" needs the key "${k}".`);
+  }
+  return sentences;
+}

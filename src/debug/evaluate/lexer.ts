@@ -1,0 +1,91 @@
+/** Splits an expression into tokens. */
+import { UserError } from '../../base/errors';
+
+export type Token =
+  | { kind: 'number'; value: bigint; unsigned: boolean; long: boolean; at: number }
+  | { kind: 'string'; value: string; at: number }
+  | { kind: 'name'; text: string; at: number }
+  | { kind: 'machine'; path: string[]; at: number }
+  | { kind: 'punctuator'; text: string; at: number }
+  | { kind: 'end'; at: number };
+
+/** Longest first, so that `<<=` is not taken for `<<` and `=`. */
+const PUNCTUATORS = ['<<=', '>>=', '->', '<<', '>>', '<=', '>=', '==', '!=', '&&', '||', '+=', '-=', '*=', '/=', '%=', '&=', '|=', '^=', '+', '-', '*', '/', '%', '&', '|', '^', '!', '~', '<', '>', '=', '?', ':', '(', ')', '[', ']', '.', ','];
+
+const ESCAPES: Record<string, number> = { n: 10, t: 9, r: 13, '0': 0, a: 7, b: 8, f: 12, v: 11 };
+
+const NUMBER = /^(0[xX][0-9a-fA-F_]+|0[bB][01_]+|[0-9][0-9_]*)([uUlL]*)/;
+const NAME = /^[A-Za-z_][A-Za-z0-9_]*(::[A-Za-z_][A-Za-z0-9_]*)*/;
+const MACHINE = /^\$([A-Za-z_][A-Za-z0-9_]*)(\.[A-Za-z_][A-Za-z0-9_]*)*/;
+
+function parseNumber(text: string, suffix: string, at: number): Token {
+  const digits = text.replaceAll('_', '');
+  // C's octal is kept: a leading zero that is not 0x or 0b.
+  const octal = /^0[0-7]+$/.test(digits);
+  if (!octal && /^0[0-9]+$/.test(digits)) throw new UserError('expression', `${text} is not a number: digits 8 and 9 cannot follow a leading zero.`);
+  const value = BigInt(octal ? '0o' + digits.slice(1) : digits);
+  return { kind: 'number', value, unsigned: /u/i.test(suffix) || (!/^[1-9]/.test(digits) && value > 0x7fff_ffffn), long: /l/i.test(suffix), at };
+}
+
+/** Reads up to the closing quote. Yields the characters and the length consumed. */
+function quoted(input: string, start: number, quote: string): { value: string; end: number } {
+  let value = '';
+  for (let i = start + 1; i < input.length; i++) {
+    const c = input[i]!;
+    if (c === quote) return { value, end: i + 1 };
+    if (c !== '\\') {
+      value += c;
+      continue;
+    }
+    const escape = input[++i] ?? '';
+    if (escape === 'x') {
+      const hex = /^[0-9a-fA-F]{1,2}/.exec(input.slice(i + 1))?.[0] ?? '';
+      if (hex === '') throw new UserError('expression', `\\x needs hexadecimal digits, at column ${i + 1}.`);
+      value += String.fromCharCode(parseInt(hex, 16));
+      i += hex.length;
+    } else value += escape in ESCAPES ? String.fromCharCode(ESCAPES[escape]!) : escape;
+  }
+  throw new UserError('expression', `The ${quote} at column ${start + 1} is never closed.`);
+}
+
+/** Splits `input`. Throws a UserError that names the column of what no token can start with. */
+export function tokenize(input: string): Token[] {
+  const tokens: Token[] = [];
+  let at = 0;
+  while (at < input.length) {
+    const rest = input.slice(at);
+    const space = /^\s+/.exec(rest);
+    if (space) {
+      at += space[0].length;
+      continue;
+    }
+    const c = rest[0]!;
+    let match: RegExpExecArray | null;
+    if ((match = NUMBER.exec(rest))) {
+      tokens.push(parseNumber(match[1]!, match[2]!, at));
+      at += match[0].length;
+    } else if ((match = NAME.exec(rest))) {
+      tokens.push({ kind: 'name', text: match[0], at });
+      at += match[0].length;
+    } else if ((match = MACHINE.exec(rest))) {
+      tokens.push({ kind: 'machine', path: match[0].slice(1).split('.'), at });
+      at += match[0].length;
+    } else if (c === '"') {
+      const { value, end } = quoted(input, at, c);
+      tokens.push({ kind: 'string', value, at });
+      at = end;
+    } else if (c === "'") {
+      const { value, end } = quoted(input, at, c);
+      if (value.length !== 1) throw new UserError('expression', `A character constant holds one character, at column ${at + 1}.`);
+      tokens.push({ kind: 'number', value: BigInt(value.charCodeAt(0)), unsigned: false, long: false, at });
+      at = end;
+    } else {
+      const text = PUNCTUATORS.find((p) => rest.startsWith(p));
+      if (text === undefined) throw new UserError('expression', `"${c}" at column ${at + 1} is not part of an expression.`);
+      tokens.push({ kind: 'punctuator', text, at });
+      at += text.length;
+    }
+  }
+  tokens.push({ kind: 'end', at });
+  return tokens;
+}

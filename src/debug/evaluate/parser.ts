@@ -1,0 +1,192 @@
+/** Tokens to a tree: precedence climbing over C's binary operators. */
+import { UserError } from '../../base/errors';
+import { tokenize, type Token } from './lexer';
+import type { BinaryOperator, Expression, Format, ParsedInput, TypeName, UnaryOperator } from './syntax';
+
+/** C's precedences, tightest last. */
+const PRECEDENCE: Record<BinaryOperator, number> = {
+  '||': 1, '&&': 2, '|': 3, '^': 4, '&': 5, '==': 6, '!=': 6, '<': 7, '<=': 7, '>': 7, '>=': 7, '<<': 8, '>>': 8, '+': 9, '-': 9, '*': 10, '/': 10, '%': 10,
+};
+const UNARY = new Set(['-', '+', '!', '~', '*', '&']);
+const ASSIGNMENTS = new Set(['=', '+=', '-=', '*=', '/=', '%=', '&=', '|=', '^=', '<<=', '>>=']);
+const FORMATS = new Set(['x', 'd', 'b', 'c', 's']);
+/** Words that can only start a type. */
+const TYPE_WORDS = new Set(['void', 'char', 'short', 'int', 'long', 'unsigned', 'signed', '_Bool', 'bool', 'float', 'double', 'const', 'volatile', 'struct', 'union', 'enum']);
+const TAGS = new Set(['struct', 'union', 'enum']);
+
+class Parser {
+  private readonly tokens: Token[];
+  private position = 0;
+  constructor(
+    private readonly input: string,
+    private readonly isType: (name: string) => boolean,
+  ) {
+    this.tokens = tokenize(input);
+  }
+
+  parse(): ParsedInput {
+    const expression = this.assignment();
+    let format: Format | undefined;
+    if (this.accept(',')) {
+      const word = this.next();
+      if (word.kind !== 'name' || !FORMATS.has(word.text)) throw this.unexpected(word, 'a format: x, d, b, c or s');
+      format = word.text as Format;
+    }
+    const rest = this.peek();
+    if (rest.kind !== 'end') throw this.unexpected(rest, 'the end of the expression');
+    return { expression, format };
+  }
+
+  private assignment(): Expression {
+    const left = this.conditional();
+    const token = this.peek();
+    if (token.kind !== 'punctuator' || !ASSIGNMENTS.has(token.text)) return left;
+    this.position++;
+    const operator = token.text === '=' ? undefined : (token.text.slice(0, -1) as BinaryOperator);
+    return { kind: 'assign', target: left, operator, value: this.assignment() };
+  }
+
+  private conditional(): Expression {
+    const test = this.binary(1);
+    if (!this.accept('?')) return test;
+    const yes = this.conditional();
+    this.expect(':');
+    return { kind: 'conditional', test, yes, no: this.conditional() };
+  }
+
+  private binary(minimum: number): Expression {
+    let left = this.unary();
+    for (;;) {
+      const token = this.peek();
+      if (token.kind !== 'punctuator') return left;
+      const operator = token.text as BinaryOperator;
+      const precedence = PRECEDENCE[operator];
+      if (precedence === undefined || precedence < minimum) return left;
+      this.position++;
+      left = { kind: 'binary', operator, left, right: this.binary(precedence + 1) };
+    }
+  }
+
+  private unary(): Expression {
+    const token = this.peek();
+    if (token.kind === 'punctuator' && UNARY.has(token.text)) {
+      this.position++;
+      return { kind: 'unary', operator: token.text as UnaryOperator, operand: this.unary() };
+    }
+    if (token.kind === 'name' && token.text === 'sizeof' && this.startsType(this.position + 2)) {
+      this.position++;
+      this.expect('(');
+      const type = this.typeName();
+      this.expect(')');
+      return { kind: 'sizeof', type };
+    }
+    if (token.kind === 'punctuator' && token.text === '(' && this.startsType(this.position + 1)) {
+      this.position++;
+      const type = this.typeName();
+      this.expect(')');
+      return { kind: 'cast', type, operand: this.unary() };
+    }
+    return this.postfix();
+  }
+
+  private postfix(): Expression {
+    let expression = this.primary();
+    for (;;) {
+      if (this.accept('[')) {
+        const index = this.assignment();
+        this.expect(']');
+        expression = { kind: 'index', object: expression, index };
+      } else if (this.accept('.')) expression = { kind: 'member', object: expression, name: this.name(), arrow: false };
+      else if (this.accept('->')) expression = { kind: 'member', object: expression, name: this.name(), arrow: true };
+      else if (this.isPunctuator(this.position, '(')) throw new UserError('expression', `Functions are not called in expressions, at column ${this.peek().at + 1}: the machine would have to run.`);
+      else return expression;
+    }
+  }
+
+  private primary(): Expression {
+    const token = this.next();
+    switch (token.kind) {
+      case 'number':
+        return { kind: 'number', value: token.value, unsigned: token.unsigned, long: token.long };
+      case 'string':
+        return { kind: 'string', value: token.value };
+      case 'machine':
+        return { kind: 'machine', path: token.path };
+      case 'name':
+        return { kind: 'name', name: token.text };
+      case 'punctuator':
+        if (token.text === '(') {
+          const inner = this.assignment();
+          this.expect(')');
+          return inner;
+        }
+    }
+    throw this.unexpected(token, 'a value');
+  }
+
+  /** Whether the token at `position` begins a type name. */
+  private startsType(position: number): boolean {
+    const token = this.tokens[position];
+    return token?.kind === 'name' && (TYPE_WORDS.has(token.text) || (this.isType(token.text) && this.closesAsType(position)));
+  }
+
+  /** For a typedef's name: only `)` or `*` may follow, as in `(uint64_t)x` and `(pte_t *)p`. */
+  private closesAsType(position: number): boolean {
+    let next = position + 1;
+    while (this.isPunctuator(next, '*')) next++;
+    return this.isPunctuator(next, ')');
+  }
+
+  private typeName(): TypeName {
+    const words: string[] = [];
+    for (let token = this.peek(); token.kind === 'name'; token = this.peek()) {
+      this.position++;
+      if (token.text === 'const' || token.text === 'volatile') continue;
+      words.push(token.text);
+      if (TAGS.has(token.text)) words.push(this.name());
+    }
+    let pointers = 0;
+    while (this.accept('*')) pointers++;
+    return { base: words.join(' '), pointers };
+  }
+
+  private name(): string {
+    const token = this.next();
+    if (token.kind !== 'name') throw this.unexpected(token, 'a name');
+    return token.text;
+  }
+  private peek(): Token {
+    return this.tokens[this.position]!;
+  }
+  private next(): Token {
+    const token = this.tokens[this.position]!;
+    if (token.kind !== 'end') this.position++;
+    return token;
+  }
+  private isPunctuator(position: number, text: string): boolean {
+    const token = this.tokens[position];
+    return token?.kind === 'punctuator' && token.text === text;
+  }
+  private accept(text: string): boolean {
+    if (!this.isPunctuator(this.position, text)) return false;
+    this.position++;
+    return true;
+  }
+  private expect(text: string): void {
+    if (!this.accept(text)) throw this.unexpected(this.peek(), `"${text}"`);
+  }
+  private unexpected(token: Token, wanted: string): UserError {
+    if (token.kind === 'end') return new UserError('expression', `The expression ends where ${wanted} should follow.`);
+    const found = this.input.slice(token.at).split(/\s/)[0];
+    return new UserError('expression', `"${found}" at column ${token.at + 1} stands where ${wanted} should be.`);
+  }
+}
+
+/**
+ * Parses one expression, with an optional format after a comma. `isType` says whether a name is a typedef's, which C's
+ * casts need. Throws a UserError that names the column.
+ */
+export function parseExpression(input: string, isType: (name: string) => boolean = () => false): ParsedInput {
+  if (input.trim() === '') throw new UserError('expression', 'The expression is empty.');
+  return new Parser(input, isType).parse();
+}

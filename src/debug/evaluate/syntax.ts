@@ -1,0 +1,35 @@
+/**
+ * The syntax of expressions: C's, plus `$` for what C has no name for. `$rax` is a register of the selected frame's
+ * world, `$guest.rip` and `$vmm.cr3` name the world, `$vmcs.GUEST_RIP` is a field of the current VMCS.
+ */
+export type UnaryOperator = '-' | '+' | '!' | '~' | '*' | '&';
+export type BinaryOperator = '*' | '/' | '%' | '+' | '-' | '<<' | '>>' | '<' | '<=' | '>' | '>=' | '==' | '!=' | '&' | '^' | '|' | '&&' | '||';
+
+/** A type as written: base name (`struct Trapframe`, `unsigned long`) and the number of `*`. */
+export interface TypeName {
+  base: string;
+  pointers: number;
+}
+
+export type Expression =
+  | { kind: 'number'; value: bigint; unsigned: boolean; long: boolean }
+  | { kind: 'string'; value: string }
+  | { kind: 'name'; name: string }
+  /** `$a.b`: the parts after the dollar sign. */
+  | { kind: 'machine'; path: string[] }
+  | { kind: 'member'; object: Expression; name: string; arrow: boolean }
+  | { kind: 'index'; object: Expression; index: Expression }
+  | { kind: 'unary'; operator: UnaryOperator; operand: Expression }
+  | { kind: 'binary'; operator: BinaryOperator; left: Expression; right: Expression }
+  | { kind: 'conditional'; test: Expression; yes: Expression; no: Expression }
+  | { kind: 'cast'; type: TypeName; operand: Expression }
+  | { kind: 'sizeof'; type: TypeName }
+  | { kind: 'assign'; target: Expression; operator: BinaryOperator | undefined; value: Expression };
+
+/** How a result is to be shown: after a comma, as in `mask,x`. */
+export type Format = 'x' | 'd' | 'b' | 'c' | 's';
+
+export interface ParsedInput {
+  expression: Expression;
+  format: Format | undefined;
+}

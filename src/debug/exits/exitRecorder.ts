@@ -1,0 +1,112 @@
+/**
+ * Watches one processor's VM entries and exits. It runs inside the machine at every one of them, so it only copies
+ * numbers; sentences are made later, when somebody looks.
+ */
+import type { Processor } from '../../cpu/processor';
+import { Offset } from '../../cpu/state';
+import type { ExitRecord, VmxFailure, VmxInspection, VmxObserver } from '../../vmx/observe';
+import type { RecordedGprs } from '../registers/registerFile';
+import { StormDetector } from './exitStorm';
+
+/** How many of the last exits are kept for the exits view. */
+const KEPT_EXITS = 1000;
+const GPR_WORDS = 32;
+
+/** The last VM entry: where the VMM made it. */
+export interface EntryRecord {
+  /** 1 for the first. */
+  n: number;
+  icount: number;
+  launch: boolean;
+  /** RIP of VMLAUNCH or VMRESUME. */
+  rip: bigint;
+}
+
+export interface ExitListener {
+  exit(record: ExitRecord): void;
+  /** The same exit again and again, `count` times, with nothing changed between. */
+  storm(record: ExitRecord, count: number): void;
+  entry(record: EntryRecord): void;
+  failure(failure: VmxFailure): void;
+}
+
+export class ExitRecorder implements VmxObserver {
+  readonly counts = new Map<string, number>();
+  lastEntry: EntryRecord | undefined;
+  private readonly ring: ExitRecord[] = [];
+  private readonly gprs = new Uint32Array(GPR_WORDS);
+  private readonly view: Uint32Array;
+  private readonly storms = new StormDetector();
+  private entries = 0;
+  private seen = false;
+
+  constructor(
+    private readonly cpu: Processor,
+    private readonly vmx: VmxInspection,
+    private readonly listener: ExitListener,
+  ) {
+    const start = (cpu.state.base + Offset.GPR) >>> 2;
+    this.view = cpu.views.u32.subarray(start, start + GPR_WORDS);
+    this.entries = vmx.entries;
+  }
+
+  /** Forgets everything: the machine went back to power-on. */
+  reset(): void {
+    this.counts.clear();
+    this.ring.length = 0;
+    this.lastEntry = undefined;
+    this.seen = false;
+    this.entries = this.vmx.entries;
+    this.storms.reset();
+  }
+
+  exit(record: ExitRecord): void {
+    // Host state has no general-purpose registers but RSP: the others are still the guest's.
+    const changed = this.keepGprs();
+    this.counts.set(record.name, (this.counts.get(record.name) ?? 0) + 1);
+    this.ring.push(record);
+    if (this.ring.length >= 2 * KEPT_EXITS) this.ring.splice(0, KEPT_EXITS);
+    const storm = this.storms.exit(record, changed);
+    this.listener.exit(record);
+    if (storm) this.listener.storm(record, storm);
+  }
+
+  entry(icount: number, launch: boolean): void {
+    this.lastEntry = { n: ++this.entries, icount, launch, rip: this.cpu.instructionRip };
+    this.listener.entry(this.lastEntry);
+  }
+
+  failure(failure: VmxFailure): void {
+    this.listener.failure(failure);
+  }
+
+  /** The latest exits, oldest first. */
+  last(count: number): ExitRecord[] {
+    return this.ring.slice(-Math.min(count, KEPT_EXITS));
+  }
+
+  get lastExit(): ExitRecord | undefined {
+    return this.ring.at(-1);
+  }
+
+  /** The guest's general-purpose registers as the last exit left them. */
+  guestGprs(): RecordedGprs | undefined {
+    if (!this.seen) return undefined;
+    const values = Array.from({ length: 16 }, (_, n) => (BigInt(this.gprs[n * 2 + 1]!) << 32n) | BigInt(this.gprs[n * 2]!));
+    return { values, stillInProcessor: this.cpu.state.icount === this.lastExit?.icount };
+  }
+
+  /** Copies the registers; true when one of them (RSP aside, which is the host's by now) differs from the exit before. */
+  private keepGprs(): boolean {
+    let changed = !this.seen;
+    for (let i = 0; i < GPR_WORDS; i++) {
+      const word = this.view[i]!;
+      if (word !== this.gprs[i]) {
+        this.gprs[i] = word;
+        if (i >>> 1 !== 4) changed = true;
+      }
+    }
+    this.seen = true;
+    return changed;
+  }
+}

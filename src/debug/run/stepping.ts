@@ -1,0 +1,218 @@
+/**
+ * Steps. The unit is `instruction`: it executes one instruction and runs through whatever lands on it: interrupt
+ * handlers, and in the guest the VM exits that the VMM handles. Everything else is built of it and of runs to a temporary
+ * breakpoint. A stack pointer that must match tells a return from the same code run by a deeper call.
+ */
+import { UserError } from '../../base/errors';
+import { EventType } from '../../cpu/intercepts';
+import { Offset } from '../../cpu/state';
+import type { Processor } from '../../cpu/processor';
+import type { VmxInspection } from '../../vmx/observe';
+import type { CodeMap, CodeLine } from '../symbols/codeMap';
+import { instructionKind, type InstructionKind } from './instructionKind';
+import type { Part, Plan } from './plan';
+import { codeBitsOf, positionOf, worldOf, type Position } from './position';
+import type { DeliveredEvent, StopCause } from './stopCause';
+
+export type Granularity = 'line' | 'instruction';
+
+/** Where stepping gets what it knows of the target. */
+export interface StepEnvironment {
+  readonly cpu: Processor;
+  readonly vmx: VmxInspection;
+  readonly code: CodeMap;
+  /** The event delivered last, and how many were; `run(1)` that raises the number did not (only) execute its instruction. */
+  deliveries(): { count: number; last: DeliveredEvent | undefined };
+  /** Bytes at a linear address of the world that runs. */
+  readCode(pc: bigint, length: number): Uint8Array;
+  readInteger(address: bigint, size: number): bigint | undefined;
+  /** The caller of the innermost frame: where it goes on, and the stack pointer that it then has at least. */
+  caller(): { pc: bigint; cfa: bigint } | undefined;
+  /** Where a stop after a VM exit belongs. */
+  stopAt(): 'source' | 'exit';
+}
+
+const STEP: StopCause = { kind: 'step' };
+/** How far to look for a C line behind a VM exit before giving up: far more than any assembly stub has. */
+const MOST_STUB_INSTRUCTIONS = 20_000;
+/** The longest instruction. */
+const MOST_BYTES = 15;
+
+const isSoftware = (event: DeliveredEvent): boolean =>
+  event.type === EventType.SOFTWARE_INTERRUPT || event.type === EventType.PRIVILEGED_SOFTWARE || event.type === EventType.SOFTWARE_EXCEPTION;
+
+export class Stepping {
+  constructor(private readonly env: StepEnvironment) {}
+
+  private here(): Position {
+    return positionOf(this.env.cpu, this.env.vmx);
+  }
+  private kind(pc: bigint): InstructionKind {
+    return instructionKind(this.env.readCode(pc, MOST_BYTES), codeBitsOf(this.env.cpu.state) === 64);
+  }
+  private line(at: Position): CodeLine | undefined {
+    return this.env.code.lineAt(at.world, at.pc);
+  }
+  private halted(): boolean {
+    return this.env.cpu.state.get32(Offset.ACTIVITY) !== 0;
+  }
+
+  /** Runs until one of the addresses is reached in `world` with a stack pointer of which `stack` approves. */
+  private *runTo(addresses: readonly bigint[], world: Position['world'], stack: (rsp: bigint) => boolean): Part {
+    yield { kind: 'run', until: { addresses, accept: () => worldOf(this.env.vmx) === world && stack(this.env.cpu.state.reg(4)) } };
+  }
+
+  /** Executes the instruction at hand; with `into`, a software interrupt's handler is entered instead of run through. A VM entry ends in the guest, or in the VMM when it fails. */
+  private *instruction(into: boolean): Part {
+    for (;;) {
+      const start = this.here();
+      if (this.halted()) {
+        // The processor waits behind a HLT: let the event that ends it happen, and its handler run.
+        yield* this.runTo([start.pc], start.world, (rsp) => rsp === start.rsp);
+        continue;
+      }
+      const kind = this.kind(start.pc);
+      const before = this.env.deliveries().count;
+      yield { kind: 'instruction' };
+      // In the guest, an exit that the VMM handles belongs to the instruction.
+      const exited = start.world === 'guest' && worldOf(this.env.vmx) === 'vmm';
+      if (exited) yield { kind: 'run', until: { event: 'entry' } };
+      const now = this.here();
+      const { count, last } = this.env.deliveries();
+      if (count !== before && last && last.world === start.world && now.world === start.world) {
+        if (into && isSoftware(last)) return;
+        yield* this.runTo([last.rip, last.nextRip], start.world, (rsp) => rsp === last.rsp);
+      } else if (kind !== 'repeat' && !exited) return;
+      // Not executed yet: the interrupt came first, or the fault was repaired. A repeated string instruction takes one turn per element.
+      const after = this.here();
+      if (after.pc !== start.pc || after.rsp !== start.rsp || after.world !== start.world) return;
+    }
+  }
+
+  /** Executes the instruction at hand; a call or system call runs until it returns. */
+  private *over(kind: InstructionKind): Part {
+    const start = this.here();
+    yield* this.instruction(false);
+    const entered = this.here();
+    if (entered.world !== start.world) return;
+    if (kind === 'call') {
+      const size = Number(start.rsp - entered.rsp);
+      const back = size === 2 || size === 4 || size === 8 ? this.env.readInteger(entered.rsp, size) : undefined;
+      if (back !== undefined) yield* this.runTo([back], start.world, (rsp) => rsp >= start.rsp);
+    } else if (kind === 'system-call') {
+      const back = this.env.cpu.state.reg(1);
+      yield* this.runTo([back], start.world, (rsp) => rsp === start.rsp);
+    }
+  }
+
+  /** Step by instruction. */
+  *stepInstruction(mode: 'in' | 'over'): Plan {
+    const { pc, world } = this.here();
+    const kind = this.kind(pc);
+    if (mode === 'in') yield* this.instruction(true);
+    else if (kind === 'vm-entry' && world === 'vmm') yield* this.throughGuest('exit');
+    else yield* this.over(kind);
+    return STEP;
+  }
+
+  /** Executes the VM entry at hand and runs the guest until it comes back. */
+  private *throughGuest(stopAt: 'source' | 'exit'): Part {
+    yield* this.instruction(false);
+    // The entry may have failed: then the VMM goes on by itself.
+    if (worldOf(this.env.vmx) !== 'guest') return;
+    yield { kind: 'run', until: { event: 'exit' } };
+    if (stopAt === 'source') yield* this.toSource();
+  }
+
+  /** Step by line (DAP's statement). */
+  *stepLine(mode: 'in' | 'over'): Plan {
+    const start = this.here();
+    const from = this.line(start);
+    if (!from) return yield* this.stepInstruction(mode);
+    for (;;) {
+      const before = this.here();
+      const kind = this.kind(before.pc);
+      if (kind === 'vm-entry' && before.world === 'vmm') {
+        if (mode === 'in') yield* this.instruction(false);
+        else yield* this.throughGuest(this.env.stopAt());
+        if (mode === 'over' || worldOf(this.env.vmx) === 'guest') {
+          const now = this.here();
+          // A failed entry is an instruction like others: the line goes on behind it.
+          if (now.world === 'guest' || this.line(now)?.entry.address !== from.entry.address) return STEP;
+        }
+      } else if (kind === 'call' && mode === 'in') {
+        yield* this.instruction(false);
+        if (yield* this.entered()) return STEP;
+        const back = this.env.readInteger(this.here().rsp, Number(before.rsp - this.here().rsp));
+        if (back !== undefined) yield* this.runTo([back], before.world, (rsp) => rsp >= before.rsp);
+      } else if (kind === 'call' || kind === 'system-call') yield* this.over(kind);
+      else yield* this.instruction(mode === 'in');
+
+      const now = this.here();
+      const line = this.line(now);
+      if (now.world !== start.world) return STEP;
+      if (kind === 'return' && now.rsp > start.rsp) {
+        if (line) return STEP;
+        continue;
+      }
+      if (!line) {
+        yield* this.leaveUnknown(now);
+        continue;
+      }
+      const sameLine = line.entry.line === from.entry.line && line.entry.file === from.entry.file && line.functionLow === from.functionLow;
+      if (!sameLine && line.entry.isStmt && line.entry.address === now.pc) return STEP;
+    }
+  }
+
+  /** Behind a CALL: when the function called has lines, runs through its prologue. */
+  private *entered(): Part<boolean> {
+    const now = this.here();
+    const line = this.line(now);
+    if (!line) return false;
+    const body = this.env.code.bodyOf(now.world, now.pc);
+    if (body !== undefined && body !== now.pc) yield* this.runTo([body], now.world, () => true);
+    return true;
+  }
+
+  /** Jumped to a function without lines (a stub, a tail call into assembly): runs it to its return when it has just begun. */
+  private *leaveUnknown(now: Position): Part {
+    if (!this.env.code.isFunctionStart(now.world, now.pc)) return;
+    const bits = codeBitsOf(this.env.cpu.state);
+    const back = this.env.readInteger(now.rsp, bits / 8);
+    if (back !== undefined && this.env.code.lineAt(now.world, back)) yield* this.runTo([back], now.world, (rsp) => rsp > now.rsp);
+  }
+
+  /** Runs until the present function returns; in the guest, until the next VM exit. */
+  *stepOut(): Plan {
+    const start = this.here();
+    if (start.world === 'guest') {
+      yield { kind: 'run', until: { event: 'exit' } };
+      if (this.env.stopAt() === 'source') yield* this.toSource();
+      return STEP;
+    }
+    const caller = this.env.caller();
+    if (!caller) throw new UserError('step-out', 'This frame has no caller to step out to: use Continue, or step over.');
+    yield* this.runTo([caller.pc], start.world, (rsp) => rsp >= caller.cfa);
+    return STEP;
+  }
+
+  /** From HOST_RIP on to the first VMM instruction that has a C line: a handler's body, or the line behind inline assembly. */
+  *toSource(): Part {
+    for (let i = 0; i < MOST_STUB_INSTRUCTIONS; i++) {
+      const now = this.here();
+      if (now.world !== 'vmm') return;
+      const line = this.line(now);
+      if (line && !line.assembly) {
+        const body = this.env.code.bodyOf(now.world, now.pc);
+        if (body !== undefined) {
+          // The function has just been entered: its arguments are in place behind the prologue.
+          if (body !== now.pc) yield* this.runTo([body], now.world, () => true);
+          return;
+        }
+        // Within a row means within inline assembly: its statement is over at the next row.
+        if (line.entry.address === now.pc && line.entry.isStmt) return;
+      }
+      yield* this.instruction(true);
+    }
+  }
+}

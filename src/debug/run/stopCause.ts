@@ -1,0 +1,36 @@
+/** Why the machine stands still. */
+import type { ExitRecord, VmxFailure } from '../../vmx/observe';
+import type { World } from '../world';
+
+export type StopCause =
+  /** At power-on, because the user asked for it. */
+  | { kind: 'entry' }
+  | { kind: 'step' }
+  | { kind: 'pause' }
+  | { kind: 'breakpoint'; ids: number[]; sort: 'source' | 'function' | 'instruction' }
+  /** An exit breakpoint matched. */
+  | { kind: 'exit'; record: ExitRecord }
+  | { kind: 'vmx-failure'; failure: VmxFailure }
+  | { kind: 'storm'; record: ExitRecord; count: number }
+  /** A triple fault. In the guest it is a VM exit (`record`), in the VMM the end of the machine. */
+  | { kind: 'triple-fault'; world: World; record: ExitRecord | undefined; exceptions: DeliveredEvent[] }
+  /** HLT with interrupts disabled: nothing can wake the processor. */
+  | { kind: 'dead-halt' }
+  /** The machine is over: power-off, or the debug-exit port. */
+  | { kind: 'ended'; how: 'power-off' | 'debug-exit'; value: number | undefined }
+  /** A defect of Hyperstep or something it cannot do yet, met while running. */
+  | { kind: 'error'; sentence: string };
+
+/** An event that the processor began to deliver through the IDT. */
+export interface DeliveredEvent {
+  /** In the numbering of the VMCS's interruption-type field. */
+  type: number;
+  vector: number;
+  errorCode: number | undefined;
+  /** RIP of the instruction that was executing, and of the next one. */
+  rip: bigint;
+  nextRip: bigint;
+  rsp: bigint;
+  world: World;
+  icount: number;
+}

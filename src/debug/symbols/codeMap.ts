@@ -1,0 +1,39 @@
+/** What the symbol images say about addresses of a world, checked against the bytes in its memory. */
+import type { LineEntry } from '../../symbols/image';
+import type { World } from '../world';
+import type { ImageSet } from './imageSet';
+
+export interface CodeLine {
+  /** `line` is never 0. */
+  entry: LineEntry;
+  /** First address of the function that holds it. */
+  functionLow: bigint | undefined;
+  /** The line is one of an assembly file. */
+  assembly: boolean;
+}
+
+const ASSEMBLY = /\.(s|asm|nasm)$/i;
+
+export class CodeMap {
+  constructor(private readonly images: ImageSet) {}
+
+  /** The line of an address, undefined where there is none. */
+  lineAt(world: World, pc: bigint): CodeLine | undefined {
+    const image = this.images.at(world, pc)?.image;
+    const entry = image?.lineAt(pc);
+    if (!image || !entry || entry.line === 0) return undefined;
+    return { entry, functionLow: image.functionAt(pc)?.low, assembly: ASSEMBLY.test(entry.file.path) };
+  }
+
+  /** When `pc` is the first instruction of a function: where its body begins, behind the prologue. */
+  bodyOf(world: World, pc: bigint): bigint | undefined {
+    const image = this.images.at(world, pc)?.image;
+    const fn = image?.functionAt(pc);
+    return image && fn && fn.low === pc ? image.afterPrologue(fn) : undefined;
+  }
+
+  /** Whether `pc` is the first instruction of a function or symbol. */
+  isFunctionStart(world: World, pc: bigint): boolean {
+    return this.images.at(world, pc)?.image.symbolAt(pc)?.offset === 0n;
+  }
+}
