@@ -10,20 +10,37 @@
  *   image.afterPrologue(fn)            where a function breakpoint goes
  *   image.symbolAt(pc)                 ELF symbol and offset, for code without DWARF
  *   image.loadedBytes(address, n)      what memory must hold for this image to apply there
+ *   image.scopesAt(pc)                 parameters and locals by scope, image.variablesAt(pc) as one list
+ *   image.globals(name), types(name)   variables at file scope, and types
+ *   image.valueOf(variable, frame)     a Value, which values.ts formats and takes apart
+ *   image.unwind(frame)                the calling frame (frame.ts), by CFI or by frame pointers
  *
  * Addresses are linear addresses as linked (p_vaddr), unsigned bigints. Everything is synchronous and works on bytes
  * alone. All methods throw a UserError that names the file when its debug information is damaged.
  */
+import { CallFrames } from './dwarf/cfi';
 import { DwarfSections } from './dwarf/sections';
 import { UnitIndex } from './dwarf/unitIndex';
 import { ElfFile, ElfSymbol } from './elf';
+import { Frame, lookupAddress } from './frame';
 import { FunctionInfo, Functions, InlinedCall } from './functions';
 import { LineAddress, LineEntry, Lines, SourceFile } from './lines';
+import { Location } from './location';
+import { Type } from './types';
+import { Caller, unwindByCfi, unwindByFramePointer } from './unwind';
+import { Value } from './values';
+import { Scope, Variable, Variables } from './variables';
 
 export type { AddressRange } from './dwarf/ranges';
 export type { ElfSymbol, Section, Segment } from './elf';
+export type { Frame } from './frame';
 export type { FunctionInfo, InlinedCall } from './functions';
 export type { LineAddress, LineEntry, SourceFile } from './lines';
+export type { Location } from './location';
+export type { Type } from './types';
+export type { Caller } from './unwind';
+export type { Value } from './values';
+export type { Scope, Variable } from './variables';
 
 /** The ELF symbol an address belongs to. */
 export interface SymbolOffset {
@@ -36,12 +53,16 @@ export class SymbolImage {
   private readonly units: UnitIndex;
   private readonly lines: Lines;
   private readonly functions: Functions;
+  private readonly callFrames: CallFrames;
+  private readonly variables: Variables;
 
   private constructor(readonly elf: ElfFile) {
     const sections = new DwarfSections(elf);
     this.units = new UnitIndex(sections);
     this.lines = new Lines(sections, () => this.units.programUnits, (address) => this.units.at(address));
     this.functions = new Functions(this.units, this.lines);
+    this.callFrames = new CallFrames(sections);
+    this.variables = new Variables(this.units, this.lines, this.functions, elf.machine, (frame) => this.unwind(frame)?.cfa);
   }
 
   /** Opens an image. `name` is what messages call it. Throws a UserError when it is no linked ELF file for x86. */
@@ -173,12 +194,13 @@ export class SymbolImage {
     const better = (a: ElfSymbol, b: ElfSymbol): boolean => (a.size > 0n !== b.size > 0n ? a.size > 0n : a.binding > b.binding);
     for (let i = low - 1; i >= 0; i--) {
       const symbol = symbols[i];
-      if (nearest && symbol.address !== nearest.address) break;
-      if (symbol.size > 0n && address >= symbol.address + symbol.size) {
-        // A sized symbol that ended earlier says nothing, nor does anything before it.
-        break;
-      }
-      if (!nearest || better(symbol, nearest)) nearest = symbol;
+      const covers = address < symbol.address + symbol.size;
+      // A sized symbol that ended earlier says nothing, nor does anything before it.
+      if (symbol.size > 0n && !covers) break;
+      if (!nearest || (symbol.address === nearest.address && better(symbol, nearest))) nearest = symbol;
+      // A label inside a sized function is not the function's end: the function names the address.
+      if (covers && nearest.size === 0n && symbol.address !== nearest.address) nearest = symbol;
+      if (covers && (i === 0 || symbols[i - 1].address !== symbol.address)) break;
     }
     if (!nearest || !this.sameSection(nearest, address)) return undefined;
     return { symbol: nearest, offset: address - nearest.address };
@@ -192,5 +214,59 @@ export class SymbolImage {
   /** ELF symbols of a name: several when files have static symbols of the same name. */
   symbolsNamed(name: string): ElfSymbol[] {
     return this.elf.symbols().filter((symbol) => symbol.name === name);
+  }
+
+  /** Parameters and locals that are in scope at an address, by scope, innermost first. */
+  scopesAt(address: bigint): Scope[] {
+    return this.variables.scopesAt(address);
+  }
+
+  /** The same as one list, innermost first; an inner variable hides an outer one of its name. */
+  variablesAt(address: bigint): Variable[] {
+    return this.scopesAt(address).flatMap((scope) => scope.variables);
+  }
+
+  /** Variables at file scope by name: several when files have static ones of the same name. */
+  globals(name: string): Variable[] {
+    return this.variables.globals(name);
+  }
+
+  /** Names of all variables at file scope. */
+  globalNames(): string[] {
+    return this.variables.globalNames();
+  }
+
+  /** Types by name: `struct x`, `enum x`, a typedef or a base type. */
+  types(name: string): Type[] {
+    return this.variables.types(name);
+  }
+
+  /** The type of a function: what it returns and takes. */
+  typeOf(fn: FunctionInfo): Type {
+    return this.variables.typeOfFunction(fn);
+  }
+
+  /** Where a variable is in a frame of its function; for a global any frame does. */
+  locate(variable: Variable, frame: Frame): Location {
+    return this.variables.locate(variable, frame);
+  }
+
+  /** A variable with its place in a frame, to be read, formatted and taken apart by values.ts. */
+  valueOf(variable: Variable, frame: Frame): Value {
+    return { name: variable.name, type: variable.type, location: this.locate(variable, frame) };
+  }
+
+  /**
+   * The frame that called this one: by call frame information where the image has it, else by the chain of frame
+   * pointers. Undefined at the end of the stack. For code of no image use `unwindByFramePointer` (unwind.ts).
+   */
+  unwind(frame: Frame): Caller | undefined {
+    return unwindByCfi(this.callFrames, this.elf.machine, frame) ?? this.unwindWithoutTables(frame);
+  }
+
+  private unwindWithoutTables(frame: Frame): Caller | undefined {
+    const address = lookupAddress(frame);
+    if (frame.bits === (this.elf.machine === 'x86' ? 32 : 64) && this.callFrames.row(address)) return undefined;
+    return unwindByFramePointer(frame, this.functionAt(address)?.low ?? this.symbolAt(address)?.symbol.address);
   }
 }

@@ -1,0 +1,85 @@
+import { UserError } from '../../base/errors';
+import { At } from './constants';
+import { Die } from './die';
+import type { Unit } from './unit';
+
+/** .debug_loc of DWARF 2 to 4. */
+const oldList = (unit: Unit, offset: number, address: bigint): Uint8Array | undefined => {
+  const reader = unit.sections.reader('.debug_loc', offset);
+  const selectsBase = (1n << BigInt(unit.addressSize * 8)) - 1n;
+  let base = unit.baseAddress;
+  for (;;) {
+    const low = reader.unsigned(unit.addressSize);
+    const high = reader.unsigned(unit.addressSize);
+    if (low === 0n && high === 0n) return undefined;
+    if (low === selectsBase) {
+      base = high;
+      continue;
+    }
+    const expression = reader.block(reader.u16());
+    if (address >= base + low && address < base + high) return expression;
+  }
+};
+
+/** .debug_loclists of DWARF 5 (DW_LLE entries). */
+const newList = (unit: Unit, offset: number, address: bigint): Uint8Array | undefined => {
+  const reader = unit.sections.reader('.debug_loclists', offset);
+  let base = unit.baseAddress;
+  let fallback: Uint8Array | undefined;
+  for (;;) {
+    const kind = reader.u8();
+    let low = 0n;
+    let high = 0n;
+    switch (kind) {
+      case 0x00: return fallback; // DW_LLE_end_of_list
+      case 0x01: base = unit.indexedAddress(reader.uleb()); continue; // base_addressx
+      case 0x02: // startx_endx
+        low = unit.indexedAddress(reader.uleb());
+        high = unit.indexedAddress(reader.uleb());
+        break;
+      case 0x03: // startx_length
+        low = unit.indexedAddress(reader.uleb());
+        high = low + reader.ulebBig();
+        break;
+      case 0x04: // offset_pair
+        low = base + reader.ulebBig();
+        high = base + reader.ulebBig();
+        break;
+      case 0x05: fallback = reader.block(reader.uleb()); continue; // default_location
+      case 0x06: base = reader.unsigned(unit.addressSize); continue; // base_address
+      case 0x07: // start_end
+        low = reader.unsigned(unit.addressSize);
+        high = reader.unsigned(unit.addressSize);
+        break;
+      case 0x08: // start_length
+        low = reader.unsigned(unit.addressSize);
+        high = low + reader.ulebBig();
+        break;
+      case 0x09: // GNU_view_pair: says which of several statements at one address is meant
+        reader.skipLeb();
+        reader.skipLeb();
+        continue;
+      default: throw new UserError('dwarf.locationList', `${reader.what} holds a location list entry of unknown kind ${kind}: build it with -gdwarf-5 or older.`);
+    }
+    const expression = reader.block(reader.uleb());
+    if (address >= low && address < high) return expression;
+  }
+};
+
+/**
+ * The expression an attribute (DW_AT_location, DW_AT_frame_base) gives for an address: its own, or the entry of its
+ * location list; undefined when there is none for that address.
+ */
+export const expressionAt = (die: Die, attribute: number, address: bigint): Uint8Array | undefined => {
+  const expression = die.block(attribute);
+  if (expression) return expression;
+  const { unit } = die;
+  const index = die.listIndex(attribute);
+  if (index !== undefined) {
+    const base = unit.base(At.loclists_base);
+    return newList(unit, base + unit.sections.reader('.debug_loclists', base + index * unit.offsetSize).offset(unit.offsetSize), address);
+  }
+  const offset = die.sectionOffset(attribute);
+  if (offset === undefined) return undefined;
+  return unit.version >= 5 ? newList(unit, offset, address) : oldList(unit, offset, address);
+};

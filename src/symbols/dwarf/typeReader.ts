@@ -1,0 +1,180 @@
+import { ArrayType, BaseType, EnumType, FunctionType, Member, PointerType, QualifiedType, sizeOf, StructType, Type, TypedefType, VOID } from '../types';
+import { At, Encoding, Tag } from './constants';
+import { Die } from './die';
+import { Reader } from '../reader';
+
+const QUALIFIERS: Record<number, QualifiedType['qualifier']> = {
+  [Tag.const_type]: 'const', [Tag.volatile_type]: 'volatile', [Tag.restrict_type]: 'restrict', [Tag.atomic_type]: '_Atomic',
+};
+const KEYWORDS: Record<number, StructType['keyword']> = { [Tag.structure_type]: 'struct', [Tag.union_type]: 'union', [Tag.class_type]: 'class' };
+const SIGILS: Record<number, string> = { [Tag.pointer_type]: '*', [Tag.reference_type]: '&', [Tag.rvalue_reference_type]: '&&' };
+const ENCODINGS: Record<number, BaseType['encoding']> = {
+  [Encoding.boolean]: 'bool', [Encoding.float]: 'float', [Encoding.signed]: 'signed', [Encoding.signed_char]: 'signed char',
+  [Encoding.unsigned]: 'unsigned', [Encoding.unsigned_char]: 'unsigned char', [Encoding.UTF]: 'unsigned', [Encoding.address]: 'unsigned',
+};
+
+const DW_OP_plus_uconst = 0x23;
+const DW_OP_constu = 0x10;
+
+/** Calls a function once, when its value is first needed. */
+const once = <T>(make: () => T): (() => T) => {
+  let made: { value: T } | undefined;
+  return () => (made ??= { value: make() }).value;
+};
+
+/** Byte offset of a member: a constant, or in DWARF 2 an expression that adds one. */
+const memberOffset = (die: Die): number => {
+  const constant = die.number(At.data_member_location);
+  if (constant !== undefined) return constant;
+  const block = die.block(At.data_member_location);
+  if (!block || (block[0] !== DW_OP_plus_uconst && block[0] !== DW_OP_constu)) return 0;
+  return new Reader(block, 'the debug information', 1).uleb();
+};
+
+/** Turns type DIEs into types; a DIE gives the same object every time. */
+export class TypeReader {
+  private readonly known = new Map<Die['offset'] | string, Type>();
+
+  constructor(
+    /** Finds the complete definition of a struct that a unit only declares. */
+    private readonly definition: (tag: number, name: string) => Die | undefined,
+  ) {}
+
+  /** The type DW_AT_type of a DIE (or of what it completes) names; void when there is none. */
+  typeOf(die: Die): Type {
+    const target = die.holder(At.type)?.reference(At.type);
+    return target ? this.read(target) : VOID;
+  }
+
+  read(die: Die): Type {
+    const key = die.unit.section === '.debug_types' ? `types ${die.offset}` : die.offset;
+    let type = this.known.get(key);
+    if (!type) this.known.set(key, (type = this.make(die)));
+    return type;
+  }
+
+  private make(die: Die): Type {
+    const { tag } = die;
+    switch (tag) {
+      case Tag.base_type: return this.base(die);
+      case Tag.pointer_type: case Tag.reference_type: case Tag.rvalue_reference_type: return this.pointer(die);
+      case Tag.structure_type: case Tag.union_type: case Tag.class_type: return this.struct(die);
+      case Tag.array_type: return this.array(die);
+      case Tag.enumeration_type: return this.enumeration(die);
+      case Tag.subroutine_type: case Tag.subprogram: return this.function(die);
+      case Tag.typedef: {
+        const target = once(() => this.typeOf(die));
+        return { kind: 'typedef', name: die.name ?? '', get target() { return target(); } } satisfies TypedefType;
+      }
+      case Tag.unspecified_type: return { kind: 'typedef', name: die.name ?? 'void', target: VOID };
+    }
+    const qualifier = QUALIFIERS[tag];
+    if (!qualifier) return VOID;
+    const target = once(() => this.typeOf(die));
+    return { kind: 'qualified', qualifier, get target() { return target(); } } satisfies QualifiedType;
+  }
+
+  private base(die: Die): BaseType {
+    return { kind: 'base', name: die.name ?? '', size: die.number(At.byte_size) ?? 0, encoding: ENCODINGS[die.number(At.encoding) ?? 0] ?? 'other' };
+  }
+
+  private pointer(die: Die): PointerType {
+    const target = once(() => this.typeOf(die));
+    return { kind: 'pointer', size: die.number(At.byte_size) ?? die.unit.addressSize, sigil: SIGILS[die.tag], get target() { return target(); } };
+  }
+
+  private struct(die: Die): StructType {
+    const name = die.name;
+    const whole = once(() => {
+      if (!die.flag(At.declaration)) return die;
+      // A signature stands for a type unit; otherwise another unit may define what this one only declares.
+      return die.reference(At.specification) ?? (name === undefined ? undefined : this.definition(die.tag, name));
+    });
+    const members = once(() => (whole() ? this.members(whole()!) : []));
+    return {
+      kind: 'struct',
+      keyword: KEYWORDS[die.tag],
+      name,
+      get size() { return whole()?.number(At.byte_size); },
+      get incomplete() { return whole() === undefined; },
+      get members() { return members(); },
+    };
+  }
+
+  private members(die: Die): Member[] {
+    const members: Member[] = [];
+    for (const child of die.children()) {
+      if (child.tag === Tag.inheritance) {
+        const type = this.typeOf(child);
+        members.push({ name: '', type, offset: memberOffset(child) });
+      }
+      // A static member of a class has no place in the object.
+      if (child.tag !== Tag.member || child.flag(At.external)) continue;
+      members.push(this.member(child));
+    }
+    return members;
+  }
+
+  private member(die: Die): Member {
+    const name = die.name ?? '';
+    const type = this.typeOf(die);
+    const offset = memberOffset(die);
+    const size = die.number(At.bit_size);
+    if (size === undefined) return { name, type, offset };
+    // Since DWARF 4 bits count from the start of the struct; before, from the storage unit's most significant bit.
+    const fromStruct = die.number(At.data_bit_offset);
+    const fromTop = die.number(At.bit_offset);
+    let first = fromStruct ?? 0;
+    if (fromStruct === undefined && fromTop !== undefined) {
+      const storage = die.number(At.byte_size) ?? sizeOf(type) ?? 0;
+      first = offset * 8 + storage * 8 - fromTop - size;
+    } else if (fromStruct === undefined) first = offset * 8;
+    return { name, type, offset: first >> 3, bitField: { offset: first & 7, size } };
+  }
+
+  private array(die: Die): Type {
+    const counts: (number | undefined)[] = [];
+    for (const child of die.children()) {
+      if (child.tag !== Tag.subrange_type && child.tag !== Tag.enumeration_type) continue;
+      const count = child.number(At.count);
+      const upper = child.constant(At.upper_bound);
+      const lower = child.constant(At.lower_bound) ?? 0n;
+      // gcc writes an upper bound of all ones for an array of length 0.
+      const length = upper === undefined ? undefined : Number(BigInt.asIntN(child.unit.addressSize * 8, upper) - lower) + 1;
+      counts.push(count ?? (length === undefined ? undefined : Math.max(length >= 0xffffffff ? 0 : length, 0)));
+    }
+    if (counts.length === 0) counts.push(undefined);
+    const innermost = once(() => this.typeOf(die));
+    const nested = (dimension: number): Type => {
+      if (dimension === counts.length) return innermost();
+      const element = once(() => nested(dimension + 1));
+      return { kind: 'array', count: counts[dimension], get element() { return element(); } } satisfies ArrayType;
+    };
+    return nested(0);
+  }
+
+  private enumeration(die: Die): EnumType {
+    const size = die.number(At.byte_size) ?? 4;
+    const raw = [...die.children()].filter((child) => child.tag === Tag.enumerator);
+    const target = die.reference(At.type);
+    const encoding = target?.number(At.encoding);
+    const values = raw.map((child) => ({ name: child.name ?? '', value: child.constant(At.const_value) ?? 0n }));
+    const signed = encoding === undefined ? values.some(({ value }) => value < 0n) : encoding === Encoding.signed || encoding === Encoding.signed_char;
+    // Forms without a sign of their own carry negative values of a signed enum as unsigned ones.
+    const enumerators = values.map(({ name, value }) => ({ name, value: signed ? BigInt.asIntN(size * 8, value) : BigInt.asUintN(size * 8, value) }));
+    return { kind: 'enum', name: die.name, size, signed, enumerators };
+  }
+
+  private function(die: Die): FunctionType {
+    const returns = once(() => this.typeOf(die));
+    const parameters = once(() => [...die.children()].filter((child) => child.tag === Tag.formal_parameter).map((child) => this.typeOf(child)));
+    const variadic = [...die.children()].some((child) => child.tag === Tag.unspecified_parameters);
+    return {
+      kind: 'function',
+      get returns() { return returns(); },
+      get parameters() { return parameters(); },
+      variadic,
+      prototyped: die.holder(At.prototyped)?.flag(At.prototyped) ?? false,
+    };
+  }
+}

@@ -1,0 +1,285 @@
+import { hex } from '../base/bits';
+import { bytesOf, Frame, unsignedOf } from './frame';
+import { Location, partOf, readLocation } from './location';
+import { ArrayType, BaseType, EnumType, sizeOf, stripped, StructType, Type, typeName } from './types';
+
+/** A value the user can look at: a variable, or a part of one. */
+export interface Value {
+  /** Variable, member, `[3]` for an element, `*p` for what a pointer points to. */
+  readonly name: string;
+  readonly type: Type;
+  readonly location: Location;
+  /** A bit-field: bits from bit 0 of the location. */
+  readonly bitField?: { readonly offset: number; readonly size: number };
+}
+
+/** What values are read through: a frame, or machine memory for globals. */
+export type ValueReader = Pick<Frame, 'register' | 'memory'>;
+
+export interface FormatOptions {
+  /** 10 by default. Pointers are always hexadecimal. */
+  readonly radix?: 10 | 16;
+  /** Names an address, such as `vmexit` or `guest_table+96`; undefined for no name. */
+  symbol?(address: bigint): string | undefined;
+}
+
+/** Strings and summaries are cut here, with an ellipsis. */
+const LONGEST_STRING = 200;
+const SUMMARY_ITEMS = 10;
+const SUMMARY_LENGTH = 160;
+const SUMMARY_DEPTH = 2;
+
+const ESCAPES: Record<number, string> = { 0: '\\0', 7: '\\a', 8: '\\b', 9: '\\t', 10: '\\n', 11: '\\v', 12: '\\f', 13: '\\r', 27: '\\e', 92: '\\\\' };
+
+const character = (code: number, quote: string): string => {
+  if (String.fromCharCode(code) === quote) return `\\${quote}`;
+  return ESCAPES[code] ?? (code >= 32 && code < 127 ? String.fromCharCode(code) : `\\${code.toString(8).padStart(3, '0')}`);
+};
+
+/** Whether elements of the type are text. */
+const isCharacter = (type: Type): boolean => {
+  const bare = stripped(type);
+  return bare.kind === 'base' && bare.size === 1 && (bare.encoding === 'signed char' || bare.encoding === 'unsigned char');
+};
+
+const quoted = (bytes: Uint8Array, cut: boolean): string => `"${Array.from(bytes, (byte) => character(byte, '"')).join('')}"${cut ? '...' : ''}`;
+
+/** A zero-terminated string in memory, quoted and escaped; undefined when it cannot be read. */
+export const readString = (reader: Pick<Frame, 'memory'>, address: bigint, limit = LONGEST_STRING): string | undefined => {
+  const bytes: number[] = [];
+  while (bytes.length < limit) {
+    // Small steps that end at multiples of 16 never touch a page the string does not reach.
+    const at = BigInt.asUintN(64, address + BigInt(bytes.length));
+    const part = reader.memory(at, Math.min(16 - Number(at & 15n), limit - bytes.length));
+    if (!part) return bytes.length > 0 ? quoted(Uint8Array.from(bytes), true) : undefined;
+    const end = part.indexOf(0);
+    bytes.push(...(end < 0 ? part : part.subarray(0, end)));
+    if (end >= 0) return quoted(Uint8Array.from(bytes), false);
+  }
+  return quoted(Uint8Array.from(bytes), true);
+};
+
+/** x87's 80-bit format to the nearest number. */
+const extendedFloat = (bytes: Uint8Array): number => {
+  const fraction = unsignedOf(bytes.subarray(0, 8));
+  const exponent = (bytes[8] | (bytes[9] << 8)) & 0x7fff;
+  const sign = bytes[9] & 0x80 ? -1 : 1;
+  if (exponent === 0x7fff) return fraction << 1n & 0xffff_ffff_ffff_ffffn ? NaN : sign * Infinity;
+  return sign * Number(fraction) * 2 ** (exponent - 16383 - 63);
+};
+
+const float = (bytes: Uint8Array): string => {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length === 4) return String(Number(view.getFloat32(0, true).toPrecision(9)));
+  if (bytes.length === 8) return String(view.getFloat64(0, true));
+  if (bytes.length >= 10) return String(extendedFloat(bytes));
+  return hex(unsignedOf(bytes));
+};
+
+const integer = (bits: bigint, width: number, signed: boolean, radix: 10 | 16): string => {
+  if (radix === 16) return `0x${BigInt.asUintN(width, bits).toString(16)}`;
+  return (signed ? BigInt.asIntN(width, bits) : BigInt.asUintN(width, bits)).toString();
+};
+
+const enumerated = (type: EnumType, bits: bigint, width: number, radix: 10 | 16): string => {
+  const value = type.signed ? BigInt.asIntN(width, bits) : BigInt.asUintN(width, bits);
+  const exact = type.enumerators.find((enumerator) => enumerator.value === value);
+  if (exact) return exact.name;
+  // Distinct single bits are flags: shown as the set of their names.
+  const flags = type.enumerators.filter((e) => e.value > 0n && (e.value & (e.value - 1n)) === 0n && (e.value & value) === e.value);
+  const covered = flags.reduce((all, flag) => all | flag.value, 0n);
+  const number = integer(bits, width, type.signed, radix);
+  const isFlagSet = type.enumerators.length > 0 && type.enumerators.every((e) => e.value === 0n || (e.value > 0n && (e.value & (e.value - 1n)) === 0n));
+  return isFlagSet && value > 0n && covered === value ? `${flags.map((flag) => flag.name).join(' | ')} (${number})` : number;
+};
+
+const base = (type: BaseType, bytes: Uint8Array, bits: bigint, width: number, radix: 10 | 16): string => {
+  switch (type.encoding) {
+    case 'bool': return bits === 0n ? 'false' : bits === 1n ? 'true' : integer(bits, width, false, radix);
+    case 'signed char': case 'unsigned char': return `${integer(bits, width, type.encoding === 'signed char', radix)} '${character(Number(bits & 0xffn), "'")}'`;
+    case 'float': return float(bytes);
+    case 'other': return hex(bits);
+    default: return integer(bits, width, type.encoding === 'signed', radix);
+  }
+};
+
+const pointer = (target: Type, address: bigint, reader: ValueReader, options: FormatOptions): string => {
+  let text = hex(address);
+  if (address === 0n) return text;
+  const symbol = options.symbol?.(address);
+  if (symbol) text += ` <${symbol}>`;
+  const string = isCharacter(target) ? readString(reader, address) : undefined;
+  return string === undefined ? text : `${text} ${string}`;
+};
+
+/** The bits of a value, or why they are not to be had. A bit-field's are shifted into place. */
+export const readValue = (value: Value, reader: ValueReader): { bytes: Uint8Array } | { reason: string } => {
+  const size = sizeOf(value.type);
+  if (size === undefined) return { reason: 'incomplete type' };
+  const { bitField } = value;
+  if (!bitField) return readLocation(value.location, size, reader);
+  const raw = readLocation(value.location, Math.ceil((bitField.offset + bitField.size) / 8), reader);
+  if ('reason' in raw) return raw;
+  const bits = (unsignedOf(raw.bytes) >> BigInt(bitField.offset)) & ((1n << BigInt(bitField.size)) - 1n);
+  return { bytes: bytesOf(bits, size) };
+};
+
+/** A struct or array in one line, as far as it fits. */
+const summary = (value: Value, reader: ValueReader, options: FormatOptions, depth: number): string => {
+  if (depth >= SUMMARY_DEPTH) return '{...}';
+  const count = childCount(value);
+  const isArray = stripped(value.type).kind === 'array';
+  const parts: string[] = [];
+  let length = 0;
+  for (const child of children(value, reader, 0, Math.min(count, SUMMARY_ITEMS))) {
+    const text = show(child, reader, options, depth + 1);
+    const part = isArray || child.name === '' ? text : `${child.name} = ${text}`;
+    if (length + part.length > SUMMARY_LENGTH) break;
+    length += part.length + 2;
+    parts.push(part);
+  }
+  if (parts.length < count) parts.push('...');
+  return `{${parts.join(', ')}}`;
+};
+
+const text = (type: ArrayType, value: Value, reader: ValueReader): string | undefined => {
+  const count = Math.min(type.count ?? 0, LONGEST_STRING);
+  const read = readLocation(value.location, count, reader);
+  if ('reason' in read) return undefined;
+  const end = read.bytes.indexOf(0);
+  return quoted(end < 0 ? read.bytes : read.bytes.subarray(0, end), end < 0 && count < (type.count ?? 0));
+};
+
+const show = (value: Value, reader: ValueReader, options: FormatOptions, depth: number): string => {
+  const bare = stripped(value.type);
+  if (value.location.kind === 'unavailable') return `<${value.location.reason}>`;
+  if (bare.kind === 'void') return '<void>';
+  if (bare.kind === 'function') return value.location.kind === 'memory' ? `{${typeName(bare)}} ${pointer(bare, value.location.address, reader, options)}` : '<function>';
+  if (bare.kind === 'struct') return bare.incomplete ? '<incomplete type>' : summary(value, reader, options, depth);
+  if (bare.kind === 'array') {
+    if (bare.count === undefined) return value.location.kind === 'memory' ? `${hex(value.location.address)} <length unknown>` : '<length unknown>';
+    return (isCharacter(bare.element) ? text(bare, value, reader) : undefined) ?? summary(value, reader, options, depth);
+  }
+  const read = readValue(value, reader);
+  if ('reason' in read) return `<${read.reason}>`;
+  const bits = unsignedOf(read.bytes);
+  const width = value.bitField?.size ?? read.bytes.length * 8;
+  const radix = options.radix ?? 10;
+  switch (bare.kind) {
+    case 'pointer': return pointer(bare.target, bits, reader, options);
+    case 'enum': return enumerated(bare, bits, width, radix);
+    case 'base': return base(bare, read.bytes, bits, width, radix);
+  }
+};
+
+/** A value as a debugger shows it in one line; `<reason>` where it cannot be read. */
+export const formatValue = (value: Value, reader: ValueReader, options: FormatOptions = {}): string => show(value, reader, options, 0);
+
+const isPointee = (type: Type): boolean => {
+  const bare = stripped(type);
+  return bare.kind !== 'void' && bare.kind !== 'function' && !(bare.kind === 'struct' && bare.incomplete);
+};
+
+/** How many children a value has: members, elements, or 1 for a pointer to an object. */
+export const childCount = (value: Value): number => {
+  const bare = stripped(value.type);
+  if (value.location.kind === 'unavailable') return 0;
+  if (bare.kind === 'struct') return bare.members.length;
+  if (bare.kind === 'array') return bare.count ?? 0;
+  return bare.kind === 'pointer' && isPointee(bare.target) ? 1 : 0;
+};
+
+const memberValue = (type: StructType, index: number, location: Location): Value => {
+  const member = type.members[index];
+  return { name: member.name, type: member.type, location: partOf(location, member.offset), bitField: member.bitField };
+};
+
+/** Children `start` up to `start + count` of a value: members, elements, or what a pointer points to. */
+export const children = (value: Value, reader: ValueReader, start = 0, count = Infinity): Value[] => {
+  const bare = stripped(value.type);
+  const end = Math.min(childCount(value), start + count);
+  const list: Value[] = [];
+  if (bare.kind === 'struct') for (let i = start; i < end; i++) list.push(memberValue(bare, i, value.location));
+  else if (bare.kind === 'array') {
+    const size = sizeOf(bare.element) ?? 0;
+    for (let i = start; i < end; i++) list.push({ name: `[${i}]`, type: bare.element, location: partOf(value.location, i * size) });
+  } else if (bare.kind === 'pointer' && end > start) {
+    const target = dereference(value, reader);
+    if (target) list.push(target);
+  }
+  return list;
+};
+
+/** What a pointer points to, undefined when it is null, unreadable, or points to no object. */
+export const dereference = (value: Value, reader: ValueReader): Value | undefined => {
+  const bare = stripped(value.type);
+  if (bare.kind !== 'pointer' || !isPointee(bare.target)) return undefined;
+  const read = readValue(value, reader);
+  if ('reason' in read) return undefined;
+  const address = unsignedOf(read.bytes);
+  return address === 0n ? undefined : { name: `*${value.name}`, type: bare.target, location: { kind: 'memory', address } };
+};
+
+/** Element `index` of an array, or of what a pointer points to as an array. */
+export const elementOf = (value: Value, index: number, reader: ValueReader): Value | undefined => {
+  const bare = stripped(value.type);
+  if (bare.kind === 'array') return { name: `[${index}]`, type: bare.element, location: partOf(value.location, index * (sizeOf(bare.element) ?? 0)) };
+  const target = dereference(value, reader);
+  const size = target && sizeOf(target.type);
+  return target && size !== undefined ? { name: `[${index}]`, type: target.type, location: partOf(target.location, index * size) } : undefined;
+};
+
+/** A member by name, looking into anonymous structs and unions and through one pointer. */
+export const memberOf = (value: Value, name: string, reader: ValueReader): Value | undefined => {
+  const bare = stripped(value.type);
+  if (bare.kind === 'pointer') {
+    const target = dereference(value, reader);
+    return target && stripped(target.type).kind === 'struct' ? memberOf(target, name, reader) : undefined;
+  }
+  if (bare.kind !== 'struct') return undefined;
+  for (let i = 0; i < bare.members.length; i++) {
+    const member = memberValue(bare, i, value.location);
+    if (member.name === name) return member;
+    const inner = member.name === '' ? memberOf(member, name, reader) : undefined;
+    if (inner) return inner;
+  }
+  return undefined;
+};
+
+/** A scalar as a number (enums and pointers included), undefined for aggregates and floating point. */
+export const integerOf = (value: Value, reader: ValueReader): bigint | undefined => {
+  const bare = stripped(value.type);
+  if (bare.kind !== 'base' && bare.kind !== 'enum' && bare.kind !== 'pointer') return undefined;
+  if (bare.kind === 'base' && bare.encoding === 'float') return undefined;
+  const read = readValue(value, reader);
+  if ('reason' in read) return undefined;
+  const bits = unsignedOf(read.bytes);
+  const signed = bare.kind === 'enum' ? bare.signed : bare.kind === 'base' && (bare.encoding === 'signed' || bare.encoding === 'signed char');
+  return signed ? BigInt.asIntN(value.bitField?.size ?? read.bytes.length * 8, bits) : bits;
+};
+
+/**
+ * The bytes to store at the value's location to give it a number, or why that cannot be done. A bit-field's bytes keep
+ * their neighbours.
+ */
+export const encodeInteger = (value: Value, number: bigint, reader: ValueReader): { bytes: Uint8Array } | { reason: string } => {
+  const bare = stripped(value.type);
+  if (bare.kind !== 'base' && bare.kind !== 'enum' && bare.kind !== 'pointer') return { reason: `a ${typeName(value.type)} cannot be assigned as a whole` };
+  if (value.location.kind !== 'memory' && value.location.kind !== 'register') return { reason: 'it has no place of its own to be changed' };
+  const size = sizeOf(value.type) ?? 0;
+  if (bare.kind === 'base' && bare.encoding === 'float') {
+    const view = new DataView(new ArrayBuffer(size));
+    if (size === 4) view.setFloat32(0, Number(number), true);
+    else if (size === 8) view.setFloat64(0, Number(number), true);
+    else return { reason: `a ${typeName(value.type)} cannot be assigned` };
+    return { bytes: new Uint8Array(view.buffer) };
+  }
+  const { bitField } = value;
+  if (!bitField) return { bytes: bytesOf(BigInt.asUintN(size * 8, number), size) };
+  const bytes = Math.ceil((bitField.offset + bitField.size) / 8);
+  const old = readLocation(value.location, bytes, reader);
+  if ('reason' in old) return old;
+  const mask = ((1n << BigInt(bitField.size)) - 1n) << BigInt(bitField.offset);
+  const mixed = (unsignedOf(old.bytes) & ~mask) | ((number << BigInt(bitField.offset)) & mask);
+  return { bytes: bytesOf(mixed, bytes) };
+};

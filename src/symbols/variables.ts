@@ -1,0 +1,172 @@
+import { At, Tag } from './dwarf/constants';
+import { Die } from './dwarf/die';
+import { compute, ExpressionContext, locate } from './dwarf/expression';
+import { expressionAt } from './dwarf/locationList';
+import { TypeReader } from './dwarf/typeReader';
+import { Unit } from './dwarf/unit';
+import { UnitIndex } from './dwarf/unitIndex';
+import { bytesOf, Frame, lookupAddress } from './frame';
+import { FunctionInfo, Functions } from './functions';
+import { Lines, SourceFile } from './lines';
+import { Location, unavailable } from './location';
+import { sizeOf, stripped, Type } from './types';
+
+/** A variable or parameter as declared. Where it is depends on the frame: `SymbolImage.locate`. */
+export interface Variable {
+  readonly name: string;
+  readonly type: Type;
+  readonly isParameter: boolean;
+  readonly file?: SourceFile;
+  readonly line?: number;
+  readonly die: Die;
+  /** The function whose frame base it counts from; absent for globals. */
+  readonly function?: FunctionInfo;
+}
+
+/** Variables of one block, function or inlined call. */
+export interface Scope {
+  readonly kind: 'block' | 'inlined' | 'function';
+  /** Name of the function or inlined function the scope is part of. */
+  readonly functionName: string;
+  readonly variables: readonly Variable[];
+}
+
+interface NameIndex {
+  readonly globals: Map<string, Die[]>;
+  readonly types: Map<string, Die[]>;
+}
+
+const TYPE_TAGS: readonly number[] = [Tag.structure_type, Tag.union_type, Tag.class_type, Tag.enumeration_type, Tag.typedef, Tag.base_type];
+
+/** Variables, their types and places. */
+export class Variables {
+  private names: NameIndex | undefined;
+  private readonly typeReader = new TypeReader((tag, name) => this.index.types.get(name)?.find((die) => die.tag === tag));
+
+  constructor(
+    private readonly units: UnitIndex,
+    private readonly lines: Lines,
+    private readonly functions: Functions,
+    private readonly machine: 'x86' | 'x86-64',
+    /** CFA of a frame in this image. */
+    private readonly cfa: (frame: Frame) => bigint | undefined,
+  ) {}
+
+  /** Names at file scope (and in namespaces and classes), read once for the whole image. */
+  private get index(): NameIndex {
+    if (this.names) return this.names;
+    const index: NameIndex = { globals: new Map(), types: new Map() };
+    const add = (map: Map<string, Die[]>, die: Die): void => {
+      const name = die.name;
+      if (name === undefined) return;
+      const list = map.get(name);
+      if (list) list.push(die);
+      else map.set(name, [die]);
+    };
+    const visit = (parent: Die): void => {
+      for (const die of parent.children()) {
+        if (die.tag === Tag.variable && (die.has(At.location) || die.has(At.const_value))) add(index.globals, die);
+        else if (TYPE_TAGS.includes(die.tag) && !die.flag(At.declaration)) add(index.types, die);
+        else if (die.tag === Tag.namespace) visit(die);
+      }
+    };
+    for (const unit of this.units.units) visit(unit.root);
+    return (this.names = index);
+  }
+
+  private describe(die: Die, fn?: FunctionInfo): Variable {
+    const declared = die.holder(At.decl_line);
+    const fileIndex = declared?.number(At.decl_file);
+    const { typeReader } = this;
+    return {
+      name: die.name ?? '',
+      get type() { return typeReader.typeOf(die); },
+      isParameter: die.tag === Tag.formal_parameter,
+      file: declared && fileIndex !== undefined ? this.lines.file(declared.unit, fileIndex) : undefined,
+      line: declared?.number(At.decl_line),
+      die,
+      function: fn,
+    };
+  }
+
+  /** Scopes that cover an address, innermost first; scopes without variables are left out, but for the function. */
+  scopesAt(address: bigint): Scope[] {
+    const fn = this.functions.at(address);
+    if (!fn) return [];
+    const scopes: Scope[] = [];
+    let functionName = fn.name;
+    for (const die of [fn.die, ...this.functions.nest(fn.die, address)]) {
+      if (die.tag === Tag.inlined_subroutine) functionName = die.name ?? '';
+      const variables: Variable[] = [];
+      for (const child of die.children()) {
+        if (child.tag !== Tag.variable && child.tag !== Tag.formal_parameter) continue;
+        // `extern` inside a function declares a global, which is found as such.
+        if (child.name !== undefined && !child.flag(At.declaration)) variables.push(this.describe(child, fn));
+      }
+      const kind = die === fn.die ? 'function' : die.tag === Tag.inlined_subroutine ? 'inlined' : 'block';
+      if (variables.length > 0 || kind !== 'block') scopes.unshift({ kind, functionName, variables });
+    }
+    return scopes;
+  }
+
+  /** Variables at file scope of a name: several when files have static ones of the same name. */
+  globals(name: string): Variable[] {
+    return (this.index.globals.get(name) ?? []).map((die) => this.describe(die));
+  }
+
+  /** Names of all variables at file scope. */
+  globalNames(): string[] {
+    return [...this.index.globals.keys()];
+  }
+
+  /** Types by name; `struct x`, `union x` and `enum x` name only such. */
+  types(name: string): Type[] {
+    const [, keyword, bare] = /^(?:(struct|union|enum)\s+)?(.*)$/.exec(name.trim())!;
+    const wanted = { struct: Tag.structure_type, union: Tag.union_type, enum: Tag.enumeration_type }[keyword];
+    const dies = (this.index.types.get(bare) ?? []).filter((die) => wanted === undefined || die.tag === wanted);
+    return dies.map((die) => this.typeReader.read(die));
+  }
+
+  typeOfFunction(fn: FunctionInfo): Type {
+    return this.typeReader.read([...fn.die.origins()].pop() ?? fn.die);
+  }
+
+  private context(frame: Frame, unit: Unit, fn: FunctionInfo | undefined): ExpressionContext {
+    const context: ExpressionContext = {
+      frame,
+      machine: this.machine,
+      addressSize: unit.addressSize,
+      unit,
+      cfa: () => this.cfa(frame),
+      frameBase: () => {
+        const expression = fn && expressionAt(fn.die, At.frame_base, lookupAddress(frame));
+        // A frame base has none of its own.
+        return expression && compute(expression, { ...context, frameBase: () => undefined });
+      },
+    };
+    return context;
+  }
+
+  /** Where a variable is in a frame of its function; any frame does for a global. */
+  locate(variable: Variable, frame: Frame): Location {
+    const { die } = variable;
+    const constant = this.constant(variable);
+    if (constant) return { kind: 'value', bytes: constant };
+    const holder = die.holder(At.location);
+    if (!holder) return unavailable('optimized out');
+    const expression = expressionAt(holder, At.location, lookupAddress(frame));
+    if (!expression || expression.length === 0) return unavailable(holder.block(At.location) ? 'optimized out' : 'optimized out here');
+    return locate(expression, this.context(frame, holder.unit, variable.function));
+  }
+
+  private constant(variable: Variable): Uint8Array | undefined {
+    const holder = variable.die.holder(At.const_value);
+    if (!holder) return undefined;
+    const block = holder.block(At.const_value);
+    if (block) return block;
+    const value = holder.constant(At.const_value);
+    if (value !== undefined) return bytesOf(value, Math.max(sizeOf(variable.type) ?? 8, 1));
+    const text = holder.string(At.const_value);
+    return text !== undefined && stripped(variable.type).kind === 'array' ? new TextEncoder().encode(text + '\0') : undefined;
+  }
+}
