@@ -44,8 +44,7 @@ export class HandlerTable {
       for (const form of semantics.forms) {
         for (const size of semantics.sizes) {
           for (const variant of semantics.variants ?? [0]) {
-            // The narrower source is the one that exists.
-            if (semantics.variant === 'source' && variant >= size) continue;
+            if (semantics.variant === 'source' && variant > size) continue;
             chooser.cases.set(keyOf(formNumber(form), size, variant), Special.COUNT + this.handlers.length);
             this.handlers.push({ semantics, size, form, variant });
           }

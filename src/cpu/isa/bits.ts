@@ -34,15 +34,16 @@ const bitTest = (mnemonic: string, change?: (a: Value, mask: Value) => Value): S
   },
 });
 
-/** BSF and BSR leave the destination alone when the source is 0. */
+/** BSF and BSR leave the destination, all 64 bits of it, alone when the source is 0. */
 const scan = (mnemonic: string, position: (e: Emitter, v: Value) => Value): Semantics => ({
   mnemonic,
   sizes: WORDS,
   forms: ['rr', 'rm'],
   emit(e) {
     const v = e.read(1);
-    const old = e.read(0);
-    e.write(0, e.let(Value.select(v.eqz(), old, position(e, v))));
+    const whole = e.size === 2 ? 2 : 8;
+    const found = position(e, v);
+    e.write(0, e.let(Value.select(v.eqz(), e.read(0, whole), whole === 8 ? found.extendU() : found)), whole);
     flagsOfResult(e, v);
   },
 });
@@ -80,7 +81,9 @@ export const bitInstructions: Semantics[] = [
     emit(e) {
       const n = e.let(e.read(1).popcnt());
       e.write(0, n);
-      flagsOfResult(e, n);
+      e.setRes(e.signed64(n));
+      // All flags but ZF are clear: the parity delta makes up for a count of even parity.
+      e.setAux(n.popcnt().wrap().and(1).xor(1).shl(8));
     },
   },
 ];

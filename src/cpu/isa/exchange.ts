@@ -16,10 +16,17 @@ export const exchanges: Semantics[] = [
       const whole = e.let(e.fixed(Gpr.RAX));
       const accumulator = e.let(e.fixedPart(Gpr.RAX));
       let old!: Value;
-      e.modify(0, (v) => {
-        old = v;
-        return Value.select(accumulator.eq(v), source, v);
-      });
+      if (e.form === 'rr' && e.size === 4) {
+        // A 32-bit register destination that is not exchanged keeps its upper half too.
+        const destination = e.read(0, 8);
+        old = e.let(destination.wrap());
+        e.write(0, e.let(Value.select(accumulator.eq(old), source.extendU(), destination)), 8);
+      } else {
+        e.modify(0, (v) => {
+          old = v;
+          return Value.select(accumulator.eq(v), source, v);
+        });
+      }
       const equal = e.let(accumulator.eq(old));
       const loaded = e.size >= 4 ? old.extendU() : whole.and(e.size === 1 ? ~0xffn : ~0xffffn).or(old.extendU());
       // When both are equal rAX keeps even its upper half; a register destination that is rAX was just written with the source.

@@ -1,0 +1,64 @@
+/** The engine alone, in 64-bit mode over flat identity-mapped RAM: for tests of instructions. */
+import { createEngine } from '../../src/cpu/engine/engine';
+import { resetProcessor } from '../../src/cpu/engine/reset';
+import type { Cpu } from '../../src/cpu/engine/cpu';
+import type { Intercepts, SecondLevel } from '../../src/cpu/intercepts';
+import { Offset, Seg } from '../../src/cpu/state';
+
+/** An Intercepts (and SecondLevel) of a processor outside VMX: nothing is intercepted. */
+export function noVmx(): Intercepts & SecondLevel {
+  const fixed: Record<string, unknown> = {
+    nonRoot: false,
+    inVmx: false,
+    active: false,
+    rights: 7,
+    boundary: () => false,
+    externalInterrupt: () => false,
+    ticksToBoundary: () => Infinity,
+    timestamp: (tsc: bigint) => tsc,
+    readControlRegister: (_cr: number, value: bigint) => value,
+    writeControlRegister: (_cr: number, value: bigint) => value,
+    controlRegisterAllowed: () => true,
+    clts: () => true,
+  };
+  return new Proxy({}, { get: (_target, key) => (key in fixed ? fixed[key as string] : () => undefined) }) as Intercepts & SecondLevel;
+}
+
+export interface FlatMachine {
+  cpu: Cpu;
+  /** Host offset of physical address 0. */
+  ram: number;
+}
+
+/** RAM of `mebibytes` (a multiple of 2, at most 1024), mapped one to one by 2-MiB pages for user and supervisor; page tables lie at 0x1000 to 0x3fff. */
+export function createFlatMachine(mebibytes: number): FlatMachine {
+  const engine = createEngine({ ramBytes: mebibytes << 20, cpus: 1 });
+  const pages = mebibytes << 8;
+  const frame = (page: number): number => (page < pages ? engine.frameBase + page * 0x1000 : 0);
+  const cpu = engine.createProcessor(0, {
+    bus: { frameForRead: frame, frameForWrite: frame, read: () => 0xffff_ffff, write: () => undefined, in: () => 0xffff_ffff, out: () => undefined },
+    interrupts: { pending: () => false, acknowledge: () => 0, getTaskPriority: () => 0, setTaskPriority: () => undefined, setBase: () => undefined },
+    deviceMsrs: { read: () => undefined, write: () => false },
+    features: { has: () => true },
+  });
+  cpu.intercepts = cpu.secondLevel = noVmx();
+  resetProcessor(cpu);
+  const ram = engine.frameBase;
+  const entry = (at: number, value: bigint): void => engine.views.data.setBigUint64(ram + at, value, true);
+  entry(0x1000, 0x2007n);
+  entry(0x2000, 0x3007n);
+  for (let i = 0; i < mebibytes / 2; i++) entry(0x3000 + i * 8, BigInt(i) * 0x20_0000n + 0x87n);
+  const s = cpu.state;
+  s.set64(Offset.CR3, 0x1000n);
+  s.set64(Offset.CR0, 0x8000_0011n);
+  s.set64(Offset.CR4, 0x20n);
+  s.set64(Offset.EFER, 0x500n);
+  for (let seg: number = Seg.ES; seg <= Seg.GS; seg++) {
+    s.setAccess(seg, seg === Seg.CS ? 0xa09b : 0xc093);
+    s.setLimit(seg, 0xffff_ffff);
+    s.setSegBase(seg, 0n);
+    s.setSelector(seg, seg === Seg.CS ? 8 : 16);
+  }
+  cpu.stateChanged();
+  return { cpu, ram };
+}
