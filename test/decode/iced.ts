@@ -26,7 +26,7 @@ while (total < millions * 1e6) {
       total++;
       if (theirs.name !== 'invalid') valid++;
       if (ours?.text === theirs.text) continue;
-      const reason = explain(theirs, ours, codeSize, bytes, at);
+      const reason = explain(theirs, ours);
       if (reason !== undefined) {
         explained.set(reason, (explained.get(reason) ?? 0) + 1);
         continue;

@@ -2,7 +2,7 @@
  * One instruction as a line of text, once from our decoder and once from iced-x86: length, mnemonic, prefixes, operands.
  * Two lines that differ are a disagreement.
  */
-import { Decoder, DecoderOptions, Instruction as IcedInstruction, MemorySize, MemorySizeExt, Mnemonic, OpKind, Register } from 'iced-x86';
+import { Decoder, DecoderOptions, EncodingKind, Instruction as IcedInstruction, MemorySize, MemorySizeExt, Mnemonic, OpKind, Register } from 'iced-x86';
 import { decode, mnemonics } from '../../src/cpu/decode/decode';
 import { Instruction, Kind, NO_REGISTER, Prefix, RIP_REGISTER, type CodeSize } from '../../src/cpu/decode/instruction';
 
@@ -21,6 +21,7 @@ const RENAMED: Record<string, string> = {
   xsavec64: 'xsavec', xsaves64: 'xsaves', xrstors64: 'xrstors', reservednop: 'nop', endbr32: 'nop', endbr64: 'nop', prefetchnta: 'nop', prefetcht0: 'nop',
   prefetcht1: 'nop', prefetcht2: 'nop', prefetch: 'nop', prefetchw: 'nop', prefetchwt1: 'nop', prefetchit0: 'nop', prefetchit1: 'nop', cldemote: 'nop', fstpnce: 'fstp', udb: 'invalid',
   rdsspd: 'nop', rdsspq: 'nop', iretw: 'iret', pushfw: 'pushf', popfw: 'popf', zero_bytes: 'invalid',
+  getsecq: 'getsec', pcmpestri64: 'pcmpestri', pcmpestrm64: 'pcmpestrm', vpcmpestri64: 'vpcmpestri', vpcmpestrm64: 'vpcmpestrm',
 }; // prettier-ignore
 const STRINGS = /^(movs|cmps|stos|lods|scas|ins|outs)[bwdq]$/;
 
@@ -32,7 +33,7 @@ function memorySize(size: MemorySize): number {
 }
 
 /** Mnemonics whose operand widths the two describe differently without meaning different things. */
-const LOOSE_SIZE = /^(arpl|lar|lsl|mov_to_sreg|lldt|ltr|verr|verw|lmsw|nop|fxsave|fxrstor|xsave|xrstor|fn?stenv|fldenv|fn?save|frstor|clflush|clflushopt|clwb|vmptrld|vmptrst|vmclear|vmxon|ud0|ud1|lgdt|lidt|sgdt|sidt|call_far|jmp_far|invlpg|lea|f|bound)/;
+const LOOSE_SIZE = /^(fxch|arpl|lar|lsl|mov_to_sreg|lldt|ltr|verr|verw|lmsw|nop|fxsave|fxrstor|xsave|xrstor|fn?stenv|fldenv|fn?save|frstor|clflush|clflushopt|clwb|vmptrld|vmptrst|vmclear|vmxon|ud0|ud1|lgdt|lidt|sgdt|sidt|call_far|jmp_far|invlpg|lea|f|bound)/;
 const VECTOR = /^(MM|XMM|YMM)/;
 
 function registerText(register: Register): { kind: string; size: number; number: number; high: boolean } {
@@ -99,7 +100,16 @@ const segmentText = (segment: number, codeSize: CodeSize): string => (codeSize =
 export interface Signature {
   text: string;
   name: string;
+  /** iced's encoding of the instruction; undefined for ours. */
+  encoding?: EncodingKind;
 }
+
+/** Mnemonics that push or pop exactly one operand of the operand size. */
+const PUSHES = /^(push|push_sreg|pushf|call|call_near)$/;
+const POPS = /^(pop|pop_sreg|popf|ret)$/;
+
+/** Bytes of address, by the register that iced names. */
+const addressBytes = (register: Register): number => (register < Register.EAX ? 2 : register < Register.RAX ? 4 : register < Register.EIP || register === Register.RIP ? 8 : 4);
 
 const hex64 = (value: bigint): string => BigInt.asUintN(64, value).toString(16);
 
@@ -110,7 +120,7 @@ export function icedSignature(insn: IcedInstruction, codeSize: CodeSize): Signat
   if (name === 'invalid') return { text: 'invalid', name };
   let text = `${insn.length} ${name}${insn.hasLockPrefix ? ' lock' : ''}`;
   const isString = /^(movs|cmps|stos|lods|scas|ins|outs)$/.test(name);
-  const x87 = /^f[^x]/.test(name);
+  const x87 = /^f(?!xsave|xrstor)/.test(name);
   if (name === 'nop') return { text, name }; // what a hint names is not accessed
   let segmentMatters = false;
   for (let n = 0; n < insn.opCount; n++) {
@@ -132,11 +142,12 @@ export function icedSignature(insn: IcedInstruction, codeSize: CodeSize): Signat
       if (base === 'rip') displacement -= BigInt(insn.length); // counted from address 0 of the instruction
       const size = LOOSE_SIZE.test(name) ? '' : `:${memorySize(insn.memorySize)}`;
       const index = addressNumber(insn.memoryIndex);
+      if (insn.memoryBase !== Register.None) text += ` a${addressBytes(insn.memoryBase)}`;
       text += ` MEM${size}[${base},${index}${index === '-' ? '' : '*' + insn.memoryIndexScale},${hex64(BigInt.asUintN(32, displacement))}]`;
     } else if (isStringSource(kind)) {
       segmentMatters = true;
-      text += ` SRC_STRING:${memorySize(insn.memorySize)}`;
-    } else if (isStringDestination(kind)) text += ` DST_STRING:${memorySize(insn.memorySize)}`;
+      text += ` a${2 << (kind - OpKind.MemorySegSI)} SRC_STRING:${memorySize(insn.memorySize)}`;
+    } else if (isStringDestination(kind)) text += ` a${2 << (kind - OpKind.MemoryESDI)} DST_STRING:${memorySize(insn.memorySize)}`;
     else if (kind === OpKind.NearBranch16) text += ` REL${(Number(insn.nearBranch16) - insn.length) & 0xffff}`;
     else if (kind === OpKind.NearBranch32) text += ` REL${((insn.nearBranch32 as number) - insn.length) >>> 0}`;
     else if (kind === OpKind.NearBranch64) text += ` REL${hex64((insn.nearBranchTarget as bigint) - BigInt(insn.length))}`;
@@ -147,7 +158,10 @@ export function icedSignature(insn: IcedInstruction, codeSize: CodeSize): Signat
     else text += ` IMM:${hex64(insn.immediate(n) & (kind === OpKind.Immediate8to16 ? 0xffffn : 0xffff_ffffn))}`;
   }
   if (segmentMatters) text += segmentText((insn.memorySegment as number) - Register.ES, codeSize);
-  return { text, name };
+  const pushed = insn.stackPointerIncrement;
+  if (PUSHES.test(name)) text += ` o${-pushed}`;
+  else if (POPS.test(name)) text += ` o${name === 'ret' && insn.opCount > 0 ? pushed - insn.immediate16 : pushed}`;
+  return { text, name, encoding: insn.encoding };
 }
 
 const ours = new Instruction();
@@ -160,7 +174,7 @@ export function ourSignature(bytes: Uint8Array, position: number, codeSize: Code
   const plain = mnemonics[ours.op]!;
   const name = plain === 'jcc' || plain === 'setcc' || plain === 'cmovcc' ? `${plain} ${CONDITIONS[ours.condition]}` : plain;
   let text = `${length} ${name}${ours.prefixes & Prefix.LOCK ? ' lock' : ''}`;
-  const x87 = /^f[^x]/.test(name);
+  const x87 = /^f(?!xsave|xrstor)/.test(name);
   if (name === 'nop') return { text, name };
   let segmentMatters = false;
   for (let n = 0; n < ours.operandCount; n++) {
@@ -186,16 +200,17 @@ export function ourSignature(bytes: Uint8Array, position: number, codeSize: Code
         segmentMatters = true;
         const base = ours.base === NO_REGISTER ? '-' : ours.base === RIP_REGISTER ? 'rip' : String(ours.base);
         const index = ours.index === NO_REGISTER ? '-' : `${ours.index}*${1 << ours.scale}`;
+        if (ours.base !== NO_REGISTER) text += ` a${ours.addressSize}`;
         const mask = ours.addressSize === 2 ? 0xffff : 0xffffffff;
         text += ` MEM${LOOSE_SIZE.test(name) ? '' : `:${o.size}`}[${base},${index},${((ours.dispLow & mask) >>> 0).toString(16)}]`;
         break;
       }
       case Kind.SRC_STRING:
         segmentMatters = true;
-        text += ` SRC_STRING:${o.size}`;
+        text += ` a${ours.addressSize} SRC_STRING:${o.size}`;
         break;
       case Kind.DST_STRING:
-        text += ` DST_STRING:${o.size}`;
+        text += ` a${ours.addressSize} DST_STRING:${o.size}`;
         break;
       case Kind.REL:
         if (codeSize === 64) text += ` REL${hex64((BigInt(ours.immHigh) << 32n) | BigInt(ours.immLow >>> 0))}`;
@@ -215,6 +230,7 @@ export function ourSignature(bytes: Uint8Array, position: number, codeSize: Code
     }
   }
   if (segmentMatters) text += segmentText(ours.segment, codeSize);
+  if (PUSHES.test(name) || POPS.test(name)) text += ` o${ours.operandSize}`;
   return { text, name };
 }
 

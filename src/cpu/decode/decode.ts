@@ -8,15 +8,33 @@ import { Method, SIZE_CONTEXTS, SIZES } from './notation';
 import { ONE_BYTE } from './opcodesOneByte';
 import { TWO_BYTE } from './opcodes0F';
 import { SIMD } from './opcodesSimd';
+import { VEX } from './opcodesVex';
 import { X87 } from './opcodesX87';
 import { Gpr, Seg } from '../state';
 
 /** The processor refuses longer instructions with #GP. SDM volume 3, "Interrupt and Exception Handling", "General Protection Exception". */
 export const MAX_LENGTH = 15;
 
+/**
+ * Names of this module for imported tables: an imported name is a property of another module's object for some loaders, which made this
+ * decoder six times slower.
+ */
+const M = Method;
+const K = Kind;
+const P = Prefix;
+const F = FormFlag;
+const D = Dimension;
+const S = Seg;
+const R = Gpr;
+const NONE = NO_REGISTER;
+const RIP = RIP_REGISTER;
+const VEX_BASE = VEX_MAP_BASE;
+const OPERAND_SIZES = SIZES;
+const CONTEXTS = SIZE_CONTEXTS;
+
 const INVALID = 0;
 const TOO_LONG = 1;
-const TABLES = compileTables([ONE_BYTE, TWO_BYTE, X87, SIMD], ['invalid', 'too_long']);
+const TABLES = compileTables([ONE_BYTE, TWO_BYTE, X87, SIMD, VEX], ['invalid', 'too_long']);
 const { roots: ROOTS, modrm: HAS_MODRM, nodes: NODES, formOp: FORM_OP, formFlags: FORM_FLAGS, formCount: FORM_COUNT, formOperands: FORM_OPERANDS } = TABLES;
 
 /** Mnemonic names; the index is Instruction.op. 0 is 'invalid' (raises #UD), 1 is 'too_long' (more than 15 bytes, raises #GP). */
@@ -41,12 +59,12 @@ const IS_REPNE = 5;
 const IS_REP = 6;
 const IS_REX = 7;
 const PREFIX_CLASS = new Uint8Array(256);
-PREFIX_CLASS[0x26] = IS_SEGMENT | (Seg.ES << 4);
-PREFIX_CLASS[0x2e] = IS_SEGMENT | (Seg.CS << 4);
-PREFIX_CLASS[0x36] = IS_SEGMENT | (Seg.SS << 4);
-PREFIX_CLASS[0x3e] = IS_SEGMENT | (Seg.DS << 4);
-PREFIX_CLASS[0x64] = IS_SEGMENT | (Seg.FS << 4);
-PREFIX_CLASS[0x65] = IS_SEGMENT | (Seg.GS << 4);
+PREFIX_CLASS[0x26] = IS_SEGMENT | (S.ES << 4);
+PREFIX_CLASS[0x2e] = IS_SEGMENT | (S.CS << 4);
+PREFIX_CLASS[0x36] = IS_SEGMENT | (S.SS << 4);
+PREFIX_CLASS[0x3e] = IS_SEGMENT | (S.DS << 4);
+PREFIX_CLASS[0x64] = IS_SEGMENT | (S.FS << 4);
+PREFIX_CLASS[0x65] = IS_SEGMENT | (S.GS << 4);
 PREFIX_CLASS[0x66] = IS_OPERAND_SIZE;
 PREFIX_CLASS[0x67] = IS_ADDRESS_SIZE;
 PREFIX_CLASS[0xf0] = IS_LOCK;
@@ -55,8 +73,8 @@ PREFIX_CLASS[0xf3] = IS_REP;
 PREFIX_CLASS.fill(IS_REX, 0x40, 0x50); // in 64-bit code only
 
 /** 16-bit addressing forms: base and index by ModRM.r/m. SDM volume 2, "16-Bit Addressing Forms with the ModR/M Byte". */
-const BASE16 = Uint8Array.of(Gpr.RBX, Gpr.RBX, Gpr.RBP, Gpr.RBP, Gpr.RSI, Gpr.RDI, Gpr.RBP, Gpr.RBX);
-const INDEX16 = Uint8Array.of(Gpr.RSI, Gpr.RDI, Gpr.RSI, Gpr.RDI, NO_REGISTER, NO_REGISTER, NO_REGISTER, NO_REGISTER);
+const BASE16 = Uint8Array.of(R.RBX, R.RBX, R.RBP, R.RBP, R.RSI, R.RDI, R.RBP, R.RBX);
+const INDEX16 = Uint8Array.of(R.RSI, R.RDI, R.RSI, R.RDI, NONE, NONE, NONE, NONE);
 
 /** Control registers that exist: CR0, CR2, CR3, CR4, CR8. */
 const CONTROL_REGISTERS = 0b1_0001_1101;
@@ -103,7 +121,7 @@ function decodeMemory(out: Instruction, modrm: number, rexX: number, rexB: numbe
     else {
       out.base = BASE16[rm]!;
       out.index = INDEX16[rm]!;
-      if (out.base === Gpr.RBP) out.segment = Seg.SS;
+      if (out.base === R.RBP) out.segment = S.SS;
     }
   } else {
     dispSize = mod === 1 ? 1 : mod === 2 ? 4 : 0;
@@ -120,9 +138,9 @@ function decodeMemory(out: Instruction, modrm: number, rexX: number, rexB: numbe
       else out.base = base | rexB;
     } else if (mod === 0 && rm === 5) {
       dispSize = 4;
-      if (out.codeSize === 64) out.base = RIP_REGISTER;
+      if (out.codeSize === 64) out.base = RIP;
     } else out.base = rm | rexB;
-    if (out.base === Gpr.RSP || out.base === Gpr.RBP) out.segment = Seg.SS;
+    if (out.base === R.RSP || out.base === R.RBP) out.segment = S.SS;
   }
   if (dispSize === 1) out.dispLow = s8(cursor);
   else if (dispSize === 2) out.dispLow = (u16(cursor) << 16) >> 16;
@@ -138,7 +156,7 @@ function setImmediate(out: Instruction, low: number): void {
 
 /** A general register operand: without REX the byte registers 4 to 7 are AH, CH, DH, BH. */
 function setGeneral(operand: Operand, number: number, anyRex: boolean): void {
-  operand.kind = Kind.REG;
+  operand.kind = K.REG;
   const high = operand.size === 1 && number >= 4 && number < 8 && !anyRex;
   operand.high = high;
   operand.number = high ? number - 4 : number;
@@ -179,13 +197,13 @@ export function decode(bytes: Uint8Array, position: number, available: number, c
     switch (prefix & 7) {
       case IS_SEGMENT:
         // In 64-bit code ES, CS, SS and DS overrides do nothing, so they do not undo FS or GS either.
-        if (!code64 || segmentOverride < Seg.FS || prefix >> 4 >= Seg.FS) segmentOverride = prefix >> 4;
+        if (!code64 || segmentOverride < S.FS || prefix >> 4 >= S.FS) segmentOverride = prefix >> 4;
         break;
-      case IS_OPERAND_SIZE: prefixes |= Prefix.OPERAND_SIZE; break; // prettier-ignore
-      case IS_ADDRESS_SIZE: prefixes |= Prefix.ADDRESS_SIZE; break; // prettier-ignore
-      case IS_LOCK: prefixes |= Prefix.LOCK; break; // prettier-ignore
-      case IS_REPNE: prefixes = (prefixes & ~Prefix.REP) | Prefix.REPNE; break; // prettier-ignore
-      case IS_REP: prefixes = (prefixes & ~Prefix.REPNE) | Prefix.REP; break; // prettier-ignore
+      case IS_OPERAND_SIZE: prefixes |= P.OPERAND_SIZE; break; // prettier-ignore
+      case IS_ADDRESS_SIZE: prefixes |= P.ADDRESS_SIZE; break; // prettier-ignore
+      case IS_LOCK: prefixes |= P.LOCK; break; // prettier-ignore
+      case IS_REPNE: prefixes = (prefixes & ~P.REP) | P.REPNE; break; // prettier-ignore
+      case IS_REP: prefixes = (prefixes & ~P.REPNE) | P.REP; break; // prettier-ignore
     }
   }
 
@@ -193,9 +211,9 @@ export function decode(bytes: Uint8Array, position: number, available: number, c
   out.condition = 0;
   out.modrm = -1;
   out.segmentOverride = segmentOverride;
-  out.segment = Seg.DS;
-  out.base = NO_REGISTER;
-  out.index = NO_REGISTER;
+  out.segment = S.DS;
+  out.base = NONE;
+  out.index = NONE;
   out.scale = 0;
   out.dispLow = 0;
   out.dispHigh = 0;
@@ -208,7 +226,7 @@ export function decode(bytes: Uint8Array, position: number, available: number, c
   let map = 0;
   let vvvv = 0;
   let vectorLength = 0;
-  let selector = prefixes & Prefix.REPNE ? 3 : prefixes & Prefix.REP ? 2 : prefixes & Prefix.OPERAND_SIZE ? 1 : 0;
+  let selector = prefixes & P.REPNE ? 3 : prefixes & P.REP ? 2 : prefixes & P.OPERAND_SIZE ? 1 : 0;
   let badVex = false;
   if (byte === 0x0f) {
     map = 1;
@@ -218,8 +236,8 @@ export function decode(bytes: Uint8Array, position: number, available: number, c
       byte = code[at++]!;
     }
   } else if ((byte === 0xc4 || byte === 0xc5) && (code64 || code[at]! >= 0xc0)) {
-    badVex = selector !== 0 || rex !== 0 || (prefixes & (Prefix.LOCK | Prefix.OPERAND_SIZE)) !== 0;
-    prefixes |= Prefix.VEX;
+    badVex = selector !== 0 || rex !== 0 || (prefixes & (P.LOCK | P.OPERAND_SIZE)) !== 0;
+    prefixes |= P.VEX;
     let last = code[at++]!;
     rex = (~last >> 5) & 4; // inverted R
     map = 1;
@@ -238,18 +256,18 @@ export function decode(bytes: Uint8Array, position: number, available: number, c
       badVex = true;
       map = 1;
     }
-    map += VEX_MAP_BASE;
+    map += VEX_BASE;
   }
-  const anyRex = (prefixes & Prefix.VEX) !== 0 || rex !== 0;
+  const anyRex = (prefixes & P.VEX) !== 0 || rex !== 0;
   const rexW = code64 ? (rex >> 3) & 1 : 0;
   const rexB = (rex << 3) & 8;
   const rexR = (rex << 1) & 8;
-  if (rex !== 0 && (prefixes & Prefix.VEX) === 0) prefixes |= Prefix.REX;
-  if (rex & 8) prefixes |= Prefix.REX_W;
+  if (rex !== 0 && (prefixes & P.VEX) === 0) prefixes |= P.REX;
+  if (rex & 8) prefixes |= P.REX_W;
 
   // ModRM, then the form among those that the opcode has.
   const opcode = (map << 8) | byte;
-  out.opcode = ((map > VEX_MAP_BASE ? map - VEX_MAP_BASE : map) << 8) | byte;
+  out.opcode = ((map > VEX_BASE ? map - VEX_BASE : map) << 8) | byte;
   let modrm = 0;
   if (HAS_MODRM[opcode] === 1) {
     modrm = code[at++]!;
@@ -260,14 +278,14 @@ export function decode(bytes: Uint8Array, position: number, available: number, c
     const node = -form;
     let value = 0;
     switch (NODES[node]) {
-      case Dimension.MODE: value = code64 ? 1 : 0; break; // prettier-ignore
-      case Dimension.PREFIX: value = selector; break; // prettier-ignore
-      case Dimension.W: value = (rex >> 3) & 1; break; // prettier-ignore
-      case Dimension.L: value = vectorLength; break; // prettier-ignore
-      case Dimension.REG: value = (modrm >> 3) & 7; break; // prettier-ignore
-      case Dimension.MOD: value = modrm >= 0xc0 ? 1 : 0; break; // prettier-ignore
-      case Dimension.RM: value = modrm & 7; break; // prettier-ignore
-      case Dimension.B: value = rex & 1; break; // prettier-ignore
+      case D.MODE: value = code64 ? 1 : 0; break; // prettier-ignore
+      case D.PREFIX: value = selector; break; // prettier-ignore
+      case D.W: value = (rex >> 3) & 1; break; // prettier-ignore
+      case D.L: value = vectorLength; break; // prettier-ignore
+      case D.REG: value = (modrm >> 3) & 7; break; // prettier-ignore
+      case D.MOD: value = modrm >= 0xc0 ? 1 : 0; break; // prettier-ignore
+      case D.RM: value = modrm & 7; break; // prettier-ignore
+      case D.B: value = rex & 1; break; // prettier-ignore
     }
     form = NODES[node + 1 + value]!;
   }
@@ -275,97 +293,99 @@ export function decode(bytes: Uint8Array, position: number, available: number, c
 
   // Sizes.
   let operandSize: number;
-  const by66 = (prefixes & Prefix.OPERAND_SIZE) !== 0 && (flags & FormFlag.MANDATORY_66) === 0;
+  const by66 = (prefixes & P.OPERAND_SIZE) !== 0 && (flags & F.MANDATORY_66) === 0;
   if (code64) {
-    operandSize = rexW === 1 || (flags & FormFlag.FORCE_64) !== 0 ? 8 : by66 ? 2 : (flags & FormFlag.DEFAULT_64) !== 0 ? 8 : 4;
-    out.addressSize = prefixes & Prefix.ADDRESS_SIZE ? 4 : 8;
+    operandSize = rexW === 1 || (flags & F.FORCE_64) !== 0 ? 8 : by66 ? 2 : (flags & F.DEFAULT_64) !== 0 ? 8 : 4;
+    out.addressSize = prefixes & P.ADDRESS_SIZE ? 4 : 8;
   } else {
     operandSize = (codeSize === 32) !== by66 ? 4 : 2;
-    out.addressSize = (codeSize === 32) !== ((prefixes & Prefix.ADDRESS_SIZE) !== 0) ? 4 : 2;
+    out.addressSize = (codeSize === 32) !== ((prefixes & P.ADDRESS_SIZE) !== 0) ? 4 : 2;
   }
   out.operandSize = operandSize;
-  if (flags & FormFlag.MANDATORY_REP) prefixes &= ~(Prefix.REP | Prefix.REPNE);
-  if (flags & FormFlag.MANDATORY_66) prefixes &= ~Prefix.OPERAND_SIZE;
+  if (flags & F.MANDATORY_REP) prefixes &= ~(P.REP | P.REPNE);
+  if (flags & F.MANDATORY_66) prefixes &= ~P.OPERAND_SIZE;
   out.prefixes = prefixes;
-  if (flags & FormFlag.CONDITION) out.condition = byte & 15;
+  if (flags & F.CONDITION) out.condition = byte & 15;
 
   // Memory address: SIB and displacement stand before the immediates.
   cursor = at;
   const operands = out.operands;
-  operands[0].kind = operands[1].kind = operands[2].kind = operands[3].kind = Kind.NONE;
+  operands[0].kind = operands[1].kind = operands[2].kind = operands[3].kind = K.NONE;
   if (form === 0 || badVex) return cursor > MAX_LENGTH ? tooLong(out, available) : finish(out, INVALID, available);
-  const isRegister = modrm >= 0xc0 || (flags & FormFlag.NO_MOD) !== 0;
-  if (out.modrm >= 0 && !isRegister) decodeMemory(out, modrm, (rex << 2) & 8, rexB, (flags & FormFlag.VSIB) !== 0);
-  if (segmentOverride >= 0 && (!code64 || segmentOverride >= Seg.FS)) out.segment = segmentOverride;
+  const isRegister = modrm >= 0xc0 || (flags & F.NO_MOD) !== 0;
+  if (out.modrm >= 0 && !isRegister) decodeMemory(out, modrm, (rex << 2) & 8, rexB, (flags & F.VSIB) !== 0);
+  if (segmentOverride >= 0 && (!code64 || segmentOverride >= S.FS)) out.segment = segmentOverride;
 
   // Operands.
-  let valid = (flags & FormFlag.VVVV) !== 0 || vvvv === 0;
+  let valid = true;
+  if (flags & F.VVVV) {
+    if (!code64) vvvv &= 7;
+  } else if (vvvv !== 0) valid = false;
   const context = (operandSize >> 2) | (rexW << 2) | (code64 ? 8 : 0) | (vectorLength << 4);
   const count = FORM_COUNT[form]!;
-  const vectorKind = vectorLength === 1 ? Kind.YMM : Kind.XMM;
   const regNumber = ((modrm >> 3) & 7) | rexR;
   const rmNumber = (modrm & 7) | rexB;
   for (let n = 0; n < count; n++) {
     const spec = FORM_OPERANDS[form * 4 + n]!;
     const operand = operands[n]!;
-    operand.size = SIZES[((spec >> 8) & 0xff) * SIZE_CONTEXTS + context]!;
+    operand.size = OPERAND_SIZES[((spec >> 8) & 0xff) * CONTEXTS + context]!;
     operand.number = 0;
     operand.high = false;
     switch (spec & 0xff) {
-      case Method.E:
+      case M.E:
         if (isRegister) setGeneral(operand, rmNumber, anyRex);
-        else operand.kind = Kind.MEM;
+        else operand.kind = K.MEM;
         break;
-      case Method.G: setGeneral(operand, regNumber, anyRex); break; // prettier-ignore
-      case Method.Z: setGeneral(operand, (byte & 7) | rexB, anyRex); break; // prettier-ignore
-      case Method.M: operand.kind = Kind.MEM; break; // prettier-ignore
-      case Method.VM:
-        operand.kind = Kind.MEM;
+      case M.G: setGeneral(operand, regNumber, anyRex); break; // prettier-ignore
+      case M.Z: setGeneral(operand, (byte & 7) | rexB, anyRex); break; // prettier-ignore
+      case M.M: operand.kind = K.MEM; break; // prettier-ignore
+      case M.VM:
+        operand.kind = K.MEM;
         if ((modrm & 7) !== 4 || out.addressSize === 2) valid = false; // a vector index needs a SIB byte
         break;
-      case Method.R: setGeneral(operand, rmNumber, anyRex); break; // prettier-ignore
-      case Method.FIXED:
-        operand.kind = Kind.REG;
+      case M.R: setGeneral(operand, rmNumber, anyRex); break; // prettier-ignore
+      case M.FIXED:
+        operand.kind = K.REG;
         operand.number = spec >> 16;
         break;
-      case Method.I:
-        operand.kind = Kind.IMM;
+      case M.I:
+        operand.kind = K.IMM;
         out.immLow = operand.size === 1 ? code[cursor]! : u16(cursor);
         cursor += operand.size;
         break;
-      case Method.IS:
-        operand.kind = Kind.IMM;
+      case M.IS:
+        operand.kind = K.IMM;
         setImmediate(out, s8(cursor++));
         break;
-      case Method.IZ:
-      case Method.IV:
-        operand.kind = Kind.IMM;
+      case M.IZ:
+      case M.IV:
+        operand.kind = K.IMM;
         if (operandSize === 2) {
           setImmediate(out, (u16(cursor) << 16) >> 16);
           cursor += 2;
         } else {
           setImmediate(out, i32(cursor));
           cursor += 4;
-          if (operandSize === 8 && (spec & 0xff) === Method.IV) {
+          if (operandSize === 8 && (spec & 0xff) === M.IV) {
             out.immHigh = i32(cursor);
             cursor += 4;
           }
         }
         break;
-      case Method.ONE:
-        operand.kind = Kind.IMM;
+      case M.ONE:
+        operand.kind = K.IMM;
         out.immLow = 1;
         break;
-      case Method.I2:
-        operand.kind = Kind.IMM2;
+      case M.I2:
+        operand.kind = K.IMM2;
         out.imm2 = code[cursor++]!;
         break;
-      case Method.JB:
-        operand.kind = Kind.REL;
+      case M.JB:
+        operand.kind = K.REL;
         setImmediate(out, s8(cursor++));
         break;
-      case Method.JZ:
-        operand.kind = Kind.REL;
+      case M.JZ:
+        operand.kind = K.REL;
         if (operandSize === 2) {
           setImmediate(out, (u16(cursor) << 16) >> 16);
           cursor += 2;
@@ -374,79 +394,80 @@ export function decode(bytes: Uint8Array, position: number, available: number, c
           cursor += 4;
         }
         break;
-      case Method.O:
-        operand.kind = Kind.MEM;
+      case M.O:
+        operand.kind = K.MEM;
         out.dispLow = out.addressSize === 2 ? u16(cursor) : i32(cursor);
         if (out.addressSize === 8) out.dispHigh = i32(cursor + 4);
         cursor += out.addressSize;
         break;
-      case Method.X: operand.kind = Kind.SRC_STRING; break; // prettier-ignore
-      case Method.Y: operand.kind = Kind.DST_STRING; break; // prettier-ignore
-      case Method.A:
-        operand.kind = Kind.FAR;
+      case M.X: operand.kind = K.SRC_STRING; break; // prettier-ignore
+      case M.Y: operand.kind = K.DST_STRING; break; // prettier-ignore
+      case M.A:
+        operand.kind = K.FAR;
         out.immLow = operandSize === 2 ? u16(cursor) : i32(cursor);
         cursor += operandSize;
         out.imm2 = u16(cursor);
         cursor += 2;
         break;
-      case Method.S:
-        operand.kind = Kind.SREG;
+      case M.S:
+        operand.kind = K.SREG;
         operand.number = (modrm >> 3) & 7;
-        if (operand.number > Seg.GS || (n === 0 && operand.number === Seg.CS)) valid = false; // CS is never a destination of MOV
+        if (operand.number > S.GS || (n === 0 && operand.number === S.CS)) valid = false; // CS is never a destination of MOV
         break;
-      case Method.FIXED_SREG:
-        operand.kind = Kind.SREG;
+      case M.FIXED_SREG:
+        operand.kind = K.SREG;
         operand.number = spec >> 16;
         break;
-      case Method.C:
-        operand.kind = Kind.CREG;
+      case M.C:
+        operand.kind = K.CREG;
         operand.number = regNumber;
         if (((CONTROL_REGISTERS >> regNumber) & 1) === 0) valid = false;
         break;
-      case Method.D:
-        operand.kind = Kind.DREG;
+      case M.D:
+        operand.kind = K.DREG;
         operand.number = regNumber;
         if (regNumber > 7) valid = false;
         break;
-      case Method.P:
-        operand.kind = Kind.MM;
+      case M.P:
+        operand.kind = K.MM;
         operand.number = (modrm >> 3) & 7;
         break;
-      case Method.Q:
-      case Method.N:
-        operand.kind = isRegister ? Kind.MM : Kind.MEM;
+      case M.Q:
+      case M.N:
+        operand.kind = isRegister ? K.MM : K.MEM;
         if (isRegister) operand.number = modrm & 7;
         break;
-      case Method.V:
-        operand.kind = operand.size === 32 ? Kind.YMM : operand.size === 16 && vectorLength === 1 ? Kind.XMM : vectorKind;
+      case M.V:
+        operand.kind = operand.size === 32 ? K.YMM : K.XMM;
         operand.number = regNumber;
         break;
-      case Method.W:
-      case Method.U:
-        operand.kind = isRegister ? vectorKind : Kind.MEM;
+      case M.W:
+      case M.U:
+        operand.kind = !isRegister ? K.MEM : operand.size === 32 ? K.YMM : K.XMM;
         if (isRegister) operand.number = rmNumber;
         break;
-      case Method.H:
-        operand.kind = vectorKind;
+      case M.H:
+        operand.kind = operand.size === 32 ? K.YMM : K.XMM;
         operand.number = vvvv;
         break;
-      case Method.L:
-        operand.kind = vectorKind;
+      case M.L:
+        operand.kind = operand.size === 32 ? K.YMM : K.XMM;
         operand.number = (code[cursor++]! >> 4) & (code64 ? 15 : 7);
         break;
-      case Method.B:
-        setGeneral(operand, code64 ? vvvv : vvvv & 7, true);
+      case M.B:
+        setGeneral(operand, vvvv, true);
         break;
-      case Method.ST0: operand.kind = Kind.ST; break; // prettier-ignore
-      case Method.STI:
-        operand.kind = Kind.ST;
+      case M.ST0: operand.kind = K.ST; break; // prettier-ignore
+      case M.STI:
+        operand.kind = K.ST;
         operand.number = modrm & 7;
         break;
     }
   }
   out.operandCount = count;
-  if (flags & FormFlag.STRING) out.operandSize = operands[0].size;
-  if (prefixes & Prefix.LOCK && ((flags & FormFlag.LOCK) === 0 || operands[0].kind !== Kind.MEM)) valid = false;
+  if (flags & F.DISTINCT && (regNumber === vvvv || regNumber === out.index || vvvv === out.index)) valid = false;
+  if (flags & F.STRING) out.operandSize = operands[0].size;
+  if (prefixes & P.LOCK && ((flags & F.LOCK) === 0 || operands[0].kind !== K.MEM)) valid = false;
   if (cursor > MAX_LENGTH) return tooLong(out, available);
   return finish(out, valid ? FORM_OP[form]! : INVALID, available);
 }

@@ -40,7 +40,7 @@ const fourTypes = Object.entries(FOUR_TYPES)
 const SSE4: Record<string, string> = {
   '17': 'ptest', '28': 'pmuldq', '29': 'pcmpeqq', '2B': 'packusdw', '37': 'pcmpgtq', '38': 'pminsb', '39': 'pminsd', '3A': 'pminuw', '3B': 'pminud',
   '3C': 'pmaxsb', '3D': 'pmaxsd', '3E': 'pmaxuw', '3F': 'pmaxud', '40': 'pmulld', '41': 'phminposuw', '10': 'pblendvb', '14': 'blendvps', '15': 'blendvpd',
-  DB: 'aesimc', DC: 'aesenc', DD: 'aesenclast', DE: 'aesdec', DF: 'aesdeclast', CF: 'gf2p8mulb',
+  DB: 'aesimc', DC: 'aesenc', DD: 'aesenclast', DE: 'aesdec', DF: 'aesdeclast',
 }; // prettier-ignore
 const sse4 = Object.entries(SSE4)
   .map(([opcode, name]) => `  66 0F 38 ${opcode} | ${name} Vdq,Wdq`)
@@ -240,8 +240,6 @@ ${sse4}
   66 0F 3A 61  | pcmpestri Vdq,Wdq,Ib
   66 0F 3A 62  | pcmpistrm Vdq,Wdq,Ib
   66 0F 3A 63  | pcmpistri Vdq,Wdq,Ib
-  66 0F 3A CE  | gf2p8affineqb Vdq,Wdq,Ib
-  66 0F 3A CF  | gf2p8affineinvqb Vdq,Wdq,Ib
   np 0F 3A CC  | sha1rnds4 Vdq,Wdq,Ib
   66 0F 3A DF  | aeskeygenassist Vdq,Wdq,Ib
 `;
