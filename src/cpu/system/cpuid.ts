@@ -11,8 +11,8 @@ export interface CpuidResult {
   edx: number;
 }
 
-/** Family 6, model 158, stepping 9; also EDX after reset. */
-export const SIGNATURE = 0x0009_06e9;
+/** Family 6, model 60, stepping 3; also EDX after reset. */
+export const SIGNATURE = 0x0003_06c3;
 
 /** One tick is one nanosecond, and the TSC counts ticks. */
 export const TSC_FREQUENCY = 1_000_000_000;

@@ -21,8 +21,8 @@ type Rule = (value: bigint, cpu: Processor) => boolean;
 const anything: Rule = () => true;
 const canonical: Rule = (value) => isCanonical(value);
 const only =
-  (mask: bigint): Rule =>
-  (value) =>
+  (mask: bigint) =>
+  (value: bigint): boolean =>
     (value & ~mask) === 0n;
 
 /** An MSR kept in the state as it is written. */

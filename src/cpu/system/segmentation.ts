@@ -40,3 +40,9 @@ export function segmentLinear(cpu: Processor, seg: number, offset: bigint, size:
   if (!permitted(s, access, write) || !withinLimit(access, s.limit(seg), Number(offset), size)) throw cpu.fault.exception(vector, 0);
   return BigInt.asUintN(32, s.segBase(seg) + offset);
 }
+
+/** What a segment adds to an offset, without any check. */
+export function segmentBaseOf(cpu: Processor, seg: number): bigint {
+  const s = cpu.state;
+  return is64(s) && seg !== Seg.FS && seg !== Seg.GS ? 0n : s.segBase(seg);
+}

@@ -1,0 +1,212 @@
+/** Control and debug registers, cache and TLB instructions, HLT, and the flags that need privilege. */
+import { high32, isCanonical, low32 } from '../../base/bits';
+import { Cr0, Cr4 } from '../controlBits';
+import { type Instruction, Kind } from '../decode/instruction';
+import { Vector } from '../fault';
+import { AC, IF } from '../flags';
+import { readLinear } from '../mmu/linear';
+import type { Processor, SlowOperation } from '../processor';
+import { Gpr, Offset } from '../state';
+import { setCr0, setCr3, setCr4, setCr8 } from './controlRegisters';
+import { is64, ioplOf, isProtected, isVirtual8086 } from './mode';
+import { effectiveOffset, memoryLinear, readEdxEax, readGpr, readOperand, writeGpr, writeOperand } from './operands';
+import { checkUmip, requireCpl0, requireFeature, undefinedOpcode } from './privilege';
+import { segmentBaseOf } from './segmentation';
+
+const BLOCKING_STI = 1;
+const ACTIVITY_HLT = 1;
+
+const DR7_GENERAL_DETECT = 1n << 13n;
+const DR6_BD = 1n << 13n;
+const DR6_FIXED = 0xffff_0ff0n;
+/** Bits of DR6 that software may change: B0-B3, BD, BS, BT. */
+const DR6_WRITABLE = 0xe00fn;
+/** Bits 15, 14, 12 and 11 are always 0, bit 10 is always 1. */
+const DR7_RESERVED = 0xd800n;
+const DR7_ONE = 0x400n;
+
+/** Number of the debug register: DR4 and DR5 are DR6 and DR7 unless CR4.DE is set. */
+function debugRegister(cpu: Processor, dr: number): number {
+  if (dr > 7) undefinedOpcode(cpu);
+  if (dr !== 4 && dr !== 5) return dr;
+  if (cpu.state.cr4 & Cr4.DE) undefinedOpcode(cpu);
+  return dr + 2;
+}
+
+/** General detect: DR7.GD makes every access a #DB fault. */
+function checkGeneralDetect(cpu: Processor): void {
+  if (!(cpu.state.get64(Offset.DR7) & DR7_GENERAL_DETECT)) return;
+  cpu.fault.exception(Vector.DB).address = DR6_BD;
+  throw cpu.fault;
+}
+
+const debugOffset = (dr: number): number => (dr < 4 ? Offset.DR0 + dr * 8 : dr === 6 ? Offset.DR6 : Offset.DR7);
+
+/** Width of MOV to and from control and debug registers: the operand-size prefix has no effect. */
+const registerWidth = (cpu: Processor): number => (is64(cpu.state) ? 8 : 4);
+
+function checkInterruptFlag(cpu: Processor): void {
+  const s = cpu.state;
+  if (!isProtected(s)) return;
+  const fine = isVirtual8086(s) ? ioplOf(s) === 3 : s.cpl <= ioplOf(s);
+  if (!fine) throw cpu.fault.exception(Vector.GP, 0);
+}
+
+/** Instructions whose only effects are on caches, which are not modelled, after privilege and VMX. */
+const privilegedNothing =
+  (mnemonic: string): SlowOperation =>
+  (cpu, insn) => {
+    requireCpl0(cpu);
+    cpu.intercepts.instruction(mnemonic, insn);
+  };
+
+/** CLFLUSH and its kin: nothing but the access check of a load. */
+const flushLine =
+  (feature: string): SlowOperation =>
+  (cpu, insn) => {
+    requireFeature(cpu, feature);
+    readLinear(cpu, memoryLinear(cpu, insn, 1, false), 1);
+  };
+
+const invpcidTypes = { ADDRESS: 0, CONTEXT: 1, ALL_WITH_GLOBAL: 2, ALL: 3 } as const;
+
+function invpcid(cpu: Processor, insn: Instruction): void {
+  requireFeature(cpu, 'invpcid');
+  if (isVirtual8086(cpu.state)) throw cpu.fault.exception(Vector.GP, 0);
+  requireCpl0(cpu);
+  const linear = memoryLinear(cpu, insn, 16, false);
+  cpu.intercepts.memoryOperand('invpcid', linear, insn);
+  const type = readGpr(cpu.state, insn.operands[0].number, registerWidth(cpu));
+  const pcid = readLinear(cpu, linear, 8);
+  const address = readLinear(cpu, linear + 8n, 8);
+  const pcidIsZero = pcid === 0n; // CR4.PCIDE cannot be set
+  if (type > 3n || ((type === BigInt(invpcidTypes.ADDRESS) || type === BigInt(invpcidTypes.CONTEXT)) && !pcidIsZero) || (type === BigInt(invpcidTypes.ADDRESS) && !isCanonical(address))) {
+    throw cpu.fault.exception(Vector.GP, 0);
+  }
+  if (type === BigInt(invpcidTypes.ADDRESS)) cpu.flushPage(address);
+  else cpu.flushTlb();
+}
+
+export const controlOperations: Record<string, SlowOperation> = {
+  mov_from_cr(cpu, insn) {
+    const s = cpu.state;
+    const cr = insn.operands[1].number;
+    if (cr !== 0 && cr !== 2 && cr !== 3 && cr !== 4 && cr !== 8) undefinedOpcode(cpu);
+    requireCpl0(cpu);
+    let value: bigint;
+    if (cr === 8) value = BigInt(cpu.interrupts.getTaskPriority());
+    else value = s.get64(cr === 0 ? Offset.CR0 : cr === 2 ? Offset.CR2 : cr === 3 ? Offset.CR3 : Offset.CR4);
+    if (cr !== 2) value = cpu.intercepts.readControlRegister(cr, value, insn);
+    writeGpr(s, insn.operands[0].number, registerWidth(cpu), value);
+  },
+  mov_to_cr(cpu, insn) {
+    const s = cpu.state;
+    const cr = insn.operands[0].number;
+    if (cr !== 0 && cr !== 2 && cr !== 3 && cr !== 4 && cr !== 8) undefinedOpcode(cpu);
+    requireCpl0(cpu);
+    let value = readGpr(s, insn.operands[1].number, registerWidth(cpu));
+    if (cr === 2) return s.set64(Offset.CR2, value);
+    value = cpu.intercepts.writeControlRegister(cr, value, insn);
+    if (cr === 0) setCr0(cpu, value);
+    else if (cr === 3) setCr3(cpu, value);
+    else if (cr === 4) setCr4(cpu, value);
+    else setCr8(cpu, value);
+  },
+  mov_from_dr(cpu, insn) {
+    const dr = debugRegister(cpu, insn.operands[1].number);
+    requireCpl0(cpu);
+    cpu.intercepts.movDebugRegister(dr, false, insn.operands[0].number, insn);
+    checkGeneralDetect(cpu);
+    writeGpr(cpu.state, insn.operands[0].number, registerWidth(cpu), cpu.state.get64(debugOffset(dr)));
+  },
+  mov_to_dr(cpu, insn) {
+    const dr = debugRegister(cpu, insn.operands[0].number);
+    requireCpl0(cpu);
+    cpu.intercepts.movDebugRegister(dr, true, insn.operands[1].number, insn);
+    checkGeneralDetect(cpu);
+    let value = readGpr(cpu.state, insn.operands[1].number, registerWidth(cpu));
+    if (dr >= 6 && high32(value) !== 0) throw cpu.fault.exception(Vector.GP, 0);
+    if (dr === 6) value = (value & DR6_WRITABLE) | DR6_FIXED;
+    if (dr === 7) value = (value & ~DR7_RESERVED) | DR7_ONE;
+    cpu.state.set64(debugOffset(dr), value);
+  },
+  smsw(cpu, insn) {
+    checkUmip(cpu);
+    const value = cpu.intercepts.readControlRegister(0, cpu.state.get64(Offset.CR0), insn);
+    writeOperand(cpu, insn, 0, value, insn.operands[0].kind === Kind.REG ? insn.operandSize : 2);
+  },
+  lmsw(cpu, insn) {
+    requireCpl0(cpu);
+    const s = cpu.state;
+    const memory = insn.operands[0].kind === Kind.MEM;
+    const linear = memory && cpu.intercepts.nonRoot ? memoryLinear(cpu, insn, 2, false) : undefined;
+    const source = Number(readOperand(cpu, insn, 0, 2));
+    const low = cpu.intercepts.lmsw(source, linear, insn) & 15;
+    // LMSW can set PE but not clear it.
+    setCr0(cpu, BigInt(((s.cr0 & ~0xe) | low) >>> 0));
+  },
+  clts(cpu, insn) {
+    requireCpl0(cpu);
+    if (cpu.intercepts.clts(insn)) cpu.state.set32(Offset.CR0, cpu.state.cr0 & ~Cr0.TS);
+    cpu.stateChanged();
+  },
+  xgetbv(cpu) {
+    if (!(cpu.state.cr4 & Cr4.OSXSAVE)) undefinedOpcode(cpu);
+    if (cpu.state.reg32(Gpr.RCX) !== 0) throw cpu.fault.exception(Vector.GP, 0);
+    const value = cpu.state.get64(Offset.XCR0);
+    cpu.state.setReg32(Gpr.RAX, low32(value));
+    cpu.state.setReg32(Gpr.RDX, high32(value));
+  },
+  xsetbv(cpu, insn) {
+    if (!(cpu.state.cr4 & Cr4.OSXSAVE)) undefinedOpcode(cpu);
+    requireCpl0(cpu);
+    cpu.intercepts.instruction('xsetbv', insn);
+    const value = readEdxEax(cpu.state);
+    const allowed = 3n | (cpu.features.has('avx') ? 4n : 0n);
+    if (cpu.state.reg32(Gpr.RCX) !== 0 || !(value & 1n) || value & ~allowed || (value & 4n && !(value & 2n))) throw cpu.fault.exception(Vector.GP, 0);
+    cpu.state.set64(Offset.XCR0, value);
+  },
+  invlpg(cpu, insn) {
+    requireCpl0(cpu);
+    // The address is not checked for limits or canonical form: a non-canonical one is a NOP.
+    const linear = BigInt.asUintN(is64(cpu.state) ? 64 : 32, segmentBaseOf(cpu, insn.segment) + effectiveOffset(cpu, insn));
+    cpu.intercepts.memoryOperand('invlpg', linear, insn);
+    if (isCanonical(linear)) cpu.flushPage(linear);
+  },
+  invpcid,
+  wbinvd: privilegedNothing('wbinvd'),
+  wbnoinvd: privilegedNothing('wbinvd'),
+  invd: privilegedNothing('invd'),
+  clflush: flushLine('clflush'),
+  clflushopt: flushLine('clflushopt'),
+  clwb: flushLine('clwb'),
+  hlt(cpu, insn) {
+    requireCpl0(cpu);
+    cpu.intercepts.instruction('hlt', insn);
+    cpu.state.set32(Offset.ACTIVITY, ACTIVITY_HLT);
+    cpu.requestAttention();
+  },
+  cli(cpu) {
+    checkInterruptFlag(cpu);
+    cpu.state.set32(Offset.FLAGS, cpu.state.get32(Offset.FLAGS) & ~IF);
+  },
+  sti(cpu) {
+    checkInterruptFlag(cpu);
+    const s = cpu.state;
+    const flags = s.get32(Offset.FLAGS);
+    if (flags & IF) return;
+    s.set32(Offset.FLAGS, flags | IF);
+    s.set32(Offset.INTERRUPTIBILITY, s.get32(Offset.INTERRUPTIBILITY) | BLOCKING_STI);
+    cpu.requestAttention();
+  },
+  clac(cpu) {
+    requireFeature(cpu, 'smap');
+    if (cpu.state.cpl !== 0) undefinedOpcode(cpu);
+    cpu.state.set32(Offset.FLAGS, cpu.state.get32(Offset.FLAGS) & ~AC);
+  },
+  stac(cpu) {
+    requireFeature(cpu, 'smap');
+    if (cpu.state.cpl !== 0) undefinedOpcode(cpu);
+    cpu.state.set32(Offset.FLAGS, cpu.state.get32(Offset.FLAGS) | AC);
+  },
+};

@@ -1,0 +1,44 @@
+/** Every instruction that TypeScript performs, by the decoder's mnemonic. A new one goes into the file of its group. */
+import type { Processor, SlowOperation } from '../processor';
+import { controlOperations } from './controlOperations';
+import { decimalOperations } from './decimalOperations';
+import { integerOperations } from './integerOperations';
+import { ioOperations } from './ioOperations';
+import { msrOperations } from './msrOperations';
+import { requireFeature, undefinedOpcode } from './privilege';
+import { segmentOperations } from './segmentOperations';
+import { stackOperations } from './stackOperations';
+import { stringOperations } from './stringOperations';
+import { tableOperations } from './tableOperations';
+import { transferOperations } from './transferOperations';
+
+/** VMX instructions: all their checks are VMX's own, but without the feature they do not exist. */
+const VMX = ['vmxon', 'vmxoff', 'vmclear', 'vmptrld', 'vmptrst', 'vmread', 'vmwrite', 'vmlaunch', 'vmresume', 'vmcall', 'vmfunc', 'invept', 'invvpid'];
+const vmxOperations: Record<string, SlowOperation> = Object.fromEntries(
+  VMX.map((mnemonic): [string, SlowOperation] => [
+    mnemonic,
+    (cpu, insn) => {
+      requireFeature(cpu, 'vmx');
+      cpu.intercepts.execute(mnemonic, insn);
+    },
+  ]),
+);
+
+/** #UD by definition, or because CPUID does not announce the feature: RSM outside SMM, GETSEC without SMX, MONITOR, RDRAND, protection keys, XSAVE. */
+const UNDEFINED = ['ud0', 'ud1', 'ud2', 'rsm', 'getsec', 'monitor', 'mwait', 'rdrand', 'rdseed', 'rdpkru', 'wrpkru', 'xsave', 'xrstor', 'xsaveopt', 'xsavec', 'xsaves', 'xrstors'];
+const undefinedOperations: Record<string, SlowOperation> = Object.fromEntries(UNDEFINED.map((mnemonic): [string, SlowOperation] => [mnemonic, (cpu: Processor) => undefinedOpcode(cpu)]));
+
+export const slowOperations: Record<string, SlowOperation> = {
+  ...segmentOperations,
+  ...tableOperations,
+  ...controlOperations,
+  ...transferOperations,
+  ...stackOperations,
+  ...stringOperations,
+  ...ioOperations,
+  ...msrOperations,
+  ...decimalOperations,
+  ...integerOperations,
+  ...vmxOperations,
+  ...undefinedOperations,
+};

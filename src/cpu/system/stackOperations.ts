@@ -1,0 +1,78 @@
+/** PUSHA, POPA, PUSHF, POPF, ENTER. */
+import { Vector } from '../fault';
+import { AC, DF, ID, IF, IOPL, NT, readFlags, RF, STATUS_FLAGS, TF, VIF, VIP, VM, writeFlags } from '../flags';
+import { readLinear } from '../mmu/linear';
+import type { Processor, SlowOperation } from '../processor';
+import { Gpr, Seg } from '../state';
+import { ioplOf, isVirtual8086 } from './mode';
+import { readGpr, writeGpr } from './operands';
+import { segmentLinear } from './segmentation';
+import { currentStackSegment, Stack, stackMask } from './stack';
+
+/** In the order of PUSHA. */
+const ALL = [Gpr.RAX, Gpr.RCX, Gpr.RDX, Gpr.RBX, Gpr.RSP, Gpr.RBP, Gpr.RSI, Gpr.RDI];
+
+function requireIopl3(cpu: Processor): void {
+  if (isVirtual8086(cpu.state) && ioplOf(cpu.state) < 3) throw cpu.fault.exception(Vector.GP, 0);
+}
+
+export const stackOperations: Record<string, SlowOperation> = {
+  pusha(cpu, insn) {
+    const size = insn.operandSize;
+    const stack = Stack.current(cpu);
+    for (const n of ALL) stack.push(readGpr(cpu.state, n, size), size);
+    stack.commit();
+  },
+  popa(cpu, insn) {
+    const size = insn.operandSize;
+    const stack = Stack.current(cpu);
+    const values = ALL.map(() => stack.pop(size)).reverse();
+    stack.commit();
+    ALL.forEach((n, i) => {
+      if (n !== Gpr.RSP) writeGpr(cpu.state, n, size, values[i]!);
+    });
+  },
+  pushf(cpu, insn) {
+    requireIopl3(cpu);
+    const stack = Stack.current(cpu);
+    stack.push(BigInt(readFlags(cpu.state) & ~(VM | RF)), insn.operandSize);
+    stack.commit();
+  },
+  popf(cpu, insn) {
+    requireIopl3(cpu);
+    const s = cpu.state;
+    const size = insn.operandSize;
+    const stack = Stack.current(cpu);
+    const value = Number(stack.pop(size) & 0xffff_ffffn);
+    stack.commit();
+    let mask = STATUS_FLAGS | TF | DF | NT;
+    if (size > 2) mask |= AC | ID;
+    if (isVirtual8086(s) || s.cpl <= ioplOf(s)) mask |= IF;
+    if (!isVirtual8086(s) && s.cpl === 0) mask |= IOPL;
+    let cleared = 0;
+    if (size > 2 && !isVirtual8086(s)) cleared = RF | (s.cpl === 0 ? VIP | VIF : 0);
+    writeFlags(s, (readFlags(s) & ~(mask | cleared)) | (value & mask));
+    if (value & (IF | TF)) cpu.requestAttention();
+  },
+  enter(cpu, insn) {
+    const s = cpu.state;
+    const size = insn.operandSize;
+    const level = insn.imm2 & 31;
+    const stack = Stack.current(cpu);
+    const segment = currentStackSegment(s);
+    const mask = segment ? stackMask(segment.access) : 0xffff_ffff_ffff_ffffn;
+    stack.push(readGpr(s, Gpr.RBP, size), size);
+    const frame = stack.top;
+    let from = s.reg(Gpr.RBP);
+    for (let i = 1; i < level; i++) {
+      from = BigInt.asUintN(64, from - BigInt(size));
+      stack.push(readLinear(cpu, segmentLinear(cpu, Seg.SS, from & mask, size, false), size), size);
+    }
+    if (level > 0) stack.push(frame, size);
+    stack.release(-(insn.immLow & 0xffff));
+    // The word below the new top must be writable: ENTER faults now rather than the next PUSH.
+    segmentLinear(cpu, Seg.SS, stack.top, size, true);
+    stack.commit();
+    writeGpr(s, Gpr.RBP, mask === 0xffffn ? 2 : mask === 0xffff_ffffn ? 4 : 8, frame);
+  },
+};

@@ -1,0 +1,288 @@
+/**
+ * MOVS, STOS, LODS, CMPS, SCAS, INS and OUTS with their REP prefixes.
+ *
+ * A repeated instruction works page by page: where the rest of a page is plain RAM a whole run of elements is moved at
+ * once. RCX, RSI and RDI are written after every run, so a fault in the middle leaves them at the faulting element with
+ * RIP still at the instruction.
+ */
+import { type Instruction, Prefix } from '../decode/instruction';
+import { DF } from '../flags';
+import { plainHost, probeWrite, readLinear, writeLinear } from '../mmu/linear';
+import type { Processor, SlowOperation } from '../processor';
+import { type CpuState, Gpr, Offset, Seg } from '../state';
+import { checkPorts } from './io';
+import { readGpr, truncate, writeGpr } from './operands';
+import { segmentLinear } from './segmentation';
+import { setSubtractFlags } from './subtractFlags';
+
+/** After so many elements a repeated instruction stops, to go on when it is executed again: Pause must get through. */
+const LONGEST_RUN = 1_000_000;
+
+/** One execution of a string instruction: where its two strings are and how far it has come. */
+class Strings {
+  readonly size: number;
+  /** Bytes to the next element: negative with DF set. */
+  readonly step: number;
+  private readonly addressSize: number;
+  private readonly s: CpuState;
+  constructor(
+    private readonly cpu: Processor,
+    readonly insn: Instruction,
+  ) {
+    this.s = cpu.state;
+    this.size = insn.operands[0].size;
+    this.step = this.s.get32(Offset.FLAGS) & DF ? -this.size : this.size;
+    this.addressSize = insn.addressSize;
+  }
+
+  get repeated(): boolean {
+    return (this.insn.prefixes & (Prefix.REP | Prefix.REPNE)) !== 0;
+  }
+  get count(): bigint {
+    return readGpr(this.s, Gpr.RCX, this.addressSize);
+  }
+  private offset(register: number): bigint {
+    return readGpr(this.s, register, this.addressSize);
+  }
+
+  /** Linear address of the present element: the source at DS:rSI (or an override), the destination at ES:rDI. */
+  source(): bigint {
+    return segmentLinear(this.cpu, this.insn.segment, this.offset(Gpr.RSI), this.size, false);
+  }
+  destination(write: boolean): bigint {
+    return segmentLinear(this.cpu, Seg.ES, this.offset(Gpr.RDI), this.size, write);
+  }
+
+  /**
+   * How many elements from the present one on are inside one page and one wrap of the offset. 1 with DF set. The
+   * segment's limit is checked for the last of them; when that fails only the present one is promised.
+   */
+  run(register: number, seg: number, linear: bigint, write: boolean, most: number): number {
+    if (this.step < 0) return 1;
+    const inPage = Math.floor((0x1000 - Number(linear & 0xfffn)) / this.size);
+    let elements = Math.min(most, inPage);
+    if (elements <= 1) return 1;
+    const offset = this.offset(register);
+    const last = offset + BigInt((elements - 1) * this.size);
+    if (last + BigInt(this.size - 1) !== truncate(last + BigInt(this.size - 1), this.addressSize)) elements = 1;
+    else if (elements > 1) {
+      try {
+        segmentLinear(this.cpu, seg, last, this.size, write);
+      } catch (e) {
+        if (e !== this.cpu.fault) throw e;
+        elements = 1;
+      }
+    }
+    return elements;
+  }
+
+  /** Moves the registers past `elements` elements. */
+  advance(elements: number, source: boolean, destination: boolean): void {
+    const by = BigInt(elements * this.step);
+    if (source) this.move(Gpr.RSI, by);
+    if (destination) this.move(Gpr.RDI, by);
+    if (this.repeated) this.move(Gpr.RCX, BigInt(-elements));
+  }
+  private move(register: number, by: bigint): void {
+    writeGpr(this.s, register, this.addressSize, truncate(this.offset(register) + by, this.addressSize));
+  }
+}
+
+/**
+ * Repeats `step` as the prefix asks. `step` handles at most `most` elements, at least one, and returns how many it
+ * did, negative when the comparison ends the repetition.
+ */
+function repeat(cpu: Processor, strings: Strings, step: (most: number) => number): void {
+  if (!strings.repeated) {
+    step(1);
+    return;
+  }
+  for (let done = 0; strings.count !== 0n; ) {
+    if (done >= LONGEST_RUN) {
+      cpu.state.rip = cpu.instructionRip;
+      cpu.requestAttention();
+      return;
+    }
+    const count = strings.count;
+    const handled = step(count > BigInt(LONGEST_RUN) ? LONGEST_RUN : Number(count));
+    if (handled < 0) return;
+    done += handled;
+  }
+}
+
+function movs(cpu: Processor, insn: Instruction): void {
+  const strings = new Strings(cpu, insn);
+  const { size } = strings;
+  const { u8 } = cpu.views;
+  repeat(cpu, strings, (most) => {
+    const from = strings.source();
+    const to = strings.destination(true);
+    let elements = Math.min(strings.run(Gpr.RSI, insn.segment, from, false, most), strings.run(Gpr.RDI, Seg.ES, to, true, most));
+    if (elements > 1) {
+      const source = plainHost(cpu, from, false);
+      const destination = source === 0 ? 0 : plainHost(cpu, to, true);
+      const bytes = elements * size;
+      if (source === 0 || destination === 0) elements = 1;
+      else if (destination > source && destination < source + bytes) {
+        // The destination overlaps what is still to be read: what was written is read again, element by element.
+        if (destination - source < size) elements = 1;
+        else for (let i = 0; i < bytes; i += size) u8.copyWithin(destination + i, source + i, source + i + size);
+      } else u8.copyWithin(destination, source, source + bytes);
+    }
+    if (elements === 1) writeLinear(cpu, to, size, readLinear(cpu, from, size));
+    strings.advance(elements, true, true);
+    return elements;
+  });
+}
+
+/** Fills plain RAM with elements. */
+function fillHost(cpu: Processor, at: number, elements: number, size: number, value: bigint): void {
+  const { views } = cpu;
+  const bytes = elements * size;
+  if (size === 1) views.u8.fill(Number(value), at, at + bytes);
+  else if (at % size !== 0) {
+    for (let i = 0; i < bytes; i++) views.u8[at + i] = Number((value >> BigInt((i % size) * 8)) & 0xffn);
+  } else if (size === 2) views.u16.fill(Number(value), at >>> 1, (at + bytes) >>> 1);
+  else if (size === 4) views.u32.fill(Number(value), at >>> 2, (at + bytes) >>> 2);
+  else views.u64.fill(value, at / 8, (at + bytes) / 8);
+}
+
+function stos(cpu: Processor, insn: Instruction): void {
+  const strings = new Strings(cpu, insn);
+  const { size } = strings;
+  const value = readGpr(cpu.state, Gpr.RAX, size);
+  repeat(cpu, strings, (most) => {
+    const to = strings.destination(true);
+    let elements = strings.run(Gpr.RDI, Seg.ES, to, true, most);
+    const host = elements > 1 ? plainHost(cpu, to, true) : 0;
+    if (host !== 0) fillHost(cpu, host, elements, size, value);
+    else {
+      elements = 1;
+      writeLinear(cpu, to, size, value);
+    }
+    strings.advance(elements, false, true);
+    return elements;
+  });
+}
+
+function lods(cpu: Processor, insn: Instruction): void {
+  const strings = new Strings(cpu, insn);
+  repeat(cpu, strings, () => {
+    writeGpr(cpu.state, Gpr.RAX, strings.size, readLinear(cpu, strings.source(), strings.size));
+    strings.advance(1, true, false);
+    return 1;
+  });
+}
+
+/** Loads an element of 1, 2 or 4 bytes from host memory, or half of one of 8, without bigint. */
+function loadHost(cpu: Processor, at: number, size: number): number {
+  const { data } = cpu.views;
+  return size === 1 ? data.getUint8(at) : size === 2 ? data.getUint16(at, true) : data.getUint32(at, true);
+}
+const sameHost = (cpu: Processor, a: number, b: number, size: number): boolean =>
+  size === 8 ? loadHost(cpu, a, 4) === loadHost(cpu, b, 4) && loadHost(cpu, a + 4, 4) === loadHost(cpu, b + 4, 4) : loadHost(cpu, a, size) === loadHost(cpu, b, size);
+
+/** Whether REPE (REPNE) goes on after a comparison. */
+function goesOn(strings: Strings, equal: boolean): boolean {
+  return (strings.insn.prefixes & Prefix.REPNE) !== 0 ? !equal : equal;
+}
+
+function cmps(cpu: Processor, insn: Instruction): void {
+  const strings = new Strings(cpu, insn);
+  const { size } = strings;
+  repeat(cpu, strings, (most) => {
+    const from = strings.source();
+    const to = strings.destination(false);
+    // Elements that do not end the repetition are skipped quickly; the one that does, or the last, sets the flags.
+    const elements = Math.min(strings.run(Gpr.RSI, insn.segment, from, false, most), strings.run(Gpr.RDI, Seg.ES, to, false, most));
+    if (elements > 1) {
+      const a = plainHost(cpu, from, false);
+      const b = a === 0 ? 0 : plainHost(cpu, to, false);
+      if (b !== 0) {
+        let skipped = 0;
+        while (skipped < elements - 1 && goesOn(strings, sameHost(cpu, a + skipped * size, b + skipped * size, size))) skipped++;
+        if (skipped > 0) {
+          strings.advance(skipped, true, true);
+          return skipped;
+        }
+      }
+    }
+    const left = readLinear(cpu, from, size);
+    const right = readLinear(cpu, to, size);
+    setSubtractFlags(cpu.state, left, right, size);
+    strings.advance(1, true, true);
+    return goesOn(strings, left === right) ? 1 : -1;
+  });
+}
+
+function scas(cpu: Processor, insn: Instruction): void {
+  const strings = new Strings(cpu, insn);
+  const { size } = strings;
+  const wanted = readGpr(cpu.state, Gpr.RAX, size);
+  const wantedNumber = size < 8 ? Number(wanted) : -1;
+  repeat(cpu, strings, (most) => {
+    const to = strings.destination(false);
+    const elements = size < 8 ? strings.run(Gpr.RDI, Seg.ES, to, false, most) : 1;
+    if (elements > 1) {
+      const at = plainHost(cpu, to, false);
+      if (at !== 0) {
+        let skipped = 0;
+        while (skipped < elements - 1 && goesOn(strings, loadHost(cpu, at + skipped * size, size) === wantedNumber)) skipped++;
+        if (skipped > 0) {
+          strings.advance(skipped, false, true);
+          return skipped;
+        }
+      }
+    }
+    const value = readLinear(cpu, to, size);
+    setSubtractFlags(cpu.state, wanted, value, size);
+    strings.advance(1, false, true);
+    return goesOn(strings, value === wanted) ? 1 : -1;
+  });
+}
+
+/** INS: the destination must be writable before the port is read. */
+function ins(cpu: Processor, insn: Instruction): void {
+  const strings = new Strings(cpu, insn);
+  const { size } = strings;
+  const port = cpu.state.reg32(Gpr.RDX) & 0xffff;
+  checkPorts(cpu, port, size);
+  if (strings.repeated && strings.count === 0n) return;
+  if (cpu.intercepts.nonRoot) cpu.intercepts.io(port, size, true, insn, strings.destination(true));
+  repeat(cpu, strings, (most) => {
+    const to = strings.destination(true);
+    const elements = strings.run(Gpr.RDI, Seg.ES, to, true, most);
+    const host = elements > 1 ? plainHost(cpu, to, true) : 0;
+    if (host === 0) {
+      probeWrite(cpu, to, size);
+      writeLinear(cpu, to, size, BigInt(cpu.bus.in(port, size) >>> 0));
+      strings.advance(1, false, true);
+      return 1;
+    }
+    const { data } = cpu.views;
+    for (let i = 0; i < elements; i++) {
+      const value = cpu.bus.in(port, size);
+      if (size === 4) data.setUint32(host + i * 4, value, true);
+      else if (size === 2) data.setUint16(host + i * 2, value, true);
+      else data.setUint8(host + i, value);
+    }
+    strings.advance(elements, false, true);
+    return elements;
+  });
+}
+
+function outs(cpu: Processor, insn: Instruction): void {
+  const strings = new Strings(cpu, insn);
+  const { size } = strings;
+  const port = cpu.state.reg32(Gpr.RDX) & 0xffff;
+  checkPorts(cpu, port, size);
+  if (strings.repeated && strings.count === 0n) return;
+  if (cpu.intercepts.nonRoot) cpu.intercepts.io(port, size, false, insn, strings.source());
+  repeat(cpu, strings, () => {
+    cpu.bus.out(port, size, Number(readLinear(cpu, strings.source(), size)));
+    strings.advance(1, true, false);
+    return 1;
+  });
+}
+
+export const stringOperations: Record<string, SlowOperation> = { movs, stos, lods, cmps, scas, ins, outs };
