@@ -1,0 +1,188 @@
+/** Booting a kernel by the Multiboot Specification, version 0.6.96 ("multiboot 1"). */
+import { UserError } from '../../base/errors';
+import { writeFlags } from '../../cpu/flags';
+import type { Processor } from '../../cpu/processor';
+import { Gpr, Offset, Seg } from '../../cpu/state';
+import { BASE_MEMORY_KIB, BIOS, EXTENDED_RAM } from '../memory/addressMap';
+import type { PhysicalMemory } from '../memory/physicalMemory';
+import { ROM_GDT, ROM_GDT_CODE, ROM_GDT_DATA } from '../firmware/rom';
+import type { Boot, DiskImage } from '../machineInterface';
+import { type ElfImage, type LoadSegment, readElf } from './elfImage';
+
+type Multiboot = Extract<Boot, { kind: 'multiboot' }>;
+
+const HEADER_MAGIC = 0x1badb002;
+const LOADER_MAGIC = 0x2badb002;
+/** The header lies in the file's first 8 KiB, aligned to 4 bytes. */
+const HEADER_SEARCH = 8192;
+/** Header flags: page-aligned modules and memory information are given anyway; bit 16 says that the header has addresses. */
+const FLAGS_KNOWN = 0x0000_0003;
+const FLAG_VIDEO = 0x0000_0004;
+const FLAG_ADDRESSES = 0x0001_0000;
+const FLAGS_REQUIRED = 0x0000_ffff;
+/** Information flags: memory sizes, boot device, command line, modules, memory map, loader name. */
+const INFO_FLAGS = 0x001 | 0x004 | 0x008 | 0x040 | 0x200;
+const INFO_SIZE = 116;
+const PAGE = 0x1000;
+/** The information is put below this, out of the way of kernels that load low. */
+const LOW_END = 0x9f000;
+const LOW_BEGIN = 0x1000;
+
+interface Header {
+  /** Offset in the file. */
+  at: number;
+  flags: number;
+  /** header_addr, load_addr, load_end_addr, bss_end_addr, entry_addr; when FLAG_ADDRESSES is set. */
+  addresses: number[];
+}
+
+/** Loads kernel and modules and puts the processor where the specification says. Throws a UserError that names the file. */
+export function bootMultiboot(boot: Multiboot, cpu: Processor, memory: PhysicalMemory): void {
+  const { entry, segments } = kernelOf(boot.image);
+  for (const segment of segments) load(memory, segment, boot.image.name);
+  let end = Math.max(EXTENDED_RAM, ...segments.map((s) => s.address + s.memorySize));
+  const modules = boot.modules.map(({ image, append }) => {
+    const start = Math.ceil(end / PAGE) * PAGE;
+    load(memory, { address: start, bytes: image.bytes, memorySize: image.bytes.length }, image.name);
+    end = start + image.bytes.length;
+    return { start, end, append };
+  });
+  const info = information(boot, modules, memory, segments);
+  enter(cpu, entry, info);
+}
+
+/** Checks an image without loading it. Throws the same UserErrors. */
+export function kernelOf(image: DiskImage): ElfImage {
+  const header = findHeader(image);
+  const missing = (): UserError => new UserError('boot.noMultibootHeader', `${image.name} has no multiboot header in its first 8 KiB: it is not a multiboot kernel.`);
+  if (header && header.flags & FLAG_ADDRESSES) return byAddresses(image, header);
+  const elf = readElf(image); // says more than "no header" when it is no usable ELF
+  if (!header) throw missing();
+  return elf;
+}
+
+function findHeader(image: DiskImage): Header | undefined {
+  const { bytes, name } = image;
+  const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const limit = Math.min(HEADER_SEARCH, bytes.length) - 12;
+  for (let at = 0; at <= limit; at += 4) {
+    if (data.getUint32(at, true) !== HEADER_MAGIC) continue;
+    const flags = data.getUint32(at + 4, true);
+    if ((HEADER_MAGIC + flags + data.getUint32(at + 8, true)) >>> 0 !== 0) continue;
+    const unknown = flags & FLAGS_REQUIRED & ~(FLAGS_KNOWN | FLAG_VIDEO);
+    if (unknown) throw new UserError('boot.multibootFlags', `${name} requires multiboot feature 0x${unknown.toString(16)}, which the specification does not define.`);
+    const addresses: number[] = [];
+    if (flags & FLAG_ADDRESSES) {
+      if (at + 32 > bytes.length) throw new UserError('boot.truncated', `${name} is truncated: its multiboot header lies beyond the end of the file.`);
+      for (let i = 0; i < 5; i++) addresses.push(data.getUint32(at + 12 + 4 * i, true));
+    }
+    return { at, flags, addresses };
+  }
+  return undefined;
+}
+
+/** The kernel says itself where it goes (the "a.out kludge"). */
+function byAddresses({ name, bytes }: DiskImage, { at, addresses }: Header): ElfImage {
+  const [headerAddress, loadAddress, loadEnd, bssEnd, entry] = addresses as [number, number, number, number, number];
+  const offset = at - (headerAddress - loadAddress);
+  const size = loadEnd === 0 ? bytes.length - offset : loadEnd - loadAddress;
+  if (offset < 0 || size < 0) throw new UserError('boot.multibootAddresses', `${name} has a multiboot header whose addresses contradict each other.`);
+  if (offset + size > bytes.length) throw new UserError('boot.truncated', `${name} is truncated: its multiboot header asks for ${size} bytes from offset ${offset}, beyond the end of the file.`);
+  const memorySize = Math.max(size, bssEnd === 0 ? 0 : bssEnd - loadAddress);
+  return { entry, segments: [{ address: loadAddress, bytes: bytes.subarray(offset, offset + size), memorySize }] };
+}
+
+function load(memory: PhysicalMemory, { address, bytes, memorySize }: LoadSegment, name: string): void {
+  const fits = memory.writeBytes(address, bytes) && zero(memory, address + bytes.length, memorySize - bytes.length);
+  if (!fits) throw new UserError('boot.noRoom', `${name} does not fit: it asks for memory from 0x${address.toString(16)} to 0x${(address + memorySize).toString(16)}, and the machine has RAM up to 0x${memory.map.lowEnd.toString(16)}; raise machine.memory or link it elsewhere.`);
+}
+
+/** Fills with zeros in pieces, so that a large BSS needs no large buffer. */
+function zero(memory: PhysicalMemory, address: number, length: number): boolean {
+  const piece = new Uint8Array(Math.min(length, 0x10_0000));
+  for (let done = 0; done < length; done += piece.length) if (!memory.writeBytes(address + done, piece.subarray(0, Math.min(piece.length, length - done)))) return false;
+  return true;
+}
+
+/** Builds the multiboot information, its strings and lists in low memory; yields its address. */
+function information(boot: Multiboot, modules: { start: number; end: number; append: string }[], memory: PhysicalMemory, segments: LoadSegment[]): number {
+  const text = (s: string): Uint8Array => new TextEncoder().encode(s + '\0');
+  const commandLine = text(`${fileName(boot.image)} ${boot.append}`.trim());
+  const loader = text('Hyperstep');
+  const strings = modules.map((m, i) => text(`${fileName(boot.modules[i]!.image)} ${m.append}`.trim()));
+  const map = memory.map.e820();
+  const size = INFO_SIZE + 4 + map.length * 24 + modules.length * 16 + [commandLine, loader, ...strings].reduce((n, s) => n + s.length, 0);
+  const base = findRoom(size, segments, boot.image.name);
+
+  const bytes = new Uint8Array(size);
+  const data = new DataView(bytes.buffer);
+  let used = INFO_SIZE + 4;
+  const place = (length: number): number => {
+    used += length;
+    return used - length;
+  };
+  const placeText = (s: Uint8Array): number => {
+    const at = place(s.length);
+    bytes.set(s, at);
+    return base + at;
+  };
+  const mapAt = place(map.length * 24);
+  map.forEach((entry, i) => {
+    const at = mapAt + i * 24;
+    data.setUint32(at, 20, true); // the size does not count itself
+    data.setBigUint64(at + 4, entry.base, true);
+    data.setBigUint64(at + 12, entry.length, true);
+    data.setUint32(at + 20, entry.type, true);
+  });
+  const modulesAt = place(modules.length * 16);
+  modules.forEach((module, i) => {
+    data.setUint32(modulesAt + i * 16, module.start, true);
+    data.setUint32(modulesAt + i * 16 + 4, module.end, true);
+    data.setUint32(modulesAt + i * 16 + 8, placeText(strings[i]!), true);
+  });
+  data.setUint32(0, INFO_FLAGS, true);
+  data.setUint32(4, BASE_MEMORY_KIB, true);
+  data.setUint32(8, Math.max(0, memory.map.lowEnd - EXTENDED_RAM) / 1024, true);
+  data.setUint32(16, placeText(commandLine), true);
+  data.setUint32(20, modules.length, true);
+  data.setUint32(24, base + modulesAt, true);
+  data.setUint32(44, map.length * 24, true);
+  data.setUint32(48, base + mapAt, true);
+  data.setUint32(64, placeText(loader), true);
+  memory.writeBytes(base, bytes);
+  return base;
+}
+
+/** A path's last part: what the kernel is told must not depend on where the file lies. */
+const fileName = ({ name }: DiskImage): string => name.slice(Math.max(name.lastIndexOf('/'), name.lastIndexOf('\\')) + 1);
+
+/** Room in low memory that no segment of the kernel occupies: the highest page that fits. */
+function findRoom(size: number, segments: LoadSegment[], name: string): number {
+  for (let base = Math.floor((LOW_END - size) / PAGE) * PAGE; base >= LOW_BEGIN; base -= PAGE) if (segments.every((s) => base + size <= s.address || base >= s.address + s.memorySize)) return base;
+  throw new UserError('boot.noRoom', `${name} and its command line leave no room in the first 640 KiB for the multiboot information.`);
+}
+
+/** Machine state at entry: 32-bit protected mode, flat segments, no paging, interrupts off. */
+function enter(cpu: Processor, entry: number, info: number): void {
+  const s = cpu.state;
+  const segment = (seg: number, selector: number, access: number): void => {
+    s.setSelector(seg, selector);
+    s.setSegBase(seg, 0n);
+    s.setLimit(seg, 0xffff_ffff);
+    s.setAccess(seg, access);
+  };
+  segment(Seg.CS, ROM_GDT_CODE, 0xc09b);
+  for (const seg of [Seg.DS, Seg.ES, Seg.FS, Seg.GS, Seg.SS]) segment(seg, ROM_GDT_DATA, 0xc093);
+  // The specification leaves the GDT open; this one makes the selectors loadable.
+  s.set64(Offset.GDTR_BASE, BigInt(BIOS + ROM_GDT));
+  s.set32(Offset.GDTR_LIMIT, 23);
+  s.set64(Offset.CR0, (s.get64(Offset.CR0) & ~(1n << 31n)) | 1n);
+  s.set32(Offset.CPL, 0);
+  for (let n = 0; n < 16; n++) s.setReg(n, 0n);
+  s.setReg32(Gpr.RAX, LOADER_MAGIC);
+  s.setReg32(Gpr.RBX, info);
+  writeFlags(s, 0);
+  s.rip = BigInt(entry);
+  cpu.stateChanged();
+  cpu.flushTlb();
+}

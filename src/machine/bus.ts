@@ -1,0 +1,89 @@
+/** The physical bus: RAM, ROM, the devices' registers in memory, and the ports. */
+import { PAGE_SIZE, pageOf, pageOffset } from '../base/address';
+import { hex } from '../base/bits';
+import type { PhysicalBus } from '../cpu/bus';
+import type { MemoryDevice, PortDevice } from './device';
+import type { PhysicalMemory } from './memory/physicalMemory';
+import { isCommonlyAbsent } from './absentPorts';
+
+interface PortClaim {
+  device: PortDevice;
+  /** Whether the device takes accesses of 2 and 4 bytes itself; otherwise they become byte accesses to successive ports. */
+  wide: boolean;
+}
+
+const ALL_ONES = [0, 0xff, 0xffff, 0xff_ffff, 0xffff_ffff] as const;
+
+export class Bus implements PhysicalBus {
+  private readonly ports = new Map<number, PortClaim>();
+  private readonly registers = new Map<number, MemoryDevice>();
+
+  constructor(
+    readonly memory: PhysicalMemory,
+    private readonly warn: (sentence: string) => void,
+  ) {}
+
+  claimPorts(first: number, count: number, device: PortDevice, wide = false): void {
+    for (let port = first; port < first + count; port++) this.ports.set(port, { device, wide });
+  }
+
+  /** Puts a device's registers at a page, or takes them away from it. */
+  claimPage(page: number, device: MemoryDevice | undefined): void {
+    if (device) this.registers.set(page, device);
+    else this.registers.delete(page);
+  }
+
+  frameForRead(page: number): number {
+    return this.registers.has(page) ? 0 : this.memory.frameForRead(page);
+  }
+  frameForWrite(page: number): number {
+    return this.registers.has(page) ? 0 : this.memory.frameForWrite(page);
+  }
+
+  read(address: number, size: number): number {
+    const device = this.registers.get(pageOf(address));
+    if (device) return device.readRegister(pageOffset(address), size) >>> 0;
+    let value = 0;
+    for (let i = size - 1; i >= 0; i--) {
+      const frame = this.memory.frameForRead(pageOf(address + i));
+      value = value * 256 + (frame ? this.memory.byteAt(frame + pageOffset(address + i)) : 0xff);
+    }
+    return value;
+  }
+
+  write(address: number, size: number, value: number): void {
+    const device = this.registers.get(pageOf(address));
+    if (device) return device.writeRegister(pageOffset(address), size, value >>> 0);
+    for (let i = 0; i < size; i++) {
+      const frame = this.memory.frameForWrite(pageOf(address + i));
+      if (frame) this.memory.setByteAt(frame + ((address + i) % PAGE_SIZE), value >>> (8 * i));
+    }
+  }
+
+  in(port: number, size: number): number {
+    const claim = this.ports.get(port);
+    if (size === 1 || claim?.wide) {
+      if (claim) return claim.device.readPort(port, size) >>> 0;
+      this.absent(port, 'reads');
+      return ALL_ONES[size as 1]!;
+    }
+    let value = 0;
+    for (let i = size - 1; i >= 0; i--) value = value * 256 + this.in((port + i) & 0xffff, 1);
+    return value;
+  }
+
+  out(port: number, size: number, value: number): void {
+    const claim = this.ports.get(port);
+    if (size === 1 || claim?.wide) {
+      if (claim) claim.device.writePort(port, (value & ALL_ONES[size as 1]!) >>> 0, size);
+      else this.absent(port, 'writes');
+      return;
+    }
+    for (let i = 0; i < size; i++) this.out((port + i) & 0xffff, 1, value >>> (8 * i));
+  }
+
+  private absent(port: number, does: string): void {
+    if (isCommonlyAbsent(port)) return;
+    this.warn(`The guest ${does} port ${hex(port, 2)}, where Hyperstep has no device.`);
+  }
+}

@@ -1,0 +1,49 @@
+/** The 512 bytes that IDENTIFY DEVICE yields (ATA/ATAPI-6, "IDENTIFY DEVICE"). */
+import { type Drive, SECTOR_SIZE } from '../disk/drive';
+
+/** Most sectors per block of READ and WRITE MULTIPLE. */
+export const MULTIPLE_MAX = 16;
+const LBA28_MAX = 0x0fff_ffff;
+
+/** `multiple` is the present block size, 0 when none is set. */
+export function identify(drive: Drive, number: number, multiple: number): Uint8Array {
+  const data = new DataView(new ArrayBuffer(SECTOR_SIZE));
+  const word = (index: number, value: number): void => data.setUint16(index * 2, value, true);
+  const long = (index: number, value: number): void => data.setUint32(index * 2, value, true);
+  /** ATA strings have the bytes of each word swapped. */
+  const text = (index: number, length: number, value: string): void => {
+    const padded = value.padEnd(length).slice(0, length);
+    for (let i = 0; i < length; i++) data.setUint8(index * 2 + (i ^ 1), padded.charCodeAt(i));
+  };
+  const { cylinders, heads, sectors } = drive.physicalGeometry;
+  word(0, 0x0040); // fixed disk
+  word(1, cylinders);
+  word(3, heads);
+  word(6, sectors);
+  text(10, 20, `HS${String(number).padStart(6, '0')}`);
+  text(23, 8, '1.0');
+  text(27, 40, 'HYPERSTEP HARDDISK');
+  word(47, 0x8000 | MULTIPLE_MAX);
+  word(48, 1); // 32-bit data port
+  word(49, 0x0200); // LBA
+  word(53, 0x0003);
+  word(54, cylinders);
+  word(55, heads);
+  word(56, sectors);
+  long(57, cylinders * heads * sectors);
+  word(59, multiple ? 0x0100 | multiple : 0);
+  long(60, Math.min(drive.sectors, LBA28_MAX));
+  word(64, 0x0003); // PIO modes 3 and 4
+  word(67, 120);
+  word(68, 120);
+  word(80, 0x007e); // ATA-1 to ATA-6
+  word(82, 0x4000);
+  word(83, 0x7400); // 48-bit addresses, FLUSH CACHE and FLUSH CACHE EXT
+  word(84, 0x4000);
+  word(85, 0x4000);
+  word(86, 0x3400);
+  word(87, 0x4000);
+  long(100, drive.sectors % 0x1_0000_0000);
+  long(102, Math.floor(drive.sectors / 0x1_0000_0000));
+  return new Uint8Array(data.buffer);
+}

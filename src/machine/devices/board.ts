@@ -1,0 +1,160 @@
+/** The mainboard: every device of the PC, its ports and registers, and the wires between them. */
+import { pageOf } from '../../base/address';
+import type { Bus } from '../bus';
+import type { Device, DeviceHost } from '../device';
+import type { Drive } from '../disk/drive';
+import { IO_APIC } from '../memory/addressMap';
+import { A20Gate } from './a20Gate';
+import { Cmos } from './cmos';
+import { DebugConsole } from './debugConsole';
+import { IdeChannel } from './ideChannel';
+import { IoApic } from './ioApic';
+import { KeyboardController } from './keyboardController';
+import { LocalApic } from './localApic';
+import { ParallelPort } from './parallelPort';
+import { PciHost } from './pciHost';
+import { Pic } from './pic';
+import { Pit } from './pit';
+import { Port92 } from './port92';
+import { DEBUG_EXIT, POWER_OFF_PORTS, PowerControl, type PowerSwitch, RESET_CONTROL } from './powerControl';
+import { Uart } from './uart';
+import { Vga } from './vga';
+
+/** ISA interrupt lines. */
+export const Irq = { TIMER: 0, KEYBOARD: 1, COM1: 4, CLOCK: 8, IDE0: 14, IDE1: 15 } as const;
+/** I/O APIC input of IRQ 0; all other lines have their own number (said so by the MP table). */
+export const TIMER_INPUT = 2;
+const ioApicInput = (irq: number): number => (irq === Irq.TIMER ? TIMER_INPUT : irq);
+
+/** What the board needs from the processor and the machine. */
+export interface BoardWiring extends DeviceHost, PowerSwitch {
+  nonMaskable(): void;
+  hasFeature(name: string): boolean;
+  tscOffset(): bigint;
+  dropTranslations(): void;
+}
+
+export class Board {
+  readonly pic: Pic;
+  readonly pit: Pit;
+  readonly localApic: LocalApic;
+  readonly ioApic: IoApic;
+  readonly cmos: Cmos;
+  readonly a20: A20Gate;
+  readonly keyboard: KeyboardController;
+  readonly vga: Vga;
+  readonly com1: Uart;
+  readonly ide: readonly IdeChannel[];
+  readonly debugConsole: DebugConsole;
+  /** Every device: what a snapshot saves and the clock drives, in a fixed order. */
+  readonly devices: readonly Device[];
+
+  /** Page that the local APIC's registers were last claimed at. */
+  private localApicPage: number;
+
+  constructor(private readonly bus: Bus, memory: number, drives: readonly Drive[], wiring: BoardWiring) {
+    const line =
+      (irq: number) =>
+      (level: boolean): void => {
+        this.pic.setLine(irq, level);
+        this.ioApic.setLine(ioApicInput(irq), level);
+      };
+    this.pic = new Pic(wiring);
+    this.localApic = new LocalApic(0, wiring, {
+      picOutput: () => this.pic.output,
+      picAcknowledge: () => this.pic.acknowledge(),
+      endOfInterrupt: (vector) => this.ioApic.endOfInterrupt(vector),
+      nonMaskable: () => wiring.nonMaskable(),
+      moved: (from, to) => {
+        bus.claimPage(from, undefined);
+        if (to !== undefined) bus.claimPage(to, this.localApic);
+        this.localApicPage = to ?? from;
+        wiring.dropTranslations();
+      },
+      hasFeature: (name) => wiring.hasFeature(name),
+      tscOffset: () => wiring.tscOffset(),
+    });
+    this.ioApic = new IoApic(wiring, (vector, mode, level, destination, logical) => {
+      if (!this.localApic.accepts(destination, logical)) return;
+      if (mode === 0 || mode === 1) this.localApic.request(vector, level);
+      else if (mode === 4) wiring.nonMaskable();
+      else wiring.warn(`The guest programmed delivery mode ${mode} into the I/O APIC, which Hyperstep does not deliver.`);
+    });
+    this.pit = new Pit(wiring, line(Irq.TIMER));
+    this.cmos = new Cmos(wiring, memory, drives.length, line(Irq.CLOCK));
+    this.a20 = new A20Gate((enabled) => bus.memory.setA20(enabled));
+    this.keyboard = new KeyboardController(wiring, this.a20, line(Irq.KEYBOARD), () => wiring.resetMachine());
+    this.vga = new Vga(wiring);
+    this.com1 = new Uart('COM1', wiring, line(Irq.COM1));
+    this.ide = [new IdeChannel('primary IDE channel', 0x1f0, [drives[0], drives[1]], 0, wiring, line(Irq.IDE0)), new IdeChannel('secondary IDE channel', 0x170, [drives[2], drives[3]], 2, wiring, line(Irq.IDE1))];
+    this.debugConsole = new DebugConsole();
+    const port92 = new Port92(this.a20, () => wiring.resetMachine());
+    const lpt1 = new ParallelPort();
+    const pci = new PciHost();
+    const power = new PowerControl(wiring);
+    this.devices = [this.pic, this.pit, this.localApic, this.ioApic, this.cmos, this.a20, this.keyboard, this.vga, this.com1, ...this.ide, lpt1, pci, port92, power, this.debugConsole];
+
+    bus.claimPage(pageOf(IO_APIC), this.ioApic);
+    this.localApicPage = this.localApic.state.page;
+    bus.claimPage(this.localApicPage, this.localApic);
+    bus.claimPorts(0x20, 2, this.pic);
+    bus.claimPorts(0xa0, 2, this.pic);
+    bus.claimPorts(0x4d0, 2, this.pic);
+    bus.claimPorts(0x40, 4, this.pit);
+    bus.claimPorts(0x61, 1, this.pit);
+    bus.claimPorts(0x60, 1, this.keyboard);
+    bus.claimPorts(0x64, 1, this.keyboard);
+    bus.claimPorts(0x70, 2, this.cmos);
+    bus.claimPorts(0x92, 1, port92);
+    bus.claimPorts(0x3c0, 0x10, this.vga);
+    bus.claimPorts(0x3d4, 2, this.vga);
+    bus.claimPorts(0x3da, 1, this.vga);
+    bus.claimPorts(0x3f8, 8, this.com1);
+    bus.claimPorts(0x378, 3, lpt1);
+    this.ide.forEach((channel, n) => {
+      const base = n === 0 ? 0x1f0 : 0x170;
+      bus.claimPorts(base, 1, channel, true); // the data register
+      bus.claimPorts(base + 1, 7, channel);
+      bus.claimPorts(base + 0x206, 1, channel);
+    });
+    bus.claimPorts(0xcf8, 8, pci, true);
+    bus.claimPorts(RESET_CONTROL, 1, power);
+    bus.claimPorts(DEBUG_EXIT, 1, power, true);
+    for (const port of POWER_OFF_PORTS) bus.claimPorts(port, 1, power, true);
+    bus.claimPorts(0xe9, 1, this.debugConsole);
+  }
+
+  /** Whether waiting for the clock can ever wake a processor that waits for an interrupt, given what software masked. */
+  deadlineThatWakes(): number {
+    const reaches = (irq: number): boolean => (this.localApic.external && !this.pic.masked(irq)) || !this.ioApic.masked(ioApicInput(irq));
+    return Math.min(
+      this.localApic.timerWakes ? this.localApic.nextDeadline() : Infinity,
+      reaches(Irq.TIMER) ? this.pit.nextDeadline() : Infinity,
+      reaches(Irq.CLOCK) ? this.cmos.nextDeadline() : Infinity,
+    );
+  }
+
+  nextDeadline(): number {
+    let deadline = Infinity;
+    for (const device of this.devices) deadline = Math.min(deadline, device.nextDeadline());
+    return deadline;
+  }
+
+  advance(now: number): void {
+    for (const device of this.devices) if (device.nextDeadline() <= now) device.advance(now);
+  }
+
+  /** The reset line. CMOS has a battery: it keeps what it holds. */
+  reset(): void {
+    for (const device of this.devices) if (device !== this.cmos) device.reset();
+  }
+
+  /** The devices' states were replaced: what is derived from them outside is brought in line. */
+  restored(): void {
+    const { page, enabled, x2apic } = this.localApic.state;
+    this.bus.claimPage(this.localApicPage, undefined);
+    this.localApicPage = page;
+    if (enabled && !x2apic) this.bus.claimPage(page, this.localApic);
+    this.bus.memory.setA20(this.a20.enabled);
+  }
+}

@@ -1,0 +1,202 @@
+/** The 8042 keyboard controller and the keyboard behind it. It answers at once; there is no mouse. */
+import { bit } from '../../base/bits';
+import { type Device, type DeviceHost, NEVER, type PortDevice } from '../device';
+import type { A20Gate } from './a20Gate';
+import { LEFT_CONTROL, LEFT_SHIFT, strokeFor } from './scancodes';
+
+/** Status: output buffer full, system flag, last write was a command, not inhibited. */
+const OUTPUT_FULL = 0x01;
+const SYSTEM = 0x04;
+const COMMAND = 0x08;
+const NOT_INHIBITED = 0x10;
+/** Command byte: interrupt, system flag, keyboard disabled, translate to set 1. */
+const INTERRUPT = 0x01;
+const DISABLED = 0x10;
+const TRANSLATE = 0x40;
+
+const ACKNOWLEDGE = 0xfa;
+const RESEND = 0xfe;
+const SELF_TEST_PASSED = 0x55;
+const KEYBOARD_TEST_PASSED = 0xaa;
+
+const powerOn = () => ({
+  commandByte: TRANSLATE | INTERRUPT | SYSTEM,
+  /** Controller command that waits for its data byte, or 0. */
+  waiting: 0,
+  /** Keyboard command that waits for its data byte, or 0. */
+  keyboardWaiting: 0,
+  lastWasCommand: false,
+  /** Bytes for port 0x60; answers of the controller come before keys. */
+  answers: [] as number[],
+  keys: [] as number[],
+  scanning: true,
+  lastRead: 0,
+  ram: new Uint8Array(32),
+});
+
+export class KeyboardController implements Device, PortDevice {
+  readonly name = 'keyboard controller';
+  state = powerOn();
+
+  constructor(
+    private readonly host: DeviceHost,
+    private readonly a20: A20Gate,
+    private readonly setIrq1: (level: boolean) => void,
+    private readonly resetMachine: () => void,
+  ) {}
+
+  reset(): void {
+    this.state = powerOn();
+  }
+  nextDeadline(): number {
+    return NEVER;
+  }
+  advance(): void {}
+
+  /** Presses and releases the keys that type a text; characters that a US keyboard lacks are left out with a warning. */
+  type(text: string): void {
+    if (!(this.state.commandByte & TRANSLATE)) this.host.warn('The guest switched the keyboard to scan code set 2, which Hyperstep does not type in.');
+    for (const character of text) {
+      const stroke = strokeFor(character);
+      if (!stroke) {
+        this.host.warn(`The keyboard has no key for the character ${JSON.stringify(character)}.`);
+        continue;
+      }
+      const modifier = stroke.shift ? LEFT_SHIFT : stroke.control ? LEFT_CONTROL : 0;
+      if (modifier) this.state.keys.push(modifier);
+      this.state.keys.push(stroke.code, stroke.code | 0x80);
+      if (modifier) this.state.keys.push(modifier | 0x80);
+    }
+    this.update();
+  }
+
+  readPort(port: number): number {
+    const s = this.state;
+    if (port === 0x64) return (this.available() ? OUTPUT_FULL : 0) | (s.commandByte & SYSTEM) | (s.lastWasCommand ? COMMAND : 0) | NOT_INHIBITED;
+    if (this.available()) s.lastRead = (s.answers.length ? s.answers : s.keys).shift()!;
+    this.setIrq1(false);
+    this.update();
+    return s.lastRead;
+  }
+
+  writePort(port: number, value: number): void {
+    this.state.lastWasCommand = port === 0x64;
+    if (port === 0x64) this.command(value);
+    else this.data(value);
+    this.update();
+  }
+
+  private command(value: number): void {
+    const s = this.state;
+    s.waiting = 0;
+    if (value >= 0xf0) {
+      if (!bit(value, 0)) this.resetMachine(); // pulses the output port's low lines; line 0 is the processor's reset
+      return;
+    }
+    if (value >= 0x20 && value < 0x40) return void s.answers.push(value === 0x20 ? s.commandByte : s.ram[value & 31]!);
+    if (value >= 0x60 && value < 0x80) return void (s.waiting = value);
+    switch (value) {
+      case 0xa7: // disable and enable the mouse port
+      case 0xa8:
+        break;
+      case 0xa9: // test the mouse port: its clock line is stuck, there is none
+        s.answers.push(0x02);
+        break;
+      case 0xaa:
+        s.commandByte |= SYSTEM;
+        s.answers.push(SELF_TEST_PASSED);
+        break;
+      case 0xab: // test the keyboard port
+        s.answers.push(0x00);
+        break;
+      case 0xad:
+        s.commandByte |= DISABLED;
+        break;
+      case 0xae:
+        s.commandByte &= ~DISABLED;
+        break;
+      case 0xc0: // input port: keyboard not locked
+        s.answers.push(0x80);
+        break;
+      case 0xd0:
+        s.answers.push(0x01 | (this.a20.enabled ? 0x02 : 0) | (this.available() ? 0x10 : 0));
+        break;
+      case 0xd1: // write output port, to the keyboard's buffer, the mouse's buffer, the mouse
+      case 0xd2:
+      case 0xd3:
+      case 0xd4:
+        s.waiting = value;
+        break;
+      case 0xdd:
+        this.a20.set(false);
+        break;
+      case 0xdf:
+        this.a20.set(true);
+        break;
+      default:
+        this.host.warn(`The guest gave the keyboard controller command 0x${value.toString(16)}, which Hyperstep does not know.`);
+    }
+  }
+
+  private data(value: number): void {
+    const s = this.state;
+    const command = s.waiting;
+    s.waiting = 0;
+    if (command === 0) return this.keyboard(value);
+    if (command === 0x60) s.commandByte = value;
+    else if (command < 0x80) s.ram[command & 31] = value;
+    else if (command === 0xd1) {
+      this.a20.set(bit(value, 1));
+      if (!bit(value, 0)) this.resetMachine();
+    } else if (command === 0xd2) s.answers.push(value);
+    // 0xd3 and 0xd4 speak to a mouse that is not there: no answer, as with an empty socket.
+  }
+
+  /** A command to the keyboard itself. */
+  private keyboard(value: number): void {
+    const s = this.state;
+    const command = s.keyboardWaiting;
+    s.keyboardWaiting = 0;
+    if (command !== 0) {
+      s.answers.push(ACKNOWLEDGE);
+      if (command === 0xf0 && value === 0) s.answers.push(0x41); // set 2 seen through the translation
+      return;
+    }
+    switch (value) {
+      case 0xed: // lamps, scan code set, repeat rate: one data byte each
+      case 0xf0:
+      case 0xf3:
+        s.keyboardWaiting = value;
+        s.answers.push(ACKNOWLEDGE);
+        break;
+      case 0xee:
+        s.answers.push(0xee);
+        break;
+      case 0xf2:
+        s.answers.push(ACKNOWLEDGE, 0xab, s.commandByte & TRANSLATE ? 0x41 : 0x83);
+        break;
+      case 0xf4:
+      case 0xf5:
+      case 0xf6:
+        s.scanning = value !== 0xf5;
+        s.answers.push(ACKNOWLEDGE);
+        break;
+      case 0xff:
+        s.scanning = true;
+        s.keys = [];
+        s.answers.push(ACKNOWLEDGE, KEYBOARD_TEST_PASSED);
+        break;
+      default:
+        s.answers.push(RESEND);
+    }
+  }
+
+  private available(): boolean {
+    const s = this.state;
+    return s.answers.length > 0 || (s.keys.length > 0 && s.scanning && !(s.commandByte & DISABLED));
+  }
+
+  private update(): void {
+    if (this.available() && this.state.commandByte & INTERRUPT) this.setIrq1(true);
+  }
+}

@@ -1,0 +1,75 @@
+/** A hard disk: an image whose bytes stay as they are, and an overlay of what was written. */
+import { UserError } from '../../base/errors';
+import type { DiskImage } from '../machineInterface';
+import { Overlay } from './overlay';
+
+export const SECTOR_SIZE = 512;
+const SIGNATURE_AT = 510;
+
+/** Cylinders, heads and sectors per track. */
+export interface Geometry {
+  cylinders: number;
+  heads: number;
+  sectors: number;
+}
+
+export class Drive {
+  readonly overlay = new Overlay();
+  readonly sectors: number;
+
+  /** Throws a UserError for an image of no bytes. */
+  constructor(readonly image: DiskImage) {
+    if (image.bytes.length === 0) throw new UserError('disk.empty', `${image.name} is empty: a disk image needs at least one sector of 512 bytes.`);
+    this.sectors = Math.ceil(image.bytes.length / SECTOR_SIZE);
+  }
+
+  get name(): string {
+    return this.image.name;
+  }
+
+  /** Whether the last sector is incomplete; it is read as if zeros followed. */
+  get padded(): boolean {
+    return this.image.bytes.length % SECTOR_SIZE !== 0;
+  }
+
+  /** The 512 bytes of a sector. Must not be modified. */
+  read(sector: number): Uint8Array {
+    const written = this.overlay.get(sector);
+    if (written) return written;
+    const bytes = this.image.bytes.subarray(sector * SECTOR_SIZE, (sector + 1) * SECTOR_SIZE);
+    if (bytes.length === SECTOR_SIZE) return bytes;
+    const whole = new Uint8Array(SECTOR_SIZE);
+    whole.set(bytes);
+    return whole;
+  }
+
+  write(sector: number, bytes: Uint8Array): void {
+    this.overlay.set(sector, bytes.slice(0, SECTOR_SIZE));
+  }
+
+  /** Whether the first sector ends with 0x55 0xAA, as a boot sector does. */
+  get bootable(): boolean {
+    const first = this.read(0);
+    return first[SIGNATURE_AT] === 0x55 && first[SIGNATURE_AT + 1] === 0xaa;
+  }
+
+  /** The geometry that IDENTIFY reports. */
+  get physicalGeometry(): Geometry {
+    return { cylinders: Math.max(1, Math.min(16383, Math.floor(this.sectors / (16 * 63)))), heads: 16, sectors: 63 };
+  }
+
+  /** The geometry that the BIOS translates to: at most 1024 cylinders, as many heads as that takes. */
+  get biosGeometry(): Geometry {
+    let heads = 16;
+    while (heads < 255 && this.sectors > 1024 * heads * 63) heads = Math.min(255, heads * 2);
+    return { cylinders: Math.max(1, Math.min(1024, Math.floor(this.sectors / (heads * 63)))), heads, sectors: 63 };
+  }
+
+  /** The image with everything written put in: what `persistDrives` saves. */
+  merged(): Uint8Array {
+    const bytes = new Uint8Array(this.padded ? this.image.bytes.length : this.sectors * SECTOR_SIZE);
+    bytes.set(this.image.bytes);
+    for (const [sector, data] of this.overlay.entries()) bytes.set(data.subarray(0, Math.max(0, bytes.length - sector * SECTOR_SIZE)), sector * SECTOR_SIZE);
+    return bytes;
+  }
+}

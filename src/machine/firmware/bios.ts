@@ -1,0 +1,154 @@
+/**
+ * The BIOS: what happens at power-on, and which service answers which interrupt. The ROM's stubs call it through a
+ * port; the address of the calling instruction says what is wanted.
+ */
+import { hex } from '../../base/bits';
+import type { Processor } from '../../cpu/processor';
+import { Seg } from '../../cpu/state';
+import { type Device, NEVER, type PortDevice } from '../device';
+import { BASE_MEMORY_KIB, BIOS, BIOS_SIZE } from '../memory/addressMap';
+import { Bda, fillBiosData } from './biosData';
+import { CallFrame } from './callFrame';
+import { int10 } from './int10';
+import { int13 } from './int13';
+import { int15 } from './int15';
+import { int09, int16 } from './int16';
+import { int08, int1a } from './int1a';
+import type { MpOptions } from './mpTable';
+import { BIOS_SEGMENT, buildRom, POWER_ON_SERVICE, RESULT_PORT, SERVICE_PORT, type StubKind, stubOffset } from './rom';
+import type { FirmwareParts, Service } from './services';
+import { unsupported } from './services';
+
+const BOOT_SECTOR_AT = 0x7c00;
+/** CMOS register of the shutdown status, and its values that ask for a return through 40:67. */
+const SHUTDOWN_STATUS = 0x0f;
+const RETURN_WITH_EOI = 0x05;
+const RETURN = 0x0a;
+/** Vectors of the two 8259s' lines, and the lines that are open when a boot sector starts: timer, keyboard, cascade, clock, disks. */
+const FIRST_IRQ = 0x08;
+const SECOND_IRQ = 0x70;
+const MASKS = [0b1111_1000, 0b0011_1110] as const;
+const EOI = 0x20;
+
+interface Entry {
+  kind: StubKind;
+  service: Service;
+}
+
+const SERVICES = new Map<number, Entry>([
+  [0x08, { kind: 'timer', service: int08 }],
+  [0x09, { kind: 'service', service: int09 }],
+  [0x10, { kind: 'service', service: int10 }],
+  [0x11, { kind: 'service', service: (call, { memory }) => void (call.ax = memory.load(Bda.EQUIPMENT, 2)) }],
+  [0x12, { kind: 'service', service: (call) => void (call.ax = BASE_MEMORY_KIB) }],
+  [0x13, { kind: 'service', service: int13 }],
+  [0x14, { kind: 'service', service: (call, parts) => unsupported(call, parts, 0x14) }],
+  [0x15, { kind: 'service', service: int15 }],
+  [0x16, { kind: 'waiting', service: int16 }],
+  [0x17, { kind: 'service', service: (call, parts) => unsupported(call, parts, 0x17) }],
+  [0x18, { kind: 'checked', service: noBoot }],
+  [0x1a, { kind: 'service', service: int1a }],
+]);
+// Processor exceptions that nobody handles would repeat for ever: they stop, and say so.
+for (const vector of [0x00, 0x06, 0x07]) SERVICES.set(vector, { kind: 'checked', service: (call, parts) => exception(vector, call, parts) });
+for (let irq = 2; irq < 16; irq++) {
+  const vector = irq < 8 ? FIRST_IRQ + irq : SECOND_IRQ + irq - 8;
+  SERVICES.set(vector, { kind: 'checked', service: (call, parts) => interruptRequest(irq, vector, call, parts) });
+}
+
+/** What the ROM of this machine holds. */
+export const romImage = (mp: MpOptions): Uint8Array => buildRom((vector) => SERVICES.get(vector)?.kind ?? 'nothing', mp);
+
+export class Bios implements Device, PortDevice {
+  readonly name = 'BIOS';
+  /** What RESULT_PORT reads as. */
+  state = { result: 0 };
+  private readonly byAddress = new Map<number, Service>([[POWER_ON_SERVICE, () => this.powerOn()]]);
+
+  constructor(
+    private readonly cpu: () => Processor,
+    private readonly parts: FirmwareParts,
+    private readonly mp: MpOptions,
+  ) {
+    for (const [vector, { service }] of SERVICES) this.byAddress.set(stubOffset(vector), service);
+  }
+
+  reset(): void {
+    this.state = { result: 0 };
+  }
+  nextDeadline(): number {
+    return NEVER;
+  }
+  advance(): void {}
+
+  readPort(port: number): number {
+    return port === RESULT_PORT ? this.state.result : 0xff;
+  }
+
+  writePort(port: number): void {
+    if (port !== SERVICE_PORT) return;
+    const cpu = this.cpu();
+    const from = Number(cpu.state.segBase(Seg.CS) + cpu.instructionRip);
+    if (from < BIOS || from >= BIOS + BIOS_SIZE) return; // somebody else's use of the power-management port
+    const service = this.byAddress.get(from - BIOS);
+    if (service) this.state.result = service(new CallFrame(cpu, this.parts.memory), this.parts) ? 1 : 0;
+  }
+
+  /** Power-on: everything as a PC's firmware leaves it, and the boot sector in its place. True for a return through 40:67. */
+  private powerOn(): boolean {
+    const { board, memory, drives } = this.parts;
+    const status = board.cmos.readRegister(SHUTDOWN_STATUS);
+    if (status === RETURN || status === RETURN_WITH_EOI) {
+      board.cmos.state.registers[SHUTDOWN_STATUS] = 0;
+      if (status === RETURN_WITH_EOI) board.pic.writePort(0x20, EOI);
+      return true;
+    }
+    this.initialise();
+    if (drives[0]) memory.writeBytes(BOOT_SECTOR_AT, drives[0].read(0));
+    return false;
+  }
+
+  /** Interrupt vectors, data areas and devices. Also what a multiboot kernel finds. */
+  initialise(): void {
+    const { board, memory, drives, screen } = this.parts;
+    for (let vector = 0; vector < 256; vector++) memory.store(vector * 4, 4, BIOS_SEGMENT * 0x10000 + stubOffset(vector));
+    fillBiosData(memory, drives.length, this.mp);
+    const { pic, pit } = board;
+    const initialise = (port: number, vector: number, cascade: number, mask: number): void => {
+      pic.writePort(port, 0x11); // ICW1: edge-triggered, cascaded, ICW4 follows
+      pic.writePort(port + 1, vector);
+      pic.writePort(port + 1, cascade);
+      pic.writePort(port + 1, 0x01); // ICW4: 8086 mode
+      pic.writePort(port + 1, mask);
+    };
+    initialise(0x20, FIRST_IRQ, 0x04, MASKS[0]);
+    initialise(0xa0, SECOND_IRQ, 0x02, MASKS[1]);
+    pit.writePort(0x43, 0x36); // channel 0: square wave, 65536 counts: 18.2 Hz
+    pit.writePort(0x40, 0);
+    pit.writePort(0x40, 0);
+    board.localApic.initialise();
+    memory.store(Bda.VIDEO_MODE, 1, 3);
+    screen.clear();
+  }
+}
+
+function noBoot(_call: CallFrame, { host }: FirmwareParts): boolean {
+  host.warn('The boot sector gave up (INT 18h): there is nothing else to boot from.');
+  return true;
+}
+
+function exception(vector: number, call: CallFrame, { host }: FirmwareParts): boolean {
+  const { cs, ip } = call.caller;
+  host.warn(`Exception ${vector} in real mode at ${hex(cs, 4)}:${hex(ip, 4)}, and the guest has no handler for it: the processor stops.`);
+  return true;
+}
+
+/** A hardware interrupt that nobody handles is ended; the same vector without a request is an exception. */
+function interruptRequest(irq: number, vector: number, call: CallFrame, parts: FirmwareParts): boolean {
+  const { pic } = parts.board;
+  const spurious = (irq & 7) === 7;
+  if (!pic.inService(irq) && !spurious) return vector < 0x20 ? exception(vector, call, parts) : false;
+  if (irq >= 8 && pic.inService(irq)) pic.writePort(0xa0, EOI);
+  if (irq >= 8 || pic.inService(irq)) pic.writePort(0x20, EOI);
+  return false;
+}

@@ -1,0 +1,132 @@
+/** INT 13h: hard disks, by cylinder, head and sector and by the extensions (EDD 1.1). */
+import { Gpr, Seg } from '../../cpu/state';
+import { type Drive, SECTOR_SIZE } from '../disk/drive';
+import { Bda } from './biosData';
+import type { CallFrame } from './callFrame';
+import type { FirmwareParts, Service } from './services';
+import { unsupported } from './services';
+import type { Linear } from '../../base/address';
+
+const VECTOR = 0x13;
+const FIRST_HARD_DISK = 0x80;
+/** Status codes. */
+const BAD_COMMAND = 0x01;
+const SECTOR_NOT_FOUND = 0x04;
+const NO_DRIVE = 0x80;
+
+type DiskService = (call: CallFrame, drive: Drive, parts: FirmwareParts) => void;
+type Direction = 'read' | 'write' | 'verify';
+
+const functions: Record<number, DiskService> = {
+  0x00: (call) => call.succeed(),
+  0x02: (call, drive) => byGeometry(call, drive, 'read'),
+  0x03: (call, drive) => byGeometry(call, drive, 'write'),
+  0x04: (call, drive) => byGeometry(call, drive, 'verify'),
+  0x08: (call, drive, { drives }) => {
+    const { cylinders, heads, sectors } = drive.biosGeometry;
+    const last = cylinders - 1;
+    call.succeed();
+    call.al = 0;
+    call.bx &= 0xff00;
+    call.cx = ((last & 0xff) << 8) | ((last >> 2) & 0xc0) | sectors;
+    call.dx = ((heads - 1) << 8) | drives.length;
+  },
+  0x09: (call) => call.succeed(), // initialise parameters
+  0x0c: (call) => call.succeed(), // seek
+  0x0d: (call) => call.succeed(), // reset
+  0x10: (call) => call.succeed(), // ready
+  0x11: (call) => call.succeed(), // recalibrate
+  0x14: (call) => call.succeed(), // diagnostics
+  0x15: (call, drive) => {
+    call.cx = (drive.sectors >>> 16) & 0xffff;
+    call.dx = drive.sectors & 0xffff;
+    call.carry = false;
+    call.ah = 0x03; // a hard disk
+  },
+  0x41: (call) => {
+    if (call.bx !== 0x55aa) return call.fail(BAD_COMMAND);
+    call.bx = 0xaa55;
+    call.cx = 0x0001; // the packet functions
+    call.carry = false;
+    call.ah = 0x01; // version 1.x
+  },
+  0x42: (call, drive) => byPacket(call, drive, 'read'),
+  0x43: (call, drive) => byPacket(call, drive, 'write'),
+  0x44: (call, drive) => byPacket(call, drive, 'verify'),
+  0x47: (call, drive) => byPacket(call, drive, 'verify'),
+  0x48: (call, drive) => {
+    const at = call.linear(Seg.DS, call.get16(Gpr.RSI));
+    const { cylinders, heads, sectors } = drive.physicalGeometry;
+    const table = new DataView(new ArrayBuffer(26));
+    table.setUint16(0, 26, true);
+    table.setUint16(2, 0x0002, true); // the geometry is valid
+    table.setUint32(4, cylinders, true);
+    table.setUint32(8, heads, true);
+    table.setUint32(12, sectors, true);
+    table.setBigUint64(16, BigInt(drive.sectors), true);
+    table.setUint16(24, SECTOR_SIZE, true);
+    if (call.load(at, 2) < 26) return call.fail(BAD_COMMAND);
+    call.write(at, new Uint8Array(table.buffer));
+    call.succeed();
+  },
+};
+
+export const int13: Service = (call, parts) => {
+  const number = call.dx & 0xff;
+  if (call.ah === 0x01) {
+    const status = parts.memory.load(Bda.DISK_STATUS, 1);
+    if (status) call.fail(status);
+    else call.succeed();
+    return;
+  }
+  const drive = parts.drives[number - FIRST_HARD_DISK];
+  const f = functions[call.ah];
+  // CD-ROM emulation (4Bh) is asked for by boot loaders on every drive; a plain refusal is the answer.
+  if (!f && (call.ah === 0x4b || call.ah === 0x16 || call.ah === 0x05)) call.fail(BAD_COMMAND);
+  else if (!f) unsupported(call, parts, VECTOR);
+  else if (!drive) call.fail(call.ah === 0x15 ? 0 : call.ah === 0x08 ? 0x07 : NO_DRIVE);
+  else {
+    const checked = call.ah;
+    f(call, drive, parts);
+    parts.memory.store(Bda.DISK_STATUS, 1, checked === 0x15 || checked === 0x41 ? 0 : call.ah);
+  }
+};
+
+/** Moves sectors between disk and memory; false when they are not all on the disk. */
+function move(call: CallFrame, drive: Drive, direction: Direction, first: number, count: number, at: Linear): boolean {
+  if (first + count > drive.sectors) return false;
+  for (let i = 0; i < count && direction !== 'verify'; i++) {
+    const linear = (at + BigInt(i * SECTOR_SIZE)) as Linear;
+    if (direction === 'read') call.write(linear, drive.read(first + i));
+    else drive.write(first + i, call.read(linear, SECTOR_SIZE));
+  }
+  return true;
+}
+
+function byGeometry(call: CallFrame, drive: Drive, direction: Direction): void {
+  const { heads, sectors } = drive.biosGeometry;
+  const cylinder = (call.cx >> 8) | ((call.cx & 0xc0) << 2);
+  const head = call.dx >> 8;
+  const sector = call.cx & 0x3f;
+  const count = call.al;
+  if (sector === 0 || sector > sectors || head >= heads || count === 0) return call.fail(BAD_COMMAND);
+  const first = (cylinder * heads + head) * sectors + sector - 1;
+  if (move(call, drive, direction, first, count, call.linear(Seg.ES, call.bx))) return call.succeed();
+  call.al = 0;
+  call.fail(SECTOR_NOT_FOUND);
+}
+
+function byPacket(call: CallFrame, drive: Drive, direction: Direction): void {
+  const at = call.linear(Seg.DS, call.get16(Gpr.RSI));
+  const packet = new DataView(call.read(at, 24).buffer);
+  if (packet.getUint8(0) < 16) return call.fail(BAD_COMMAND);
+  const count = packet.getUint16(2, true);
+  const offset = packet.getUint16(4, true);
+  const segment = packet.getUint16(6, true);
+  const first = Number(packet.getBigUint64(8, true));
+  const flat = offset === 0xffff && segment === 0xffff && packet.getUint8(0) >= 24;
+  const buffer = flat ? packet.getBigUint64(16, true) : BigInt(segment * 16 + offset);
+  if (move(call, drive, direction, first, count, buffer as Linear)) return call.succeed();
+  call.store((at + 2n) as Linear, 2, 0);
+  call.fail(SECTOR_NOT_FOUND);
+}

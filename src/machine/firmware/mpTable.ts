@@ -1,0 +1,49 @@
+/** The MultiProcessor tables (MultiProcessor Specification 1.4), by which kernels without ACPI find the APICs. */
+import { IO_APIC, LOCAL_APIC } from '../memory/addressMap';
+
+export interface MpOptions {
+  cpus: number;
+  /** CPUID.1:EAX and EDX, as the processor entries repeat them. */
+  signature: number;
+  features: number;
+  /** I/O APIC input of each ISA line. */
+  ioApicInput: (irq: number) => number;
+}
+
+/** The I/O APIC's identifier, behind those of the processors. */
+export const ioApicId = (cpus: number): number => cpus;
+const LOCAL_APIC_VERSION = 0x14;
+const IO_APIC_VERSION = 0x20;
+/** Entry types. */
+const Entry = { PROCESSOR: 0, BUS: 1, IO_APIC: 2, IO_INTERRUPT: 3, LOCAL_INTERRUPT: 4 } as const;
+/** Interrupt types. */
+const Kind = { INT: 0, NMI: 1, EXTINT: 3 } as const;
+/** ISA line 2 is the cascade: it does not exist. */
+const CASCADE = 2;
+
+const ascii = (text: string, length: number): number[] => [...text.padEnd(length)].map((c) => c.charCodeAt(0));
+const u16 = (v: number): number[] => [v & 0xff, (v >> 8) & 0xff];
+const u32 = (v: number): number[] => [...u16(v), ...u16(v >>> 16)];
+/** The byte that makes all bytes add up to 0. */
+const checksum = (bytes: readonly number[]): number => -bytes.reduce((sum, b) => sum + b, 0) & 0xff;
+
+/** The floating pointer structure; it has to be aligned to 16 bytes. */
+export function mpFloatingPointer(table: number): Uint8Array {
+  const bytes = [...ascii('_MP_', 4), ...u32(table), 1, 4, 0, 0, 0, 0, 0, 0];
+  bytes[10] = checksum(bytes);
+  return new Uint8Array(bytes);
+}
+
+export function mpConfigurationTable({ cpus, signature, features, ioApicInput }: MpOptions): Uint8Array {
+  const entries: number[][] = [];
+  for (let id = 0; id < cpus; id++) entries.push([Entry.PROCESSOR, id, LOCAL_APIC_VERSION, id === 0 ? 3 : 1, ...u32(signature), ...u32(features), ...u32(0), ...u32(0)]);
+  entries.push([Entry.BUS, 0, ...ascii('ISA', 6)]);
+  entries.push([Entry.IO_APIC, ioApicId(cpus), IO_APIC_VERSION, 1, ...u32(IO_APIC)]);
+  for (let irq = 0; irq < 16; irq++) if (irq !== CASCADE) entries.push([Entry.IO_INTERRUPT, Kind.INT, 0, 0, 0, irq, ioApicId(cpus), ioApicInput(irq)]);
+  entries.push([Entry.LOCAL_INTERRUPT, Kind.EXTINT, 0, 0, 0, 0, 0xff, 0]);
+  entries.push([Entry.LOCAL_INTERRUPT, Kind.NMI, 0, 0, 0, 0, 0xff, 1]);
+  const body = entries.flat();
+  const bytes = [...ascii('PCMP', 4), ...u16(44 + body.length), 4, 0, ...ascii('HYPERSTP', 8), ...ascii('HYPERSTEP PC', 12), ...u32(0), ...u16(0), ...u16(entries.length), ...u32(LOCAL_APIC), ...u16(0), 0, 0, ...body];
+  bytes[7] = checksum(bytes);
+  return new Uint8Array(bytes);
+}

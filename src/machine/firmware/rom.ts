@@ -1,0 +1,97 @@
+/**
+ * The BIOS ROM: 64 KiB at 0xF0000. Its code only hands over: a service is `out SERVICE_PORT, al` followed by IRET, and
+ * the firmware, in TypeScript, knows the service by the address of the OUT.
+ */
+import { BIOS_SIZE } from '../memory/addressMap';
+import { type MpOptions, mpConfigurationTable, mpFloatingPointer } from './mpTable';
+
+/** Writing hands over to the firmware when the instruction is in the ROM; the chip sets' port for that purpose. */
+export const SERVICE_PORT = 0xb2;
+/** Reads as non-zero when the service that was just called wants its stub to take the other way. */
+export const RESULT_PORT = 0xb3;
+export const BIOS_SEGMENT = 0xf000;
+
+/** How a stub goes on after it has called its service. */
+export type StubKind =
+  /** IRET. */
+  | 'service'
+  /** IRET, or with a non-zero result STI, HLT and the service again. */
+  | 'waiting'
+  /** IRET, or with a non-zero result CLI and HLT for good. */
+  | 'checked'
+  /** INT 1Ch, end of interrupt to the first 8259, IRET. */
+  | 'timer'
+  /** No service: IRET. */
+  | 'nothing';
+
+const STUBS = 0xc000;
+const POWER_ON = 0xe05b;
+const STUB_SIZE = 32;
+const RESET_VECTOR = 0xfff0;
+const MP_TABLE = 0x6000;
+/** The system configuration table of INT 15h C0h: length, model AT, submodel, revision, features (second 8259, clock, keyboard intercept; extended data area). */
+export const CONFIGURATION = 0x5e00;
+const CONFIGURATION_TABLE = [0x08, 0x00, 0xfc, 0x01, 0x00, 0x74, 0x40, 0x00, 0x00, 0x00];
+/** Flat descriptors for boots that start in protected mode. */
+export const ROM_GDT = 0x5f00;
+export const ROM_GDT_CODE = 0x08;
+export const ROM_GDT_DATA = 0x10;
+
+const OUT_SERVICE = [0xe6, SERVICE_PORT];
+/** push ax; in al, RESULT_PORT; test al, al; pop ax. */
+const TEST_RESULT = [0x50, 0xe4, RESULT_PORT, 0x84, 0xc0, 0x58];
+const IRET = 0xcf;
+
+const CODE: Record<StubKind, readonly number[]> = {
+  service: [...OUT_SERVICE, IRET],
+  // jnz +1; iret; sti; hlt; jmp to the start
+  waiting: [...OUT_SERVICE, ...TEST_RESULT, 0x75, 0x01, IRET, 0xfb, 0xf4, 0xeb, 0xf1],
+  // jnz +1; iret; cli; hlt; jmp to the cli
+  checked: [...OUT_SERVICE, ...TEST_RESULT, 0x75, 0x01, IRET, 0xfa, 0xf4, 0xeb, 0xfc],
+  // int 1Ch; push ax; mov al, 20h; out 20h, al; pop ax; iret
+  timer: [...OUT_SERVICE, 0xcd, 0x1c, 0x50, 0xb0, 0x20, 0xe6, 0x20, 0x58, IRET],
+  nothing: [IRET],
+};
+
+/** cli; xor ax, ax; mov ds, ax; call the service; a result means: return to who asked for a reset through 40:67. */
+const POWER_ON_CODE = [
+  [0xfa], // cli
+  [0xfc], // cld
+  [0x31, 0xc0], // xor ax, ax
+  [0x8e, 0xd8], // mov ds, ax
+  OUT_SERVICE,
+  [0xe4, RESULT_PORT], // in al, RESULT_PORT
+  [0x84, 0xc0], // test al, al
+  [0x74, 0x04], // jz boot
+  [0xff, 0x2e, 0x67, 0x04], // jmp far [0467h]
+  [0x31, 0xc0], // boot: xor ax, ax
+  [0x8e, 0xc0], // mov es, ax
+  [0x8e, 0xd0], // mov ss, ax
+  [0xbc, 0x00, 0x7c], // mov sp, 7C00h
+  [0xba, 0x80, 0x00], // mov dx, 0080h: the first hard disk
+  [0xfb], // sti
+  [0xea, 0x00, 0x7c, 0x00, 0x00], // jmp 0000:7C00
+].flat();
+
+/** Offset, in the ROM's segment, of the handler of an interrupt vector. */
+export const stubOffset = (vector: number): number => STUBS + vector * STUB_SIZE;
+/** Offset of the OUT that calls the power-on service. */
+export const POWER_ON_SERVICE = POWER_ON + POWER_ON_CODE.indexOf(OUT_SERVICE[0]!);
+
+/** Builds the image. `kindOf` tells the stub of each of the 256 vectors. */
+export function buildRom(kindOf: (vector: number) => StubKind, mp: MpOptions): Uint8Array {
+  const rom = new Uint8Array(BIOS_SIZE);
+  for (let vector = 0; vector < 256; vector++) rom.set(CODE[kindOf(vector)], stubOffset(vector));
+  rom.set(POWER_ON_CODE, POWER_ON);
+  // INT 19h starts over: jmp to the power-on code.
+  rom.set([0xea, POWER_ON & 0xff, POWER_ON >> 8, BIOS_SEGMENT & 0xff, BIOS_SEGMENT >> 8], stubOffset(0x19));
+  rom.set([0xea, POWER_ON & 0xff, POWER_ON >> 8, BIOS_SEGMENT & 0xff, BIOS_SEGMENT >> 8], RESET_VECTOR);
+  rom.set([...'01/01/24'].map((c) => c.charCodeAt(0)), 0xfff5);
+  rom[0xfffe] = 0xfc; // model: AT
+  rom.set([0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0x9b, 0xcf, 0, 0xff, 0xff, 0, 0, 0, 0x93, 0xcf, 0], ROM_GDT);
+  rom.set(CONFIGURATION_TABLE, CONFIGURATION);
+  const table = mpConfigurationTable(mp);
+  rom.set(table, MP_TABLE + 16);
+  rom.set(mpFloatingPointer(BIOS_SEGMENT * 16 + MP_TABLE + 16), MP_TABLE);
+  return rom;
+}

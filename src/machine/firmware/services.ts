@@ -1,0 +1,25 @@
+/** What a BIOS service gets to work with. */
+import type { Board } from '../devices/board';
+import type { DeviceHost } from '../device';
+import type { Drive } from '../disk/drive';
+import type { PhysicalMemory } from '../memory/physicalMemory';
+import type { CallFrame } from './callFrame';
+import type { TextScreen } from './textScreen';
+
+export interface FirmwareParts {
+  memory: PhysicalMemory;
+  board: Board;
+  drives: readonly Drive[];
+  screen: TextScreen;
+  host: DeviceHost;
+}
+
+/** Returns true when its stub shall take the other way (wait and call again, or stop): see StubKind. */
+export type Service = (call: CallFrame, parts: FirmwareParts) => boolean | void;
+
+/** For functions that this BIOS lacks: CF set, AH 0x86, and one sentence for the user. */
+export function unsupported(call: CallFrame, parts: FirmwareParts, vector: number): void {
+  const hex = (v: number): string => v.toString(16).toUpperCase().padStart(2, '0');
+  parts.host.warn(`The guest called BIOS service INT ${hex(vector)}h with AX=${hex(call.ah)}${hex(call.al)}h, which Hyperstep's BIOS does not have.`);
+  call.fail(0x86);
+}

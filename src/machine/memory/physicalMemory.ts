@@ -1,0 +1,240 @@
+/**
+ * RAM and ROM: 4-KiB frames inside the WebAssembly memory, handed out when a page is first touched. A frame never moves
+ * and is never taken back, so the processor may keep its address until it flushes its TLB.
+ */
+import { PAGE_SIZE, pageOf, pageOffset } from '../../base/address';
+import { UserError } from '../../base/errors';
+import type { MemoryViews } from '../../cpu/state';
+import { type AddressMap, BIOS, BIOS_ALIAS, BIOS_SIZE } from './addressMap';
+import { type PageBytes, PageHistory, type PageStore, type Version } from './pageHistory';
+
+/** Pages per part of the page map; parts are made on first touch, so that 1 TiB costs what the guest uses. */
+const PART_SHIFT = 10;
+const PART_MASK = (1 << PART_SHIFT) - 1;
+/** Bit of a page number that a disabled A20 line forces to 0. */
+const A20_PAGE = 0x100;
+const BIOS_PAGE = BIOS / PAGE_SIZE;
+const BIOS_PAGES = BIOS_SIZE / PAGE_SIZE;
+const ALIAS_PAGE = BIOS_ALIAS / PAGE_SIZE;
+
+/** The processors, as far as memory is concerned. */
+export interface MemoryListener {
+  /** A page's bytes changed behind the processor's back. */
+  pageChanged(page: number): void;
+  /** Write permission of every page was taken back: no translation may be kept. */
+  dropTranslations(): void;
+}
+
+export class PhysicalMemory implements PageStore {
+  private readonly parts: (Uint32Array | undefined)[] = [];
+  /** By frame number, counted from the first: the epoch in which the page was last saved or made; 0 when never written. */
+  private readonly writtenIn: Uint32Array;
+  private epoch = 1;
+  private nextFrame: number;
+  private readonly firstFrame: number;
+  private readonly endFrame: number;
+  private readonly history = new PageHistory(this);
+  private a20 = true;
+
+  /** `frameBase` and `frameLimit` are byte offsets of the area that the frames are taken from. */
+  constructor(
+    private readonly views: MemoryViews,
+    frameBase: number,
+    frameLimit: number,
+    readonly map: AddressMap,
+    private readonly listener: MemoryListener,
+  ) {
+    this.firstFrame = Math.ceil(frameBase / PAGE_SIZE);
+    this.endFrame = Math.floor(frameLimit / PAGE_SIZE);
+    this.nextFrame = this.firstFrame;
+    this.writtenIn = new Uint32Array(this.endFrame - this.firstFrame);
+  }
+
+  /** Byte offset of the frame to read a page through, or 0 where there is no RAM or ROM. */
+  frameForRead(page: number): number {
+    const p = this.a20 ? page : withoutA20(page);
+    return this.frame(p) || this.touch(p);
+  }
+
+  /** The same for writing; keeps the page's bytes for the newest snapshot first. 0 for ROM and where nothing is. */
+  frameForWrite(page: number): number {
+    const p = this.a20 ? page : withoutA20(page);
+    if (!this.map.isRam(p)) return 0;
+    const frame = this.frame(p) || this.touch(p);
+    const i = frame / PAGE_SIZE - this.firstFrame;
+    const writtenIn = this.writtenIn[i]!;
+    if (writtenIn !== this.epoch) {
+      if (this.history.active) this.history.save(p, writtenIn === 0 ? null : this.copyPage(p));
+      this.writtenIn[i] = this.epoch;
+    }
+    return frame;
+  }
+
+  /** The A20 line: while it is off, address bit 20 reads as 0 (8086 wrap-around). */
+  get a20Enabled(): boolean {
+    return this.a20;
+  }
+  setA20(enabled: boolean): void {
+    if (enabled === this.a20) return;
+    this.a20 = enabled;
+    this.listener.dropTranslations();
+    // Decoded instructions of an odd megabyte came from, or will come from, the megabyte below.
+    this.parts.forEach((part, index) => {
+      if (!part) return;
+      for (let i = 0; i <= PART_MASK; i++) if (part[i]) this.listener.pageChanged((index << PART_SHIFT) + (i | A20_PAGE));
+    });
+  }
+
+  /** A physical address as the memory sees it behind the A20 gate. */
+  throughA20(address: number): number {
+    return this.a20 ? address : withoutA20(pageOf(address)) * PAGE_SIZE + pageOffset(address);
+  }
+
+  /** Puts the BIOS image where the processor reads it. The image is read-only for the guest and not part of snapshots. */
+  loadRom(image: Uint8Array): void {
+    for (let i = 0; i < BIOS_PAGES; i++) {
+      const frame = this.frame(BIOS_PAGE + i) || this.allocate(BIOS_PAGE + i);
+      this.views.u8.set(image.subarray(i * PAGE_SIZE, (i + 1) * PAGE_SIZE), frame);
+      this.part(ALIAS_PAGE + i)[(ALIAS_PAGE + i) & PART_MASK] = frame / PAGE_SIZE;
+    }
+  }
+
+  /** Bytes of RAM and ROM, without handing out a frame; undefined where a byte of the range is neither. */
+  peek(address: number, length: number): Uint8Array | undefined {
+    const bytes = new Uint8Array(length);
+    for (let done = 0; done < length; ) {
+      const page = pageOf(address + done);
+      const offset = pageOffset(address + done);
+      const n = Math.min(length - done, PAGE_SIZE - offset);
+      const frame = this.frame(page);
+      if (frame) bytes.set(this.views.u8.subarray(frame + offset, frame + offset + n), done);
+      else if (!this.map.isRam(page)) return undefined;
+      done += n;
+    }
+    return bytes;
+  }
+
+  /** Bytes as a device reads them; absent memory reads as all ones. */
+  readBytes(address: number, length: number): Uint8Array {
+    const whole = this.peek(address, length);
+    if (whole) return whole;
+    const bytes = new Uint8Array(length);
+    for (let i = 0; i < length; i++) bytes[i] = this.peek(address + i, 1)?.[0] ?? 0xff;
+    return bytes;
+  }
+
+  /** Writes as a device, the firmware or the debugger does: RAM only, decoded instructions dropped. False when a byte of the range is not RAM; nothing is written then. */
+  writeBytes(address: number, bytes: Uint8Array): boolean {
+    const last = pageOf(address + Math.max(0, bytes.length - 1));
+    for (let p = pageOf(address); p <= last; p++) if (!this.map.isRam(p)) return false;
+    for (let done = 0; done < bytes.length; ) {
+      const page = pageOf(address + done);
+      const offset = pageOffset(address + done);
+      const n = Math.min(bytes.length - done, PAGE_SIZE - offset);
+      this.views.u8.set(bytes.subarray(done, done + n), this.writableFrame(page) + offset);
+      this.listener.pageChanged(page);
+      done += n;
+    }
+    return true;
+  }
+
+  /** Little-endian number of 1, 2 or 4 bytes, as a device reads it. */
+  load(address: number, size: number): number {
+    const bytes = this.readBytes(address, size);
+    let value = 0;
+    for (let i = size - 1; i >= 0; i--) value = value * 256 + bytes[i]!;
+    return value;
+  }
+  store(address: number, size: number, value: number): void {
+    const bytes = new Uint8Array(size);
+    for (let i = 0; i < size; i++) bytes[i] = value >>> (8 * i);
+    this.writeBytes(address, bytes);
+  }
+
+  /** One byte at an offset that `frameForRead` or `frameForWrite` gave. */
+  byteAt(offset: number): number {
+    return this.views.u8[offset]!;
+  }
+  setByteAt(offset: number, value: number): void {
+    this.views.u8[offset] = value;
+  }
+
+  /** Makes the present contents a version that `restore` can bring back; a page costs a copy when it is next written. */
+  snapshot(): Version {
+    const version = this.history.take();
+    this.makeClean();
+    return version;
+  }
+  restore(version: Version): void {
+    const changed = this.history.goTo(version);
+    this.makeClean();
+    for (const page of changed) this.listener.pageChanged(page);
+  }
+  release(version: Version): void {
+    this.history.release(version);
+  }
+  /** Pages that snapshots hold copies of. */
+  get keptPages(): number {
+    return this.history.keptPages;
+  }
+  /** Bytes of RAM and ROM that have been touched. */
+  get touchedBytes(): number {
+    return (this.nextFrame - this.firstFrame) * PAGE_SIZE;
+  }
+
+  copyPage(page: number): PageBytes {
+    const frame = this.frame(page);
+    return frame ? this.views.u8.slice(frame, frame + PAGE_SIZE) : null;
+  }
+  putPage(page: number, bytes: PageBytes): void {
+    const frame = this.frame(page) || this.touch(page);
+    if (bytes) this.views.u8.set(bytes, frame);
+    else this.views.u8.fill(0, frame, frame + PAGE_SIZE);
+    // Not 0 even for zeros: the frame has been written, and 0 promises that it never was.
+    this.writtenIn[frame / PAGE_SIZE - this.firstFrame] = this.epoch;
+  }
+
+  /** Frame for writing to exactly this page, whatever the A20 line says. */
+  private writableFrame(page: number): number {
+    const a20 = this.a20;
+    this.a20 = true;
+    try {
+      return this.frameForWrite(page);
+    } finally {
+      this.a20 = a20;
+    }
+  }
+
+  private makeClean(): void {
+    this.epoch++;
+    this.listener.dropTranslations();
+  }
+
+  /** Frame that a page has already, or 0. */
+  private frame(page: number): number {
+    const part = this.parts[Math.floor(page / (1 << PART_SHIFT))];
+    return part ? part[page & PART_MASK]! * PAGE_SIZE : 0;
+  }
+
+  private touch(page: number): number {
+    return this.map.isRam(page) ? this.allocate(page) : 0;
+  }
+
+  private allocate(page: number): number {
+    if (this.nextFrame >= this.endFrame) {
+      const mebibytes = Math.floor(this.touchedBytes / 0x10_0000);
+      throw new UserError('memory.exhausted', `The guest has touched ${mebibytes} MiB of memory, more than Hyperstep can hold; set machine.memory to ${mebibytes} MiB or less.`);
+    }
+    this.part(page)[page & PART_MASK] = this.nextFrame;
+    return this.nextFrame++ * PAGE_SIZE;
+  }
+
+  private part(page: number): Uint32Array {
+    const index = Math.floor(page / (1 << PART_SHIFT));
+    return (this.parts[index] ??= new Uint32Array(1 << PART_SHIFT));
+  }
+}
+
+function withoutA20(page: number): number {
+  return page & A20_PAGE ? page - A20_PAGE : page;
+}
