@@ -8,7 +8,7 @@ import { segmentLinear } from '../system/segmentation';
 import { CodeCache } from './codeCache';
 import { Cpu, type CpuParts } from './cpu';
 import { HandlerTable } from './handlers';
-import { createInterpreter, type Interpreter } from './interpreter';
+import { compileInterpreter, type CompiledInterpreter, createInterpreter, type Interpreter } from './interpreter';
 import { CPU_BASE, FRAMES_BASE, MAXIMUM_CPUS, memoryPages } from './layout';
 
 const ACCESS_SIZE = 0xff;
@@ -22,8 +22,19 @@ export interface Engine {
   createProcessor(index: number, parts: CpuParts): Cpu;
 }
 
-/** The handler table never changes: it is built once. */
-let handlerTable: HandlerTable | undefined;
+/** The handlers and the interpreter never change: they are made once, at first use. */
+let shared: { handlers: HandlerTable; compiled: CompiledInterpreter } | undefined;
+
+function sharedParts(): { handlers: HandlerTable; compiled: CompiledInterpreter } {
+  if (!shared) {
+    const handlers = new HandlerTable(instructionSet);
+    shared = { handlers, compiled: compileInterpreter(handlers.handlers) };
+  }
+  return shared;
+}
+
+/** Size in bytes of the generated interpreter. */
+export const interpreterSize = (): number => sharedParts().compiled.size;
 
 class EngineImplementation implements Engine {
   readonly views: MemoryViews;
@@ -38,12 +49,12 @@ class EngineImplementation implements Engine {
     const memory = allocate(pages);
     this.views = new MemoryViews(memory);
     this.frameLimit = pages * 0x1_0000;
-    handlerTable ??= new HandlerTable(instructionSet);
-    this.cache = new CodeCache(this.views, handlerTable, {
+    const { handlers, compiled } = sharedParts();
+    this.cache = new CodeCache(this.views, handlers, {
       codeAppeared: (page) => this.cpus.forEach((cpu) => cpu?.withholdWrites(page)),
       allDropped: () => this.cpus.forEach((cpu) => cpu?.flushTlb()),
     });
-    this.interpreter = createInterpreter(handlerTable.handlers, memory, pages, {
+    this.interpreter = createInterpreter(compiled, memory, {
       access: (base, low, high, flags, budget) => {
         const cpu = this.cpuAt(base);
         cpu.synchronize(budget);
@@ -80,7 +91,7 @@ class EngineImplementation implements Engine {
 
 function allocate(pages: number): WebAssembly.Memory {
   try {
-    return new WebAssembly.Memory({ initial: pages, maximum: pages });
+    return new WebAssembly.Memory({ initial: pages, maximum: 0x1_0000 });
   } catch {
     throw new UserError('memory.host', `This host cannot reserve ${Math.round(pages / 16)} MiB for the machine; give machine.memory a smaller value.`);
   }

@@ -22,8 +22,6 @@ export interface InterpreterImports {
 export interface Interpreter {
   /** Runs from Offset.RECORD for at most Offset.BUDGET instructions; returns an Exit. */
   run(cpu: number): number;
-  /** Size of the module in bytes. */
-  readonly size: number;
 }
 
 const PAGE_MASK = ~0xfffn;
@@ -173,10 +171,20 @@ function interpreterFunction(handlers: readonly Handler[], helpers: HelperFuncti
   return f;
 }
 
+/** A memory of any size up to this, in 64-KiB pages, suits the module. */
+const MAXIMUM_PAGES = 0x1_0000;
+
+/** The compiled interpreter: generated once, it serves every memory and so keeps what V8 has optimised. */
+export interface CompiledInterpreter {
+  readonly module: WebAssembly.Module;
+  /** Size of the module in bytes. */
+  readonly size: number;
+}
+
 /** Generates and compiles the interpreter for these handlers (numbered after the special ones). */
-export function createInterpreter(handlers: readonly Handler[], memory: WebAssembly.Memory, pages: number, imports: InterpreterImports): Interpreter {
+export function compileInterpreter(handlers: readonly Handler[]): CompiledInterpreter {
   const module = new ModuleBuilder();
-  module.importMemory(pages, pages);
+  module.importMemory(1, MAXIMUM_PAGES);
   const access = module.importFunction('access', ['i32', 'i32', 'i32', 'i32', 'i32'], ['i32']);
   const commit = module.importFunction('commit', ['i32'], []);
   const checkSegment = module.importFunction('checkSegment', ['i32', 'i32', 'i32', 'i32'], ['i32']);
@@ -188,8 +196,12 @@ export function createInterpreter(handlers: readonly Handler[], memory: WebAssem
   helpers.lookup = module.add(lookupFunction());
   module.add(interpreterFunction(handlers, helpers), 'run');
   const bytes = module.encode();
-  const env: Record<string, WebAssembly.ImportValue> = { memory, access: imports.access, commit: imports.commit, checkSegment: imports.checkSegment };
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env });
-  return { run: instance.exports.run as (cpu: number) => number, size: bytes.length };
+  return { module: new WebAssembly.Module(bytes), size: bytes.length };
 }
 
+/** Connects the interpreter with a memory and with the TypeScript that it calls. */
+export function createInterpreter({ module }: CompiledInterpreter, memory: WebAssembly.Memory, imports: InterpreterImports): Interpreter {
+  const env: Record<string, WebAssembly.ImportValue> = { memory, access: imports.access, commit: imports.commit, checkSegment: imports.checkSegment };
+  const instance = new WebAssembly.Instance(module, { env });
+  return { run: instance.exports.run as (cpu: number) => number };
+}
