@@ -2,7 +2,7 @@
  * A small language for the shape of a launch configuration. Each shape checks a value and yields one sentence per
  * wrong key; the configuration itself is one table of shapes in configuration.ts.
  */
-import { nearest } from './nearest';
+import { nearest } from '../../base/nearest';
 
 export type Shape =
   | { kind: 'string' }

@@ -1,0 +1,62 @@
+/** What an expression yields: a C value with its place, or something of the machine. */
+import { UserError } from '../../base/errors';
+import { hex } from '../../base/bits';
+import { encodeInteger, type Value, type ValueReader } from '../../symbols/values';
+import type { Location } from '../../symbols/location';
+import type { Type } from '../../symbols/types';
+import { typeName } from '../../symbols/types';
+import { REGISTER_NAMES } from '../../symbols/registers';
+import { unsignedOf } from '../../symbols/frame';
+import type { InspectionNode } from '../inspect/node';
+import { registerNamed } from '../registers/registerTable';
+import { setRegister } from '../inspect/registers';
+import type { Target } from '../target';
+import type { CodeFrame } from '../stack/callStack';
+import type { World } from '../world';
+import { encode } from './arithmetic';
+
+export interface Evaluated {
+  value: Value;
+  reader: ValueReader;
+  /** The world whose memory it is in. */
+  world: World;
+  /** Sets it to a number; absent for what has no place. Throws a UserError. */
+  store: ((number: bigint) => void) | undefined;
+  /** Shown instead of the bare value: a register or a VMCS field with its words. */
+  node: InspectionNode | undefined;
+}
+
+/** A value that has no place: the result of an operation. */
+export function computed(name: string, type: Type, number: bigint, context: Pick<Evaluated, 'reader' | 'world'>): Evaluated {
+  return { value: { name, type, location: { kind: 'value', bytes: encode(type, number) } }, reader: context.reader, world: context.world, store: undefined, node: undefined };
+}
+
+/** A variable or a part of one, which can be assigned where its place allows it. */
+export function placed(target: Target, frame: CodeFrame | undefined, world: World, value: Value, reader: ValueReader): Evaluated {
+  const assignable = value.location.kind === 'memory' || value.location.kind === 'register';
+  return { value, reader, world, node: undefined, store: assignable ? (number) => storeInto(target, frame, world, value, reader, number) : undefined };
+}
+
+/** Writes a number to a variable's place. Throws a UserError that says why when it cannot be. */
+export function storeInto(target: Target, frame: CodeFrame | undefined, world: World, value: Value, reader: ValueReader, number: bigint): void {
+  const encoded = encodeInteger(value, number, reader);
+  if ('reason' in encoded) throw new UserError('assign', `${value.name} cannot be changed: ${encoded.reason}.`);
+  const { location } = value;
+  if (location.kind === 'memory') {
+    if (target.write(world, location.address, encoded.bytes) < encoded.bytes.length) throw new UserError('assign', `Memory at ${hex(location.address)} cannot be written.`);
+    return;
+  }
+  if (location.kind !== 'register') throw new UserError('assign', `${value.name}, a ${typeName(value.type)}, has no place to be changed.`);
+  storeIntoRegister(frame, location, encoded.bytes);
+}
+
+function storeIntoRegister(frame: CodeFrame | undefined, location: Location & { kind: 'register' }, bytes: Uint8Array): void {
+  const register = registerNamed(REGISTER_NAMES[location.register] ?? '');
+  if (!register || !frame || frame.level !== 0) {
+    throw new UserError('assign', 'The variable is in a register that a called function has saved elsewhere: only the innermost frame\'s can be changed.');
+  }
+  const old = frame.registers.read(register) ?? 0n;
+  const shift = BigInt(8 * location.offset);
+  const mask = ((1n << BigInt(8 * bytes.length)) - 1n) << shift;
+  setRegister(frame.registers, register, (old & ~mask) | (unsignedOf(bytes) << shift));
+}

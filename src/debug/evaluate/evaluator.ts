@@ -1,0 +1,270 @@
+/** Computes expressions in a frame: names, members, pointers, arithmetic, registers, VMCS fields, assignments. */
+import { UserError } from '../../base/errors';
+import { hex } from '../../base/bits';
+import { sizeOf, stripped, typeName, type Type } from '../../symbols/types';
+import { dereference, elementOf, integerOf, memberOf, readValue, type Value, type ValueReader } from '../../symbols/values';
+import type { SymbolImage } from '../../symbols/image';
+import { lookupAddress } from '../../symbols/frame';
+import type { DescribeAddress } from '../inspect/vmcs';
+import type { CodeFrame } from '../stack/callStack';
+import type { Target } from '../target';
+import type { World } from '../world';
+import { builtInType, CHAR, combine, encode, INT, isInteger, LONG, pointerTo, promoted, UNSIGNED, UNSIGNED_LONG, wrap } from './arithmetic';
+import { computed, placed, type Evaluated } from './evaluated';
+import { machineValue } from './machineNames';
+import { parseExpression } from './parser';
+import type { Expression, Format, TypeName } from './syntax';
+
+export class Evaluator {
+  private readonly world: World;
+  private readonly reader: ValueReader;
+  private readonly images: SymbolImage[];
+
+  /** `frame` undefined: no stack can be told; globals and registers of the world that runs are still there. */
+  constructor(
+    private readonly target: Target,
+    private readonly frame: CodeFrame | undefined,
+    private readonly describe: DescribeAddress,
+  ) {
+    this.world = frame?.world ?? target.world;
+    this.reader = frame?.frame ?? {
+      register: () => undefined,
+      memory: (address, length) => {
+        const bytes = target.read(this.world, address, length);
+        return bytes.length === length ? bytes : undefined;
+      },
+    };
+    // The frame's own image first; then others that can be of this world.
+    const own = frame?.image;
+    const others = target.images.images.filter((i) => i !== own && (i.world === undefined || i.world === this.world));
+    this.images = [...(own ? [own] : []), ...others].map((i) => i.image);
+  }
+
+  /** Computes `text`. Assignments happen only with `mayAssign`. Throws a UserError that says what is wrong. */
+  evaluate(text: string, mayAssign: boolean): { result: Evaluated; format: Format | undefined } {
+    const { expression, format } = parseExpression(text, (name) => this.findType(name) !== undefined);
+    return { result: this.compute(expression, mayAssign), format };
+  }
+
+  /** Whether a condition holds. */
+  holds(text: string): boolean {
+    return this.truth(this.evaluate(text, false).result);
+  }
+
+  private get common(): Pick<Evaluated, 'reader' | 'world'> {
+    return { reader: this.reader, world: this.world };
+  }
+
+  private compute(e: Expression, mayAssign: boolean): Evaluated {
+    switch (e.kind) {
+      case 'number': {
+        const small = e.unsigned ? e.value <= 0xffff_ffffn : e.value <= 0x7fff_ffffn;
+        const type = e.long || !small ? (e.unsigned || e.value > 0x7fff_ffff_ffff_ffffn ? UNSIGNED_LONG : LONG) : e.unsigned ? UNSIGNED : INT;
+        return computed(String(e.value), type, e.value, this.common);
+      }
+      case 'string':
+        return this.rvalue('"..."', { kind: 'array', element: CHAR, count: e.value.length + 1 }, new TextEncoder().encode(e.value + '\0'));
+      case 'name':
+        return this.lookup(e.name);
+      case 'machine':
+        return machineValue(this.target, this.frame, e.path, this.describe, this.common);
+      case 'member':
+        return this.member(this.compute(e.object, mayAssign), e.name, e.arrow);
+      case 'index':
+        return this.element(this.compute(e.object, mayAssign), this.integer(this.compute(e.index, mayAssign)));
+      case 'unary':
+        return this.unary(e, mayAssign);
+      case 'binary':
+        return this.binary(e, mayAssign);
+      case 'conditional':
+        return this.compute(this.truth(this.compute(e.test, mayAssign)) ? e.yes : e.no, mayAssign);
+      case 'cast':
+        return this.cast(this.typeNamed(e.type), this.compute(e.operand, mayAssign));
+      case 'sizeof': {
+        const type = this.typeNamed(e.type);
+        const size = sizeOf(type);
+        if (size === undefined) throw new UserError('expression', `The size of ${typeName(type)} is not known.`);
+        return computed('sizeof', UNSIGNED_LONG, BigInt(size), this.common);
+      }
+      case 'assign':
+        return this.assign(e, mayAssign);
+    }
+  }
+
+  private lookup(name: string): Evaluated {
+    if (this.frame?.image) {
+      const local = this.frame.image.image.variablesAt(lookupAddress(this.frame.frame)).find((v) => v.name === name);
+      if (local) return this.place(this.frame.image.image.valueOf(local, this.frame.frame));
+    }
+    for (const image of this.images) {
+      const [global] = image.globals(name);
+      // A global needs no frame, only memory; any frame serves.
+      if (global) return this.place(image.valueOf(global, this.frame?.frame ?? this.anyFrame()));
+      const [fn] = image.findFunctions(name);
+      if (fn) return this.place({ name, type: image.typeOf(fn), location: { kind: 'memory', address: fn.low } });
+      const [symbol] = image.symbolsNamed(name);
+      // A label of assembly has an address and nothing else.
+      if (symbol) return this.place({ name, type: { kind: 'array', element: CHAR, count: undefined }, location: { kind: 'memory', address: symbol.address } });
+    }
+    if (name === 'true' || name === 'false') return computed(name, INT, name === 'true' ? 1n : 0n, this.common);
+    throw new UserError('expression', `There is no variable ${name} here. Registers are written $rax, VMCS fields $vmcs.GUEST_RIP.`);
+  }
+
+  private anyFrame() {
+    return { pc: 0n, isCaller: false, bits: 64 as const, register: () => undefined, memory: this.reader.memory.bind(this.reader) };
+  }
+
+  private place(value: Value): Evaluated {
+    return placed(this.target, this.frame, this.world, value, this.reader);
+  }
+  private rvalue(name: string, type: Type, bytes: Uint8Array): Evaluated {
+    return { value: { name, type, location: { kind: 'value', bytes } }, ...this.common, store: undefined, node: undefined };
+  }
+
+  /** The integer that a value is; throws a UserError that says why when it is none. */
+  private integer(e: Evaluated): bigint {
+    const number = integerOf(e.value, e.reader);
+    if (number !== undefined) return number;
+    const bare = stripped(e.value.type);
+    if ((bare.kind === 'array' || bare.kind === 'function') && e.value.location.kind === 'memory') return e.value.location.address;
+    const read = readValue(e.value, e.reader);
+    if ('reason' in read) throw new UserError('expression', `${e.value.name} is not available: ${read.reason}.`);
+    throw new UserError('expression', `${e.value.name} is a ${typeName(e.value.type)}, not a number.`);
+  }
+
+  private truth(e: Evaluated): boolean {
+    return this.integer(e) !== 0n;
+  }
+
+  /** Arrays and functions stand for their address. */
+  private decayed(e: Evaluated): Evaluated {
+    const bare = stripped(e.value.type);
+    if ((bare.kind !== 'array' && bare.kind !== 'function') || e.value.location.kind !== 'memory') return e;
+    return computed(e.value.name, pointerTo(bare.kind === 'array' ? bare.element : bare), e.value.location.address, this.common);
+  }
+
+  private member(object: Evaluated, name: string, arrow: boolean): Evaluated {
+    const bare = stripped(object.value.type);
+    if (arrow && bare.kind !== 'pointer' && bare.kind !== 'array') throw new UserError('expression', `${object.value.name} is a ${typeName(object.value.type)}, not a pointer: write "." instead of "->".`);
+    const struct = bare.kind === 'pointer' ? stripped(bare.target) : bare.kind === 'array' ? stripped(bare.element) : bare;
+    if (struct.kind !== 'struct') throw new UserError('expression', `${object.value.name} is a ${typeName(object.value.type)} and has no members.`);
+    const holder = bare.kind === 'array' ? elementOf(object.value, 0, object.reader) : object.value;
+    const found = holder && memberOf(holder, name, object.reader);
+    if (found) return this.place({ ...found, name: `${object.value.name}${arrow ? '->' : '.'}${name}` });
+    if (bare.kind === 'pointer' && !this.readable(object)) throw new UserError('expression', `${object.value.name} points to nothing that can be read: ${hex(this.integer(object))}.`);
+    const names = struct.members.map((m) => m.name).filter((n) => n !== '');
+    throw new UserError('expression', `${typeName(struct)} has no member ${name}; it has ${names.join(', ')}.`);
+  }
+
+  private readable(pointer: Evaluated): boolean {
+    return dereference(pointer.value, pointer.reader) !== undefined;
+  }
+
+  private element(object: Evaluated, index: bigint): Evaluated {
+    const bare = stripped(object.value.type);
+    if (bare.kind === 'array' && object.value.location.kind !== 'memory') {
+      const element = elementOf(object.value, Number(index), object.reader);
+      if (element) return this.place({ ...element, name: `${object.value.name}[${index}]` });
+    }
+    return this.pointee(this.offset(this.decayed(object), index), `${object.value.name}[${index}]`);
+  }
+
+  /** What a pointer points to. */
+  private pointee(pointer: Evaluated, name: string): Evaluated {
+    const bare = stripped(pointer.value.type);
+    if (bare.kind !== 'pointer') throw new UserError('expression', `${pointer.value.name} is a ${typeName(pointer.value.type)}, not a pointer: cast it, as in *(uint64_t *)${pointer.value.name}.`);
+    const target = stripped(bare.target);
+    if (target.kind === 'void') throw new UserError('expression', `${pointer.value.name} is a void pointer: cast it to say what it points to.`);
+    const address = this.integer(pointer);
+    return this.place({ name, type: bare.target, location: { kind: 'memory', address } });
+  }
+
+  /** Pointer arithmetic. */
+  private offset(pointer: Evaluated, count: bigint): Evaluated {
+    const bare = stripped(pointer.value.type);
+    if (bare.kind !== 'pointer') throw new UserError('expression', `${pointer.value.name} is a ${typeName(pointer.value.type)}, neither array nor pointer.`);
+    const size = BigInt(sizeOf(bare.target) ?? 1);
+    return computed(pointer.value.name, pointer.value.type, wrap(pointer.value.type, this.integer(pointer) + count * size), this.common);
+  }
+
+  private unary(e: Expression & { kind: 'unary' }, mayAssign: boolean): Evaluated {
+    const operand = this.compute(e.operand, mayAssign);
+    const name = `${e.operator}${operand.value.name}`;
+    switch (e.operator) {
+      case '&': {
+        if (operand.value.location.kind !== 'memory' || operand.value.bitField) throw new UserError('expression', `${operand.value.name} is not in memory and has no address.`);
+        return computed(name, pointerTo(operand.value.type, this.frame?.frame.bits === 32 ? 4 : 8), operand.value.location.address, this.common);
+      }
+      case '*':
+        return this.pointee(this.decayed(operand), name);
+      case '!':
+        return computed(name, INT, this.truth(operand) ? 0n : 1n, this.common);
+    }
+    if (!isInteger(operand.value.type)) throw new UserError('expression', `${operand.value.name} is a ${typeName(operand.value.type)}; ${e.operator} needs an integer.`);
+    const type = promoted(operand.value.type);
+    const number = this.integer(operand);
+    return computed(name, type, wrap(type, e.operator === '-' ? -number : e.operator === '~' ? ~number : number), this.common);
+  }
+
+  private binary(e: Expression & { kind: 'binary' }, mayAssign: boolean): Evaluated {
+    const left = this.decayed(this.compute(e.left, mayAssign));
+    if (e.operator === '&&' || e.operator === '||') {
+      const decided = this.truth(left) === (e.operator === '||');
+      const result = decided ? e.operator === '||' : this.truth(this.compute(e.right, mayAssign));
+      return computed(e.operator, INT, result ? 1n : 0n, this.common);
+    }
+    return this.operate(e.operator, left, this.decayed(this.compute(e.right, mayAssign)));
+  }
+
+  private operate(operator: (Expression & { kind: 'binary' })['operator'], left: Evaluated, right: Evaluated): Evaluated {
+    const name = `${left.value.name} ${operator} ${right.value.name}`;
+    const leftPointer = stripped(left.value.type).kind === 'pointer';
+    const rightPointer = stripped(right.value.type).kind === 'pointer';
+    if (operator === '+' && leftPointer && !rightPointer) return this.offset(left, this.integer(right));
+    if (operator === '+' && rightPointer && !leftPointer) return this.offset(right, this.integer(left));
+    if (operator === '-' && leftPointer && !rightPointer) return this.offset(left, -this.integer(right));
+    if (operator === '-' && leftPointer && rightPointer) {
+      const target = stripped(left.value.type);
+      const size = target.kind === 'pointer' ? BigInt(sizeOf(target.target) ?? 1) : 1n;
+      return computed(name, LONG, (this.integer(left) - this.integer(right)) / (size || 1n), this.common);
+    }
+    const asInteger = (e: Evaluated): Type => (isInteger(e.value.type) ? e.value.type : UNSIGNED_LONG);
+    const a = this.integer(left);
+    const b = this.integer(right);
+    const { type, value } = combine(operator, a, asInteger(left), b, asInteger(right));
+    return computed(name, type, value, this.common);
+  }
+
+  private cast(type: Type, operand: Evaluated): Evaluated {
+    const name = `(${typeName(type)})${operand.value.name}`;
+    const bare = stripped(type);
+    if (bare.kind === 'struct' || bare.kind === 'array') throw new UserError('expression', `A value cannot be cast to ${typeName(type)}: cast its address, as in *(${typeName(type)} *)&x.`);
+    const number = this.integer(this.decayed(operand));
+    return this.rvalue(name, type, encode(type, wrap(type, number)));
+  }
+
+  private assign(e: Expression & { kind: 'assign' }, mayAssign: boolean): Evaluated {
+    if (!mayAssign) throw new UserError('expression', 'An assignment changes the machine: write it in the Debug Console.');
+    const target = this.compute(e.target, mayAssign);
+    if (!target.store) throw new UserError('expression', `${target.value.name} has no place that could be assigned.`);
+    let value = this.decayed(this.compute(e.value, mayAssign));
+    if (e.operator !== undefined) value = this.operate(e.operator, target, value);
+    target.store(this.integer(value));
+    return this.compute(e.target, false);
+  }
+
+  private findType(name: string): Type | undefined {
+    for (const image of this.images) {
+      const [type] = image.types(name);
+      if (type) return type;
+    }
+    return builtInType(name);
+  }
+
+  private typeNamed(name: TypeName): Type {
+    let type: Type | undefined = name.base === 'void' ? { kind: 'void' } : this.findType(name.base);
+    if (!type) throw new UserError('expression', `There is no type ${name.base} here.`);
+    for (let i = 0; i < name.pointers; i++) type = pointerTo(type);
+    return type;
+  }
+}

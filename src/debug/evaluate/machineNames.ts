@@ -1,0 +1,86 @@
+/** What `$` names: registers of a world and fields of the VMCS. */
+import { UserError } from '../../base/errors';
+import { nearest } from '../../base/nearest';
+import { fieldOf, FIELDS } from '../../vmx/tables';
+import type { InspectionNode } from '../inspect/node';
+import { registerGroups, registerText, setRegister } from '../inspect/registers';
+import { setField, vmcsGroups, type DescribeAddress } from '../inspect/vmcs';
+import { readNamed, type RegisterFile } from '../registers/registerFile';
+import { aliasNamed, REGISTERS, registerNamed } from '../registers/registerTable';
+import { RSP } from '../../symbols/registers';
+import type { CodeFrame } from '../stack/callStack';
+import type { Target } from '../target';
+import { WORLD_NAME, type World } from '../world';
+import { UNSIGNED_LONG } from './arithmetic';
+import { computed, type Evaluated } from './evaluated';
+
+const groupsNode = (name: string, groups: readonly { name: string; nodes: InspectionNode[] }[]): InspectionNode => ({
+  name,
+  value: '',
+  children: () => groups.map((g) => ({ name: g.name, value: '', children: () => g.nodes })),
+});
+
+/** Resolves `$path`. Throws a UserError that names the nearest thing there is. */
+export function machineValue(target: Target, frame: CodeFrame | undefined, path: readonly string[], describe: DescribeAddress, common: Pick<Evaluated, 'reader' | 'world'>): Evaluated {
+  const [head, ...rest] = path.map((part) => part.toLowerCase());
+  if (head === 'vmcs') return vmcsValue(target, path, describe, common);
+  if ((head === 'vmm' || head === 'guest') && rest.length <= 1) {
+    if (!target.exists(head)) throw new UserError('expression', head === 'guest' ? 'There is no guest yet: no VM entry has completed.' : 'The VMM has no state in a VMCS.');
+    const file = target.registers(head);
+    if (rest.length === 0) return { ...computed('$' + path.join('.'), UNSIGNED_LONG, readNamed(file, 'rip') ?? 0n, common), node: groupsNode(`$${head}`, registerGroups(file, true)) };
+    return registerValue(file, rest[0]!, path.join('.'), undefined, common);
+  }
+  if (rest.length > 0) throw new UserError('expression', `$${path.join('.')} is not known: after the dollar stands a register, "vmm." or "guest." and a register, or "vmcs." and a field.`);
+  const world: World = frame?.world ?? target.world;
+  return registerValue(frame?.registers ?? target.registers(world), head!, head!, frame, common);
+}
+
+function registerValue(file: RegisterFile, name: string, shown: string, frame: CodeFrame | undefined, common: Pick<Evaluated, 'reader' | 'world'>): Evaluated {
+  const alias = aliasNamed(name);
+  const register = registerNamed(name) ?? alias?.register;
+  if (!register) {
+    const near = nearest(name, REGISTERS.map((r) => r.name));
+    throw new UserError('expression', `There is no register $${name}${near ? `: did you mean $${near}?` : '.'}`);
+  }
+  const outer = frame && frame.level > 0;
+  const value = outer ? outerRegister(frame, register.name) : file.read(register);
+  if (value === undefined) throw new UserError('expression', `$${shown} is not known ${outer ? 'in this frame' : `for the ${WORLD_NAME[file.world]} while the other world runs`}.`);
+  const shift = BigInt(alias?.shift ?? 0);
+  const bits = alias?.bits ?? register.bits;
+  const mask = ((1n << BigInt(bits)) - 1n) << shift;
+  const store = (number: bigint): void => setRegister(file, register, (value & ~mask) | ((number << shift) & mask));
+  const part = (value & mask) >> shift;
+  const text = alias ? undefined : registerText(register, value);
+  return {
+    ...computed(`$${shown}`, UNSIGNED_LONG, part, common),
+    store: outer ? undefined : store,
+    node: text === undefined ? undefined : { name: `$${shown}`, value: text, children: registerGroups(file, false).flatMap((g) => g.nodes).find((n) => n.name === register.name)?.children },
+  };
+}
+
+/** Of an outer frame only what unwinding recovered is known. */
+function outerRegister(frame: CodeFrame, name: string): bigint | undefined {
+  if (name === 'rip') return frame.frame.pc;
+  if (name === 'rsp') return frame.frame.register(RSP);
+  const number = ['rax', 'rdx', 'rcx', 'rbx', 'rsi', 'rdi', 'rbp', 'rsp', 'r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15'].indexOf(name);
+  return number < 0 ? undefined : frame.frame.register(number);
+}
+
+function vmcsValue(target: Target, path: readonly string[], describe: DescribeAddress, common: Pick<Evaluated, 'reader' | 'world'>): Evaluated {
+  const { vmx } = target;
+  if (vmx.currentVmcs === undefined) throw new UserError('expression', 'There is no current VMCS: no VMPTRLD has been executed, or a VMCLEAR since.');
+  const groups = vmcsGroups(vmx, describe);
+  if (path.length === 1) return { ...computed('$vmcs', UNSIGNED_LONG, BigInt(vmx.currentVmcs), common), node: groupsNode('$vmcs', groups) };
+  const wanted = path.slice(1).join('.');
+  const field = /^0x[0-9a-f]+$/i.test(wanted) ? fieldOf(parseInt(wanted, 16)) : FIELDS.find((f) => f.name.toLowerCase() === wanted.toLowerCase());
+  const value = field && vmx.readField(field.encoding);
+  if (!field || value === undefined) {
+    const near = nearest(wanted.toUpperCase(), FIELDS.map((f) => f.name));
+    throw new UserError('expression', `The VMCS has no field ${wanted}${near && near !== wanted ? `: did you mean $vmcs.${near}?` : ' on this processor.'}`);
+  }
+  return {
+    ...computed(`$vmcs.${field.name}`, UNSIGNED_LONG, value, common),
+    store: (number) => setField(vmx, field, number),
+    node: groups.flatMap((g) => g.nodes).find((n) => n.name === field.name),
+  };
+}

@@ -1,0 +1,50 @@
+/** VM exits, failures and events in words. */
+import { hex } from '../../base/bits';
+import type { ExitRecord, VmxFailure } from '../../vmx/observe';
+import { exitReason, fieldOf, vectorName } from '../../vmx/tables';
+import type { DeliveredEvent } from '../run/stopCause';
+
+const detail = (value: number | string): string => (typeof value === 'number' && value > 9 ? hex(value) : String(value));
+
+/** `CPUID leaf 1`, `IO_INSTRUCTION port 0x70 direction out size 1 value 2`. */
+export function exitWords(record: ExitRecord): string {
+  const parts = Object.entries(record.details).flatMap(([key, value]) => (value === false ? [] : [value === true ? key : `${key} ${detail(value)}`]));
+  return [record.name, ...parts].join(' ');
+}
+
+/** `VM exit 14: CPUID leaf 1 at guest 0x8004200077`. */
+export const exitTitle = (record: ExitRecord): string => `VM exit ${record.n}: ${exitWords(record)} at guest ${hex(record.guestRip)}`;
+
+/** What the reason means, as a sentence. */
+export const exitSentence = (record: ExitRecord): string => exitReason(record.reason)?.sentence ?? `Exit reason ${record.reason} is not defined by the SDM.`;
+
+/** Everything an exit tells, one line each. */
+export function exitLines(record: ExitRecord): string[] {
+  const lines = [exitSentence(record), `Exit qualification ${hex(record.qualification)}, instruction length ${record.instructionLength}.`];
+  if (record.linear !== undefined) lines.push(`Guest-linear address ${hex(record.linear)}.`);
+  if (record.gpa !== undefined) lines.push(`Guest-physical address ${hex(record.gpa)}.`);
+  return lines;
+}
+
+/** Names the function and line of a VMM address. */
+export type DescribeAddress = (rip: bigint) => string;
+export type LastWriter = (encoding: number) => { rip: bigint } | undefined;
+
+/** A failed VMX instruction with every check that failed, and who wrote the fields to blame. */
+export function failureLines(failure: VmxFailure, describe: DescribeAddress, writer: LastWriter, read: (encoding: number) => bigint | undefined): string[] {
+  const lines = [failure.message, `${failure.mnemonic.toUpperCase()} at ${describe(failure.rip)}.`];
+  for (const check of failure.checks) {
+    lines.push(`${check.section}: ${check.message}`);
+    for (const encoding of check.fields) {
+      const value = read(encoding);
+      const last = writer(encoding);
+      const name = fieldOf(encoding)?.name ?? hex(encoding);
+      lines.push(`  ${name}${value === undefined ? '' : ` is ${hex(value)}`}, ${last ? `last written at ${describe(last.rip)}` : 'never written'}.`);
+    }
+  }
+  return lines;
+}
+
+/** `#PF error code 0x2 at 0x1000`. */
+export const eventWords = (event: DeliveredEvent, describe: DescribeAddress): string =>
+  `${vectorName(event.vector)}${event.errorCode === undefined ? '' : ` error code ${hex(event.errorCode)}`} at ${describe(event.rip)}`;

@@ -1,0 +1,24 @@
+/** Arguments and locals of a frame, as lines. */
+import { lookupAddress } from '../../symbols/frame';
+import type { CodeFrame } from '../stack/callStack';
+import type { InspectionNode } from './node';
+import { variableNode, type VariableContext } from './variable';
+
+/** Arguments first, in their order; then locals from the outermost block inwards. What an inner block hides is left out. */
+export function localNodes(frame: CodeFrame, context: VariableContext): InspectionNode[] {
+  const image = frame.image?.image;
+  if (!image) return [];
+  const scopes = image.scopesAt(lookupAddress(frame.frame));
+  const seen = new Set<string>();
+  // scopesAt tells innermost first, so that the first of a name is the one C means.
+  const visible = scopes.map((scope) =>
+    scope.variables.filter((variable) => {
+      if (seen.has(variable.name)) return false;
+      seen.add(variable.name);
+      return true;
+    }),
+  );
+  const ordered = visible.reverse().flat();
+  const sorted = [...ordered.filter((v) => v.isParameter), ...ordered.filter((v) => !v.isParameter)];
+  return sorted.map((variable) => variableNode(image.valueOf(variable, frame.frame), context, variable.name));
+}

@@ -1,0 +1,100 @@
+/** C values as lines: how they read, and their members and elements as children. */
+import { hex } from '../../base/bits';
+import { UserError } from '../../base/errors';
+import { stripped, typeName, type Type } from '../../symbols/types';
+import { childCount, children, formatValue, integerOf, readString, type FormatOptions, type Value, type ValueReader } from '../../symbols/values';
+import type { Evaluated } from '../evaluate/evaluated';
+import { storeInto } from '../evaluate/evaluated';
+import type { Format } from '../evaluate/syntax';
+import { addressName, type CodeFrame } from '../stack/callStack';
+import type { Target } from '../target';
+import type { World } from '../world';
+import type { InspectionNode } from './node';
+
+/** What children and writes need. */
+export interface VariableContext {
+  target: Target;
+  frame: CodeFrame | undefined;
+  world: World;
+  reader: ValueReader;
+  /** Turns what the user typed into a number: any expression of the frame. */
+  parse: (text: string) => bigint;
+}
+
+/** So many children are shown at once; arrays tell their length and are paged by the client. */
+const MOST_CHILDREN = 1000;
+
+function options(context: VariableContext, format: Format | undefined): FormatOptions {
+  return {
+    radix: format === 'x' ? 16 : 10,
+    symbol: (address) => {
+      const name = addressName(context.target, context.world, address);
+      return name.startsWith('0x') ? undefined : name;
+    },
+  };
+}
+
+/** Integers of ten and more are told in hexadecimal too: addresses, masks and error codes are read that way. */
+function text(value: Value, context: VariableContext, format: Format | undefined): string {
+  const number = integerOf(value, context.reader);
+  if (number !== undefined) {
+    if (format === 'b') return `0b${BigInt.asUintN(64, number).toString(2)}`;
+    if (format === 'c') return `'${String.fromCharCode(Number(number & 0xffn))}'`;
+    if (format === 's') return readString(context.reader, number) ?? `${hex(number)} cannot be read`;
+  }
+  const shown = formatValue(value, context.reader, options(context, format));
+  const bare = stripped(value.type);
+  const isPlain = bare.kind === 'base' && (bare.encoding === 'signed' || bare.encoding === 'unsigned');
+  if (!isPlain || format !== undefined || number === undefined || (number > -10n && number < 10n)) return shown;
+  return `${shown} (${hex(BigInt.asUintN(bare.size * 8, number))})`;
+}
+
+const isText = (type: Type): boolean => stripped(type).kind === 'pointer' || stripped(type).kind === 'array';
+
+/** The line of a value. */
+export function variableNode(value: Value, context: VariableContext, evaluateName: string | undefined, format?: Format): InspectionNode {
+  const count = childCount(value);
+  const bare = stripped(value.type);
+  const array = bare.kind === 'array';
+  const number = bare.kind === 'pointer' ? integerOf(value, context.reader) : undefined;
+  const address = number ?? (value.location.kind === 'memory' ? value.location.address : undefined);
+  const assignable = (value.location.kind === 'memory' || value.location.kind === 'register') && (bare.kind === 'base' || bare.kind === 'enum' || bare.kind === 'pointer');
+  return {
+    name: value.name,
+    value: text(value, context, format),
+    type: typeName(value.type),
+    evaluateName,
+    indexed: array ? count : undefined,
+    children: count > 0 ? () => childNodes(value, context, evaluateName) : undefined,
+    memoryReference: address !== undefined && (isText(value.type) || bare.kind === 'struct') ? `${context.world}:${hex(address)}` : undefined,
+    write: assignable ? (typed) => storeInto(context.target, context.frame, context.world, value, context.reader, context.parse(typed)) : undefined,
+  };
+}
+
+function childNodes(value: Value, context: VariableContext, evaluateName: string | undefined): InspectionNode[] {
+  const bare = stripped(value.type);
+  return children(value, context.reader, 0, MOST_CHILDREN).flatMap((child) => {
+    // A pointer to a struct opens to its members at once.
+    if (bare.kind === 'pointer' && stripped(child.type).kind === 'struct') return childNodes(child, context, evaluateName === undefined ? undefined : `(*${evaluateName})`);
+    // Members of an anonymous struct or union count as the outer one's.
+    if (child.name === '' && stripped(child.type).kind === 'struct') return childNodes(child, context, evaluateName);
+    const name = evaluateName === undefined ? undefined : bare.kind === 'pointer' ? `*(${evaluateName})` : bare.kind === 'array' ? `(${evaluateName})${child.name}` : `${evaluateName}.${child.name}`;
+    return [variableNode(child, context, name)];
+  });
+}
+
+/** The line of a result. */
+export function evaluatedNode(result: Evaluated, context: VariableContext, evaluateName: string, format: Format | undefined): InspectionNode {
+  if (result.node && format === undefined) {
+    const store = result.store;
+    return { ...result.node, write: result.node.write ?? (store && ((typed) => store(context.parse(typed)))) };
+  }
+  const node = variableNode(result.value, { ...context, reader: result.reader, world: result.world }, evaluateName, format);
+  const store = result.store;
+  return { ...node, write: store ? (typed) => store(context.parse(typed)) : undefined };
+}
+
+/** What a user may type for a value where no frame is: a plain error. */
+export const noParse = (text: string): never => {
+  throw new UserError('assign', `"${text}" cannot be assigned here.`);
+};

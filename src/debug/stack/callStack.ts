@@ -1,0 +1,121 @@
+/**
+ * The call stack as one story of two worlds: the frames of the world that runs, a label that tells how it came to run,
+ * and the frames of the other world as the VMCS keeps them.
+ */
+import { hex } from '../../base/bits';
+import { lookupAddress, type Frame } from '../../symbols/frame';
+import type { SourceFile } from '../../symbols/image';
+import { unwindByFramePointer } from '../../symbols/unwind';
+import { exitTitle } from '../exits/exitWords';
+import type { RegisterFile } from '../registers/registerFile';
+import type { LoadedImage } from '../symbols/imageSet';
+import type { Target } from '../target';
+import { otherWorld, type World } from '../world';
+import { innermostFrame } from './innermostFrame';
+
+/** A frame of code. */
+export interface CodeFrame {
+  kind: 'code';
+  world: World;
+  /** Function, or symbol and offset, or the bare address. */
+  name: string;
+  frame: Frame;
+  /** Registers of the world; those of an outer frame come from `frame`. */
+  registers: RegisterFile;
+  /** 0 for the innermost of its world. */
+  level: number;
+  image: LoadedImage | undefined;
+  file: SourceFile | undefined;
+  /** 0 when there is no line. */
+  line: number;
+  column: number;
+  /** Canonical frame address, when the frame could be unwound. */
+  cfa: bigint | undefined;
+}
+
+/** A row between the worlds. */
+export interface LabelFrame {
+  kind: 'label';
+  name: string;
+  /** World of the frames below it. */
+  world: World;
+}
+
+export type StackEntry = CodeFrame | LabelFrame;
+
+/** Deeper stacks than this are runaway recursion or a broken chain. */
+const MOST_FRAMES = 128;
+
+/** The caller of a frame, by call frame information, else by the frame pointer where code and chain make sense. */
+export function callerOf(target: Target, world: World, frame: Frame): { frame: Frame; cfa: bigint } | undefined {
+  const at = lookupAddress(frame);
+  const image = target.images.at(world, at)?.image;
+  const caller = image ? image.unwind(frame) : frame.bits === 64 ? unwindByFramePointer(frame) : undefined;
+  if (!caller) return undefined;
+  // A return address that is not mapped is no return address.
+  return caller.frame.memory(caller.frame.pc - 1n, 1) ? caller : undefined;
+}
+
+/** The name of an address of a world: function, else symbol with offset, else hexadecimal. */
+export function addressName(target: Target, world: World, address: bigint): string {
+  const image = target.images.at(world, address)?.image;
+  const fn = image?.functionAt(address);
+  if (fn) return fn.name;
+  const symbol = image?.symbolAt(address);
+  if (!symbol) return hex(address);
+  return symbol.offset === 0n ? symbol.symbol.name : `${symbol.symbol.name}+${hex(symbol.offset)}`;
+}
+
+/** `function (file:line)` of a VMM address, for sentences. */
+export function addressPlace(target: Target, world: World, address: bigint): string {
+  const line = target.code.lineAt(world, address)?.entry;
+  const name = addressName(target, world, address);
+  return line ? `${name} (${line.file.written}:${line.line})` : name;
+}
+
+/** The frames of one world, innermost first; empty when its registers are not known. */
+export function worldFrames(target: Target, world: World): CodeFrame[] {
+  const registers = target.registers(world);
+  const frames: CodeFrame[] = [];
+  let frame = innermostFrame(target, registers);
+  for (let level = 0; frame && level < MOST_FRAMES; level++) {
+    const caller = callerOf(target, world, frame);
+    frames.push(...describe(target, world, registers, frame, level, caller?.cfa));
+    frame = caller?.frame;
+  }
+  return frames;
+}
+
+/** A frame and the calls that the compiler inlined into it, innermost first. */
+function describe(target: Target, world: World, registers: RegisterFile, frame: Frame, level: number, cfa: bigint | undefined): CodeFrame[] {
+  const at = lookupAddress(frame);
+  const image = target.images.at(world, at);
+  const row = image?.image.lineAt(at);
+  const common = { kind: 'code' as const, world, frame, registers, level, image, cfa };
+  let position = { file: row && row.line > 0 ? row.file : undefined, line: row?.line ?? 0, column: row?.column ?? 0 };
+  const frames: CodeFrame[] = [];
+  for (const call of image?.image.inlinedAt(at) ?? []) {
+    frames.push({ ...common, name: call.name, ...position });
+    position = { file: call.callFile, line: call.callLine ?? 0, column: call.callColumn ?? 0 };
+  }
+  frames.push({ ...common, name: addressName(target, world, at), ...position });
+  return frames;
+}
+
+/** The whole stack, innermost first. */
+export function callStack(target: Target): StackEntry[] {
+  const here = target.world;
+  const there = otherWorld(here);
+  const stack: StackEntry[] = worldFrames(target, here);
+  if (!target.exists(there)) return stack;
+  const label = here === 'vmm' ? exitLabel(target) : entryLabel(target);
+  if (label === undefined) return stack;
+  return [...stack, { kind: 'label', name: label, world: there }, ...worldFrames(target, there)];
+}
+
+const exitLabel = (target: Target): string | undefined => (target.recorder.lastExit ? exitTitle(target.recorder.lastExit) : undefined);
+
+function entryLabel(target: Target): string | undefined {
+  const entry = target.recorder.lastEntry;
+  return entry && `VM entry ${entry.n} by ${addressName(target, 'vmm', entry.rip)}`;
+}
