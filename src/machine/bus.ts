@@ -67,6 +67,10 @@ export class Bus implements PhysicalBus {
       this.absent(port, 'reads');
       return ALL_ONES[size as 1]!;
     }
+    if (this.nothingAt(port, size)) {
+      this.absent(port, 'reads');
+      return ALL_ONES[size as 1]!;
+    }
     let value = 0;
     for (let i = size - 1; i >= 0; i--) value = value * 256 + this.in((port + i) & 0xffff, 1);
     return value;
@@ -79,7 +83,13 @@ export class Bus implements PhysicalBus {
       else this.absent(port, 'writes');
       return;
     }
+    if (this.nothingAt(port, size)) return this.absent(port, 'writes');
     for (let i = 0; i < size; i++) this.out((port + i) & 0xffff, 1, value >>> (8 * i));
+  }
+
+  private nothingAt(port: number, size: number): boolean {
+    for (let i = 0; i < size; i++) if (this.ports.has((port + i) & 0xffff)) return false;
+    return true;
   }
 
   private absent(port: number, does: string): void {
