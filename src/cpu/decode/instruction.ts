@@ -65,11 +65,14 @@ export class Instruction {
   /** Length in bytes, 1 to 15. */
   length = 0;
   codeSize: CodeSize = 64;
-  /** Effective operand size in bytes, 2, 4 or 8, by prefixes, mode and the instruction's own rules (near branches in 64-bit code are 8). */
+  /** Effective operand size in bytes, 2, 4 or 8, by prefixes, mode and the instruction's own rules (near branches in 64-bit code are 8). String instructions: the element's width, also 1. */
   operandSize = 4;
   /** Effective address size in bytes, 2, 4 or 8. */
   addressSize = 8;
-  /** Bits of Prefix. REP and REPNE are absent where they are part of the opcode (mandatory prefixes). */
+  /**
+   * Bits of Prefix. REP, REPNE and OPERAND_SIZE are absent where they are part of the opcode (mandatory prefixes); of REP and REPNE the last
+   * one counts. REX_W is also VEX.W.
+   */
   prefixes = 0;
   /** Opcode map (0 one-byte, 1 0F, 2 0F38, 3 0F3A) times 256 plus the last opcode byte. */
   opcode = 0;
@@ -78,20 +81,28 @@ export class Instruction {
   /** Condition code for Jcc, SETcc, CMOVcc: 0 to 15. */
   condition = 0;
 
-  /** Segment of the memory operand, 0 to 5, default or overridden; DS where there is none. */
+  /**
+   * Segment of the memory operand, 0 to 5, default or overridden; DS where there is none. SS by default for rBP and rSP bases, in 64-bit code
+   * too (there it has no base, but a non-canonical address raises #SS); overrides other than FS and GS are ignored there. For string
+   * instructions it is the source's; the destination's is always ES.
+   */
   segment = 3;
   /** The prefix that overrides it, 0 to 5, or -1. */
   segmentOverride = -1;
-  /** 0 to 15, NO_REGISTER, or RIP_REGISTER (then the displacement counts from the next instruction). */
+  /** 0 to 15, NO_REGISTER, or RIP_REGISTER (then the displacement counts from the next instruction). The index of a gather is a vector register. */
   base = NO_REGISTER;
   index = NO_REGISTER;
   /** Shift: 0 to 3. */
   scale = 0;
-  /** 64-bit displacement, sign-extended (moffs may have all 64 bits). */
+  /** 64-bit displacement, sign-extended, as two signed 32-bit numbers (moffs may have all 64 bits; shorter ones are zero-extended). */
   dispLow = 0;
   dispHigh = 0;
 
-  /** 64-bit immediate, extended. */
+  /**
+   * 64-bit immediate as two signed 32-bit numbers. Sign-extended: immediates of the operand size (16, 32 or 64 bits), bytes that the
+   * instruction extends to it, branch displacements. Zero-extended: bytes of byte operations, shift counts, ports, vectors and controls;
+   * RET's and ENTER's words.
+   */
   immLow = 0;
   immHigh = 0;
   /** Selector of a far pointer, or the second immediate. */
