@@ -125,6 +125,11 @@ export class SymbolImage {
     return this.lines.files();
   }
 
+  /** The files the compiler was called with for the units that use a file: itself, or what includes or renames it. */
+  primaryFilesOf(file: SourceFile): SourceFile[] {
+    return this.lines.primaryFilesOf(file);
+  }
+
   /** Lines of a file that have code, ascending. */
   executableLines(file: SourceFile): number[] {
     return this.lines.executableLines(file);

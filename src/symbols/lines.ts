@@ -107,6 +107,17 @@ export class Lines {
     return (this.fileList = [...this.unitsByFile.keys()]);
   }
 
+  /** The files the compiler was called with for the units that use a file: itself, or what includes or renames it. */
+  primaryFilesOf(file: SourceFile): SourceFile[] {
+    this.files();
+    const primaries = new Set<SourceFile>();
+    for (const unit of this.unitsByFile.get(file) ?? []) {
+      const path = joinPath(unit.compilationDirectory, unit.name);
+      primaries.add(this.filesByPath.get(path) ?? { path, written: normalisePath(unit.name) });
+    }
+    return [...primaries];
+  }
+
   private sequencesAt(address: bigint): { unit: Unit; table: LineTable; sequence: LineSequence } | undefined {
     for (const unit of this.unitsAt(address)) {
       const table = this.table(unit);

@@ -113,6 +113,10 @@ const mapped = (path: string, sourceMap: Readonly<Record<string, string>>): stri
   return from === undefined ? undefined : joinPath(sourceMap[from], path.slice(from.length).replace(/^[/\\]+/, ''));
 };
 
+/** Whether the name in a directive means a file; without a name the directive means the file it is in. */
+const isNamed = (file: SourceFile) => (named: string | undefined): boolean =>
+  named === undefined || fit(named, file) > 0 || fit(joinPath(file.path.slice(0, file.path.lastIndexOf('/')), named), file) > 0;
+
 /** Where a line of the debug information is on disk. */
 export interface DiskPlace {
   readonly path: string;
@@ -191,14 +195,17 @@ export class SourceLookup {
     return undefined;
   }
 
-  /** The file and line on disk of a place in the debug information; undefined when the file is not to be found. */
-  async toDisk(file: SourceFile, line: number): Promise<DiskPlace | undefined> {
+  /** The file and line on disk of a place in an image's debug information; undefined when the file is nowhere. */
+  async toDisk(image: SymbolImage, file: SourceFile, line: number): Promise<DiskPlace | undefined> {
     const path = await this.pathOf(file);
-    if (path === undefined) return undefined;
-    const directives = await this.directivesOf(path);
-    if (directives.none) return { path, line };
-    const isFile = (named: string | undefined): boolean => (named === undefined ? true : fit(named, file) > 0 || fit(joinPath(file.path.slice(0, file.path.lastIndexOf('/')), named), file) > 0);
-    return { path, line: directives.toDisk(line, isFile) };
+    if (path !== undefined) return { path, line: (await this.directivesOf(path)).toDisk(line, isNamed(file)) };
+    // A name that only a #line directive made up: the file with the directive is the one the compiler was called with.
+    for (const primary of image.primaryFilesOf(file)) {
+      const source = primary === file ? undefined : await this.pathOf(primary);
+      const diskLine = source === undefined ? undefined : (await this.directivesOf(source)).toDisk(line, (named) => named !== undefined && isNamed(file)(named));
+      if (source !== undefined && diskLine !== undefined) return { path: source, line: diskLine };
+    }
+    return undefined;
   }
 
   /** What the compiler calls a line of a file on disk: the files of the image it may be, and the line in them. */

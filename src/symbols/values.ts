@@ -48,9 +48,9 @@ const quoted = (bytes: Uint8Array, cut: boolean): string => `"${Array.from(bytes
 export const readString = (reader: Pick<Frame, 'memory'>, address: bigint, limit = LONGEST_STRING): string | undefined => {
   const bytes: number[] = [];
   while (bytes.length < limit) {
-    // Small steps that end at multiples of 16 never touch a page the string does not reach.
     const at = BigInt.asUintN(64, address + BigInt(bytes.length));
-    const part = reader.memory(at, Math.min(16 - Number(at & 15n), limit - bytes.length));
+    // Small steps that end at multiples of 16 never touch a page the string does not reach; a file ends anywhere.
+    const part = reader.memory(at, Math.min(16 - Number(at & 15n), limit - bytes.length)) ?? reader.memory(at, 1);
     if (!part) return bytes.length > 0 ? quoted(Uint8Array.from(bytes), true) : undefined;
     const end = part.indexOf(0);
     bytes.push(...(end < 0 ? part : part.subarray(0, end)));
