@@ -70,9 +70,9 @@ export interface SecondLevel {
   /**
    * Translates a guest-physical page for an access. Returns the host-physical page number, or -1 with `fault` filled.
    * `rights` of the translation (ACCESS_* that a cached entry may have, dirty rules applied) are left in `this.rights`;
-   * `span` is the size in bytes of the EPT page. `linear` is the linear address, and `walk` says that the access is to a paging structure of the guest.
+   * `linear` is the linear address, and `walk` says that the access is to a paging structure of the guest, at `offset` in its page.
    */
-  translate(gpaPage: number, access: number, linear: bigint, linearValid: boolean, walk: boolean, fault: Fault): number;
+  translate(gpaPage: number, access: number, linear: bigint, linearValid: boolean, walk: boolean, fault: Fault, offset?: number): number;
   readonly rights: number;
   /** The same for inspection: no fault, no exit, no accessed or dirty bit. Host-physical page number, or -1 when nothing is mapped. */
   peek(gpaPage: number): number;

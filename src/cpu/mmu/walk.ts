@@ -162,7 +162,7 @@ export function walk(cpu: Processor, low: number, high: number, access: number, 
 
     let tablePage = table;
     if (second.active) {
-      tablePage = privilege === Privilege.PEEK ? second.peek(table) : second.translate(table, ACCESS_READ, linear, true, true, cpu.fault);
+      tablePage = privilege === Privilege.PEEK ? second.peek(table) : second.translate(table, ACCESS_READ, linear, true, true, cpu.fault, wide ? index << 3 : index << 2);
       if (tablePage < 0) return false;
     }
     const offset = wide ? index << 3 : index << 2;
@@ -222,7 +222,7 @@ export function walk(cpu: Processor, low: number, high: number, access: number, 
   for (let i = 0; i < used; i++) {
     const want = i === used - 1 && access & ACCESS_WRITE ? Entry.A | Entry.D : Entry.A;
     if ((usedLow[i]! & want) === want) continue;
-    if (second.active && second.translate(usedTable[i]!, ACCESS_READ | ACCESS_WRITE, linear, true, true, cpu.fault) < 0) return false;
+    if (second.active && second.translate(usedTable[i]!, ACCESS_READ | ACCESS_WRITE, linear, true, true, cpu.fault, usedAddress[i]! % 0x1000) < 0) return false;
     usedLow[i]! |= want;
     setEntryBits(cpu, usedAddress[i]!, usedLow[i]!);
   }

@@ -13,8 +13,8 @@ export const VMX_FEATURES: readonly (readonly [name: string, sentence: string])[
   ['secondary-controls', 'The secondary processor-based controls, hence EPT and all the others in them.'],
   ['ept', 'Extended page tables.'],
   ['ept-execute-only', 'EPT entries that allow execution but not reading.'],
-  ['ept-2m', '2-MiB pages in EPT.'],
-  ['ept-1g', '1-GiB pages in EPT.'],
+  ['ept-2m-pages', '2-MiB pages in EPT.'],
+  ['ept-1g-pages', '1-GiB pages in EPT.'],
   ['ept-ad', 'Accessed and dirty flags in EPT.'],
   ['unrestricted-guest', 'Guests in real mode and without paging.'],
   ['vpid', 'Virtual-processor identifiers and INVVPID.'],
@@ -27,6 +27,8 @@ export const VMX_FEATURES: readonly (readonly [name: string, sentence: string])[
   ['rdrand-exiting', 'Exits on RDRAND.'],
   ['rdseed-exiting', 'Exits on RDSEED.'],
   ['tsc-scaling', 'The TSC multiplier.'],
+  ['load-efer', 'Loading and saving of IA32_EFER by VM-entry and VM-exit controls.'],
+  ['load-pat', 'Loading and saving of IA32_PAT by VM-entry and VM-exit controls.'],
   ['vmwrite-any-field', 'VMWRITE to exit-information fields (VMX_MISC bit 29).'],
 ];
 
@@ -34,8 +36,8 @@ export const VMX_FEATURES: readonly (readonly [name: string, sentence: string])[
 const NEEDS: Readonly<Record<string, readonly string[]>> = {
   ept: ['secondary-controls'],
   'ept-execute-only': ['ept'],
-  'ept-2m': ['ept'],
-  'ept-1g': ['ept'],
+  'ept-2m-pages': ['ept'],
+  'ept-1g-pages': ['ept'],
   'ept-ad': ['ept'],
   'unrestricted-guest': ['ept'],
   vpid: ['secondary-controls'],
@@ -179,8 +181,8 @@ export class Capabilities {
     if (this.has('ept')) {
       if (this.has('ept-execute-only')) v |= 1n << 0n;
       v |= (1n << 6n) | (1n << 8n) | (1n << 14n); // four levels; uncacheable, write-back
-      if (this.has('ept-2m')) v |= 1n << 16n;
-      if (this.has('ept-1g')) v |= 1n << 17n;
+      if (this.has('ept-2m-pages')) v |= 1n << 16n;
+      if (this.has('ept-1g-pages')) v |= 1n << 17n;
       v |= (1n << 20n) | (1n << 25n) | (1n << 26n); // INVEPT, single-context, all-context
       if (this.has('ept-ad')) v |= 1n << 21n;
     }

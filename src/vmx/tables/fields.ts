@@ -19,7 +19,7 @@ const ROWS = [
   // 16-bit control fields.
   [0x0000, 'VPID', 'number', 'vpid'],
   [0x0002, 'POSTED_INTERRUPT_NOTIFICATION_VECTOR', 'number', 'posted-interrupts'],
-  [0x0004, 'EPTP_INDEX', 'number', 've'],
+  [0x0004, 'EPTP_INDEX', 'number', 'ept-violation-ve'],
   [0x0006, 'HLAT_PREFIX_SIZE', 'number', 'hlat'],
   [0x0008, 'LAST_PID_POINTER_INDEX', 'number', 'ipi-virtualization'],
   // 16-bit guest-state fields.
@@ -64,7 +64,7 @@ const ROWS = [
   [0x2024, 'EPTP_LIST_ADDRESS', 'address', 'vmfunc'],
   [0x2026, 'VMREAD_BITMAP', 'address', 'vmcs-shadowing'],
   [0x2028, 'VMWRITE_BITMAP', 'address', 'vmcs-shadowing'],
-  [0x202a, 'VIRTUALIZATION_EXCEPTION_INFORMATION_ADDRESS', 'address', 've'],
+  [0x202a, 'VIRTUALIZATION_EXCEPTION_INFORMATION_ADDRESS', 'address', 'ept-violation-ve'],
   [0x202c, 'XSS_EXITING_BITMAP', 'number', 'xsaves-exiting'],
   [0x202e, 'ENCLS_EXITING_BITMAP', 'number', 'encls-exiting'],
   [0x2030, 'SUB_PAGE_PERMISSION_TABLE_POINTER', 'address', 'sub-page-permissions'],

@@ -1,0 +1,147 @@
+/** VM exits: exit information, guest state, host state (SDM volume 3, "VM Exits"). */
+import { STATE_REPLACED } from '../cpu/fault';
+import { RF } from '../cpu/flags';
+import type { Instruction } from '../cpu/decode/instruction';
+import { Offset } from '../cpu/state';
+import { saveGuestState } from './guestState';
+import { loadHostState } from './hostState';
+import { loadMsrs, storeMsrs } from './msrLists';
+import { Private, VmxMode } from './privateState';
+import { exitRecord } from './record';
+import { ENTRY_FAILURE, exitReasonName } from './tables/exitReasons';
+import { Slot } from './tables/fields';
+import { Region } from './vmcs';
+import type { Vmx } from './vmx';
+
+const { VM_EXIT_REASON, EXIT_QUALIFICATION, VM_EXIT_INTERRUPTION_INFO, VM_EXIT_INTERRUPTION_ERROR_CODE, IDT_VECTORING_INFO, IDT_VECTORING_ERROR_CODE, VM_EXIT_INSTRUCTION_LENGTH, VM_EXIT_INSTRUCTION_INFO, GUEST_LINEAR_ADDRESS, GUEST_PHYSICAL_ADDRESS, GUEST_RIP, VM_ENTRY_INTERRUPTION_INFO, VM_EXIT_MSR_STORE_COUNT, VM_EXIT_MSR_STORE_ADDRESS, VM_EXIT_MSR_LOAD_COUNT, VM_EXIT_MSR_LOAD_ADDRESS } = Slot;
+
+/** What an exit reports besides its reason; what is absent is reported as 0. */
+export interface ExitInformation {
+  qualification?: bigint;
+  instructionLength?: number;
+  instructionInfo?: number;
+  /** Interruption information with bit 31. */
+  interruption?: number;
+  errorCode?: number;
+  linear?: bigint;
+  gpa?: number;
+  /** An NMI caused the exit. */
+  nmi?: boolean;
+  /** The event that was being delivered ended in a double fault or had its exit itself: IDT-vectoring information is not valid. */
+  noVectoring?: boolean;
+}
+
+/** Numbers of VMX aborts (SDM volume 3, "VMX Aborts"). */
+const Abort = { STORING_MSRS: 1, LOADING_MSRS: 4 } as const;
+
+/** Exit by an instruction: RIP goes back to it. Never returns. */
+export function exitByInstruction(vmx: Vmx, reason: number, insn: Instruction, information: ExitInformation = {}): never {
+  const s = vmx.state;
+  s.rip = vmx.cpu.instructionRip;
+  s.set32(Offset.FLAGS, s.get32(Offset.FLAGS) & ~RF);
+  information.instructionLength = insn.length;
+  performExit(vmx, reason, information);
+  throw STATE_REPLACED;
+}
+
+/** Exit with the state as it is. Never returns. */
+export function exitNow(vmx: Vmx, reason: number, information: ExitInformation = {}): never {
+  performExit(vmx, reason, information);
+  throw STATE_REPLACED;
+}
+
+/** Performs a VM exit from VMX non-root operation; the processor's state is the VMM's afterwards. */
+export function performExit(vmx: Vmx, reason: number, information: ExitInformation = {}): void {
+  const { state: s, vmcs } = vmx;
+  keepRegisters(vmx);
+  writeInformation(vmx, reason, information);
+  vmcs.setLow(VM_ENTRY_INTERRUPTION_INFO, vmcs.low(VM_ENTRY_INTERRUPTION_INFO) & 0x7fff_ffff);
+  saveGuestState(vmx);
+  s.set64(Private.EXIT_RIP, vmcs.get(GUEST_RIP));
+  const stored = storeMsrs(vmx, vmcs.address(VM_EXIT_MSR_STORE_ADDRESS), vmcs.low(VM_EXIT_MSR_STORE_COUNT));
+  if (!stored) return abort(vmx, Abort.STORING_MSRS, 'The VM exit could not store an MSR of the VM-exit MSR-store area: a VMX abort, the processor shuts down.');
+  enterHost(vmx, information.nmi === true);
+}
+
+/** A VM entry that fails after the host state is known to be valid: an exit that saves no guest state. */
+export function failEntry(vmx: Vmx, reason: number, qualification: bigint): void {
+  keepRegisters(vmx);
+  vmx.vmcs.setLow(VM_EXIT_REASON, (reason | ENTRY_FAILURE) >>> 0);
+  vmx.vmcs.set(EXIT_QUALIFICATION, qualification);
+  const s = vmx.state;
+  s.set32(Private.EXIT_REASON, reason);
+  s.set32(Private.EXIT_LENGTH, 0);
+  s.set64(Private.EXIT_QUALIFICATION, qualification);
+  s.set32(Private.EXIT_INTERRUPTION, 0);
+  s.set32(Private.EXIT_VECTORING, 0);
+  s.set64(Private.EXIT_RIP, vmx.vmcs.get(GUEST_RIP));
+  s.set32(Offset.INTERRUPTIBILITY, s.get32(Private.PHYSICAL_NMI_BLOCKED));
+  enterHost(vmx, false);
+}
+
+/** The guest's registers as the record of the exit tells them. */
+function keepRegisters(vmx: Vmx): void {
+  const { state: s } = vmx;
+  const from = (s.base + Offset.GPR) >>> 2;
+  s.u32.copyWithin((s.base + Private.EXIT_GPR) >>> 2, from, from + 32);
+  vmx.setF64(Private.EXIT_CLOCK, s.icount);
+  vmx.setF64(Private.EXITS, vmx.f64(Private.EXITS) + 1);
+}
+
+function writeInformation(vmx: Vmx, reason: number, information: ExitInformation): void {
+  const { state: s, vmcs } = vmx;
+  const qualification = information.qualification ?? 0n;
+  const delivering = information.noVectoring ? 0 : s.get32(Private.DELIVERING);
+  const vectoring = delivering >>> 31 ? delivering : 0;
+  // Software events that were being delivered give their instruction's length to the exit.
+  const length = information.instructionLength ?? (vectoring ? s.get32(Private.DELIVERING_LENGTH) : 0);
+  vmcs.setLow(VM_EXIT_REASON, reason);
+  vmcs.set(EXIT_QUALIFICATION, qualification);
+  vmcs.setLow(VM_EXIT_INTERRUPTION_INFO, information.interruption ?? 0);
+  vmcs.setLow(VM_EXIT_INTERRUPTION_ERROR_CODE, information.errorCode ?? 0);
+  vmcs.setLow(IDT_VECTORING_INFO, vectoring);
+  vmcs.setLow(IDT_VECTORING_ERROR_CODE, vectoring ? s.get32(Private.DELIVERING_ERROR) : 0);
+  vmcs.setLow(VM_EXIT_INSTRUCTION_LENGTH, length);
+  vmcs.setLow(VM_EXIT_INSTRUCTION_INFO, information.instructionInfo ?? 0);
+  vmcs.set(GUEST_LINEAR_ADDRESS, information.linear ?? 0n);
+  vmcs.set(GUEST_PHYSICAL_ADDRESS, BigInt(information.gpa ?? 0));
+
+  s.set32(Private.EXIT_REASON, reason);
+  s.set32(Private.EXIT_LENGTH, length);
+  s.set64(Private.EXIT_QUALIFICATION, qualification);
+  s.set64(Private.EXIT_LINEAR, information.linear ?? 0n);
+  s.set64(Private.EXIT_GPA, BigInt(information.gpa ?? 0));
+  s.set32(Private.EXIT_INTERRUPTION, information.interruption ?? 0);
+  s.set32(Private.EXIT_ERROR_CODE, information.errorCode ?? 0);
+  s.set32(Private.EXIT_VECTORING, vectoring);
+  s.set32(Private.EXIT_INSTRUCTION_INFO, information.instructionInfo ?? 0);
+}
+
+/** Loads the host state and goes on in VMX root operation. */
+function enterHost(vmx: Vmx, nmi: boolean): void {
+  const { state: s, vmcs, cpu } = vmx;
+  s.set32(Private.DELIVERING, 0);
+  s.set32(Private.TRAP_PENDING, 0);
+  vmx.setF64(Private.TIMER_DEADLINE, Infinity);
+  loadHostState(vmx, nmi);
+  s.set32(Offset.VMX_MODE, VmxMode.ROOT);
+  const failed = loadMsrs(vmx, vmcs.address(VM_EXIT_MSR_LOAD_ADDRESS), vmcs.low(VM_EXIT_MSR_LOAD_COUNT));
+  if (failed !== 0) return abort(vmx, Abort.LOADING_MSRS, `The VM exit could not load entry ${failed} of the VM-exit MSR-load area: a VMX abort, the processor shuts down.`);
+  // Without VPID a VM exit drops every cached translation; with it we do the same, which is stricter.
+  cpu.flushTlb();
+  cpu.stateChanged();
+  vmx.observer?.exit(exitRecord(vmx));
+}
+
+/** A VMX abort: the indicator goes into the VMCS region and the processor shuts down. */
+function abort(vmx: Vmx, indicator: number, message: string): void {
+  const { state: s, vmcs, cpu } = vmx;
+  const address = vmcs.pointer;
+  if (address >= 0) cpu.writePhysical(address + Region.ABORT, 4, BigInt(indicator));
+  s.set32(Offset.VMX_MODE, VmxMode.ROOT);
+  s.set32(Offset.ACTIVITY, 2);
+  cpu.flushTlb();
+  cpu.stateChanged();
+  const reason = s.get32(Private.EXIT_REASON) & 0xffff;
+  vmx.observer?.failure({ icount: s.icount, rip: s.get64(Private.EXIT_RIP), mnemonic: 'VM exit', error: undefined, exitReason: reason, message: `${message} The exit was ${exitReasonName(reason)}.`, checks: [] });
+}

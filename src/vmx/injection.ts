@@ -1,0 +1,27 @@
+/** Event injection at VM entry (SDM volume 3, "Event Injection"). */
+import { EventType } from '../cpu/intercepts';
+import { deliverEvent } from '../cpu/system/delivery';
+import { Private } from './privateState';
+import { Slot } from './tables/fields';
+import type { Vmx } from './vmx';
+
+const { VM_ENTRY_INTERRUPTION_INFO, VM_ENTRY_EXCEPTION_ERROR_CODE, VM_ENTRY_INSTRUCTION_LENGTH } = Slot;
+
+const VALID = 0x8000_0000;
+const DELIVER_ERROR_CODE = 0x800;
+const OTHER_EVENT = 7;
+
+/** Delivers the event that the VM-entry interruption information describes, through the guest's IDT. May throw STATE_REPLACED. */
+export function injectEvent(vmx: Vmx): void {
+  const { vmcs } = vmx;
+  const info = vmcs.low(VM_ENTRY_INTERRUPTION_INFO);
+  if ((info & VALID) === 0) return;
+  const type = (info >>> 8) & 7;
+  if (type === OTHER_EVENT) {
+    vmx.state.set32(Private.TRAP_PENDING, 1);
+    return;
+  }
+  const errorCode = info & DELIVER_ERROR_CODE ? vmcs.low(VM_ENTRY_EXCEPTION_ERROR_CODE) : undefined;
+  const software = type === EventType.SOFTWARE_INTERRUPT || type === EventType.PRIVILEGED_SOFTWARE || type === EventType.SOFTWARE_EXCEPTION;
+  deliverEvent(vmx.cpu, type, info & 0xff, errorCode, software ? vmcs.low(VM_ENTRY_INSTRUCTION_LENGTH) : 0);
+}

@@ -1,0 +1,242 @@
+/** The VMX instructions (SDM volume 3, "VMX Instruction Reference"). */
+import { isCanonical } from '../base/bits';
+import { Cr0, Cr4 } from '../cpu/controlBits';
+import type { Instruction } from '../cpu/decode/instruction';
+import { Vector } from '../cpu/fault';
+import { is64, isLong, isVirtual8086 } from '../cpu/system/mode';
+import { memoryLinear, readOperand, writeOperand } from '../cpu/system/operands';
+import { Offset } from '../cpu/state';
+import { enterGuest, failedChecks } from './entry';
+import { exitByInstruction } from './exit';
+import { displacement, operandInfo } from './instructionInfo';
+import { fail, failInvalid, succeed } from './outcome';
+import { Private, VmxMode } from './privateState';
+import { VMCS_REVISION } from './tables/capabilities';
+import { Reason } from './tables/exitReasons';
+import { FIELDS, slotOf } from './tables/fields';
+import { InstructionErrorNumber as E } from './tables/instructionErrors';
+import { Region } from './vmcs';
+import type { Vmx } from './vmx';
+
+const FEATURE_CONTROL_LOCK = 1;
+const FEATURE_CONTROL_VMX_OUTSIDE_SMX = 4;
+const BLOCKING_BY_MOV_SS = 2;
+
+const undefinedOpcode = (vmx: Vmx): never => {
+  throw vmx.cpu.fault.exception(Vector.UD);
+};
+
+/** The modes in which every VMX instruction raises #UD: real, virtual-8086 and compatibility mode. */
+function checkMode(vmx: Vmx): void {
+  const s = vmx.state;
+  if (!(s.cr0 & Cr0.PE) || isVirtual8086(s) || (isLong(s) && !is64(s))) undefinedOpcode(vmx);
+}
+
+function checkPrivilege(vmx: Vmx): void {
+  if (vmx.state.cpl !== 0) throw vmx.cpu.fault.exception(Vector.GP, 0);
+}
+
+/** What VMX instructions but VMXON have in common: VMX operation, the VM exit of the guest, CPL 0. */
+function preamble(vmx: Vmx, insn: Instruction, reason: number, rm = -1, reg = -1): void {
+  if (vmx.mode === VmxMode.OFF) undefinedOpcode(vmx);
+  checkMode(vmx);
+  if (vmx.nonRoot) {
+    const memory = rm >= 0;
+    exitByInstruction(vmx, reason, insn, memory ? { qualification: displacement(insn, vmx.state.rip), instructionInfo: operandInfo(insn, rm, reg) } : {});
+  }
+  checkPrivilege(vmx);
+}
+
+/** The physical address in a 64-bit memory operand, or undefined when it is not a valid place for a VMCS. */
+function regionOperand(vmx: Vmx, insn: Instruction): number | undefined {
+  const value = readOperand(vmx.cpu, insn, 0, 8);
+  if (value & 0xfffn || value >> BigInt(vmx.physicalAddressBits) !== 0n) return undefined;
+  return Number(value);
+}
+
+const vmxonPointer = (vmx: Vmx): number => Number(vmx.state.get64(Offset.VMXON_POINTER));
+
+function vmxon(vmx: Vmx, insn: Instruction): void {
+  const s = vmx.state;
+  if (!(s.cr4 & Cr4.VMXE)) undefinedOpcode(vmx);
+  checkMode(vmx);
+  if (vmx.mode === VmxMode.OFF) {
+    checkPrivilege(vmx);
+    const control = s.get32(Offset.FEATURE_CONTROL);
+    const { cr0Fixed0, cr4Fixed0, cr4Fixed1 } = vmx.capabilities;
+    const fixed = (~s.cr0 & cr0Fixed0) === 0 && (~s.cr4 & cr4Fixed0) === 0 && (s.cr4 & ~cr4Fixed1) === 0;
+    if (!fixed || !(control & FEATURE_CONTROL_LOCK) || !(control & FEATURE_CONTROL_VMX_OUTSIDE_SMX)) throw vmx.cpu.fault.exception(Vector.GP, 0);
+    const address = regionOperand(vmx, insn);
+    if (address === undefined) return failInvalid(vmx, 'vmxon', 'VMXON with an address that is not 4-KiB aligned or too wide.');
+    if (vmx.physical32(address) !== VMCS_REVISION) return failInvalid(vmx, 'vmxon', 'VMXON of a region whose first four bytes are not the VMCS revision identifier.');
+    s.set64(Offset.VMXON_POINTER, BigInt(address));
+    vmx.vmcs.pointer = -1;
+    s.set32(Offset.VMX_MODE, VmxMode.ROOT);
+    vmx.cpu.stateChanged();
+    return succeed(vmx);
+  }
+  if (vmx.nonRoot) exitByInstruction(vmx, Reason.VMXON, insn, { qualification: displacement(insn, s.rip), instructionInfo: operandInfo(insn, 0) });
+  checkPrivilege(vmx);
+  fail(vmx, 'vmxon', E.VMXON_IN_ROOT);
+}
+
+function vmxoff(vmx: Vmx, insn: Instruction): void {
+  preamble(vmx, insn, Reason.VMXOFF);
+  vmx.vmcs.store(vmx.cpu);
+  vmx.vmcs.pointer = -1;
+  vmx.state.set64(Offset.VMXON_POINTER, 0xffff_ffff_ffff_ffffn);
+  vmx.state.set32(Offset.VMX_MODE, VmxMode.OFF);
+  vmx.cpu.stateChanged();
+  succeed(vmx);
+}
+
+function vmclear(vmx: Vmx, insn: Instruction): void {
+  preamble(vmx, insn, Reason.VMCLEAR, 0);
+  const address = regionOperand(vmx, insn);
+  if (address === undefined) return fail(vmx, 'vmclear', E.VMCLEAR_INVALID_ADDRESS);
+  if (address === vmxonPointer(vmx)) return fail(vmx, 'vmclear', E.VMCLEAR_VMXON_POINTER);
+  if (address === vmx.vmcs.pointer) {
+    vmx.state.set32(Private.LAUNCHED, 0);
+    vmx.vmcs.store(vmx.cpu);
+    vmx.vmcs.pointer = -1;
+  } else vmx.cpu.writePhysical(address + Region.LAUNCH_STATE, 4, 0n);
+  succeed(vmx);
+}
+
+function vmptrld(vmx: Vmx, insn: Instruction): void {
+  preamble(vmx, insn, Reason.VMPTRLD, 0);
+  const address = regionOperand(vmx, insn);
+  if (address === undefined) return fail(vmx, 'vmptrld', E.VMPTRLD_INVALID_ADDRESS);
+  if (address === vmxonPointer(vmx)) return fail(vmx, 'vmptrld', E.VMPTRLD_VMXON_POINTER);
+  if (vmx.physical32(address) !== VMCS_REVISION) return fail(vmx, 'vmptrld', E.VMPTRLD_WRONG_REVISION);
+  // Software loads the same VMCS again and again; its fields are already here.
+  if (address !== vmx.vmcs.pointer) {
+    vmx.vmcs.store(vmx.cpu);
+    vmx.vmcs.load(vmx.cpu, address);
+  }
+  succeed(vmx);
+}
+
+function vmptrst(vmx: Vmx, insn: Instruction): void {
+  preamble(vmx, insn, Reason.VMPTRST, 0);
+  writeOperand(vmx.cpu, insn, 0, vmx.state.get64(Offset.CURRENT_VMCS), 8);
+  succeed(vmx);
+}
+
+/** The slot that an encoding operand names, or -1 for what this processor does not have. */
+function slotOperand(vmx: Vmx, encoding: bigint): number {
+  if (encoding > 0x7fffn) return -1;
+  const slot = slotOf(Number(encoding));
+  return slot >= 0 && vmx.fieldExists[slot] === 1 ? slot : -1;
+}
+
+const noCurrentVmcs = 'There is no current VMCS: VMPTRLD comes first.';
+
+function vmread(vmx: Vmx, insn: Instruction): void {
+  preamble(vmx, insn, Reason.VMREAD, 0, 1);
+  if (vmx.vmcs.pointer < 0) return failInvalid(vmx, 'vmread', noCurrentVmcs);
+  const size = is64(vmx.state) ? 8 : 4;
+  const encoding = readOperand(vmx.cpu, insn, 1, size);
+  const slot = slotOperand(vmx, encoding);
+  if (slot < 0) return fail(vmx, 'vmread', E.UNSUPPORTED_FIELD);
+  const value = vmx.vmcs.get(slot);
+  writeOperand(vmx.cpu, insn, 0, encoding & 1n ? value >> 32n : value, size);
+  succeed(vmx);
+}
+
+function vmwrite(vmx: Vmx, insn: Instruction): void {
+  preamble(vmx, insn, Reason.VMWRITE, 1, 0);
+  const { vmcs } = vmx;
+  if (vmcs.pointer < 0) return failInvalid(vmx, 'vmwrite', noCurrentVmcs);
+  const size = is64(vmx.state) ? 8 : 4;
+  const value = readOperand(vmx.cpu, insn, 1, size);
+  const encoding = readOperand(vmx.cpu, insn, 0, size);
+  const slot = slotOperand(vmx, encoding);
+  if (slot < 0) return fail(vmx, 'vmwrite', E.UNSUPPORTED_FIELD);
+  const field = FIELDS[slot]!;
+  if (field.group === 'exit-information' && !vmx.capabilities.has('vmwrite-any-field')) return fail(vmx, 'vmwrite', E.READ_ONLY_FIELD);
+  if (encoding & 1n) vmcs.set(slot, (vmcs.get(slot) & 0xffff_ffffn) | ((value & 0xffff_ffffn) << 32n));
+  else vmcs.setField(field, value);
+  vmcs.recordWriter(slot, vmx.state.icount, vmx.cpu.instructionRip);
+  succeed(vmx);
+}
+
+function enter(vmx: Vmx, insn: Instruction, launch: boolean): void {
+  const mnemonic = launch ? 'vmlaunch' : 'vmresume';
+  preamble(vmx, insn, launch ? Reason.VMLAUNCH : Reason.VMRESUME);
+  if (vmx.vmcs.pointer < 0) return failInvalid(vmx, mnemonic, noCurrentVmcs);
+  if (vmx.state.get32(Offset.INTERRUPTIBILITY) & BLOCKING_BY_MOV_SS) return fail(vmx, mnemonic, E.BLOCKED_BY_MOV_SS);
+  const launched = vmx.state.get32(Private.LAUNCHED) !== 0;
+  if (launch && launched) return fail(vmx, mnemonic, E.VMLAUNCH_NOT_CLEAR);
+  if (!launch && !launched) return fail(vmx, mnemonic, E.VMRESUME_NOT_LAUNCHED);
+  const error = enterGuest(vmx, launch);
+  if (error !== 0) fail(vmx, mnemonic, error, failedChecks(vmx));
+}
+
+function vmcall(vmx: Vmx, insn: Instruction): void {
+  preamble(vmx, insn, Reason.VMCALL);
+  fail(vmx, 'vmcall', E.VMCALL_IN_ROOT);
+}
+
+/** VM functions do not exist yet: the control cannot be set, and VMFUNC raises #UD wherever it is executed. */
+function vmfunc(vmx: Vmx): void {
+  undefinedOpcode(vmx);
+}
+
+const INVEPT_SINGLE_CONTEXT = 1n;
+const INVEPT_ALL_CONTEXT = 2n;
+const INVVPID_ADDRESS = 0n;
+const INVVPID_ALL_CONTEXT = 2n;
+const INVVPID_LAST_TYPE = 3n;
+
+/** The 16-byte descriptor of INVEPT and INVVPID. */
+function descriptor(vmx: Vmx, insn: Instruction): [bigint, bigint] {
+  const linear = memoryLinear(vmx.cpu, insn, 16, false);
+  return [vmx.cpu.readLinear(linear, 8), vmx.cpu.readLinear(BigInt.asUintN(64, linear + 8n), 8)];
+}
+
+function invept(vmx: Vmx, insn: Instruction): void {
+  if (!vmx.capabilities.has('ept')) undefinedOpcode(vmx);
+  preamble(vmx, insn, Reason.INVEPT, 1, 0);
+  const type = readOperand(vmx.cpu, insn, 0, is64(vmx.state) ? 8 : 4);
+  const [eptp] = descriptor(vmx, insn);
+  if (type !== INVEPT_SINGLE_CONTEXT && type !== INVEPT_ALL_CONTEXT) return fail(vmx, 'invept', E.INVALID_INVEPT_OPERAND);
+  if (type === INVEPT_SINGLE_CONTEXT && !eptpValid(vmx, eptp)) return fail(vmx, 'invept', E.INVALID_INVEPT_OPERAND);
+  vmx.cpu.flushTlb();
+  succeed(vmx);
+}
+
+function eptpValid(vmx: Vmx, eptp: bigint): boolean {
+  const type = eptp & 7n;
+  const accessedDirty = (eptp & 0x40n) !== 0n;
+  return (type === 0n || type === 6n) && ((eptp >> 3n) & 7n) === 3n && (eptp & 0xf80n) === 0n && eptp >> BigInt(vmx.physicalAddressBits) === 0n && (!accessedDirty || vmx.capabilities.has('ept-ad'));
+}
+
+function invvpid(vmx: Vmx, insn: Instruction): void {
+  if (!vmx.capabilities.has('vpid')) undefinedOpcode(vmx);
+  preamble(vmx, insn, Reason.INVVPID, 1, 0);
+  const type = readOperand(vmx.cpu, insn, 0, is64(vmx.state) ? 8 : 4);
+  const [vpid, linear] = descriptor(vmx, insn);
+  const needsVpid = type !== INVVPID_ALL_CONTEXT;
+  const invalid = type > INVVPID_LAST_TYPE || vpid >> 16n !== 0n || (needsVpid && vpid === 0n) || (type === INVVPID_ADDRESS && !isCanonical(linear));
+  if (invalid) return fail(vmx, 'invvpid', E.INVALID_INVEPT_OPERAND);
+  vmx.cpu.flushTlb();
+  succeed(vmx);
+}
+
+/** By mnemonic. RIP is already that of the next instruction. */
+export const VMX_INSTRUCTIONS: Readonly<Record<string, (vmx: Vmx, insn: Instruction) => void>> = {
+  vmxon,
+  vmxoff,
+  vmclear,
+  vmptrld,
+  vmptrst,
+  vmread,
+  vmwrite,
+  vmlaunch: (vmx, insn) => enter(vmx, insn, true),
+  vmresume: (vmx, insn) => enter(vmx, insn, false),
+  vmcall,
+  vmfunc,
+  invept,
+  invvpid,
+};

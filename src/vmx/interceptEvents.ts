@@ -1,0 +1,150 @@
+/** Events that cause VM exits: exceptions, NMIs, external interrupts, windows, timers, traps (SDM volume 3, "Other Causes of VM Exits"). */
+import { Cr0 } from '../cpu/controlBits';
+import { type Fault, Vector } from '../cpu/fault';
+import { IF, RF } from '../cpu/flags';
+import { EventType } from '../cpu/intercepts';
+import { deliverFault } from '../cpu/system/delivery';
+import { Offset } from '../cpu/state';
+import type { EptFault } from './ept';
+import { exitNow, performExit } from './exit';
+import { Private } from './privateState';
+import { Exit, Pin, Primary, Secondary } from './tables/controls';
+import { Reason } from './tables/exitReasons';
+import { Slot } from './tables/fields';
+import type { Vmx } from './vmx';
+
+const { EXCEPTION_BITMAP, PAGE_FAULT_ERROR_CODE_MASK, PAGE_FAULT_ERROR_CODE_MATCH, TSC_OFFSET, TSC_MULTIPLIER } = Slot;
+
+const VALID = 0x8000_0000;
+const ERROR_CODE_VALID = 0x800;
+const BLOCKING_STI_MOV_SS = 3;
+const BLOCKING_MOV_SS = 2;
+const BLOCKING_NMI = 8;
+/** Pending debug exceptions that lead to a #DB: breakpoints 0 to 3 (if enabled) and single step. */
+const PENDING_BREAKPOINTS = 0xf;
+const PENDING_ENABLED = 1 << 12;
+const PENDING_SINGLE_STEP = 1 << 14;
+
+function exceptionExits(vmx: Vmx, vector: number, errorCode: number): boolean {
+  const { vmcs } = vmx;
+  const selected = ((vmcs.low(EXCEPTION_BITMAP) >>> vector) & 1) !== 0;
+  if (vector !== Vector.PF) return selected;
+  // Bit 14 selects the page faults that match, or, when clear, those that do not.
+  const matches = (errorCode & vmcs.low(PAGE_FAULT_ERROR_CODE_MASK)) >>> 0 === vmcs.low(PAGE_FAULT_ERROR_CODE_MATCH);
+  return selected === matches;
+}
+
+/** An exception, NMI or software interrupt before its delivery; RIP is that of the instruction. */
+export function interceptEvent(vmx: Vmx, type: number, vector: number, fault: Fault | undefined, instructionLength: number): void {
+  if (type === EventType.SOFTWARE_INTERRUPT || type === EventType.EXTERNAL) return;
+  const nmi = type === EventType.NMI;
+  if (nmi ? !vmx.pin(Pin.NMI_EXITING) : !exceptionExits(vmx, vector, fault?.errorCode ?? 0)) return;
+  // In real mode exceptions have no error code.
+  const hasErrorCode = fault !== undefined && fault.hasErrorCode && (vmx.state.cr0 & Cr0.PE) !== 0;
+  exitNow(vmx, Reason.EXCEPTION_OR_NMI, {
+    qualification: fault && (vector === Vector.PF || vector === Vector.DB) ? fault.address : 0n,
+    interruption: (VALID | vector | (type << 8) | (hasErrorCode ? ERROR_CODE_VALID : 0)) >>> 0,
+    errorCode: hasErrorCode ? fault.errorCode : 0,
+    nmi,
+    // A double fault is an event of its own: the one that led to it is over.
+    noVectoring: vector === Vector.DF && type === EventType.HARDWARE_EXCEPTION,
+    ...(instructionLength ? { instructionLength } : {}),
+  });
+}
+
+/** An interrupt waits. Returns true when an exit consumed it; without external-interrupt exiting it goes through the guest's IDT. */
+export function interceptExternalInterrupt(vmx: Vmx): boolean {
+  if (!vmx.pin(Pin.EXTERNAL_INTERRUPT_EXITING)) return false;
+  const acknowledge = vmx.exitControl(Exit.ACKNOWLEDGE_INTERRUPT);
+  performExit(vmx, Reason.EXTERNAL_INTERRUPT, acknowledge ? { interruption: (VALID | vmx.cpu.interrupts.acknowledge()) >>> 0 } : {});
+  return true;
+}
+
+/** What is due between two instructions, in the order of priority. Returns whether it performed an exit or delivered something. */
+export function atBoundary(vmx: Vmx): boolean {
+  const s = vmx.state;
+  const trapDue = s.get32(Private.TRAP_PENDING) !== 0 || (vmx.primary(Primary.MONITOR_TRAP_FLAG) && s.icount > vmx.f64(Private.ENTRY_CLOCK));
+  if (trapDue) return exitAtBoundary(vmx, Reason.MONITOR_TRAP_FLAG);
+  if (pendingDebug(vmx)) return true;
+  if (vmx.pin(Pin.PREEMPTION_TIMER) && s.icount >= vmx.f64(Private.TIMER_DEADLINE)) return exitAtBoundary(vmx, Reason.PREEMPTION_TIMER);
+
+  const blocking = s.get32(Offset.INTERRUPTIBILITY);
+  if (vmx.primary(Primary.NMI_WINDOW_EXITING) && (blocking & (BLOCKING_NMI | BLOCKING_STI_MOV_SS)) === 0) return exitAtBoundary(vmx, Reason.NMI_WINDOW);
+  if (vmx.pin(Pin.NMI_EXITING) && s.get32(Offset.NMI_PENDING) !== 0 && (blocking & BLOCKING_MOV_SS) === 0 && !physicalNmiBlocked(vmx)) {
+    s.set32(Offset.NMI_PENDING, 0);
+    performExit(vmx, Reason.EXCEPTION_OR_NMI, { interruption: (VALID | Vector.NMI | (EventType.NMI << 8)) >>> 0, nmi: true });
+    return true;
+  }
+  const windowOpen = (s.get32(Offset.FLAGS) & IF) !== 0 && (blocking & BLOCKING_STI_MOV_SS) === 0;
+  if (windowOpen && vmx.primary(Primary.INTERRUPT_WINDOW_EXITING)) return exitAtBoundary(vmx, Reason.INTERRUPT_WINDOW);
+  return false;
+}
+
+function exitAtBoundary(vmx: Vmx, reason: number): boolean {
+  performExit(vmx, reason);
+  return true;
+}
+
+/** With virtual NMIs the interruptibility state is about those, and real ones are blocked as they were at VM entry. */
+const physicalNmiBlocked = (vmx: Vmx): boolean => (vmx.pin(Pin.VIRTUAL_NMIS) ? vmx.state.get32(Private.PHYSICAL_NMI_BLOCKED) : vmx.state.get32(Offset.INTERRUPTIBILITY) & BLOCKING_NMI) !== 0;
+
+/** Debug exceptions that the VM entry left pending become a #DB before the next instruction. */
+function pendingDebug(vmx: Vmx): boolean {
+  const s = vmx.state;
+  const pending = s.get32(Offset.PENDING_DEBUG);
+  if (pending === 0 || s.get32(Offset.INTERRUPTIBILITY) & BLOCKING_MOV_SS) return false;
+  s.set64(Offset.PENDING_DEBUG, 0n);
+  const due = (pending & PENDING_SINGLE_STEP) !== 0 || ((pending & PENDING_ENABLED) !== 0 && (pending & PENDING_BREAKPOINTS) !== 0);
+  if (!due) return false;
+  const { cpu } = vmx;
+  cpu.fault.exception(Vector.DB);
+  cpu.fault.address = BigInt(pending & (PENDING_BREAKPOINTS | PENDING_SINGLE_STEP));
+  deliverFault(cpu, cpu.fault);
+  return true;
+}
+
+/** Ticks until `atBoundary` may have something to do that no change of state announces. */
+export function ticksToBoundary(vmx: Vmx): number {
+  if (vmx.primary(Primary.MONITOR_TRAP_FLAG)) return 1;
+  if (!vmx.pin(Pin.PREEMPTION_TIMER)) return Infinity;
+  return Math.max(1, vmx.f64(Private.TIMER_DEADLINE) - vmx.state.icount);
+}
+
+/** An event is being delivered, or its delivery has ended: kept for the IDT-vectoring information. */
+export function noteDelivery(vmx: Vmx, event: { type: number; vector: number; errorCode: number | undefined; length: number } | undefined): void {
+  const s = vmx.state;
+  if (event === undefined) {
+    s.set32(Private.DELIVERING, 0);
+    if (vmx.primary(Primary.MONITOR_TRAP_FLAG)) s.set32(Private.TRAP_PENDING, 1);
+    return;
+  }
+  const hasErrorCode = event.errorCode !== undefined && (s.cr0 & Cr0.PE) !== 0;
+  s.set32(Private.DELIVERING, (VALID | event.vector | (event.type << 8) | (hasErrorCode ? ERROR_CODE_VALID : 0)) >>> 0);
+  s.set32(Private.DELIVERING_ERROR, event.errorCode ?? 0);
+  s.set32(Private.DELIVERING_LENGTH, event.length);
+}
+
+export function interceptTaskSwitch(vmx: Vmx, selector: number, source: number, instructionLength: number): void {
+  exitNow(vmx, Reason.TASK_SWITCH, { qualification: BigInt(selector & 0xffff) | (BigInt(source) << 30n), instructionLength, noVectoring: source !== 3 });
+}
+
+export function interceptTripleFault(vmx: Vmx): void {
+  exitNow(vmx, Reason.TRIPLE_FAULT, { noVectoring: true });
+}
+
+/** EPT violation or misconfiguration; RIP is that of the instruction. */
+export function exitForEpt(vmx: Vmx, fault: Fault): void {
+  const s = vmx.state;
+  const detail = fault.detail as EptFault;
+  // The instruction will be restarted: RF keeps its instruction breakpoint from being hit twice.
+  if (s.get32(Private.DELIVERING) >>> 31 === 0) s.set32(Offset.FLAGS, s.get32(Offset.FLAGS) | RF);
+  if (detail.misconfiguration) exitNow(vmx, Reason.EPT_MISCONFIGURATION, { gpa: detail.gpa });
+  exitNow(vmx, Reason.EPT_VIOLATION, { qualification: BigInt(detail.qualification), linear: fault.address, gpa: detail.gpa });
+}
+
+/** The time-stamp counter as the guest reads it: scaled, then offset. */
+export function guestTimestamp(vmx: Vmx, tsc: bigint): bigint {
+  if (!vmx.primary(Primary.TSC_OFFSETTING)) return tsc;
+  const scaled = vmx.secondary(Secondary.TSC_SCALING) ? (tsc * vmx.vmcs.get(TSC_MULTIPLIER)) >> 48n : tsc;
+  return BigInt.asUintN(64, scaled + vmx.vmcs.get(TSC_OFFSET));
+}

@@ -1,0 +1,74 @@
+/** Instructions of the guest that cause VM exits (SDM volume 3, "Instructions That Cause VM Exits"), but those about registers, ports and MSRs. */
+import type { Instruction } from '../cpu/decode/instruction';
+import { Vector } from '../cpu/fault';
+import { exitByInstruction } from './exit';
+import { displacement, operandInfo } from './instructionInfo';
+import { Primary, Secondary } from './tables/controls';
+import { Reason } from './tables/exitReasons';
+import type { Vmx } from './vmx';
+
+interface Rule {
+  reason: number;
+  /** Controls of which one must be set for the exit; without them it is unconditional. */
+  primary?: number;
+  secondary?: number;
+  /** Secondary control without which the instruction raises #UD in the guest. */
+  enable?: number;
+}
+
+/** By mnemonic. */
+const RULES: Readonly<Record<string, Rule>> = {
+  cpuid: { reason: Reason.CPUID },
+  getsec: { reason: Reason.GETSEC },
+  invd: { reason: Reason.INVD },
+  xsetbv: { reason: Reason.XSETBV },
+  hlt: { reason: Reason.HLT, primary: Primary.HLT_EXITING },
+  rdpmc: { reason: Reason.RDPMC, primary: Primary.RDPMC_EXITING },
+  rdtsc: { reason: Reason.RDTSC, primary: Primary.RDTSC_EXITING },
+  rdtscp: { reason: Reason.RDTSCP, primary: Primary.RDTSC_EXITING, enable: Secondary.RDTSCP },
+  mwait: { reason: Reason.MWAIT, primary: Primary.MWAIT_EXITING },
+  monitor: { reason: Reason.MONITOR, primary: Primary.MONITOR_EXITING },
+  pause: { reason: Reason.PAUSE, primary: Primary.PAUSE_EXITING },
+  wbinvd: { reason: Reason.WBINVD, secondary: Secondary.WBINVD_EXITING },
+  wbnoinvd: { reason: Reason.WBINVD, secondary: Secondary.WBINVD_EXITING },
+  rdrand: { reason: Reason.RDRAND, secondary: Secondary.RDRAND_EXITING },
+  rdseed: { reason: Reason.RDSEED, secondary: Secondary.RDSEED_EXITING },
+  vmcall: { reason: Reason.VMCALL },
+};
+
+/** Instructions with no operand that the exit describes. */
+export function interceptInstruction(vmx: Vmx, mnemonic: string, insn: Instruction): void {
+  const rule = RULES[mnemonic];
+  if (!rule) throw new Error(`VMX does not know how to intercept the instruction "${mnemonic}".`);
+  if (rule.enable !== undefined && !vmx.secondary(rule.enable)) throw vmx.cpu.fault.exception(Vector.UD);
+  const conditional = rule.primary !== undefined || rule.secondary !== undefined;
+  const asked = (rule.primary !== undefined && vmx.primary(rule.primary)) || (rule.secondary !== undefined && vmx.secondary(rule.secondary));
+  if (conditional && !asked) return;
+  const info = mnemonic === 'rdrand' || mnemonic === 'rdseed' ? (insn.operands[0].number << 3) | ((insn.operandSize >>> 2) << 11) : 0;
+  exitByInstruction(vmx, rule.reason, insn, { instructionInfo: info });
+}
+
+/** Bits 29:28 of the instruction information. */
+const GDT_IDENTITY: Readonly<Record<string, number>> = { sgdt: 0, sidt: 1, lgdt: 2, lidt: 3 };
+const LDT_IDENTITY: Readonly<Record<string, number>> = { sldt: 0, str: 1, lldt: 2, ltr: 3 };
+const OPERAND_IS_32_BITS = 1 << 11;
+
+/** INVLPG, INVPCID and the descriptor-table instructions; `linear` is the address of a memory operand. */
+export function interceptMemoryOperand(vmx: Vmx, mnemonic: string, linear: bigint, insn: Instruction): void {
+  if (mnemonic === 'invlpg') {
+    if (vmx.primary(Primary.INVLPG_EXITING)) exitByInstruction(vmx, Reason.INVLPG, insn, { qualification: linear });
+    return;
+  }
+  if (mnemonic === 'invpcid') {
+    if (!vmx.secondary(Secondary.INVPCID)) throw vmx.cpu.fault.exception(Vector.UD);
+    if (vmx.primary(Primary.INVLPG_EXITING)) exitByInstruction(vmx, Reason.INVPCID, insn, { qualification: displacement(insn, vmx.state.rip), instructionInfo: operandInfo(insn, 1, 0) });
+    return;
+  }
+  if (!vmx.secondary(Secondary.DESCRIPTOR_TABLE_EXITING)) return;
+  const gdt = GDT_IDENTITY[mnemonic];
+  const identity = gdt ?? LDT_IDENTITY[mnemonic];
+  if (identity === undefined) throw new Error(`VMX does not know how to intercept the instruction "${mnemonic}".`);
+  let info = operandInfo(insn, 0) | (identity << 28);
+  if (gdt !== undefined && insn.operandSize === 4) info |= OPERAND_IS_32_BITS;
+  exitByInstruction(vmx, gdt !== undefined ? Reason.GDTR_IDTR_ACCESS : Reason.LDTR_TR_ACCESS, insn, { qualification: displacement(insn, vmx.state.rip), instructionInfo: info >>> 0 });
+}

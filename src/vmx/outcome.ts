@@ -1,0 +1,36 @@
+/** How VMX instructions end: VMsucceed, VMfailInvalid, VMfailValid (SDM volume 3, "Conventions" of the VMX instruction reference). */
+import { CF, readFlags, STATUS_FLAGS, writeFlags, ZF } from '../cpu/flags';
+import type { FailedCheck, VmxFailure } from './observe';
+import { Slot } from './tables/fields';
+import { instructionErrorSentence } from './tables/instructionErrors';
+import type { Vmx } from './vmx';
+
+const { VM_INSTRUCTION_ERROR } = Slot;
+
+function setStatus(vmx: Vmx, flags: number): void {
+  writeFlags(vmx.state, (readFlags(vmx.state) & ~STATUS_FLAGS) | flags);
+}
+
+/** All six status flags are cleared. */
+export const succeed = (vmx: Vmx): void => setStatus(vmx, 0);
+
+/** CF is set: there is no current VMCS to hold an error number. */
+export function failInvalid(vmx: Vmx, mnemonic: string, message: string): void {
+  setStatus(vmx, CF);
+  reportFailure(vmx, { mnemonic, rip: vmx.cpu.instructionRip, error: 0, exitReason: undefined, message, checks: [] });
+}
+
+/** VMfailValid with an error number, or VMfailInvalid when no VMCS is current. */
+export function fail(vmx: Vmx, mnemonic: string, error: number, checks: FailedCheck[] = []): void {
+  const sentence = instructionErrorSentence(error);
+  if (vmx.vmcs.pointer < 0) return failInvalid(vmx, mnemonic, `${sentence} (No VMCS is current, so there is no error number.)`);
+  setStatus(vmx, ZF);
+  vmx.vmcs.setLow(VM_INSTRUCTION_ERROR, error);
+  const message = checks.length ? `${sentence} ${checks.map((c) => c.message).join(' ')}` : sentence;
+  reportFailure(vmx, { mnemonic, rip: vmx.cpu.instructionRip, error, exitReason: undefined, message, checks });
+}
+
+/** Tells the observer about a failure, at the present clock. */
+export function reportFailure(vmx: Vmx, failure: Omit<VmxFailure, 'icount'>): void {
+  vmx.observer?.failure({ icount: vmx.state.icount, ...failure });
+}

@@ -1,0 +1,50 @@
+/**
+ * What VMX keeps beside the VMCS, in the processor's state so that a snapshot has it: offsets from the processor's block,
+ * all inside Offset.VMX_PRIVATE.
+ */
+import { Offset } from '../cpu/state';
+
+const at = (offset: number): number => Offset.VMX_PRIVATE + offset;
+
+export const Private = {
+  /** f64 each: VM exits and VM entries since power-on. */
+  EXITS: at(0x00),
+  ENTRIES: at(0x08),
+  /** f64. Clock at which the preemption timer expires; 0 when it is not active. */
+  TIMER_DEADLINE: at(0x10),
+  /** f64. Clock at the last VM entry: the monitor trap flag exits once the clock has moved. */
+  ENTRY_CLOCK: at(0x18),
+  /** u32. Launch state of the current VMCS: 0 clear, 1 launched. */
+  LAUNCHED: at(0x20),
+  /** u32 each. The event that is being delivered, in the format of the IDT-vectoring fields; bit 31 valid. */
+  DELIVERING: at(0x24),
+  DELIVERING_ERROR: at(0x28),
+  DELIVERING_LENGTH: at(0x2c),
+  /** u32. A monitor-trap-flag exit is due at the next boundary. */
+  TRAP_PENDING: at(0x30),
+  /** u32. Real NMIs are blocked while the guest's interruptibility state is about virtual ones. */
+  PHYSICAL_NMI_BLOCKED: at(0x34),
+  /** The last exit, for its record: see record.ts. u32 reason, u32 instruction length. */
+  EXIT_REASON: at(0x38),
+  EXIT_LENGTH: at(0x3c),
+  /** u64 each. */
+  EXIT_QUALIFICATION: at(0x40),
+  EXIT_RIP: at(0x48),
+  EXIT_LINEAR: at(0x50),
+  EXIT_GPA: at(0x58),
+  /** u32 each. */
+  EXIT_INTERRUPTION: at(0x60),
+  EXIT_ERROR_CODE: at(0x64),
+  EXIT_VECTORING: at(0x68),
+  EXIT_INSTRUCTION_INFO: at(0x6c),
+  /** f64. */
+  EXIT_CLOCK: at(0x70),
+  /** 16 x u64: the guest's general-purpose registers at the exit, RSP included. */
+  EXIT_GPR: at(0x80),
+} as const;
+
+/** All of it lies below this. */
+export const PRIVATE_END = at(0x100);
+
+/** Values of Offset.VMX_MODE. */
+export const VmxMode = { OFF: 0, ROOT: 1, NON_ROOT: 2 } as const;

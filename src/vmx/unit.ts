@@ -1,0 +1,164 @@
+/** One processor's VMX: ties the parts together and shows them to the processor (Intercepts, SecondLevel) and to the debugger (VmxInspection). */
+import type { Instruction } from '../cpu/decode/instruction';
+import type { Fault } from '../cpu/fault';
+import type { Intercepts, SecondLevel } from '../cpu/intercepts';
+import type { Processor } from '../cpu/processor';
+import { Ept } from './ept';
+import { VMX_INSTRUCTIONS } from './instructions';
+import * as events from './interceptEvents';
+import { interceptInstruction, interceptMemoryOperand } from './interceptInstructions';
+import { interceptIo, interceptRdmsr, interceptWrmsr } from './interceptIo';
+import * as registers from './interceptRegisters';
+import type { ExitRecord, FieldWriter, VmxInspection } from './observe';
+import { Private, VmxMode } from './privateState';
+import { exitRecord } from './record';
+import { Secondary } from './tables/controls';
+import { FIELDS, slotOf } from './tables/fields';
+import { Vmx } from './vmx';
+
+/**
+ * Construct it with a processor, then assign it to the processor's `intercepts` and `secondLevel`. Everything
+ * architectural is in the processor's state; after a restore nothing has to be done here.
+ */
+export class VmxUnit extends Vmx implements Intercepts, SecondLevel, VmxInspection {
+  private readonly ept: Ept;
+
+  constructor(cpu: Processor) {
+    super(cpu);
+    this.ept = new Ept(this);
+  }
+
+  get inVmx(): boolean {
+    return this.mode !== VmxMode.OFF;
+  }
+
+  // Intercepts: the guest's instructions and events.
+
+  instruction(mnemonic: string, insn: Instruction): void {
+    if (this.nonRoot) interceptInstruction(this, mnemonic, insn);
+  }
+  readControlRegister(cr: number, value: bigint, insn: Instruction): bigint {
+    return this.nonRoot ? registers.readControlRegister(this, cr, value, insn) : value;
+  }
+  writeControlRegister(cr: number, value: bigint, insn: Instruction): bigint {
+    return this.nonRoot ? registers.writeControlRegister(this, cr, value, insn) : value;
+  }
+  clts(insn: Instruction): boolean {
+    return this.nonRoot ? registers.clts(this, insn) : true;
+  }
+  lmsw(source: number, linear: bigint | undefined, insn: Instruction): number {
+    return this.nonRoot ? registers.lmsw(this, source, linear, insn) : (source & 0xf) | (this.state.cr0 & 1);
+  }
+  movDebugRegister(dr: number, write: boolean, gpr: number, insn: Instruction): void {
+    if (this.nonRoot) registers.movDebugRegister(this, dr, write, gpr, insn);
+  }
+  io(port: number, size: number, input: boolean, insn: Instruction, linear: bigint | undefined): void {
+    if (this.nonRoot) interceptIo(this, port, size, input, insn, linear);
+  }
+  rdmsr(index: number, insn: Instruction): void {
+    if (this.nonRoot) interceptRdmsr(this, index, insn);
+  }
+  wrmsr(index: number, _value: bigint, insn: Instruction): void {
+    if (this.nonRoot) interceptWrmsr(this, index, insn);
+  }
+  timestamp(tsc: bigint): bigint {
+    return this.nonRoot ? events.guestTimestamp(this, tsc) : tsc;
+  }
+  memoryOperand(mnemonic: string, linear: bigint, insn: Instruction): void {
+    if (this.nonRoot) interceptMemoryOperand(this, mnemonic, linear, insn);
+  }
+  event(type: number, vector: number, fault: Fault | undefined, instructionLength: number): void {
+    if (this.nonRoot) events.interceptEvent(this, type, vector, fault, instructionLength);
+  }
+  externalInterrupt(): boolean {
+    return this.nonRoot && events.interceptExternalInterrupt(this);
+  }
+  boundary(): boolean {
+    return this.nonRoot && events.atBoundary(this);
+  }
+  ticksToBoundary(): number {
+    return this.nonRoot ? events.ticksToBoundary(this) : Infinity;
+  }
+  taskSwitch(selector: number, source: number, instructionLength: number): void {
+    if (this.nonRoot) events.interceptTaskSwitch(this, selector, source, instructionLength);
+  }
+  tripleFault(): void {
+    if (this.nonRoot) events.interceptTripleFault(this);
+  }
+  secondLevelFault(fault: Fault): void {
+    events.exitForEpt(this, fault);
+  }
+  delivering(event: { type: number; vector: number; errorCode: number | undefined; length: number } | undefined): void {
+    if (event) this.observer?.delivering?.(event.type, event.vector, event.errorCode, event.length);
+    if (this.nonRoot) events.noteDelivery(this, event);
+  }
+  execute(mnemonic: string, insn: Instruction): void {
+    const instruction = VMX_INSTRUCTIONS[mnemonic];
+    if (!instruction) throw new Error(`"${mnemonic}" is not a VMX instruction that is implemented.`);
+    instruction(this, insn);
+  }
+  readMsr(index: number): bigint | undefined {
+    return this.cpu.features.has('vmx') ? this.capabilities.read(index) : undefined;
+  }
+  controlRegisterAllowed(cr: 0 | 4, value: bigint): boolean {
+    return !this.inVmx || registers.controlRegisterAllowed(this, cr, value, this.nonRoot && this.secondary(Secondary.UNRESTRICTED_GUEST));
+  }
+
+  // SecondLevel: EPT.
+
+  get active(): boolean {
+    return this.ept.active;
+  }
+  get rights(): number {
+    return this.ept.rights;
+  }
+  translate(gpaPage: number, access: number, linear: bigint, linearValid: boolean, walk: boolean, fault: Fault, offset = 0): number {
+    return this.ept.translate(gpaPage, access, linear, linearValid, walk, fault, offset);
+  }
+  peek(gpaPage: number): number {
+    return this.ept.peek(gpaPage);
+  }
+
+  // VmxInspection: the debugger.
+
+  get exits(): number {
+    return this.f64(Private.EXITS);
+  }
+  get entries(): number {
+    return this.f64(Private.ENTRIES);
+  }
+  get currentVmcs(): number | undefined {
+    const pointer = this.vmcs.pointer;
+    return pointer < 0 ? undefined : pointer;
+  }
+  get lastExit(): ExitRecord | undefined {
+    return this.exits === 0 ? undefined : exitRecord(this);
+  }
+  readField(encoding: number): bigint | undefined {
+    const slot = this.slotFor(encoding);
+    if (slot < 0) return undefined;
+    const value = this.vmcs.get(slot);
+    return encoding & 1 ? value >> 32n : value;
+  }
+  writeField(encoding: number, value: bigint): boolean {
+    const slot = this.slotFor(encoding);
+    if (slot < 0) return false;
+    if (encoding & 1) this.vmcs.set(slot, (this.vmcs.get(slot) & 0xffff_ffffn) | ((value & 0xffff_ffffn) << 32n));
+    else this.vmcs.setField(FIELDS[slot]!, value);
+    return true;
+  }
+  fieldWriter(encoding: number): FieldWriter | undefined {
+    const slot = this.slotFor(encoding);
+    return slot < 0 ? undefined : this.vmcs.writer(slot);
+  }
+  peekGpa(gpa: number): number | undefined {
+    if (this.currentVmcs === undefined || !this.secondary(Secondary.EPT)) return gpa;
+    const page = this.ept.peek(Math.floor(gpa / 0x1000));
+    return page < 0 ? undefined : page * 0x1000 + (gpa % 0x1000);
+  }
+  /** Slot of an existing field of the current VMCS, or -1. */
+  private slotFor(encoding: number): number {
+    const slot = slotOf(encoding);
+    return slot >= 0 && this.fieldExists[slot] === 1 && this.currentVmcs !== undefined ? slot : -1;
+  }
+}

@@ -1,0 +1,145 @@
+/**
+ * The current VMCS. Its fields live in the processor's state, one 8-byte slot each, where entry, exit and intercepts
+ * read them without ceremony; the VMCS region in guest memory holds them while another VMCS is current.
+ */
+import { type CpuState, Offset } from '../cpu/state';
+import type { Processor } from '../cpu/processor';
+import { type Field, FIELDS } from './tables/fields';
+import { Private } from './privateState';
+
+/** Slots that the state has room for. */
+export const SLOT_CAPACITY = 256;
+/** Offsets in the state, from Offset.VMCS: u64 values, then f64 clocks and u64 RIPs of the last writers. */
+const WRITER_CLOCKS = SLOT_CAPACITY * 8;
+const WRITER_RIPS = SLOT_CAPACITY * 16;
+
+/**
+ * The VMCS region: after revision identifier, abort indicator and launch state, 20 bytes per field: the value (8), and
+ * its writer as a clock and a canonical RIP of 48 bits each, packed into three words.
+ */
+export const Region = { REVISION: 0, ABORT: 4, LAUNCH_STATE: 8, FIELDS: 16, STRIDE: 20 } as const;
+
+const WIDTH_MASK = { 16: 0xffffn, 32: 0xffff_ffffn, 64: 0xffff_ffff_ffff_ffffn, natural: 0xffff_ffff_ffff_ffffn } as const;
+
+export class Vmcs {
+  private readonly u32: Uint32Array;
+  private readonly u64: BigUint64Array;
+  private readonly f64: Float64Array;
+  /** Index of slot 0 in 32-bit words. */
+  private readonly words: number;
+
+  constructor(private readonly state: CpuState) {
+    this.u32 = state.views.u32;
+    this.u64 = state.views.u64;
+    this.f64 = state.views.f64;
+    this.words = (state.base + Offset.VMCS) >>> 2;
+  }
+
+  low(slot: number): number {
+    return this.u32[this.words + slot * 2]!;
+  }
+  high(slot: number): number {
+    return this.u32[this.words + slot * 2 + 1]!;
+  }
+  get(slot: number): bigint {
+    return this.u64[(this.words >>> 1) + slot]!;
+  }
+  /** Writes 32 bits; the upper half becomes 0. */
+  setLow(slot: number, value: number): void {
+    this.u32[this.words + slot * 2] = value;
+    this.u32[this.words + slot * 2 + 1] = 0;
+  }
+  set(slot: number, value: bigint): void {
+    this.u64[(this.words >>> 1) + slot] = value;
+  }
+  /** Physical address in a 64-bit field, as a number. */
+  address(slot: number): number {
+    return this.high(slot) * 0x1_0000_0000 + this.low(slot);
+  }
+  /** Copies a 64-bit value from the processor's state (an Offset) into a field, or the other way. */
+  copyIn(slot: number, offset: number): void {
+    const from = (this.state.base + offset) >>> 2;
+    this.u32[this.words + slot * 2] = this.u32[from]!;
+    this.u32[this.words + slot * 2 + 1] = this.u32[from + 1]!;
+  }
+  copyOut(slot: number, offset: number): void {
+    const to = (this.state.base + offset) >>> 2;
+    this.u32[to] = this.u32[this.words + slot * 2]!;
+    this.u32[to + 1] = this.u32[this.words + slot * 2 + 1]!;
+  }
+
+  /** Stores a value truncated to the field's width. */
+  setField(field: Field, value: bigint): void {
+    this.set(field.slot, value & WIDTH_MASK[field.width]);
+  }
+
+  // Who wrote a field.
+
+  recordWriter(slot: number, clock: number, rip: bigint): void {
+    const base = this.state.base + Offset.VMCS;
+    this.f64[((base + WRITER_CLOCKS) >>> 3) + slot] = clock;
+    this.u64[((base + WRITER_RIPS) >>> 3) + slot] = rip;
+  }
+  /** Clock and RIP of the VMWRITE that last wrote the field; undefined when none did. */
+  writer(slot: number): { icount: number; rip: bigint } | undefined {
+    const base = this.state.base + Offset.VMCS;
+    const icount = this.f64[((base + WRITER_CLOCKS) >>> 3) + slot]!;
+    const rip = this.u64[((base + WRITER_RIPS) >>> 3) + slot]!;
+    return icount === 0 && rip === 0n ? undefined : { icount, rip };
+  }
+
+  // The region in memory.
+
+  /** Host-physical address of the current VMCS, or -1. */
+  get pointer(): number {
+    const high = this.state.high(Offset.CURRENT_VMCS);
+    return high === 0xffff_ffff ? -1 : high * 0x1_0000_0000 + this.state.get32(Offset.CURRENT_VMCS);
+  }
+  set pointer(address: number) {
+    this.state.set64(Offset.CURRENT_VMCS, BigInt.asUintN(64, BigInt(address)));
+  }
+
+  /** Copies the current VMCS to its region. Nothing happens when none is current or there is no RAM behind it. */
+  store(cpu: Processor): void {
+    const address = this.pointer;
+    if (address < 0) return;
+    const page = address / 0x1000;
+    const frame = cpu.bus.frameForWrite(page);
+    if (frame === 0) return;
+    const { u32 } = this;
+    u32[(frame + Region.LAUNCH_STATE) >>> 2] = this.state.get32(Private.LAUNCHED);
+    const base = this.state.base + Offset.VMCS;
+    const clocks = (base + WRITER_CLOCKS) >>> 3;
+    const rips = (base + WRITER_RIPS) >>> 2;
+    let to = (frame + Region.FIELDS) >>> 2;
+    for (let slot = 0; slot < FIELDS.length; slot++, to += Region.STRIDE >>> 2) {
+      const clock = this.f64[clocks + slot]!;
+      u32[to] = this.low(slot);
+      u32[to + 1] = this.high(slot);
+      u32[to + 2] = clock % 0x1_0000_0000;
+      u32[to + 3] = (Math.floor(clock / 0x1_0000_0000) & 0xffff) | (u32[rips + slot * 2 + 1]! << 16);
+      u32[to + 4] = u32[rips + slot * 2]!;
+    }
+    if (cpu.codePages.has(page)) cpu.codePages.written(page, 0, 0x1000);
+  }
+
+  /** Makes the region at an address current: the reverse of `store`. Where there is no RAM every field reads as all ones. */
+  load(cpu: Processor, address: number): void {
+    this.pointer = address;
+    const frame = cpu.bus.frameForRead(address / 0x1000);
+    const { u32 } = this;
+    const read = (offset: number): number => (frame === 0 ? 0xffff_ffff : u32[(frame + offset) >>> 2]!);
+    this.state.set32(Private.LAUNCHED, read(Region.LAUNCH_STATE) === 1 ? 1 : 0);
+    const base = this.state.base + Offset.VMCS;
+    const clocks = (base + WRITER_CLOCKS) >>> 3;
+    const rips = (base + WRITER_RIPS) >>> 2;
+    for (let slot = 0, from: number = Region.FIELDS; slot < FIELDS.length; slot++, from += Region.STRIDE) {
+      u32[this.words + slot * 2] = read(from);
+      u32[this.words + slot * 2 + 1] = read(from + 4);
+      const packed = read(from + 12);
+      this.f64[clocks + slot] = read(from + 8) + (packed & 0xffff) * 0x1_0000_0000;
+      u32[rips + slot * 2] = read(from + 16);
+      u32[rips + slot * 2 + 1] = (packed | 0) >> 16;
+    }
+  }
+}

@@ -1,0 +1,68 @@
+/** What every part of VMX works on: the processor, its current VMCS, what it is capable of, and who watches. */
+import { Offset, type CpuState } from '../cpu/state';
+import type { Processor } from '../cpu/processor';
+import { PHYSICAL_ADDRESS_BITS } from '../cpu/controlBits';
+import { cr4Allowed } from '../cpu/system/controlRegisters';
+import type { VmxObserver } from './observe';
+import { VmxMode } from './privateState';
+import { Capabilities } from './tables/capabilities';
+import { Primary } from './tables/controls';
+import { FIELDS, Slot } from './tables/fields';
+import { Vmcs } from './vmcs';
+
+const { PIN_BASED_CONTROLS, PRIMARY_PROCESSOR_BASED_CONTROLS, SECONDARY_PROCESSOR_BASED_CONTROLS, VM_EXIT_CONTROLS, VM_ENTRY_CONTROLS } = Slot;
+
+export class Vmx {
+  readonly state: CpuState;
+  readonly vmcs: Vmcs;
+  readonly capabilities: Capabilities;
+  readonly physicalAddressBits = PHYSICAL_ADDRESS_BITS;
+  observer: VmxObserver | undefined;
+  /** 1 for each slot whose field this processor has. */
+  readonly fieldExists: Uint8Array;
+
+  constructor(readonly cpu: Processor) {
+    this.state = cpu.state;
+    this.vmcs = new Vmcs(cpu.state);
+    this.capabilities = new Capabilities({ has: (name) => cpu.features.has(name), cr4Bits: cr4Allowed(cpu.features) });
+    this.fieldExists = Uint8Array.from(FIELDS, (f) => (this.capabilities.has(f.feature) ? 1 : 0));
+  }
+
+  get mode(): number {
+    return this.state.get32(Offset.VMX_MODE);
+  }
+  get nonRoot(): boolean {
+    return this.state.get32(Offset.VMX_MODE) === VmxMode.NON_ROOT;
+  }
+
+  /** Whether any of the control bits in `mask` is set in the current VMCS. */
+  pin(mask: number): boolean {
+    return (this.vmcs.low(PIN_BASED_CONTROLS) & mask) !== 0;
+  }
+  primary(mask: number): boolean {
+    return (this.vmcs.low(PRIMARY_PROCESSOR_BASED_CONTROLS) & mask) !== 0;
+  }
+  /** Secondary controls count as 0 while they are not activated. */
+  secondary(mask: number): boolean {
+    return (this.vmcs.low(PRIMARY_PROCESSOR_BASED_CONTROLS) & Primary.SECONDARY_CONTROLS) !== 0 && (this.vmcs.low(SECONDARY_PROCESSOR_BASED_CONTROLS) & mask) !== 0;
+  }
+  exitControl(mask: number): boolean {
+    return (this.vmcs.low(VM_EXIT_CONTROLS) & mask) !== 0;
+  }
+  entryControl(mask: number): boolean {
+    return (this.vmcs.low(VM_ENTRY_CONTROLS) & mask) !== 0;
+  }
+
+  f64(offset: number): number {
+    return this.state.views.f64[(this.state.base + offset) >>> 3]!;
+  }
+  setF64(offset: number, value: number): void {
+    this.state.views.f64[(this.state.base + offset) >>> 3] = value;
+  }
+
+  /** The 32 bits at a host-physical address, or undefined where there is no RAM. */
+  physical32(address: number): number | undefined {
+    const frame = this.cpu.bus.frameForRead(Math.floor(address / 0x1000));
+    return frame === 0 ? undefined : this.state.u32[(frame + (address % 0x1000)) >>> 2]!;
+  }
+}
