@@ -1,0 +1,67 @@
+/** The files that a run starts from: read, checked, and the built-in lab found. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { checkBootDisk, checkDrive, checkElf } from '../adapter/launch/imageCheck';
+import { UserError } from '../base/errors';
+import type { DiskImage, MachineOptions } from '../machine/machineInterface';
+import { SymbolImage } from '../symbols/image';
+import type { RunOptions } from './runOptions';
+
+export interface LoadedSymbols {
+  name: string;
+  world: 'vmm' | 'guest' | undefined;
+  image: SymbolImage;
+}
+
+const WHY: Record<string, string> = { ENOENT: 'there is no such file', EISDIR: 'it is a folder', EACCES: 'reading it is not permitted', ENOTDIR: 'a part of the path is not a folder' };
+
+function read(option: string, file: string): Uint8Array {
+  try {
+    return fs.readFileSync(file);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new UserError('file', `${option} ${file} cannot be read: ${WHY[code ?? ''] ?? message}.`);
+  }
+}
+
+const LAB_IMAGES = path.join('lab', 'images');
+
+/** The lab's images belong to the package, which is some folders above this file, whether that is a source or a bundle. */
+function labFolder(): string {
+  for (let folder = __dirname; ; folder = path.dirname(folder)) {
+    if (fs.existsSync(path.join(folder, LAB_IMAGES))) return path.join(folder, LAB_IMAGES);
+    if (path.dirname(folder) === folder) throw new UserError('file', 'The built-in lab is not installed: name a disk image by --disk.');
+  }
+}
+
+/** The options with the built-in lab's files filled in where no image is named. */
+export function withLab(options: RunOptions): RunOptions {
+  if (options.disks.length > 0 || options.multiboot !== undefined) return options;
+  const file = (name: string): string => path.join(labFolder(), options.lab, name);
+  return {
+    ...options,
+    disks: [file('vmm.img'), file('guest.img')],
+    symbols: [...options.symbols, { file: file('vmm.elf'), world: 'vmm' }, { file: file('guest.elf'), world: 'guest' }],
+  };
+}
+
+function image(option: string, file: string, check: (name: string, bytes: Uint8Array) => void): DiskImage {
+  const bytes = read(option, file);
+  check(file, bytes);
+  return { name: file, bytes };
+}
+
+/** Reads and checks everything the machine starts from. Throws a UserError that names the file. */
+export function loadMachine(options: RunOptions): MachineOptions {
+  const { memory, cpus, without } = options;
+  const bootDisk = options.multiboot === undefined;
+  const drives = options.disks.map((file, i) => image('--disk', file, i === 0 && bootDisk ? checkBootDisk : checkDrive));
+  if (options.multiboot === undefined) return { memory, cpus, without, drives, boot: { kind: 'disk' } };
+  const kernel = image('--multiboot', options.multiboot, checkElf);
+  const modules = options.modules.map((file) => ({ image: image('--module', file, () => {}), append: path.basename(file) }));
+  return { memory, cpus, without, drives, boot: { kind: 'multiboot', image: kernel, append: options.append, modules } };
+}
+
+export function loadSymbols(options: RunOptions): LoadedSymbols[] {
+  return options.symbols.map(({ file, world }) => ({ name: file, world, image: SymbolImage.open(file, read('--symbols', file)) }));
+}

@@ -1,0 +1,186 @@
+/**
+ * The options of `hyperstep run`: one table, and the JSON-able value that the rest works with. Only the words are
+ * checked here, no file is touched.
+ */
+import { DEFAULT_MEMORY } from '../adapter/launch/configuration';
+import { parseMemorySize } from '../adapter/launch/memorySize';
+import { nearest } from '../base/nearest';
+import { UserError } from '../base/errors';
+import { EXIT_REASONS } from '../vmx/tables';
+import { unescape } from './unescape';
+
+/** The lab's states, in the order in which a student gets through them. */
+export const LAB_STATES = ['reason', 'cpuid', 'disk', 'complete'] as const;
+export type LabState = (typeof LAB_STATES)[number];
+
+/** What the console must show, or what is typed once it has shown the step before. */
+export type Step = { kind: 'expect'; text: string } | { kind: 'type'; text: string };
+
+export interface SymbolOption {
+  file: string;
+  world: 'vmm' | 'guest' | undefined;
+}
+
+export interface RunOptions {
+  /** Drive 0 first. Empty: the lab, or a multiboot kernel without disks. */
+  disks: string[];
+  multiboot: string | undefined;
+  modules: string[];
+  append: string;
+  /** State of the built-in lab, when no image is named. */
+  lab: LabState;
+  symbols: SymbolOption[];
+  /** Bytes. */
+  memory: number;
+  cpus: number;
+  without: string[];
+  /** `--expect` and `--type` in their order. */
+  script: Step[];
+  failOn: string[];
+  maxInstructions: number | undefined;
+  /** Seconds of wall time. */
+  timeout: number | undefined;
+  exits: string | undefined;
+  stats: string | undefined;
+  /** Names of exit reasons. */
+  breakOnExit: string[];
+  /** Prints a table of VM exits at the end. */
+  summary: boolean;
+}
+
+interface Option {
+  /** What follows the option, for the help; undefined for a switch. */
+  argument: string | undefined;
+  help: string;
+  set(options: RunOptions, value: string, name: string): void;
+}
+
+const usage = (sentence: string): UserError => new UserError('usage', sentence);
+
+function positive(name: string, value: string, whole: boolean): number {
+  const number = /^[0-9][0-9_]*(\.[0-9]+)?$/.test(value) ? Number(value.replaceAll('_', '')) : NaN;
+  if (!(number > 0) || (whole && !Number.isSafeInteger(number))) throw usage(`${name} is ${JSON.stringify(value)}, but must be a ${whole ? 'whole ' : ''}number above 0.`);
+  return number;
+}
+
+function memory(name: string, value: string): number {
+  const bytes = parseMemorySize(name, value);
+  if (typeof bytes === 'string') throw usage(bytes);
+  return bytes;
+}
+
+function exitName(name: string, value: string): string {
+  const names = EXIT_REASONS.map((r) => r.name as string);
+  const wanted = value.toUpperCase();
+  if (names.includes(wanted)) return wanted;
+  const near = nearest(wanted, names);
+  throw usage(`${name} ${value}: there is no VM-exit reason of that name${near ? `; did you mean ${near}?` : ', for example CPUID, VMCALL, EPT_VIOLATION or IO_INSTRUCTION.'}`);
+}
+
+function symbolFile(value: string): SymbolOption {
+  const [, world, file] = /^(?:(vmm|guest):)?(.*)$/s.exec(value)!;
+  return { file: file!, world: world as SymbolOption['world'] };
+}
+
+/** What is planned and does not exist yet says so instead of looking like a typing error. */
+const planned = (argument: string, help: string): Option => ({
+  argument,
+  help: `${help} (not possible yet)`,
+  set: (_options, _value, name) => {
+    throw usage(`${name} is not possible yet: this version starts from --disk or --multiboot, or runs the built-in lab.`);
+  },
+});
+
+const OPTIONS: Readonly<Record<string, Option>> = {
+  '--disk': { argument: 'FILE', help: 'a drive; the first one is booted (repeatable)', set: (o, value) => void o.disks.push(value) },
+  '--multiboot': {
+    argument: 'FILE',
+    help: 'boots a multiboot ELF',
+    set: (o, value, name) => {
+      if (o.multiboot !== undefined) throw usage(`${name} is there twice, but one kernel can be booted: name further files by --module.`);
+      o.multiboot = value;
+    },
+  },
+  '--module': { argument: 'FILE', help: 'a module for the multiboot kernel (repeatable)', set: (o, value) => void o.modules.push(value) },
+  '--append': { argument: 'TEXT', help: 'command line of the multiboot kernel', set: (o, value) => (o.append = value) },
+  '--cdrom': planned('FILE', 'boots a CD image'),
+  '--kernel': planned('FILE', 'boots a Linux kernel'),
+  '--initrd': planned('FILE', 'its initial RAM disk'),
+  '--lab': {
+    argument: 'STATE',
+    help: `with no image: the state of the built-in lab, ${LAB_STATES.join(', ')}`,
+    set: (o, value, name) => {
+      const state = LAB_STATES.find((s) => s === value);
+      if (!state) throw usage(`${name} is ${JSON.stringify(value)}, but the lab's states are ${LAB_STATES.join(', ')}.`);
+      o.lab = state;
+    },
+  },
+  '--symbols': { argument: '[vmm:|guest:]FILE', help: 'an ELF with symbols and debug information (repeatable)', set: (o, value) => void o.symbols.push(symbolFile(value)) },
+  '--memory': { argument: 'SIZE', help: 'RAM, 512M unless told', set: (o, value, name) => (o.memory = memory(name, value)) },
+  '--cpus': {
+    argument: 'N',
+    help: 'processors, 1 unless told',
+    set: (o, value, name) => {
+      o.cpus = positive(name, value, true);
+      if (o.cpus > 8) throw usage(`${name} is ${value}, but the machine can have 8 processors at most.`);
+    },
+  },
+  '--without': { argument: 'FEATURE,...', help: 'features that the processor shall not have', set: (o, value) => void o.without.push(...value.split(',').filter((f) => f !== '')) },
+  '--expect': { argument: 'TEXT', help: 'ends with 0 once the console has shown TEXT (repeatable, in order)', set: (o, value, name) => void o.script.push({ kind: 'expect', text: text(name, value) }) },
+  '--type': { argument: 'TEXT', help: 'types TEXT once the preceding --expect has matched; \\n, \\r, \\t, \\xNN', set: (o, value, name) => void o.script.push({ kind: 'type', text: text(name, value) }) },
+  '--fail-on': { argument: 'TEXT', help: 'ends with 1 when the console shows TEXT (repeatable)', set: (o, value, name) => void o.failOn.push(text(name, value)) },
+  '--max-instructions': { argument: 'N', help: 'ends with 3 after N instructions', set: (o, value, name) => (o.maxInstructions = positive(name, value, true)) },
+  '--timeout': { argument: 'SECONDS', help: 'ends with 3 after so many seconds', set: (o, value, name) => (o.timeout = positive(name, value, false)) },
+  '--exits': { argument: 'FILE', help: 'writes one JSON object per VM exit, one a line', set: (o, value) => (o.exits = value) },
+  '--stats': { argument: 'FILE', help: 'writes instructions, seconds, MIPS and exits by name as JSON', set: (o, value) => (o.stats = value) },
+  '--break-on-exit': { argument: 'NAME', help: 'prints the first such VM exit, the VMCS and the stack, and ends', set: (o, value, name) => void o.breakOnExit.push(...value.split(',').map((v) => exitName(name, v))) },
+  '--summary': { argument: undefined, help: 'prints a table of VM exits by reason at the end', set: (o) => (o.summary = true) },
+};
+
+function text(name: string, value: string): string {
+  if (value === '') throw usage(`${name} has an empty text.`);
+  return unescape(value);
+}
+
+/** Reads the words behind `hyperstep run`. Throws a UserError with one sentence. */
+export function parseRunOptions(words: readonly string[]): RunOptions {
+  const options: RunOptions = {
+    disks: [], multiboot: undefined, modules: [], append: '', lab: 'complete', symbols: [], memory: DEFAULT_MEMORY, cpus: 1, without: [],
+    script: [], failOn: [], maxInstructions: undefined, timeout: undefined, exits: undefined, stats: undefined, breakOnExit: [], summary: false,
+  };
+  const given = new Set<string>();
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i]!;
+    if (!word.startsWith('-')) throw usage(`${word} is not an option: name a disk image by --disk ${word}.`);
+    const equals = word.indexOf('=');
+    const name = equals < 0 ? word : word.slice(0, equals);
+    const option = Object.hasOwn(OPTIONS, name) ? OPTIONS[name]! : undefined;
+    if (!option) throw usage(`There is no option ${name}${suggestion(name, Object.keys(OPTIONS))}`);
+    if (option.argument === undefined && equals >= 0) throw usage(`${name} takes no value.`);
+    const value = option.argument === undefined ? '' : equals < 0 ? words[++i] : word.slice(equals + 1);
+    if (value === undefined) throw usage(`${name} needs ${option.argument} behind it.`);
+    option.set(options, value, name);
+    given.add(name);
+  }
+  refuseContradictions(options, given);
+  return options;
+}
+
+function refuseContradictions(options: RunOptions, given: ReadonlySet<string>): void {
+  for (const name of ['--module', '--append']) if (given.has(name) && options.multiboot === undefined) throw usage(`${name} belongs to a multiboot kernel: give that by --multiboot.`);
+  if (given.has('--lab') && (options.disks.length > 0 || options.multiboot !== undefined)) throw usage('--lab runs the built-in lab, so it goes with neither --disk nor --multiboot.');
+  if (options.disks.length > 4) throw usage(`There are ${options.disks.length} drives, but the machine has room for 4.`);
+}
+
+/** The end of a sentence about an unknown word: what was probably meant, or how to get the list. */
+export function suggestion(word: string, words: readonly string[]): string {
+  const near = nearest(word, words);
+  return near ? `; did you mean ${near}?` : '; hyperstep --help lists all there are.';
+}
+
+/** The options, one a line, for `--help`. */
+export function runOptionsHelp(): string {
+  const rows = Object.entries(OPTIONS).map(([name, o]) => [o.argument === undefined ? name : `${name} ${o.argument}`, o.help] as const);
+  const width = Math.max(...rows.map(([left]) => left.length));
+  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`).join('\n');
+}
