@@ -3,6 +3,7 @@ import { PAGE_SIZE } from '../../src/base/address';
 import type { DeviceMsrs, InterruptController, PhysicalBus } from '../../src/cpu/bus';
 import type { Instruction } from '../../src/cpu/decode/instruction';
 import { Fault, STATE_REPLACED } from '../../src/cpu/fault';
+import { writeFlags } from '../../src/cpu/flags';
 import type { Intercepts, SecondLevel } from '../../src/cpu/intercepts';
 import type { CodePages } from '../../src/cpu/mmu/codePages';
 import { peekTranslate, readLinear, writeLinear } from '../../src/cpu/mmu/linear';
@@ -138,8 +139,7 @@ export class FakeProcessor implements Processor {
 
   constructor() {
     const s = this.state;
-    s.set32(Offset.FLAGS, 2);
-    s.set32(Offset.RES, 0x100);
+    writeFlags(s, 2);
     s.set32(Offset.CR0, 0x10);
     s.set64(Offset.DR6, 0xffff_0ff0n);
     s.set64(Offset.DR7, 0x400n);

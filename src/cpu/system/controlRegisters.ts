@@ -1,6 +1,7 @@
 /** Writing CR0, CR3, CR4, CR8 and EFER with every rule of the architecture (SDM volume 3, "Control Registers", "Initializing IA-32e Mode"). */
 import { Cr0, Cr4, Efer, PHYSICAL_ADDRESS_BITS, RESERVED_ADDRESS_HIGH } from '../controlBits';
 import { Vector } from '../fault';
+import { ACCESS_READ } from '../intercepts';
 import type { Features, Processor } from '../processor';
 import { Offset, Seg } from '../state';
 import { high32, low32 } from '../../base/bits';
@@ -53,7 +54,7 @@ function readPdptes(cpu: Processor, cr3: number): bigint[] | undefined {
   let address = cr3 & ~0x1f & 0xffff_ffff;
   address >>>= 0;
   if (cpu.secondLevel.active) {
-    const page = cpu.secondLevel.translate(Math.floor(address / 0x1000), 1, 0n, false, true, cpu.fault);
+    const page = cpu.secondLevel.translate(Math.floor(address / 0x1000), ACCESS_READ, 0n, false, true, cpu.fault, address % 0x1000);
     if (page < 0) throw cpu.fault;
     address = page * 0x1000 + (address & 0xfff);
   }

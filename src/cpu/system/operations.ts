@@ -1,4 +1,5 @@
 /** Every instruction that TypeScript performs, by the decoder's mnemonic. A new one goes into the file of its group. */
+import { Vector } from '../fault';
 import type { Processor, SlowOperation } from '../processor';
 import { controlOperations } from './controlOperations';
 import { decimalOperations } from './decimalOperations';
@@ -28,7 +29,16 @@ const vmxOperations: Record<string, SlowOperation> = Object.fromEntries(
 const UNDEFINED = ['ud0', 'ud1', 'ud2', 'rsm', 'getsec', 'monitor', 'mwait', 'rdrand', 'rdseed', 'rdpkru', 'wrpkru', 'xsave', 'xrstor', 'xsaveopt', 'xsavec', 'xsaves', 'xrstors'];
 const undefinedOperations: Record<string, SlowOperation> = Object.fromEntries(UNDEFINED.map((mnemonic): [string, SlowOperation] => [mnemonic, (cpu: Processor) => undefinedOpcode(cpu)]));
 
+/** What the decoder yields for bytes that are no instruction: #UD; longer than 15 bytes: #GP(0). */
+const noInstruction: Record<string, SlowOperation> = {
+  invalid: (cpu) => undefinedOpcode(cpu),
+  too_long: (cpu) => {
+    throw cpu.fault.exception(Vector.GP, 0);
+  },
+};
+
 export const slowOperations: Record<string, SlowOperation> = {
+  ...noInstruction,
   ...segmentOperations,
   ...tableOperations,
   ...controlOperations,

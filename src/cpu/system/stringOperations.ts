@@ -17,6 +17,8 @@ import { setSubtractFlags } from './subtractFlags';
 
 /** After so many elements a repeated instruction stops, to go on when it is executed again: Pause must get through. */
 const LONGEST_RUN = 1_000_000;
+/** What an element counts for that had to be accessed singly (devices, page crossings). */
+const SINGLE_COST = 50;
 
 /** One execution of a string instruction: where its two strings are and how far it has come. */
 class Strings {
@@ -54,24 +56,24 @@ class Strings {
   }
 
   /**
-   * How many elements from the present one on are inside one page and one wrap of the offset. 1 with DF set. The
-   * segment's limit is checked for the last of them; when that fails only the present one is promised.
+   * How many elements from the present one on, in the direction of DF, are inside one page and one wrap of the offset.
+   * The segment's limit is checked for the last of them; when that fails only the present one is promised.
    */
   run(register: number, seg: number, linear: bigint, write: boolean, most: number): number {
-    if (this.step < 0) return 1;
-    const inPage = Math.floor((0x1000 - Number(linear & 0xfffn)) / this.size);
-    let elements = Math.min(most, inPage);
+    const at = Number(linear & 0xfffn);
+    const forward = this.step > 0;
+    if (at + this.size > 0x1000) return 1;
+    const inPage = forward ? Math.floor((0x1000 - at) / this.size) : Math.floor(at / this.size) + 1;
+    const elements = Math.min(most, inPage);
     if (elements <= 1) return 1;
-    const offset = this.offset(register);
-    const last = offset + BigInt((elements - 1) * this.size);
-    if (last + BigInt(this.size - 1) !== truncate(last + BigInt(this.size - 1), this.addressSize)) elements = 1;
-    else if (elements > 1) {
-      try {
-        segmentLinear(this.cpu, seg, last, this.size, write);
-      } catch (e) {
-        if (e !== this.cpu.fault) throw e;
-        elements = 1;
-      }
+    const last = this.offset(register) + BigInt((elements - 1) * this.step);
+    const end = forward ? last + BigInt(this.size - 1) : last;
+    if (end !== truncate(end, this.addressSize)) return 1;
+    try {
+      segmentLinear(this.cpu, seg, last, this.size, write);
+    } catch (e) {
+      if (e !== this.cpu.fault) throw e;
+      return 1;
     }
     return elements;
   }
@@ -106,8 +108,27 @@ function repeat(cpu: Processor, strings: Strings, step: (most: number) => number
     const count = strings.count;
     const handled = step(count > BigInt(LONGEST_RUN) ? LONGEST_RUN : Number(count));
     if (handled < 0) return;
-    done += handled;
+    done += handled === 1 ? SINGLE_COST : handled;
   }
+}
+
+/**
+ * Copies elements inside plain RAM as MOVS does one by one; `step` is negative when addresses count down. Where the
+ * destination overlaps what is still to be read, what was written is read again. Returns false when elements overlap
+ * themselves: those are copied singly.
+ */
+function copyHost(u8: Uint8Array, destination: number, source: number, elements: number, step: number): boolean {
+  const size = Math.abs(step);
+  const span = (elements - 1) * size;
+  const ahead = step > 0 ? destination - source : source - destination;
+  if (ahead > 0 && ahead < size) return false;
+  if (ahead > 0 && ahead < span + size) {
+    for (let i = 0, at = 0; i < elements; i++, at += step) u8.copyWithin(destination + at, source + at, source + at + size);
+    return true;
+  }
+  const low = step > 0 ? 0 : -span;
+  u8.copyWithin(destination + low, source + low, source + low + span + size);
+  return true;
 }
 
 function movs(cpu: Processor, insn: Instruction): void {
@@ -121,13 +142,7 @@ function movs(cpu: Processor, insn: Instruction): void {
     if (elements > 1) {
       const source = plainHost(cpu, from, false);
       const destination = source === 0 ? 0 : plainHost(cpu, to, true);
-      const bytes = elements * size;
-      if (source === 0 || destination === 0) elements = 1;
-      else if (destination > source && destination < source + bytes) {
-        // The destination overlaps what is still to be read: what was written is read again, element by element.
-        if (destination - source < size) elements = 1;
-        else for (let i = 0; i < bytes; i += size) u8.copyWithin(destination + i, source + i, source + i + size);
-      } else u8.copyWithin(destination, source, source + bytes);
+      if (source === 0 || destination === 0 || !copyHost(u8, destination, source, elements, strings.step)) elements = 1;
     }
     if (elements === 1) writeLinear(cpu, to, size, readLinear(cpu, from, size));
     strings.advance(elements, true, true);
@@ -155,7 +170,7 @@ function stos(cpu: Processor, insn: Instruction): void {
     const to = strings.destination(true);
     let elements = strings.run(Gpr.RDI, Seg.ES, to, true, most);
     const host = elements > 1 ? plainHost(cpu, to, true) : 0;
-    if (host !== 0) fillHost(cpu, host, elements, size, value);
+    if (host !== 0) fillHost(cpu, strings.step > 0 ? host : host - (elements - 1) * size, elements, size, value);
     else {
       elements = 1;
       writeLinear(cpu, to, size, value);
@@ -165,12 +180,17 @@ function stos(cpu: Processor, insn: Instruction): void {
   });
 }
 
+/** Only the last element of a run is seen in the end. */
 function lods(cpu: Processor, insn: Instruction): void {
   const strings = new Strings(cpu, insn);
-  repeat(cpu, strings, () => {
-    writeGpr(cpu.state, Gpr.RAX, strings.size, readLinear(cpu, strings.source(), strings.size));
-    strings.advance(1, true, false);
-    return 1;
+  repeat(cpu, strings, (most) => {
+    const from = strings.source();
+    const elements = strings.run(Gpr.RSI, insn.segment, from, false, most);
+    const host = elements > 1 ? plainHost(cpu, from, false) : 0;
+    const handled = host === 0 ? 1 : elements;
+    writeGpr(cpu.state, Gpr.RAX, strings.size, readLinear(cpu, from + BigInt((handled - 1) * strings.step), strings.size));
+    strings.advance(handled, true, false);
+    return handled;
   });
 }
 
@@ -200,7 +220,7 @@ function cmps(cpu: Processor, insn: Instruction): void {
       const b = a === 0 ? 0 : plainHost(cpu, to, false);
       if (b !== 0) {
         let skipped = 0;
-        while (skipped < elements - 1 && goesOn(strings, sameHost(cpu, a + skipped * size, b + skipped * size, size))) skipped++;
+        while (skipped < elements - 1 && goesOn(strings, sameHost(cpu, a + skipped * strings.step, b + skipped * strings.step, size))) skipped++;
         if (skipped > 0) {
           strings.advance(skipped, true, true);
           return skipped;
@@ -227,7 +247,7 @@ function scas(cpu: Processor, insn: Instruction): void {
       const at = plainHost(cpu, to, false);
       if (at !== 0) {
         let skipped = 0;
-        while (skipped < elements - 1 && goesOn(strings, loadHost(cpu, at + skipped * size, size) === wantedNumber)) skipped++;
+        while (skipped < elements - 1 && goesOn(strings, loadHost(cpu, at + skipped * strings.step, size) === wantedNumber)) skipped++;
         if (skipped > 0) {
           strings.advance(skipped, false, true);
           return skipped;
@@ -262,9 +282,10 @@ function ins(cpu: Processor, insn: Instruction): void {
     const { data } = cpu.views;
     for (let i = 0; i < elements; i++) {
       const value = cpu.bus.in(port, size);
-      if (size === 4) data.setUint32(host + i * 4, value, true);
-      else if (size === 2) data.setUint16(host + i * 2, value, true);
-      else data.setUint8(host + i, value);
+      const at = host + i * strings.step;
+      if (size === 4) data.setUint32(at, value, true);
+      else if (size === 2) data.setUint16(at, value, true);
+      else data.setUint8(at, value);
     }
     strings.advance(elements, false, true);
     return elements;
@@ -278,10 +299,18 @@ function outs(cpu: Processor, insn: Instruction): void {
   checkPorts(cpu, port, size);
   if (strings.repeated && strings.count === 0n) return;
   if (cpu.intercepts.nonRoot) cpu.intercepts.io(port, size, false, insn, strings.source());
-  repeat(cpu, strings, () => {
-    cpu.bus.out(port, size, Number(readLinear(cpu, strings.source(), size)));
-    strings.advance(1, true, false);
-    return 1;
+  repeat(cpu, strings, (most) => {
+    const from = strings.source();
+    const elements = strings.run(Gpr.RSI, insn.segment, from, false, most);
+    const host = elements > 1 ? plainHost(cpu, from, false) : 0;
+    if (host === 0) {
+      cpu.bus.out(port, size, Number(readLinear(cpu, from, size)));
+      strings.advance(1, true, false);
+      return 1;
+    }
+    for (let i = 0; i < elements; i++) cpu.bus.out(port, size, loadHost(cpu, host + i * strings.step, size));
+    strings.advance(elements, true, false);
+    return elements;
   });
 }
 
