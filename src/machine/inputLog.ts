@@ -1,11 +1,8 @@
 /** What was typed, with the tick at which it reaches the machine: replaying it makes a run repeat exactly. */
 
-export interface InputEvent {
-  /** Tick at which the byte arrives, at an instruction boundary. */
-  icount: number;
-  device: 'serial' | 'keyboard';
-  byte: number;
-}
+import type { RecordedInput } from './machineInterface';
+
+export type InputEvent = RecordedInput;
 
 export class InputLog {
   private events: InputEvent[] = [];

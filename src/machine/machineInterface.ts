@@ -39,6 +39,13 @@ export type MachineStop =
   | 'debug-exit'
   | 'power-off';
 
+/** A byte that was typed, and the tick at which it reaches its device. */
+export interface RecordedInput {
+  icount: number;
+  device: 'serial' | 'keyboard';
+  byte: number;
+}
+
 /** A whole machine at an instant. Opaque; cheap until pages are written. */
 export interface Snapshot {
   readonly icount: number;
@@ -66,6 +73,10 @@ export interface Machine {
   onSerial: (byte: number) => void;
   /** Queues bytes for COM1's receiver; recorded with the icount at which they arrive. */
   typeSerial(bytes: Uint8Array): void;
+  /** Types on the PS/2 keyboard, as on a US one; recorded in the same way. */
+  typeKeyboard?(text: string): void;
+  /** Everything typed so far, with its arrival: given to `restore`, it makes the run repeat exactly. */
+  readonly recordedInput?: readonly RecordedInput[];
   /** One sentence about something the guest touched that Hyperstep does not have, once per thing. */
   onWarning: (sentence: string) => void;
 
@@ -80,7 +91,8 @@ export interface Machine {
   writeMemory(hpa: number, bytes: Uint8Array): boolean;
 
   snapshot(): Snapshot;
-  restore(snapshot: Snapshot): void;
+  /** Goes back (or forwards) to a snapshot. What was typed after it is forgotten, unless `input`, a `recordedInput`, is given to be replayed. */
+  restore(snapshot: Snapshot, input?: readonly RecordedInput[]): void;
   /** Frees what a snapshot keeps. */
   release(snapshot: Snapshot): void;
 }

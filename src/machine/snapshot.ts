@@ -12,7 +12,6 @@ import type { Pc } from './machine';
 export class MachineSnapshot implements Snapshot {
   readonly icount: number;
   private readonly processor: Uint8Array;
-  private readonly vmx: unknown;
   private readonly devices: object[];
   private readonly overlays: OverlayCopy[];
   private readonly input: ReturnType<InputLog['save']>;
@@ -24,7 +23,6 @@ export class MachineSnapshot implements Snapshot {
     const { base } = pc.cpu.state;
     this.icount = pc.icount;
     this.processor = pc.cpu.views.u8.slice(base, base + CPU_STATE_SIZE);
-    this.vmx = pc.unit.save();
     this.devices = [...pc.board.devices, pc.bios].map((device) => structuredClone(device.state));
     this.overlays = pc.drives.map((drive) => drive.overlay.copy());
     this.input = pc.input.save();
@@ -43,7 +41,6 @@ export class MachineSnapshot implements Snapshot {
     pc.input.restore(this.input, input);
     pc.ended = this.ended;
     pc.debugExit = this.debugExit;
-    pc.unit.load(this.vmx);
     pc.cpu.restored();
   }
 

@@ -111,7 +111,8 @@ export class Bios implements Device, PortDevice {
   /** Interrupt vectors, data areas and devices. Also what a multiboot kernel finds. */
   initialise(): void {
     const { board, memory, drives, screen } = this.parts;
-    for (let vector = 0; vector < 256; vector++) memory.store(vector * 4, 4, BIOS_SEGMENT * 0x10000 + stubOffset(vector));
+    const vectors = Uint16Array.from({ length: 512 }, (_, i) => (i & 1 ? BIOS_SEGMENT : stubOffset(i >> 1)));
+    memory.writeBytes(0, new Uint8Array(vectors.buffer));
     fillBiosData(memory, drives.length, this.mp);
     const { pic, pit } = board;
     const initialise = (port: number, vector: number, cascade: number, mask: number): void => {
