@@ -140,14 +140,15 @@ export function setCr8(cpu: Processor, value: bigint): void {
   cpu.requestAttention();
 }
 
-/** WRMSR to IA32_EFER. */
-export function setEfer(cpu: Processor, value: bigint): void {
+/** WRMSR to IA32_EFER; false where it raises #GP(0): reserved bits, or LME changed while paging is on. */
+export function setEfer(cpu: Processor, value: bigint): boolean {
   const s = cpu.state;
   const old = s.efer;
-  if (high32(value) !== 0 || low32(value) & ~eferAllowed(cpu.features)) gp(cpu);
+  if (high32(value) !== 0 || low32(value) & ~eferAllowed(cpu.features)) return false;
   const next = (low32(value) & ~Efer.LMA) | (old & Efer.LMA);
-  if ((s.cr0 & Cr0.PG) !== 0 && (old ^ next) & Efer.LME) gp(cpu);
+  if ((s.cr0 & Cr0.PG) !== 0 && (old ^ next) & Efer.LME) return false;
   s.set32(Offset.EFER, next);
   if ((old ^ next) & Efer.NXE) cpu.flushTlb();
   cpu.stateChanged();
+  return true;
 }

@@ -20,6 +20,8 @@ const leaf1 = (register: CpuidRegister, name: string, bit: number, exists = true
 const leaf7 = (register: CpuidRegister, name: string, bit: number, exists = true, ...needs: string[]): FeatureRow => ({ name, cpuid: [7, 0, register, bit], exists, needs });
 const extended = (register: CpuidRegister, name: string, bit: number, exists = true, ...needs: string[]): FeatureRow => ({ name, cpuid: [0x8000_0001, 0, register, bit], exists, needs });
 const vmx = (name: string, ...needs: string[]): FeatureRow => ({ name, exists: true, needs: ['vmx', ...needs] });
+/** VMX of newer processors that does not exist yet. */
+const future = (name: string): FeatureRow => ({ name, exists: false, needs: ['vmx'] });
 
 export const FEATURES: readonly FeatureRow[] = [
   leaf1('edx', 'fpu', 0, false),
@@ -87,21 +89,16 @@ export const FEATURES: readonly FeatureRow[] = [
   extended('edx', 'rdtscp', 27, true, 'tsc'),
   extended('edx', 'lm', 29, true, 'pae'),
 
-  // VMX: announced by the capability MSRs, which vmx/ builds from these names.
+  // VMX: announced by the capability MSRs, which vmx/ builds from these names (vmx/tables/capabilities.ts).
   vmx('true-controls'),
   vmx('secondary-controls'),
-  vmx('tertiary-controls', 'secondary-controls'),
   vmx('msr-bitmaps'),
-  vmx('io-bitmaps'),
   vmx('monitor-trap-flag'),
   vmx('preemption-timer'),
   vmx('virtual-nmis'),
-  vmx('tpr-shadow'),
-  vmx('virtualize-apic-accesses', 'secondary-controls'),
-  vmx('virtualize-x2apic-mode', 'secondary-controls', 'tpr-shadow'),
-  vmx('apic-register-virtualization', 'secondary-controls', 'tpr-shadow'),
-  vmx('virtual-interrupt-delivery', 'secondary-controls', 'tpr-shadow'),
-  vmx('posted-interrupts', 'virtual-interrupt-delivery'),
+  vmx('load-efer'),
+  vmx('load-pat'),
+  vmx('vmwrite-any-field'),
   vmx('ept', 'secondary-controls'),
   vmx('ept-execute-only', 'ept'),
   vmx('ept-2m-pages', 'ept'),
@@ -110,16 +107,23 @@ export const FEATURES: readonly FeatureRow[] = [
   vmx('unrestricted-guest', 'ept'),
   vmx('vpid', 'secondary-controls'),
   vmx('descriptor-table-exiting', 'secondary-controls'),
-  vmx('pause-loop-exiting', 'secondary-controls'),
-  vmx('vmfunc', 'ept'),
-  vmx('eptp-switching', 'vmfunc'),
-  vmx('vmcs-shadowing', 'secondary-controls'),
-  vmx('pml', 'ept-ad'),
-  vmx('ept-violation-ve', 'ept'),
-  vmx('mode-based-execute', 'ept'),
+  vmx('wbinvd-exiting', 'secondary-controls'),
+  vmx('rdrand-exiting', 'secondary-controls', 'rdrand'),
+  vmx('rdseed-exiting', 'secondary-controls', 'rdseed'),
   vmx('tsc-scaling', 'secondary-controls'),
-  vmx('load-efer'),
-  vmx('load-pat'),
+  future('tertiary-controls'),
+  future('tpr-shadow'),
+  future('virtualize-apic-accesses'),
+  future('virtualize-x2apic-mode'),
+  future('apic-register-virtualization'),
+  future('virtual-interrupt-delivery'),
+  future('posted-interrupts'),
+  future('pause-loop-exiting'),
+  future('vmfunc'),
+  future('vmcs-shadowing'),
+  future('pml'),
+  future('ept-violation-ve'),
+  future('mode-based-execute'),
 ];
 
 const BY_NAME: ReadonlyMap<string, FeatureRow> = new Map(FEATURES.map((row) => [row.name, row]));

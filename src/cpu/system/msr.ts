@@ -151,10 +151,7 @@ const ROWS: MsrRow[] = [
     index: 0xc000_0080,
     name: 'IA32_EFER',
     read: (cpu) => cpu.state.get64(Offset.EFER),
-    write: (cpu, value) => {
-      setEfer(cpu, value);
-      return true;
-    },
+    write: setEfer,
   },
   stored(0xc000_0081, 'IA32_STAR', Offset.STAR, anything, 'syscall'),
   stored(0xc000_0082, 'IA32_LSTAR', Offset.LSTAR, canonical, 'syscall'),
@@ -184,7 +181,7 @@ export function readMsr(cpu: Processor, index: number): bigint | undefined {
   return cpu.intercepts.readMsr(index) ?? cpu.deviceMsrs.read(index);
 }
 
-/** Writes an MSR; false when it does not exist, is read-only or the value is reserved. May throw #GP itself. */
+/** Writes an MSR; false when it does not exist, is read-only or the value is reserved. */
 export function writeMsr(cpu: Processor, index: number, value: bigint): boolean {
   const row = find(cpu, index);
   if (row) return row.write(cpu, BigInt.asUintN(64, value));
