@@ -2,15 +2,13 @@
  * The instruction decoder: bytes to an Instruction record, by tables, without allocating.
  * SDM volume 2, "Instruction Format"; the opcodes stand in opcodes*.ts.
  */
-import { compileTables, Dimension, FormFlag, VEX_MAP_BASE } from './compile';
+import { Dimension, FormFlag, VEX_MAP_BASE } from './compile';
 import { Instruction, Kind, NO_REGISTER, Prefix, RIP_REGISTER, type CodeSize, type Operand } from './instruction';
+import { INVALID_OP, TABLES, TOO_LONG_OP } from './mnemonics';
 import { Method, SIZE_CONTEXTS, SIZES } from './notation';
-import { ONE_BYTE } from './opcodesOneByte';
-import { TWO_BYTE } from './opcodes0F';
-import { SIMD } from './opcodesSimd';
-import { VEX } from './opcodesVex';
-import { X87 } from './opcodesX87';
 import { Gpr, Seg } from '../state';
+
+export { mnemonicId, mnemonics } from './mnemonics';
 
 /** The processor refuses longer instructions with #GP. SDM volume 3, "Interrupt and Exception Handling", "General Protection Exception". */
 export const MAX_LENGTH = 15;
@@ -32,22 +30,9 @@ const VEX_BASE = VEX_MAP_BASE;
 const OPERAND_SIZES = SIZES;
 const CONTEXTS = SIZE_CONTEXTS;
 
-const INVALID = 0;
-const TOO_LONG = 1;
-const TABLES = compileTables([ONE_BYTE, TWO_BYTE, X87, SIMD, VEX], ['invalid', 'too_long']);
+const INVALID = INVALID_OP;
+const TOO_LONG = TOO_LONG_OP;
 const { roots: ROOTS, modrm: HAS_MODRM, nodes: NODES, formOp: FORM_OP, formFlags: FORM_FLAGS, formCount: FORM_COUNT, formOperands: FORM_OPERANDS } = TABLES;
-
-/** Mnemonic names; the index is Instruction.op. 0 is 'invalid' (raises #UD), 1 is 'too_long' (more than 15 bytes, raises #GP). */
-export const mnemonics: readonly string[] = TABLES.mnemonics;
-
-const IDS = new Map(mnemonics.map((name, op) => [name, op]));
-
-/** Instruction.op of a mnemonic. Throws for a name that no table has, so that a misspelt name is found at start-up. */
-export function mnemonicId(name: string): number {
-  const op = IDS.get(name);
-  if (op === undefined) throw new Error(`the decoder knows no mnemonic "${name}"`);
-  return op;
-}
 
 /** What a byte is as a prefix: 0 none; low three bits as below. Segment overrides hold the segment in bits 6:4. */
 const NOT_PREFIX = 0;
