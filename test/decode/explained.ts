@@ -7,7 +7,7 @@ import type { Signature } from './icedSignature';
 
 /** iced's mnemonics that are invalid for us. */
 const ABSENT: readonly (readonly [reason: string, mnemonic: RegExp])[] = [
-  ['AMD: 3DNow!, SSE4a, SVM, CLZERO and others', /^(femms|extrq|insertq|movntss|movntsd|vmrun|vmmcall|vmload|vmsave|stgi|clgi|skinit|invlpga|invlpgb|tlbsync|clzero|monitorx|mwaitx|mcommit|rdpru|psmash|pvalidate|rmpadjust|rmpupdate|rmpquery|rmpread|ud?b)$/],
+  ['AMD: 3DNow!, SSE4a, SVM, CLZERO and others', /^(femms|extrq|insertq|movntss|movntsd|vmrun|vmmcall|vmgexit|vmload|vmsave|stgi|clgi|skinit|invlpga|invlpgb|tlbsync|clzero|monitorx|mwaitx|mcommit|rdpru|psmash|pvalidate|rmpadjust|rmpupdate|rmpquery|rmpread|udb)$/],
   ['VIA PadLock and Zhaoxin', /^(xstore|xstore_alt|xcrypt\w+|montmul|xsha\w+|ccs_\w+|undoc)$/],
   ['never announced: SGX, TSX, TDX, PCONFIG, CET, key locker, ENQCMD, WAITPKG, PTWRITE, UINTR, FRED, RAO-INT, MOVDIR, HRESET, SERIALIZE, LKGS, MSRLIST and others',
     /^(encl[suv]|xabort|xbegin|xend|xtest|xsusldtrk|xresldtrk|seam\w+|tdcall|pconfig|setssbsy|clrssbsy|rstorssp|saveprevssp|incssp[dq]|wru?ss[dq]|\w*256kl|\w*128kl|loadiwkey|encodekey\w+|enqcmds?|tpause|umonitor|umwait|ptwrite|senduipi|uiret|testui|clui|stui|eretu|erets|aadd|aand|aor|axor|movdiri|movdir64b|hreset|serialize|lkgs|rdmsrlist|wrmsrlist|wrmsrns|pbndkb|urdmsr|uwrmsr)$/],
