@@ -1,0 +1,49 @@
+// npm run bench: Hyperstep beside Debian's Bochs on the same images, in one run, as medians and ratios. Absolute times
+// depend on the machine and who else is on it; the ratio is what counts.
+//
+//   node test/bench/bench.mjs [--runs 3] [--json FILE]
+import fs from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { bochsIsThere, runBochs } from '../bochs/bochs.mjs';
+import { runHyperstep } from './hyperstep.mjs';
+
+const HERE = path.dirname(fileURLToPath(import.meta.url));
+const IMAGES = path.join(HERE, 'images');
+const LAB = path.resolve(HERE, '../../lab/images/complete');
+const TIMEOUT = 120;
+
+/** What is timed: from the first text to the last, or from the start of the process where there is one text. */
+const WORKLOADS = [
+  { name: 'lab: start to the prompt vm$', drives: [path.join(LAB, 'vmm.img'), path.join(LAB, 'guest.img')], texts: ['vm$'] },
+  { name: 'compute: integer work in 64-bit mode', drives: [path.join(IMAGES, 'compute.img')], texts: ['begin', 'end 0x'] },
+];
+
+const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
+
+async function timed(run, workload) {
+  const result = await run({ drives: workload.drives, texts: workload.texts, timeout: TIMEOUT });
+  if (result.seconds.length < workload.texts.length) throw new Error(`${workload.name}: "${workload.texts[result.seconds.length]}" did not show within ${TIMEOUT} s.\n${result.errors ?? ''}`);
+  const last = result.seconds[result.seconds.length - 1];
+  return { seconds: workload.texts.length > 1 ? last - result.seconds[0] : last, stats: result.stats };
+}
+
+const { values } = parseArgs({ options: { runs: { type: 'string', default: '3' }, json: { type: 'string' } } });
+const bochs = bochsIsThere();
+const rows = [];
+for (const workload of WORKLOADS) {
+  const own = [];
+  const other = [];
+  // In turn, so that a slow spell of the machine hits both.
+  for (let i = 0; i < Number(values.runs); i++) {
+    own.push(await timed(runHyperstep, workload));
+    if (bochs) other.push(await timed(runBochs, workload));
+  }
+  const hyperstep = median(own.map((o) => o.seconds));
+  const theirs = bochs ? median(other.map((o) => o.seconds)) : undefined;
+  rows.push({ workload: workload.name, hyperstep, bochs: theirs, ratio: theirs === undefined ? undefined : theirs / hyperstep, mips: own[0].stats?.mips });
+}
+console.log(`| workload | Hyperstep, s | Bochs (Debian's), s | Hyperstep is faster by |\n|---|---|---|---|`);
+for (const r of rows) console.log(`| ${r.workload} | ${r.hyperstep.toFixed(2)} | ${r.bochs?.toFixed(2) ?? 'not installed'} | ${r.ratio?.toFixed(2) ?? '-'} |`);
+if (values.json) fs.writeFileSync(values.json, JSON.stringify(rows, undefined, 2) + '\n');
