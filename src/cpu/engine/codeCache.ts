@@ -21,6 +21,9 @@ const SLOTS_SIZE = PAGE * 4;
 /** A run needs at most so much room. */
 const RUN_SIZE = (RUN_LENGTH * 2 + 4) * RECORD_SIZE;
 
+/** Instructions of TypeScript's behind which code need not go on. */
+const LEADS_ELSEWHERE = new Set(['invalid', 'too_long', 'iret', 'jmp_far', 'call_far', 'ret_far', 'int', 'int3', 'int1', 'syscall', 'sysret', 'sysenter', 'sysexit', 'vmlaunch', 'vmresume', 'hlt', 'ud0', 'ud1', 'ud2']);
+
 /** Handlers that need the Instruction at run time too: they may leave to TypeScript. */
 const MAY_LEAVE = new Set(['div', 'idiv']);
 
@@ -156,7 +159,7 @@ export class CodeCache implements CodePages {
     const handler = this.handlers.find(insn);
     if (handler < 0) {
       this.writer.slow(at, offset, insn.length, this.keep(page, insn));
-      this.endsRun = true;
+      this.endsRun = LEADS_ELSEWHERE.has(mnemonics[insn.op]!);
       return 1;
     }
     const mnemonic = mnemonics[insn.op]!;

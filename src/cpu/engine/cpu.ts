@@ -17,7 +17,7 @@ import { slowOperations } from '../system/operations';
 import type { CodeCache, CodePage } from './codeCache';
 import { MAXIMUM_LENGTH } from './codeCache';
 import type { Interpreter } from './interpreter';
-import { Exit, Field } from './record';
+import { Exit, Field, RECORD_SIZE, Special } from './record';
 import { deriveState } from './derived';
 import { leftOperations } from './leftOperations';
 
@@ -161,6 +161,7 @@ export class Cpu implements Processor {
   // Translation caches.
 
   flushTlb(): void {
+    this.attention = true; // the code that is executing may be mapped otherwise now
     for (let bank = 0; bank < BANKS; bank++) this.newGeneration(bank);
     this.state.set64(Offset.GENERATION, BigInt(this.generations[this.bank]!));
   }
@@ -180,6 +181,7 @@ export class Cpu implements Processor {
   }
 
   flushPage(linear: bigint): void {
+    this.attention = true;
     const index = Number((linear >> 12n) & BigInt(TLB_ENTRIES - 1));
     const { u32 } = this.views;
     for (let bank = 0; bank < BANKS; bank++) {
@@ -327,9 +329,12 @@ export class Cpu implements Processor {
    * Runs at most `budget` instructions, to the first thing that needs the loop above. Returns true at a breakpoint.
    */
   private slice(budget: number): boolean {
+    const s = this.state;
     let left = budget;
+    let next = 0;
     while (left > 0 && !this.attention) {
-      const record = this.findRecord();
+      const record = next !== 0 ? next : this.findRecord();
+      next = 0;
       if (record === 0) {
         if (this.attention) return false;
         continue; // a fault was delivered or an instruction without a record performed
@@ -362,6 +367,7 @@ export class Cpu implements Processor {
         case Exit.SLOW:
           this.leaveAtRecord();
           if (!this.perform()) return false;
+          next = this.following(s.get32(Offset.RECORD));
           break;
         case Exit.BREAK:
           this.leaveAtRecord();
@@ -379,6 +385,14 @@ export class Cpu implements Processor {
     }
     return false;
   }
+
+  /** The record behind a TypeScript instruction that went on to the next one, or 0 when it has to be looked up. */
+  private following(record: number): number {
+    const { u32 } = this.views;
+    if (!this.wentOn || u32[(record + Field.HANDLER) >>> 2] !== Special.SLOW) return 0;
+    return record + RECORD_SIZE;
+  }
+  private wentOn = false;
 
   /** Budget that generated code left over, slices cut short by devices included. */
   private unused = 0;
@@ -428,7 +442,8 @@ export class Cpu implements Processor {
     const s = this.state;
     const start = s.rip;
     this.instructionRip = start;
-    s.rip = this.maskRip(start + BigInt(insn.length));
+    const next = this.maskRip(start + BigInt(insn.length));
+    s.rip = next;
     // The clock that the instruction sees is the one before it; it retires when it completes.
     s.icount -= 1;
     const flags = s.get32(Offset.FLAGS);
@@ -449,7 +464,9 @@ export class Cpu implements Processor {
       return false;
     }
     // A long REP stops early with RIP still on the instruction: it has not retired then.
-    if (s.rip !== start || !this.repeats(insn)) s.icount += 1;
+    const rip = s.rip;
+    this.wentOn = rip === next;
+    if (rip !== start || !this.repeats(insn)) s.icount += 1;
     // Interrupts may have been enabled, a trap flag set, the processor halted.
     if (s.get32(Offset.FLAGS) !== flags || (s.get32(Offset.INTERRUPTIBILITY) & BLOCKING_STI_MOVSS) !== 0 || s.get32(Offset.ACTIVITY) !== 0) this.attention = true;
     return !this.attention;
@@ -476,6 +493,8 @@ export class Cpu implements Processor {
 
   /** The record for RIP. 0 when the fetch faulted (and was delivered) or the instruction had to be performed here. */
   private findRecord(): number {
+    const known = this.lookUp();
+    if (known !== 0) return known;
     const s = this.state;
     const linear = this.linearRip();
     this.instructionRip = s.rip;
@@ -493,6 +512,26 @@ export class Cpu implements Processor {
     const record = this.cache.record(page, Number(linear & 0xfffn));
     if (record === 0) return 0; // everything was dropped for want of room: look again
     s.set64(Offset.RIP_BASE, s.rip - (linear & 0xfffn));
+    return record;
+  }
+
+  /** RIP to record by the code TLB, as generated code does it; 0 on a miss. It is hot: no bigint. */
+  private lookUp(): number {
+    const { u32 } = this.views;
+    const base = this.state.base >>> 2;
+    const ripLow = u32[base + (Offset.RIP >>> 2)]!;
+    const ripHigh = u32[base + (Offset.RIP >>> 2) + 1]!;
+    const sum = ripLow + u32[base + (Offset.CS_BASE >>> 2)]!;
+    // Beyond 32 bits legacy code wraps: the long way masks.
+    if (sum > 0xffff_ffff) return 0;
+    const entry = (u32[base + (Offset.CTLB_BASE >>> 2)]! >>> 2) + ((sum >>> 12) & (TLB_ENTRIES - 1)) * (CTLB_ENTRY_SIZE >>> 2);
+    if (u32[entry] !== ((sum & ~0xfff) | u32[base + (Offset.GENERATION >>> 2)]!) >>> 0 || u32[entry + 1] !== ripHigh) return 0;
+    const offset = sum & 0xfff;
+    const record = u32[(u32[entry + 2]! >>> 2) + offset]!;
+    if (record === 0) return 0;
+    const baseLow = ripLow - offset;
+    u32[base + (Offset.RIP_BASE >>> 2)] = baseLow;
+    u32[base + (Offset.RIP_BASE >>> 2) + 1] = baseLow < 0 ? ripHigh - 1 : ripHigh;
     return record;
   }
 
