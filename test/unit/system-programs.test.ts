@@ -1,0 +1,504 @@
+/** Whole programs on the real engine: mode switches, faults and their return, rings, interrupts, single stepping. */
+import assert from 'node:assert/strict';
+import { createEngine } from '../../src/cpu/engine/engine';
+import type { Cpu } from '../../src/cpu/engine/cpu';
+import { resetProcessor } from '../../src/cpu/engine/reset';
+import { Gpr, Offset, Seg } from '../../src/cpu/state';
+import { CpuFeatures } from '../../src/cpu/system/features';
+import { noVmx } from '../silicon/flatMachine';
+
+/** Where the harness puts things. The tables lie in RAM; the programs load GDTR and IDTR themselves. */
+const PML4 = 0x1000;
+const PDPT = 0x2000;
+const IDT = 0x3000;
+const TSS = 0x4000;
+const PD = 0x5000;
+/** Page table of 2 to 4 MiB. */
+const PT = 0x6000;
+const GDTR_IMAGE = 0x500;
+const IDTR_IMAGE = 0x50a;
+const LOG_POINTER = 0x600;
+const GDT = 0x700;
+const BOOT_AT = 0x7c00;
+const BODY_AT = 0x8000;
+const STUBS = 0x9000;
+const HANDLER = 0xa000;
+const LOG = 0x1_0000;
+
+const USER_STACK_PAGE = 0x6800n;
+const IST1 = 0x7_0000n;
+const RSP0 = 0x7_8000n;
+
+/** 0x08 code 64, 0x10 data, 0x18 user code 32, 0x20 user data, 0x28 user code 64, 0x30 TSS, 0x40 code 32. */
+const DESCRIPTORS = [0n, 0x00af9b000000ffffn, 0x00cf93000000ffffn, 0x00cffb000000ffffn, 0x00cff3000000ffffn, 0x00affb000000ffffn, 0x0000890000000067n | (BigInt(TSS) << 16n), 0n, 0x00cf9b000000ffffn];
+
+/** Vectors with an error code. */
+const WITH_CODE = new Set([8, 10, 11, 12, 13, 14, 17]);
+
+const bytes = (text: string): number[] =>
+  text
+    .split('\n')
+    .flatMap((line) => line.replace(/;.*/, '').trim().split(/\s+/))
+    .filter((t) => t !== '')
+    .map((t) => parseInt(t, 16));
+
+class Pc {
+  readonly cpu: Cpu;
+  private readonly ram: number;
+  private readonly data: DataView;
+  /** Vectors that the interrupt controller holds. */
+  readonly waiting: number[] = [];
+  readonly ports: string[] = [];
+
+  constructor() {
+    const engine = createEngine({ ramBytes: 4 << 20, cpus: 1 });
+    const frame = (page: number): number => (page < 1024 ? engine.frameBase + page * 0x1000 : 0);
+    this.ram = engine.frameBase;
+    this.data = engine.views.data;
+    this.cpu = engine.createProcessor(0, {
+      bus: {
+        frameForRead: frame,
+        frameForWrite: frame,
+        read: () => 0xffff_ffff,
+        write: () => undefined,
+        in: () => 0xff,
+        out: (port, _size, value) => {
+          this.ports.push(`${port.toString(16)}=${value.toString(16)}`);
+          this.waiting.push(0x31);
+          this.cpu.requestAttention();
+        },
+      },
+      interrupts: { pending: () => this.waiting.length > 0, acknowledge: () => this.waiting.shift()!, getTaskPriority: () => 0, setTaskPriority: () => undefined, setBase: () => undefined },
+      deviceMsrs: { read: () => undefined, write: () => false },
+      features: new CpuFeatures([]),
+    });
+    this.cpu.intercepts = this.cpu.secondLevel = noVmx();
+    resetProcessor(this.cpu);
+  }
+
+  put(at: number, text: string): void {
+    this.cpu.views.u8.set(bytes(text), this.ram + at);
+  }
+  put64(at: number, value: bigint): void {
+    this.data.setBigUint64(this.ram + at, value, true);
+  }
+  get64(at: number): bigint {
+    return this.data.getBigUint64(this.ram + at, true);
+  }
+  get16(at: number): number {
+    return this.data.getUint16(this.ram + at, true);
+  }
+
+  /** What each call of the handler saw: vector(error) @RIP, CR2 for page faults, RSP with `stack`. */
+  log(): string[] {
+    const entries: string[] = [];
+    for (let at = LOG; at < Number(this.get64(LOG_POINTER)); at += 48) {
+      const [vector, code, rip, cs, cr2] = [0, 8, 16, 24, 32].map((o) => this.get64(at + o).toString(16));
+      const ring = (parseInt(cs!, 16) & 3) === 3 ? ' user' : '';
+      entries.push(`${vector}(${code}) @${rip}${vector === 'e' ? ` cr2 ${cr2}` : ''}${ring}`);
+    }
+    return entries;
+  }
+
+  gate(vector: number, offset: number, type = 0x8e, ist = 0): void {
+    this.put64(IDT + vector * 16, BigInt(offset & 0xffff) | (8n << 16n) | (BigInt(ist) << 32n) | (BigInt(type) << 40n) | (BigInt(offset >>> 16) << 48n));
+    this.put64(IDT + vector * 16 + 8, 0n);
+  }
+
+  /** A stub that pushes the vector (and a 0 where the processor pushes no error code) and goes to the handler. */
+  private stub(vector: number): number {
+    const at = STUBS + vector * 16;
+    const code = WITH_CODE.has(vector) ? [] : [0x6a, 0];
+    code.push(0x68, vector, 0, 0, 0, 0xe9);
+    const relative = HANDLER - (at + code.length + 4);
+    code.push(relative & 0xff, (relative >>> 8) & 0xff, (relative >>> 16) & 0xff, (relative >>> 24) & 0xff);
+    this.cpu.views.u8.set(code, this.ram + at);
+    return at;
+  }
+
+  /** Tables, boot code and handler; the program starts in 64-bit mode at BODY_AT. */
+  prepareLong(program: string): void {
+    this.put64(PML4, BigInt(PDPT) | 7n);
+    this.put64(PDPT, BigInt(PD) | 7n);
+    this.put64(PD, 0x87n);
+    this.put64(PD + 8, BigInt(PT) | 7n);
+    this.put64(PT, 0x20_0007n);
+    this.put64(PT + 8, 0x20_1005n); // read-only
+    this.put64(PT + 16, 0x20_2006n); // not present
+    this.put64(PT + 24, 0x20_3007n | (1n << 63n)); // no execution
+    this.put64(PT + 32, 0x20_4003n); // supervisor
+    DESCRIPTORS.forEach((d, i) => this.put64(GDT + i * 8, d));
+    this.put64(GDTR_IMAGE, BigInt(DESCRIPTORS.length * 8 - 1) | (BigInt(GDT) << 16n));
+    this.put64(IDTR_IMAGE, 0xfffn | (BigInt(IDT) << 16n));
+    this.put64(TSS + 4, RSP0);
+    this.put64(TSS + 0x24, IST1);
+    this.put64(LOG_POINTER, BigInt(LOG));
+    for (let vector = 0; vector < 0x34; vector++) this.gate(vector, this.stub(vector));
+    this.gate(3, this.stub(3), 0xee);
+    this.gate(0x80, this.stub(0x80), 0xee);
+    this.put(HANDLER, HANDLER_CODE);
+    this.put(BOOT_AT, BOOT);
+    this.put(BODY_AT, program);
+    const s = this.cpu.state;
+    s.setSelector(Seg.CS, 0);
+    s.setSegBase(Seg.CS, 0n);
+    s.rip = BigInt(BOOT_AT);
+    this.cpu.stateChanged();
+  }
+}
+
+function longMode(program: string): Pc {
+  const pc = new Pc();
+  pc.prepareLong(program);
+  return pc;
+}
+
+/** From real mode straight to 64-bit mode. */
+const BOOT = `
+      fa                ; cli
+      0f 01 16 00 05    ; lgdt [0x500]
+      0f 01 1e 0a 05    ; lidt [0x50a]
+      0f 20 e0          ; mov eax, cr4
+      66 83 c8 20       ; or eax, 0x20
+      0f 22 e0          ; mov cr4, eax
+      66 b8 00 10 00 00 ; mov eax, 0x1000
+      0f 22 d8          ; mov cr3, eax
+      66 b9 80 00 00 c0 ; mov ecx, 0xc0000080
+      0f 32             ; rdmsr
+      66 0d 01 09 00 00 ; or eax, 0x901
+      0f 30             ; wrmsr
+      0f 20 c0          ; mov eax, cr0
+      66 0d 01 00 01 80 ; or eax, 0x80010001
+      0f 22 c0          ; mov cr0, eax
+      ea 00 80 08 00    ; .byte 0xea; .word 0x8000; .word 0x08
+`;
+
+/** Appends to the log, maps a page when R14 points to its entry, and returns to R15 when that is set. */
+const HANDLER_CODE = `
+      50                      ; push rax
+      53                      ; push rbx
+      48 8b 1c 25 00 06 00 00 ; mov rbx, [0x600]
+      48 8b 44 24 10          ; mov rax, [rsp+16]
+      48 89 03                ; mov [rbx], rax
+      48 8b 44 24 18          ; mov rax, [rsp+24]
+      48 89 43 08             ; mov [rbx+8], rax
+      48 8b 44 24 20          ; mov rax, [rsp+32]
+      48 89 43 10             ; mov [rbx+16], rax
+      48 8b 44 24 28          ; mov rax, [rsp+40]
+      48 89 43 18             ; mov [rbx+24], rax
+      0f 20 d0                ; mov rax, cr2
+      48 89 43 20             ; mov [rbx+32], rax
+      48 8b 44 24 30          ; mov rax, [rsp+48]
+      48 89 43 28             ; mov [rbx+40], rax
+      48 83 c3 30             ; add rbx, 48
+      48 89 1c 25 00 06 00 00 ; mov [0x600], rbx
+      4d 85 f6                ; test r14, r14
+      74 07                   ; jz nomap
+      41 80 0e 01             ; or byte ptr [r14], 1
+      45 31 f6                ; xor r14d, r14d
+                              ; nomap:
+      4d 85 ff                ; test r15, r15
+      74 08                   ; jz done
+      4c 89 7c 24 20          ; mov [rsp+32], r15
+      45 31 ff                ; xor r15d, r15d
+                              ; done:
+      5b                      ; pop rbx
+      58                      ; pop rax
+      48 83 c4 10             ; add rsp, 16
+      48 cf                   ; iretq
+`;
+
+const FAULTS = `
+      bc 00 70 00 00                ; mov esp, 0x7000
+      45 31 f6                      ; xor r14d, r14d
+      31 c9                         ; xor ecx, ecx
+      4c 8d 3d 02 00 00 00          ; lea r15, [rip+l1]
+      f7 f1                         ; div ecx
+                                    ; l1:
+      4c 8d 3d 02 00 00 00          ; lea r15, [rip+l2]
+      0f 0b                         ; ud2
+                                    ; l2:
+      4c 8d 3d 0c 00 00 00          ; lea r15, [rip+l3]
+      48 b8 00 00 00 00 00 80 00 00 ; mov rax, 0x800000000000
+      8a 00                         ; mov al, [rax]
+                                    ; l3:
+      4c 8d 3d 08 00 00 00          ; lea r15, [rip+l4]
+      c6 04 25 00 10 20 00 01       ; mov byte ptr [0x201000], 1
+                                    ; l4:
+      4c 8d 3d 07 00 00 00          ; lea r15, [rip+l5]
+      8a 04 25 00 20 20 00          ; mov al, [0x202000]
+                                    ; l5:
+      4c 8d 3d 07 00 00 00          ; lea r15, [rip+l6]
+      b9 34 12 00 00                ; mov ecx, 0x1234
+      0f 32                         ; rdmsr
+                                    ; l6:
+      4c 8d 3d 07 00 00 00          ; lea r15, [rip+l7]
+      b8 99 00 00 00                ; mov eax, 0x99
+      8e d8                         ; mov ds, eax
+                                    ; l7:
+      4c 8d 3d 07 00 00 00          ; lea r15, [rip+l8]
+      b8 00 30 20 00                ; mov eax, 0x203000
+      ff e0                         ; jmp rax
+                                    ; l8:
+      45 31 ff                      ; xor r15d, r15d
+      cc                            ; int3
+      cd 80                         ; int 0x80
+      f4                            ; hlt
+`;
+
+const USER = `
+      bc 00 70 00 00       ; mov esp, 0x7000
+      45 31 f6             ; xor r14d, r14d
+      45 31 ff             ; xor r15d, r15d
+      b8 30 00 00 00       ; mov eax, 0x30
+      0f 00 d8             ; ltr ax
+      b9 81 00 00 c0       ; mov ecx, 0xc0000081
+      31 c0                ; xor eax, eax
+      ba 08 00 18 00       ; mov edx, 0x00180008
+      0f 30                ; wrmsr
+      ff c1                ; inc ecx
+      48 8d 05 57 00 00 00 ; lea rax, [rip+kernel]
+      31 d2                ; xor edx, edx
+      0f 30                ; wrmsr
+      6a 23                ; push 0x23
+      68 00 68 00 00       ; push 0x6800
+      68 02 02 00 00       ; push 0x202
+      6a 2b                ; push 0x2b
+      48 8d 05 03 00 00 00 ; lea rax, [rip+user]
+      50                   ; push rax
+      48 cf                ; iretq
+                           ; user:
+      4c 8d 3d 01 00 00 00 ; lea r15, [rip+u1]
+      fa                   ; cli
+                           ; u1:
+      4c 8d 3d 07 00 00 00 ; lea r15, [rip+u2]
+      8a 04 25 00 40 20 00 ; mov al, [0x204000]
+                           ; u2:
+      4c 8d 3d 01 00 00 00 ; lea r15, [rip+u3]
+      f4                   ; hlt
+                           ; u3:
+      cd 80                ; int 0x80
+      4c 8d 3d 02 00 00 00 ; lea r15, [rip+u4]
+      cd 20                ; int 0x20
+                           ; u4:
+      bf 01 00 00 00       ; mov edi, 1
+      0f 05                ; syscall
+      bf 02 00 00 00       ; mov edi, 2
+      0f 05                ; syscall
+      31 ff                ; xor edi, edi
+      0f 05                ; syscall
+                           ; kernel:
+      49 01 fd             ; add r13, rdi
+      85 ff                ; test edi, edi
+      74 03                ; jz off
+      48 0f 07             ; sysretq
+                           ; off:
+      f4                   ; hlt
+`;
+
+const TRAP = `
+      bc 00 70 00 00 ; mov esp, 0x7000
+      45 31 f6       ; xor r14d, r14d
+      45 31 ff       ; xor r15d, r15d
+      68 02 01 00 00 ; push 0x102
+      9d             ; popf
+      90             ; nop
+      b8 01 00 00 00 ; mov eax, 1
+      6a 02          ; push 2
+      9d             ; popf
+      90             ; nop
+      f4             ; hlt
+`;
+
+const REP = `
+      bc 00 70 00 00          ; mov esp, 0x7000
+      45 31 ff                ; xor r15d, r15d
+      41 be 10 60 00 00       ; mov r14d, 0x6010
+      be 00 00 01 00          ; mov esi, 0x10000
+      bf f0 0f 20 00          ; mov edi, 0x200ff0
+      b9 00 11 00 00          ; mov ecx, 0x1100
+      c6 04 25 00 10 20 00 00 ; mov byte ptr [0x201000], 0
+      f3 a4                   ; rep movsb
+      f4                      ; hlt
+`;
+
+const IRQ = `
+      bc 00 70 00 00 ; mov esp, 0x7000
+      45 31 f6       ; xor r14d, r14d
+      45 31 ff       ; xor r15d, r15d
+      fb             ; sti
+      f4             ; hlt
+      fa             ; cli
+      e6 10          ; out 0x10, al
+      90             ; nop
+      fb             ; sti
+      fa             ; cli
+      90             ; nop
+      fb             ; sti
+      f4             ; hlt
+      fa             ; cli
+      f4             ; hlt
+`;
+
+const COMPAT = `
+      bc 00 70 00 00       ; mov esp, 0x7000
+      45 31 f6             ; xor r14d, r14d
+      45 31 ff             ; xor r15d, r15d
+      b8 10 00 00 00       ; mov eax, 0x10
+      8e d0                ; mov ss, eax
+      8e d8                ; mov ds, eax
+      48 c7 c3 ff ff ff ff ; mov rbx, -1
+      6a 40                ; push 0x40
+      68 24 80 00 00       ; push offset c32
+      48 cb                ; rex.w retf
+                           ; c32:
+      b8 78 56 34 12       ; mov eax, 0x12345678
+      43                   ; inc ebx
+      50                   ; push eax
+      59                   ; pop ecx
+      cd 80                ; int 0x80
+      bf 00 00 00 10       ; mov edi, 0x10000000
+      8b 97 00 80 00 f0    ; mov edx, [edi+0xf0008000]
+      ea 40 80 00 00 08 00 ; ljmp 0x08, offset c64
+                           ; c64:
+      f4                   ; hlt
+`;
+
+const REAL = `
+      31 c0             ; xor ax, ax
+      8e d0             ; mov ss, ax
+      bc 00 70          ; mov sp, 0x7000
+      8e d8             ; mov ds, ax
+      c7 06 00 01 48 01 ; mov word ptr [0x100], offset handler - 0x1000
+      c7 06 02 01 00 01 ; mov word ptr [0x102], 0x100
+      c7 06 00 00 4e 01 ; mov word ptr [0x00], offset zero - 0x1000
+      c7 06 02 00 00 01 ; mov word ptr [0x02], 0x100
+      b8 34 12          ; mov ax, 0x1234
+      f9                ; stc
+      cd 40             ; int 0x40
+      73 1d             ; jnc wrong
+      9a 4c 01 00 01    ; lcall 0x100, offset farproc - 0x1000
+      30 c9             ; xor cl, cl
+      f6 f1             ; div cl
+      60                ; pusha
+      61                ; popa
+      b8 00 20          ; mov ax, 0x2000
+      8e c0             ; mov es, ax
+      bf fe ff          ; mov di, 0xfffe
+      b9 03 00          ; mov cx, 3
+      b8 ef be          ; mov ax, 0xbeef
+      fc                ; cld
+      f3 ab             ; rep stosw
+      f4                ; hlt
+                        ; wrong:
+      0f 0b             ; ud2
+                        ; handler:
+      83 c0 01          ; add ax, 1
+      cf                ; iret
+                        ; farproc:
+      43                ; inc bx
+      cb                ; retf
+                        ; zero:
+      89 e5             ; mov bp, sp
+      83 46 00 02       ; add word ptr [bp], 2
+      42                ; inc dx
+      cf                ; iret
+`;
+
+describe('system programs', () => {
+  it('faults push what the manual says and return where the handler wants', () => {
+    const pc = longMode(FAULTS);
+    assert.equal(pc.cpu.run(10_000), 'halt');
+    assert.deepEqual(pc.log(), [
+      '0(0) @8011',
+      '6(0) @801a',
+      'd(0) @802d',
+      'e(3) @8036 cr2 201000',
+      'e(0) @8045 cr2 202000',
+      'd(0) @8058',
+      'd(98) @8066',
+      'e(11) @203000 cr2 203000',
+      '3(0) @807a',
+      '80(0) @807c',
+    ]);
+  });
+
+  it('user mode: privileged instructions, supervisor pages, gates, SYSCALL and SYSRET', () => {
+    const pc = longMode(USER);
+    assert.equal(pc.cpu.run(10_000), 'halt');
+    assert.deepEqual(pc.log(), ['d(0) @804d user', 'e(5) @8055 cr2 204000 user', 'd(0) @8063 user', '80(0) @8066 user', 'd(102) @806d user']);
+    assert.equal(pc.cpu.state.reg(Gpr.R13), 3n);
+    assert.equal(pc.cpu.state.reg(Gpr.RSP), USER_STACK_PAGE, 'SYSCALL leaves the stack alone');
+  });
+
+  it('RFLAGS.TF traps after every instruction, the one that clears it included', () => {
+    const pc = longMode(TRAP);
+    assert.equal(pc.cpu.run(10_000), 'halt');
+    assert.deepEqual(pc.log(), ['1(0) @8012', '1(0) @8017', '1(0) @8019', '1(0) @801a']);
+    assert.equal(pc.cpu.state.get64(Offset.DR6) & 0x4000n, 0x4000n);
+  });
+
+  it('REP MOVSB goes on after a page fault in the middle', () => {
+    const pc = longMode(REP);
+    for (let i = 0; i < 0x1100; i += 8) pc.put64(LOG + i, BigInt(i) * 0x0101_0101n);
+    pc.put64(LOG_POINTER, BigInt(LOG + 0x8000));
+    pc.put64(PT + 8, 0x20_1007n);
+    assert.equal(pc.cpu.run(10_000), 'halt');
+    assert.equal(pc.get64(LOG + 0x8000 + 32), 0x20_2000n, 'CR2');
+    assert.equal(pc.get64(LOG + 0x8000 + 16), 0x8025n, 'RIP');
+    for (let i = 0; i < 0x1100; i += 8) assert.equal(pc.get64(0x20_0ff0 + i), BigInt(i) * 0x0101_0101n);
+  });
+
+  it('interrupts wake HLT, wait for IF, and skip the instruction after STI', () => {
+    const pc = longMode(IRQ);
+    assert.equal(pc.cpu.run(10_000), 'halt');
+    assert.deepEqual(pc.log(), []);
+    pc.waiting.push(0x30);
+    assert.equal(pc.cpu.run(10_000), 'halt');
+    assert.deepEqual(pc.log(), ['30(0) @800d', '31(0) @8016']);
+    assert.deepEqual(pc.ports, ['10=11']);
+    pc.waiting.push(0x30);
+    assert.equal(pc.cpu.run(10_000), 'halt');
+    assert.equal(pc.log().length, 2, 'IF is clear');
+  });
+
+  it('compatibility mode: 32-bit code, a 64-bit handler, addresses wrap at 4 GiB', () => {
+    const pc = longMode(COMPAT);
+    assert.equal(pc.cpu.run(10_000), 'halt');
+    const s = pc.cpu.state;
+    assert.deepEqual(pc.log(), ['80(0) @802e']);
+    assert.deepEqual([s.reg(Gpr.RBX), s.reg(Gpr.RCX), s.reg(Gpr.RDX)], [0n, 0x1234_5678n, BigInt(0x7000bc)]);
+    assert.equal(s.selector(Seg.CS), 8);
+  });
+
+  it('a double fault takes its IST stack, a triple fault shuts down', () => {
+    const pc = longMode('0f 0b ; ud2');
+    pc.gate(6, HANDLER, 0x0e); // not present: #NP, which is contributory but #UD is not; #NP is not there either
+    pc.gate(11, HANDLER, 0x0e);
+    pc.gate(8, STUBS + 8 * 16, 0x8e, 1);
+    pc.put(HANDLER, 'f4 ; hlt');
+    pc.put(BODY_AT, `b8 30 00 00 00 0f 00 d8 ; ltr
+      0f 0b ; ud2`);
+    assert.equal(pc.cpu.run(1000), 'halt');
+    assert.equal(pc.cpu.state.reg(Gpr.RSP), IST1 - 6n * 8n - 8n);
+
+    const dead = longMode('0f 0b ; ud2');
+    dead.put64(IDTR_IMAGE, 0n);
+    assert.equal(dead.cpu.run(1000), 'shutdown');
+    assert.equal(dead.cpu.run(1000), 'shutdown');
+  });
+
+  it('real mode: vectors, far calls, a string that wraps at 64 KiB', () => {
+    const pc = new Pc();
+    pc.put(0x1100, REAL);
+    const s = pc.cpu.state;
+    s.setSelector(Seg.CS, 0x100);
+    s.setSegBase(Seg.CS, 0x1000n);
+    s.rip = 0x100n;
+    s.setReg(Gpr.RDX, 0n);
+    pc.cpu.stateChanged();
+    assert.equal(pc.cpu.run(1000), 'halt');
+    assert.deepEqual([s.reg(Gpr.RBX), s.reg(Gpr.RDX), s.reg(Gpr.RSP) & 0xffffn], [1n, 1n, 0x7000n]);
+    assert.deepEqual([pc.get16(0x2_fffe), pc.get16(0x2_0000), pc.get16(0x2_0002), pc.get16(0x3_0000)], [0xbeef, 0xbeef, 0xbeef, 0]);
+  });
+});
