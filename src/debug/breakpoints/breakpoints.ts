@@ -29,6 +29,7 @@ export interface Breakpoint {
   /** Why it can never be hit, when it cannot. */
   message: string | undefined;
   /** Where it really is, when all its locations are on one line. */
+  image: LoadedImage | undefined;
   file: SourceFile | undefined;
   line: number | undefined;
   hits: number;
@@ -64,26 +65,28 @@ export class Breakpoints {
   }
 
   /**
-   * Replaces the breakpoints of one source file. `key` is the client's name for it; `files` are the source files of
-   * that name, per image.
+   * Replaces the breakpoints of one source file. `key` is the client's name for it; `files` are, per request, the files
+   * of that name in each image and the line as that image counts.
    */
-  setSource(key: string, files: readonly { image: LoadedImage; file: SourceFile }[], requests: readonly ({ line: number } & BreakpointOptions)[]): Breakpoint[] {
-    const list = requests.map(({ line, ...options }) => {
+  setSource(key: string, requests: readonly { files: readonly { image: LoadedImage; file: SourceFile; line: number }[]; options: BreakpointOptions }[]): Breakpoint[] {
+    const list = requests.map(({ files, options }) => {
       const breakpoint = this.create('source', options);
       if (files.length === 0) {
         breakpoint.message ??= 'No symbol file knows this source file: name the linked kernel in "symbols" of the launch configuration.';
         return breakpoint;
       }
       // One line means one line: a file that two images share may have code for it in one only, and slide in the other.
-      const found = files.flatMap(({ image, file }) => image.image.addressesOf(file, line).map((at) => ({ image, ...at })));
+      const found = files.flatMap(({ image, file, line }) => image.image.addressesOf(file, line).map((at) => ({ image, ...at })));
       const nearest = found.reduce((least, at) => Math.min(least, at.line), Infinity);
       for (const at of found) {
         if (at.line === nearest) breakpoint.locations.push({ address: at.address, image: at.image, world: at.image.world });
       }
       if (found.length === 0) breakpoint.message ??= 'No line from here to the end of the file has code.';
       else {
+        const first = found.find((at) => at.line === nearest)!;
         breakpoint.line = nearest;
-        breakpoint.file = found.find((at) => at.line === nearest)!.file;
+        breakpoint.file = first.file;
+        breakpoint.image = first.image;
       }
       return breakpoint;
     });
@@ -114,8 +117,10 @@ export class Breakpoints {
       const address = image.image.afterPrologue(fn);
       breakpoint.locations.push({ address, image, world: world ?? image.world });
       const entry = image.image.lineAt(address);
-      breakpoint.file ??= entry?.file;
-      breakpoint.line ??= entry?.line;
+      if (breakpoint.file || !entry) continue;
+      breakpoint.file = entry.file;
+      breakpoint.line = entry.line;
+      breakpoint.image = image;
     }
     if (functions.length > 0 || /[*?]/.test(pattern)) return;
     // Assembly has no debug information for functions, but labels.
@@ -170,7 +175,7 @@ export class Breakpoints {
   }
 
   private create(sort: BreakpointSort, options: BreakpointOptions): Breakpoint {
-    const breakpoint: Breakpoint = { id: this.nextId++, sort, options, locations: [], message: undefined, file: undefined, line: undefined, hits: 0, enough: undefined };
+    const breakpoint: Breakpoint = { id: this.nextId++, sort, options, locations: [], message: undefined, image: undefined, file: undefined, line: undefined, hits: 0, enough: undefined };
     if (options.hitCondition?.trim()) {
       try {
         breakpoint.enough = hitCondition(options.hitCondition);

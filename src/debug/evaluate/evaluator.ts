@@ -5,6 +5,7 @@ import { sizeOf, stripped, typeName, type Type } from '../../symbols/types';
 import { dereference, elementOf, integerOf, memberOf, readValue, type Value, type ValueReader } from '../../symbols/values';
 import type { SymbolImage } from '../../symbols/image';
 import { lookupAddress } from '../../symbols/frame';
+import { evaluatedNode, type VariableContext } from '../inspect/variable';
 import type { DescribeAddress } from '../inspect/vmcs';
 import type { CodeFrame } from '../stack/callStack';
 import type { Target } from '../target';
@@ -49,6 +50,22 @@ export class Evaluator {
   /** Whether a condition holds. */
   holds(text: string): boolean {
     return this.truth(this.evaluate(text, false).result);
+  }
+
+  /** Computes `text` and tells its value in one line. Throws a UserError that says what is wrong. */
+  show(text: string): string {
+    const { result, format } = this.evaluate(text, false);
+    return evaluatedNode(result, this.variableContext(result.reader), text, format).value;
+  }
+
+  /** What showing values and typing new ones needs of this frame. */
+  variableContext(reader: ValueReader = this.reader): VariableContext {
+    return { target: this.target, frame: this.frame, world: this.world, reader, parse: (typed) => this.number(typed) };
+  }
+
+  /** The number that an expression is, for a value that the user types. */
+  number(text: string): bigint {
+    return this.integer(this.decayed(this.evaluate(text, false).result));
   }
 
   private get common(): Pick<Evaluated, 'reader' | 'world'> {

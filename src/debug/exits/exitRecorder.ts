@@ -6,6 +6,8 @@ import type { Processor } from '../../cpu/processor';
 import { Offset } from '../../cpu/state';
 import type { ExitRecord, VmxFailure, VmxInspection, VmxObserver } from '../../vmx/observe';
 import type { RecordedGprs } from '../registers/registerFile';
+import { worldOf } from '../run/position';
+import type { DeliveredEvent } from '../run/stopCause';
 import { StormDetector } from './exitStorm';
 
 /** How many of the last exits are kept for the exits view. */
@@ -28,6 +30,8 @@ export interface ExitListener {
   storm(record: ExitRecord, count: number): void;
   entry(record: EntryRecord): void;
   failure(failure: VmxFailure): void;
+  /** An event is about to be delivered through the IDT. */
+  delivering(event: DeliveredEvent): void;
 }
 
 export class ExitRecorder implements VmxObserver {
@@ -78,6 +82,12 @@ export class ExitRecorder implements VmxObserver {
 
   failure(failure: VmxFailure): void {
     this.listener.failure(failure);
+  }
+
+  delivering(type: number, vector: number, errorCode: number | undefined, length: number): void {
+    const s = this.cpu.state;
+    const { rip } = s;
+    this.listener.delivering({ type, vector, errorCode, rip, nextRip: rip + BigInt(length), rsp: s.reg(4), world: worldOf(this.vmx), icount: s.icount });
   }
 
   /** The latest exits, oldest first. */

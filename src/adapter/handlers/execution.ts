@@ -1,0 +1,35 @@
+/** continue, pause and the steps; exceptionInfo tells why the machine stands. */
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import { UserError } from '../../base/errors';
+import type { Handlers } from '../protocol';
+import type { Session } from '../session';
+
+type StepArguments = Pick<DebugProtocol.NextArguments, 'granularity'>;
+
+export const executionHandlers = (session: Session): Handlers => {
+  const step = (direction: 'in' | 'over' | 'out') => ({ granularity }: StepArguments) => {
+    session.debugger.step(direction, granularity === 'instruction' ? 'instruction' : 'line');
+    session.goes();
+  };
+  return {
+    continue() {
+      session.debugger.continue();
+      session.goes();
+      return { allThreadsContinued: true };
+    },
+    next: step('over'),
+    stepIn: step('in'),
+    stepOut: step('out'),
+
+    pause() {
+      if (!session.debugger.run.running) throw new UserError('pause', 'The machine already stands still.');
+      session.debugger.pause();
+    },
+
+    exceptionInfo() {
+      const { exception } = session.stopped?.words ?? {};
+      if (!exception) throw new UserError('exception', 'The machine did not stop for a VM exit or a failure.');
+      return exception;
+    },
+  };
+};

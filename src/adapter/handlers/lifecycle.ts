@@ -1,0 +1,100 @@
+/** initialize, launch, configurationDone, restart, terminate, disconnect. */
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import { UserError } from '../../base/errors';
+import { exceptionFilters } from '../filters';
+import { readConfiguration } from '../launch/configuration';
+import type { Handlers } from '../protocol';
+import { THREAD, type Session } from '../session';
+
+/** What this adapter can do; nothing is announced that is not there. */
+function capabilities(): DebugProtocol.Capabilities {
+  return {
+    supportsConfigurationDoneRequest: true,
+    supportsFunctionBreakpoints: true,
+    supportsConditionalBreakpoints: true,
+    supportsHitConditionalBreakpoints: true,
+    supportsLogPoints: true,
+    supportsInstructionBreakpoints: true,
+    supportsBreakpointLocationsRequest: true,
+    supportsExceptionOptions: false,
+    supportsExceptionFilterOptions: true,
+    supportsExceptionInfoRequest: true,
+    exceptionBreakpointFilters: exceptionFilters(),
+    supportsEvaluateForHovers: true,
+    supportsSetVariable: true,
+    supportsSetExpression: true,
+    supportsValueFormattingOptions: true,
+    supportsSteppingGranularity: true,
+    supportsDelayedStackTraceLoading: true,
+    supportsReadMemoryRequest: true,
+    supportsWriteMemoryRequest: true,
+    supportsDisassembleRequest: true,
+    supportsModulesRequest: true,
+    supportsLoadedSourcesRequest: true,
+    supportsCompletionsRequest: true,
+    completionTriggerCharacters: ['.', '$', '>'],
+    supportsRestartRequest: true,
+    supportsTerminateRequest: true,
+    supportTerminateDebuggee: false,
+    supportsStepBack: false,
+  };
+}
+
+export const lifecycleHandlers = (session: Session): Handlers => ({
+  initialize(args: DebugProtocol.InitializeRequestArguments) {
+    session.format.initialize(args);
+    return capabilities();
+  },
+
+  async launch(args: unknown) {
+    await session.launch(readConfiguration(args));
+  },
+
+  attach() {
+    throw new UserError('attach', 'Hyperstep hosts the machine itself, so there is nothing to attach to: use "request": "launch".');
+  },
+
+  configurationDone() {
+    const { configuration } = session.run;
+    session.protocol.after(() => {
+      if (configuration.stopOnEntry && !configuration.noDebug) session.hasStopped({ kind: 'entry' });
+      else go(session);
+    });
+  },
+
+  /** Back to power-on: a snapshot taken then is restored, so nothing is read or compiled again. */
+  restart() {
+    const d = session.debugger;
+    d.restart();
+    session.run.serial.flush();
+    session.run.sources.forget();
+    session.references.clear();
+    session.protocol.after(() => {
+      if (session.run.configuration.stopOnEntry) session.hasStopped({ kind: 'entry' });
+      else {
+        session.protocol.event('continued', { threadId: THREAD, allThreadsContinued: true });
+        go(session);
+      }
+    });
+  },
+
+  async terminate() {
+    await session.terminate();
+  },
+
+  async disconnect() {
+    await session.terminate();
+    session.protocol.after(() => session.onEnd());
+  },
+
+  cancel() {},
+
+  threads() {
+    return { threads: [{ id: THREAD, name: 'CPU 0' }] };
+  },
+});
+
+function go(session: Session): void {
+  session.goes();
+  session.debugger.continue();
+}

@@ -1,0 +1,24 @@
+/** Files of Node. */
+import fs from 'node:fs/promises';
+import { UserError } from '../../base/errors';
+import type { FileSource } from '../../base/files';
+
+const REASONS: Record<string, string> = { ENOENT: 'does not exist', EACCES: 'may not be read', EISDIR: 'is a folder, not a file', ENOTDIR: 'does not exist' };
+
+async function attempt<T>(path: string, action: Promise<T>): Promise<T> {
+  try {
+    return await action;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new UserError('file', `${path} ${REASONS[code ?? ''] ?? `cannot be used (${(error as Error).message})`}: check the path, or build it.`);
+  }
+}
+
+export const nodeFiles: FileSource = {
+  size: async (path) => (await attempt(path, fs.stat(path))).size,
+  modified: (path) => fs.stat(path).then((s) => s.mtimeMs, () => undefined),
+  read: (path) => attempt(path, fs.readFile(path)),
+  exists: (path) => fs.stat(path).then((s) => s.isFile(), () => false),
+  list: (path) => fs.readdir(path).catch(() => []),
+  write: (path, bytes) => attempt(path, fs.writeFile(path, bytes)),
+};

@@ -1,0 +1,64 @@
+/** Reads the images of a launch, checks them, and makes the machine. */
+import type { FileSource } from '../../base/files';
+import { UserError } from '../../base/errors';
+import { createMachine } from '../../machine/machine';
+import type { Boot, DiskImage, Machine } from '../../machine/machineInterface';
+import { SymbolImage } from '../../symbols/image';
+import type { World } from '../../debug/world';
+import type { LaunchConfiguration } from './configuration';
+import { checkBootDisk, checkDrive, checkElf, isElf } from './imageCheck';
+import type { LaunchTargets } from './targets';
+
+export interface LoadedSymbols {
+  path: string;
+  image: SymbolImage;
+  world: World | undefined;
+}
+
+async function image(files: FileSource, path: string): Promise<DiskImage> {
+  return { name: path, bytes: await files.read(path) };
+}
+
+/** Makes the machine of a launch. Throws a UserError that names the file or key that is wrong. */
+export async function loadMachine(files: FileSource, configuration: LaunchConfiguration, targets: LaunchTargets): Promise<Machine> {
+  const drives: DiskImage[] = [];
+  let boot: Boot;
+  if (targets.boot.kind === 'disk') {
+    const disk = await image(files, targets.boot.disk);
+    checkBootDisk(disk.name, disk.bytes);
+    drives.push(disk);
+    boot = { kind: 'disk' };
+  } else {
+    const kernel = await image(files, targets.boot.multiboot);
+    checkElf(kernel.name, kernel.bytes);
+    const modules = await Promise.all(targets.boot.modules.map(async (m) => ({ image: await image(files, m.file), append: m.append })));
+    boot = { kind: 'multiboot', image: kernel, append: targets.boot.append, modules };
+  }
+  for (const path of targets.drives) {
+    const drive = await image(files, path);
+    checkDrive(drive.name, drive.bytes);
+    drives.push(drive);
+  }
+  return createMachine({ ...configuration.machine, drives, boot });
+}
+
+/** Opens the symbol files of a launch. One that was asked for must be usable; one that was merely found may not be. */
+export async function loadSymbols(files: FileSource, targets: LaunchTargets): Promise<LoadedSymbols[]> {
+  const loaded: LoadedSymbols[] = [];
+  for (const { file, world } of targets.symbols) {
+    const bytes = await files.read(file);
+    checkElf(file, bytes);
+    loaded.push({ path: file, image: SymbolImage.open(file, bytes), world });
+  }
+  for (const { file, world } of targets.optionalSymbols) {
+    const bytes = await files.read(file).catch(() => new Uint8Array());
+    if (!isElf(bytes)) continue;
+    try {
+      loaded.push({ path: file, image: SymbolImage.open(file, bytes), world });
+    } catch (error) {
+      // Objects that are not linked lie among the programs.
+      if (!(error instanceof UserError)) throw error;
+    }
+  }
+  return loaded;
+}

@@ -1,0 +1,95 @@
+/** What a launch configuration means: which images to start, which symbols to read, where sources may be. */
+import { UserError } from '../../base/errors';
+import type { FileSource } from '../../base/files';
+import type { BootConfiguration, LaunchConfiguration, SymbolFile } from './configuration';
+import { folderOf, resolvePath } from './paths';
+
+/** All paths are whole. */
+export interface LaunchTargets {
+  /** For the console: what was chosen when the configuration left it open. */
+  note: string | undefined;
+  boot: Exclude<BootConfiguration, { kind: 'lab' }>;
+  drives: string[];
+  symbols: SymbolFile[];
+  /** Symbol files found, not asked for: one that cannot be read is left out. */
+  optionalSymbols: SymbolFile[];
+  /** Folders in which sources are searched. */
+  roots: string[];
+  /** The images came with Hyperstep, together with their sources: dates say nothing about them. */
+  shipped: boolean;
+}
+
+/** Where the lab's images are in its folder, or in a folder built from it. */
+const LAB_FOLDERS = ['images/complete', 'lab/images/complete'];
+/** A JOS tree's images: kernel with boot sector, file system, kernel with symbols, the guest's kernel. */
+const JOS = { disk: 'obj/kern/kernel.img', fileSystem: 'obj/fs/fs.img', kernel: 'obj/kern/kernel', guest: 'vmm/guest/obj/kern/kernel' };
+/** Folders of a JOS tree with user programs, by world. */
+const JOS_PROGRAMS: readonly [string, SymbolFile['world']][] = [['obj/user', undefined], ['obj/fs', undefined], ['vmm/guest/obj/user', 'guest'], ['vmm/guest/obj/fs', 'guest']];
+
+function lab(folder: string, sources: string): LaunchTargets {
+  return {
+    note: undefined,
+    boot: { kind: 'disk', disk: `${folder}/vmm.img` },
+    drives: [`${folder}/guest.img`],
+    symbols: [{ file: `${folder}/vmm.elf`, world: 'vmm' }, { file: `${folder}/guest.elf`, world: 'guest' }],
+    optionalSymbols: [],
+    roots: [sources],
+    shipped: false,
+  };
+}
+
+/** Decides what to start. `cwd` is the folder that relative paths start from; without one only whole paths are possible. */
+export async function findTargets(configuration: LaunchConfiguration, files: FileSource, packageRoot: string, cwd: string | undefined): Promise<LaunchTargets> {
+  const { boot } = configuration;
+  const builtIn = (): LaunchTargets => ({ ...lab(`${packageRoot}/lab/images/complete`, `${packageRoot}/lab`), shipped: true });
+  let targets: LaunchTargets;
+  if (boot === undefined) targets = (await found(files, cwd)) ?? { ...builtIn(), note: 'No images were found in the folder and "boot" is not given: this is the built-in lab.' };
+  else if (boot.kind === 'lab') targets = builtIn();
+  else targets = { note: undefined, boot: wholeBoot(boot, cwd), drives: [], symbols: [], optionalSymbols: [], roots: [], shipped: false };
+  const symbols = configuration.symbols?.map((s) => ({ ...s, file: whole(s.file, cwd) }));
+  return {
+    ...targets,
+    drives: configuration.drives.length > 0 ? configuration.drives.map((d) => whole(d, cwd)) : targets.drives,
+    symbols: symbols ?? (targets.boot.kind === 'multiboot' && boot !== undefined ? [{ file: targets.boot.multiboot, world: undefined }] : targets.symbols),
+    optionalSymbols: symbols ? [] : targets.optionalSymbols,
+    roots: [...new Set([...(cwd === undefined ? [] : [cwd]), ...targets.roots, ...(symbols ?? targets.symbols).map((s) => folderOf(s.file))])],
+  };
+}
+
+function whole(path: string, cwd: string | undefined): string {
+  const resolved = resolvePath(cwd ?? '', path);
+  if (cwd === undefined && resolvePath('/', path) !== resolved) throw new UserError('launch-configuration', `${path} is a relative path and no folder is open: open the folder, or write the whole path.`);
+  return resolved;
+}
+
+function wholeBoot(boot: Exclude<BootConfiguration, { kind: 'lab' }>, cwd: string | undefined): LaunchTargets['boot'] {
+  if (boot.kind === 'disk') return { ...boot, disk: whole(boot.disk, cwd) };
+  return { ...boot, multiboot: whole(boot.multiboot, cwd), modules: boot.modules.map((m) => ({ ...m, file: whole(m.file, cwd) })) };
+}
+
+/** The images of the lab or of a JOS tree in a folder. */
+async function found(files: FileSource, cwd: string | undefined): Promise<LaunchTargets | undefined> {
+  if (cwd === undefined) return undefined;
+  for (const folder of LAB_FOLDERS) {
+    if (!(await files.exists(`${cwd}/${folder}/vmm.img`))) continue;
+    return { ...lab(`${cwd}/${folder}`, `${cwd}/${folder.replace(/\/?images\/complete$/, '')}`), note: `Starting the lab in ${cwd}/${folder}.` };
+  }
+  if (!(await files.exists(`${cwd}/${JOS.disk}`))) return undefined;
+  const present = async (path: string): Promise<string[]> => ((await files.exists(`${cwd}/${path}`)) ? [`${cwd}/${path}`] : []);
+  const programs = await Promise.all(
+    JOS_PROGRAMS.map(async ([folder, world]) => {
+      // Linked programs have no extension; beside them lie objects and listings.
+      const names = (await files.list(`${cwd}/${folder}`)).filter((name) => !name.includes('.')).sort();
+      return names.map((name) => ({ file: `${cwd}/${folder}/${name}`, world }));
+    }),
+  );
+  return {
+    note: `Starting the JOS tree in ${cwd}.`,
+    boot: { kind: 'disk', disk: `${cwd}/${JOS.disk}` },
+    drives: await present(JOS.fileSystem),
+    symbols: [...(await present(JOS.kernel)).map((file) => ({ file, world: undefined })), ...(await present(JOS.guest)).map((file) => ({ file, world: 'guest' as const }))],
+    optionalSymbols: programs.flat(),
+    roots: [cwd],
+    shipped: false,
+  };
+}

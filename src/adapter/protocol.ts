@@ -1,0 +1,67 @@
+/**
+ * The Debug Adapter Protocol's base: numbers messages, answers each request once, in order. It knows no transport:
+ * messages come in by `receive` and leave by `send`.
+ */
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import { UserError } from '../base/errors';
+
+/** Computes the body of the answer. What it throws becomes the error that the user reads. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- each handler names the arguments of its own request
+export type Handler = (args: any) => unknown;
+export type Handlers = Record<string, Handler>;
+
+export class Protocol {
+  private readonly handlers: Handlers = {};
+  private sequence = 1;
+  /** Requests are handled one after the other, also where one waits for a file. */
+  private queue: Promise<void> = Promise.resolve();
+  private afterAnswer: (() => void)[] = [];
+
+  constructor(private readonly send: (message: DebugProtocol.ProtocolMessage) => void) {}
+
+  handle(handlers: Handlers): void {
+    Object.assign(this.handlers, handlers);
+  }
+
+  /** A message of the client. Anything but a request is ignored: the adapter asks nothing. */
+  receive(message: DebugProtocol.ProtocolMessage): void {
+    if (message.type !== 'request') return;
+    this.queue = this.queue.then(() => this.answer(message as DebugProtocol.Request));
+  }
+
+  event(event: string, body?: unknown): void {
+    this.post({ type: 'event', event, body });
+  }
+
+  /** Calls `task` when the request that is being handled has been answered. */
+  after(task: () => void): void {
+    this.afterAnswer.push(task);
+  }
+
+  private async answer(request: DebugProtocol.Request): Promise<void> {
+    const response = { type: 'response', request_seq: request.seq, command: request.command };
+    this.afterAnswer = [];
+    try {
+      const handler = Object.hasOwn(this.handlers, request.command) ? this.handlers[request.command] : undefined;
+      if (!handler) throw new UserError('request', `Hyperstep does not know the request ${request.command}.`);
+      const body = await handler(request.arguments ?? {});
+      this.post({ ...response, success: true, body });
+    } catch (error) {
+      this.afterAnswer = [];
+      this.post({ ...response, success: false, ...failure(error) });
+    }
+    for (const task of this.afterAnswer) task();
+  }
+
+  private post(message: object): void {
+    this.send({ seq: this.sequence++, ...message } as DebugProtocol.ProtocolMessage);
+  }
+}
+
+/** An error as the protocol tells it. A UserError is a sentence for the user; anything else is a defect and says so. */
+function failure(error: unknown): { message: string; body: { error: DebugProtocol.Message } } {
+  const user = error instanceof UserError;
+  const sentence = user ? error.message : `Hyperstep failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+  // The sentence goes as a variable, so that braces in it are not taken for variables.
+  return { message: user ? error.code : 'failed', body: { error: { id: user ? 1 : 2, format: '{sentence}', variables: { sentence }, showUser: true } } };
+}

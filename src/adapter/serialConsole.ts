@@ -1,0 +1,36 @@
+/** What COM1 transmits, gathered into pieces of text: one event per byte would drown the client. */
+import type { Scheduler } from '../debug/run/scheduler';
+
+/** Text waits at most this long, and never grows beyond this. */
+const DELAY_MS = 15;
+const MOST_BYTES = 4096;
+
+export class SerialConsole {
+  private readonly decoder = new TextDecoder();
+  private bytes: number[] = [];
+  private waiting = false;
+
+  constructor(
+    private readonly scheduler: Scheduler,
+    private readonly send: (text: string) => void,
+  ) {}
+
+  byte(byte: number): void {
+    this.bytes.push(byte);
+    if (this.bytes.length >= MOST_BYTES) return this.flush();
+    if (this.waiting) return;
+    this.waiting = true;
+    this.scheduler.soon(() => {
+      this.waiting = false;
+      this.flush();
+    }, DELAY_MS);
+  }
+
+  /** Sends what has been gathered. Bytes of a character that is not complete wait for the rest. */
+  flush(): void {
+    if (this.bytes.length === 0) return;
+    const text = this.decoder.decode(Uint8Array.from(this.bytes), { stream: true });
+    this.bytes = [];
+    if (text !== '') this.send(text);
+  }
+}

@@ -1,0 +1,192 @@
+/**
+ * One debug session: the protocol's requests on one side, a machine and its debugger on the other. It does no input or
+ * output of its own; the host carries messages and files.
+ */
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import { hex } from '../base/bits';
+import { UserError } from '../base/errors';
+import { Debugger } from '../debug/debugger';
+import { exitWords } from '../debug/exits/exitWords';
+import type { StopCause } from '../debug/run/stopCause';
+import { changedDrives } from '../machine/machine';
+import { SourceLookup } from '../symbols/sourceLookup';
+import { ClientFormat } from './clientFormat';
+import { breakpointHandlers } from './handlers/breakpoints';
+import { customHandlers } from './handlers/custom';
+import { executionHandlers } from './handlers/execution';
+import { lifecycleHandlers } from './handlers/lifecycle';
+import { memoryHandlers } from './handlers/memory';
+import { stackHandlers } from './handlers/stack';
+import { variableHandlers } from './handlers/variables';
+import type { Host } from './host';
+import type { LaunchConfiguration } from './launch/configuration';
+import { loadMachine, loadSymbols } from './launch/load';
+import { baseName } from './launch/paths';
+import { staleSources } from './launch/staleSources';
+import { findTargets } from './launch/targets';
+import { HyperstepEvent, type StateEvent } from './messages';
+import { Protocol } from './protocol';
+import { References } from './references';
+import { SerialConsole } from './serialConsole';
+import { stopWords, type StopWords } from './words';
+
+/** What a launch has made. */
+export interface Launched {
+  configuration: LaunchConfiguration;
+  debugger: Debugger;
+  sources: SourceLookup;
+  serial: SerialConsole;
+}
+
+/** One virtual processor, one thread. */
+export const THREAD = 1;
+
+export class Session {
+  readonly protocol: Protocol;
+  readonly format = new ClientFormat();
+  readonly references = new References();
+  /** Called when the session is over and the host may end. */
+  onEnd: () => void = () => {};
+  private launched: Launched | undefined;
+  private stop: { cause: StopCause; words: StopWords } | undefined;
+  private terminated = false;
+
+  constructor(
+    readonly host: Host,
+    send: (message: DebugProtocol.ProtocolMessage) => void,
+  ) {
+    this.protocol = new Protocol(send);
+    for (const handlers of [lifecycleHandlers, breakpointHandlers, executionHandlers, stackHandlers, variableHandlers, memoryHandlers, customHandlers]) {
+      this.protocol.handle(handlers(this));
+    }
+  }
+
+  /** A message of the client. */
+  receive(message: DebugProtocol.ProtocolMessage): void {
+    this.protocol.receive(message);
+  }
+
+  /** What was launched; throws a UserError before. */
+  get run(): Launched {
+    if (!this.launched) throw new UserError('launch', 'Nothing has been launched yet.');
+    return this.launched;
+  }
+  get debugger(): Debugger {
+    return this.run.debugger;
+  }
+  /** Why the machine stands, or undefined while it runs. */
+  get stopped(): { cause: StopCause; words: StopWords } | undefined {
+    return this.stop;
+  }
+
+  /** Inspection is of a machine that stands. */
+  requireStopped(): void {
+    if (this.debugger.run.running) throw new UserError('running', 'The machine is running: pause it to look at it.');
+  }
+
+  /** Loads images and symbols and makes the machine; it does not run yet. */
+  async launch(configuration: LaunchConfiguration): Promise<void> {
+    const { files, packageRoot } = this.host;
+    const targets = await findTargets(configuration, files, packageRoot, configuration.cwd ?? this.host.cwd);
+    const machine = await loadMachine(files, configuration, targets);
+    const symbols = await loadSymbols(files, targets);
+    const serial = new SerialConsole(this.host.scheduler, (text) => {
+      this.protocol.event(HyperstepEvent.serial, { text });
+      if (configuration.serial === 'console') this.output('stdout', text);
+    });
+    machine.onSerial = (byte) => serial.byte(byte);
+    machine.onWarning = (sentence) => this.tell(sentence);
+    const d = new Debugger(machine, this.host.scheduler, {
+      stopped: (cause) => this.hasStopped(cause),
+      guestMapRead: () => this.state({ what: 'memory-map', icount: machine.icount }),
+      tell: (sentence) => this.tell(sentence),
+    });
+    d.stopAt = configuration.stopAt;
+    for (const { path, image, world } of symbols) d.target.images.add(baseName(path), path, image, world);
+    if (configuration.noDebug) d.runFreely();
+    const sources = new SourceLookup(files, targets.roots, configuration.sourceMap);
+    this.launched = { configuration, debugger: d, sources, serial };
+    if (targets.note !== undefined) this.tell(targets.note);
+    for (const { image } of symbols) for (const sentence of image.warnings()) this.tell(sentence);
+    if (!targets.shipped) for (const sentence of await staleSources(files, sources, symbols)) this.tell(sentence, 'important');
+    this.protocol.event('initialized');
+    for (const module of d.target.images.images) {
+      this.protocol.event('module', { reason: 'new', module: { id: module.id, name: module.name, path: this.format.path(module.path), symbolStatus: module.image.hasDebugInformation ? 'Symbols loaded.' : 'No debug information.' } });
+    }
+  }
+
+  /** The machine begins to run for a request; references of the last stop become void. */
+  goes(): void {
+    this.stop = undefined;
+    this.references.clear();
+    this.state({ what: 'running', icount: this.debugger.machine.icount });
+  }
+
+  /** The machine stands still. */
+  hasStopped(cause: StopCause): void {
+    const d = this.debugger;
+    this.run.serial.flush();
+    if (cause.kind === 'ended') return this.machineEnded(cause);
+    const words = stopWords(d, cause);
+    this.stop = { cause, words };
+    if (words.exception && cause.kind !== 'exit') this.output('important', `${words.description}\n${words.text}\n`);
+    else if (cause.kind === 'exit') this.output('console', `${words.description}\n`);
+    this.protocol.event('stopped', {
+      reason: words.reason,
+      description: words.description,
+      text: words.text,
+      threadId: THREAD,
+      allThreadsStopped: true,
+      hitBreakpointIds: words.ids,
+    });
+    this.state({ what: 'stopped', icount: d.machine.icount, world: d.target.world });
+  }
+
+  private machineEnded(cause: StopCause & { kind: 'ended' }): void {
+    const code = cause.how === 'power-off' ? 0 : (cause.value ?? 0);
+    this.tell(cause.how === 'power-off' ? 'The machine was powered off.' : `The guest ended the run by writing ${hex(code)} to the debug-exit port.`);
+    this.protocol.event('exited', { exitCode: code });
+    void this.terminate();
+  }
+
+  /** Ends the machine; drives are written back when the configuration asks for it. */
+  async terminate(): Promise<void> {
+    if (this.terminated) return;
+    this.terminated = true;
+    const launched = this.launched;
+    if (launched) {
+      launched.debugger.dispose();
+      launched.serial.flush();
+      if (launched.configuration.persistDrives) {
+        for (const { name, bytes } of changedDrives(launched.debugger.machine)) await this.host.files.write(name, bytes);
+      }
+    }
+    this.protocol.event('terminated');
+  }
+
+  /** A line for the debug console. */
+  tell(sentence: string, category: 'console' | 'important' = 'console'): void {
+    this.output(category, sentence + '\n');
+  }
+  output(category: string, output: string): void {
+    this.protocol.event('output', { category, output });
+  }
+  state(state: StateEvent): void {
+    this.protocol.event(HyperstepEvent.state, state);
+  }
+
+  /** Registers or memory were changed by the user. */
+  changed(areas: ('stacks' | 'variables' | 'all')[] = ['all']): void {
+    this.debugger.changed();
+    this.protocol.after(() => {
+      this.protocol.event('invalidated', { areas });
+      if (!this.debugger.run.running) this.state({ what: 'stopped', icount: this.debugger.machine.icount, world: this.debugger.target.world });
+    });
+  }
+
+  /** The last exit in words, for labels. */
+  lastExitWords(): string | undefined {
+    const exit = this.debugger.recorder.lastExit;
+    return exit && exitWords(exit);
+  }
+}

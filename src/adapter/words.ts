@@ -1,0 +1,71 @@
+/** Stops in the words of the Debug Adapter Protocol and of the user. */
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import type { Debugger } from '../debug/debugger';
+import { eventWords, exitLines, exitTitle, exitWords, failureLines } from '../debug/exits/exitWords';
+import type { StopCause } from '../debug/run/stopCause';
+import { addressPlace } from '../debug/stack/callStack';
+
+export interface StopWords {
+  reason: string;
+  /** Shown in the call stack view. */
+  description: string;
+  /** Shown on hover and, for exceptions, in the editor. */
+  text: string | undefined;
+  ids: number[] | undefined;
+  exception: DebugProtocol.ExceptionInfoResponse['body'] | undefined;
+}
+
+const plain = (reason: string, description: string): StopWords => ({ reason, description, text: undefined, ids: undefined, exception: undefined });
+
+function exception(exceptionId: string, description: string, lines: string[]): StopWords {
+  const text = lines.join('\n');
+  return {
+    reason: 'exception',
+    description,
+    text,
+    ids: undefined,
+    exception: { exceptionId, description: text, breakMode: 'always', details: { message: description, typeName: exceptionId } },
+  };
+}
+
+/** What to tell about a stop. */
+export function stopWords(d: Debugger, cause: StopCause): StopWords {
+  switch (cause.kind) {
+    case 'entry':
+      return plain('entry', 'Power-on');
+    case 'step':
+      return plain('step', 'Step');
+    case 'pause':
+      return plain('pause', 'Paused');
+    case 'breakpoint': {
+      const reason = cause.sort === 'source' ? 'breakpoint' : `${cause.sort} breakpoint`;
+      return { ...plain(reason, `Paused on ${reason}`), ids: cause.ids };
+    }
+    case 'exit':
+      return exception(exitWords(cause.record), exitTitle(cause.record), exitLines(cause.record));
+    case 'vmx-failure': {
+      const { vmx } = d.target;
+      const lines = failureLines(cause.failure, (rip) => d.place(rip), (field) => vmx.fieldWriter(field), (field) => vmx.readField(field));
+      return exception(`${cause.failure.mnemonic.toUpperCase()} failed`, cause.failure.message, lines.slice(1));
+    }
+    case 'storm':
+      return exception('VM exit storm', `VM exit storm: ${exitWords(cause.record)}`, [
+        `The guest has exited ${cause.count} times in a row at ${addressPlace(d.target, 'guest', cause.record.guestRip)} for the same reason, and nothing has changed between.`,
+        'Usually the exit handler does not advance GUEST_RIP by the instruction length, or does not repair what causes the exit.',
+      ]);
+    case 'triple-fault': {
+      const who = cause.world === 'guest' ? 'guest' : 'VMM';
+      const events = cause.exceptions.filter((e) => e.world === cause.world).map((e) => eventWords(e, (rip) => addressPlace(d.target, cause.world, rip)));
+      const lines = [`The ${who} met an exception that it could not deliver, and then another while delivering the double fault.`];
+      if (events.length > 0) lines.push(`What led to it: ${events.join('; then ')}.`);
+      if (!cause.record) lines.push('The processor is shut down: only Restart can go on from here.');
+      return exception('Triple fault', `Triple fault in the ${who}`, lines);
+    }
+    case 'dead-halt':
+      return exception('Halted for ever', 'The processor halted with interrupts disabled', ['HLT was executed while interrupts are disabled: nothing but a restart can wake the processor.']);
+    case 'ended':
+      return plain('exited', cause.how === 'power-off' ? 'The machine was powered off' : `The debug-exit port was written: ${cause.value}`);
+    case 'error':
+      return exception('Hyperstep', cause.sentence, [cause.sentence]);
+  }
+}

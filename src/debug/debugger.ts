@@ -1,0 +1,244 @@
+/**
+ * The debugger of one machine: ties worlds, breakpoints, exits, run control and inspection together. It knows nothing of
+ * the Debug Adapter Protocol.
+ */
+import { UserError } from '../base/errors';
+import type { Machine, MachineStop, Snapshot } from '../machine/machineInterface';
+import { Breakpoints } from './breakpoints/breakpoints';
+import { Evaluator } from './evaluate/evaluator';
+import { ExitBreakpoints } from './exits/exitBreakpoints';
+import { ExitRecorder, type EntryRecord } from './exits/exitRecorder';
+import { FAILURES, failureKind } from './failures';
+import { asksForMap, readGuestMap, type GuestMap } from './memory/guestMap';
+import { continuePlan, type Plan } from './run/plan';
+import { RunControl } from './run/runControl';
+import type { Scheduler } from './run/scheduler';
+import type { DeliveredEvent, StopCause } from './run/stopCause';
+import { Stepping, type Granularity } from './run/stepping';
+import { addressPlace, callerOf, callStack, worldFrames, type CodeFrame, type StackEntry } from './stack/callStack';
+import { innermostFrame } from './stack/innermostFrame';
+import { Target } from './target';
+import type { ExitRecord, VmxFailure } from '../vmx/observe';
+
+export interface DebuggerListener {
+  stopped(cause: StopCause): void;
+  /** The VMM has given its guest a memory map. */
+  guestMapRead(): void;
+  /** Something to tell the user: a log message, a condition that failed. */
+  tell(sentence: string): void;
+}
+
+/** How many delivered events are remembered, to tell what led to a triple fault. */
+const KEPT_EVENTS = 4;
+
+export class Debugger {
+  readonly target: Target;
+  readonly recorder: ExitRecorder;
+  readonly breakpoints: Breakpoints;
+  readonly exitBreakpoints = new ExitBreakpoints();
+  readonly run: RunControl;
+  stopAt: 'source' | 'exit' = 'source';
+  /** Failures that do not stop the machine. */
+  private readonly ignored = new Set<string>();
+  guestMap: GuestMap | undefined;
+  private readonly stepping: Stepping;
+  private readonly powerOn: Snapshot;
+  private readonly events: DeliveredEvent[] = [];
+  private deliveries = 0;
+  private stackOfStop: StackEntry[] | undefined;
+  private mapExit: ExitRecord | undefined;
+  private enabled = true;
+
+  constructor(
+    readonly machine: Machine,
+    scheduler: Scheduler,
+    private readonly listener: DebuggerListener,
+  ) {
+    const target = new Target(machine, 0);
+    this.target = target;
+    this.recorder = target.recorder = new ExitRecorder(target.cpu, target.vmx, {
+      exit: (record) => this.exited(record),
+      storm: (record, count) => this.fail({ kind: 'storm', record, count }),
+      entry: (record) => this.entered(record),
+      failure: (failure) => this.failed(failure),
+      delivering: (event) => {
+        this.deliveries++;
+        if (this.events.length >= KEPT_EVENTS) this.events.shift();
+        this.events.push(event);
+      },
+    });
+    target.vmx.observer = this.recorder;
+    this.breakpoints = new Breakpoints(target.images, {
+      holds: (condition) => this.evaluator(worldFrames(target, target.world)[0]).holds(condition),
+      log: (message) => listener.tell(this.interpolate(message)),
+      complain: (sentence) => listener.tell(sentence),
+    });
+    this.exitBreakpoints.onError = (sentence) => listener.tell(sentence);
+    this.run = new RunControl(machine, target.cpu, target.vmx, scheduler, {
+      breakpointAddresses: () => this.breakpoints.addresses,
+      breakpointHit: (pc) => this.breakpointHit(pc),
+      beforeStop: (cause) => this.beforeStop(cause),
+      ended: (how) => this.ended(how),
+      stopped: (cause) => {
+        this.changed();
+        listener.stopped(cause);
+      },
+    });
+    this.stepping = new Stepping({
+      cpu: target.cpu,
+      vmx: target.vmx,
+      code: target.code,
+      deliveries: () => ({ count: this.deliveries, last: this.events.at(-1) }),
+      readCode: (pc, length) => target.read(target.world, pc, length),
+      readInteger: (address, size) => target.readInteger(target.world, address, size),
+      caller: () => this.caller(),
+      stopAt: () => this.stopAt,
+    });
+    this.powerOn = machine.snapshot();
+  }
+
+  /** Runs without stopping for anything: "Run Without Debugging". */
+  runFreely(): void {
+    this.enabled = false;
+  }
+
+  /** Which failures stop the machine. */
+  setFailures(ids: ReadonlySet<string>): void {
+    this.ignored.clear();
+    for (const { id } of FAILURES) if (!ids.has(id)) this.ignored.add(id);
+  }
+
+  continue(): void {
+    this.start(continuePlan());
+  }
+
+  /** Steps from the innermost frame. Throws a UserError when the step is not possible. */
+  step(direction: 'in' | 'over' | 'out', granularity: Granularity): void {
+    if (direction === 'out') return this.start(this.stepping.stepOut());
+    this.start(granularity === 'instruction' ? this.stepping.stepInstruction(direction) : this.stepping.stepLine(direction));
+  }
+
+  pause(): void {
+    this.run.pause();
+  }
+
+  private start(plan: Plan): void {
+    this.changed();
+    this.run.start(plan);
+  }
+
+  /** Puts the machine back to power-on; it stands still then. */
+  restart(): void {
+    this.run.abandon();
+    this.machine.restore(this.powerOn);
+    this.recorder.reset();
+    this.breakpoints.resetHits();
+    this.events.length = 0;
+    this.guestMap = undefined;
+    this.mapExit = undefined;
+    this.changed();
+  }
+
+  /** Ends the session: nothing runs any more. */
+  dispose(): void {
+    this.run.abandon();
+    this.target.vmx.observer = undefined;
+  }
+
+  /** Types on the serial port. */
+  type(bytes: Uint8Array): void {
+    this.machine.typeSerial(bytes);
+    this.run.wake();
+  }
+
+  /** The whole call stack of the present stop. */
+  stack(): StackEntry[] {
+    return (this.stackOfStop ??= callStack(this.target));
+  }
+
+  /** Registers or memory were changed by the user: what was told before holds no more. */
+  changed(): void {
+    this.stackOfStop = undefined;
+    this.target.images.forget();
+  }
+
+  evaluator(frame: CodeFrame | undefined): Evaluator {
+    return new Evaluator(this.target, frame, (rip) => this.place(rip));
+  }
+
+  /** `function (file:line)` of a VMM address. */
+  place(rip: bigint): string {
+    return addressPlace(this.target, 'vmm', rip);
+  }
+
+  private interpolate(message: string): string {
+    const evaluator = this.evaluator(worldFrames(this.target, this.target.world)[0]);
+    return message.replace(/\{([^{}]+)\}/g, (_, expression: string) => {
+      try {
+        return evaluator.show(expression);
+      } catch (error) {
+        if (error instanceof UserError) return `<${error.message}>`;
+        throw error;
+      }
+    });
+  }
+
+  private caller(): { pc: bigint; cfa: bigint } | undefined {
+    const { target } = this;
+    const frame = innermostFrame(target, target.registers(target.world));
+    const caller = frame && callerOf(target, target.world, frame);
+    return caller && { pc: caller.frame.pc, cfa: caller.cfa };
+  }
+
+  private breakpointHit(pc: bigint): StopCause | undefined {
+    if (!this.enabled) return undefined;
+    const hit = this.breakpoints.hit(this.target.world, pc);
+    const [first] = hit;
+    return first && { kind: 'breakpoint', ids: hit.map((b) => b.id), sort: first.sort };
+  }
+
+  /** An exit breakpoint stops at the first C line of the handler, unless the user wants HOST_RIP. */
+  private beforeStop(cause: StopCause): Plan | undefined {
+    const atExit = cause.kind === 'exit' || (cause.kind === 'triple-fault' && cause.record !== undefined) || cause.kind === 'storm';
+    return atExit && this.stopAt === 'source' ? this.toSource(cause) : undefined;
+  }
+
+  private *toSource(cause: StopCause): Plan {
+    yield* this.stepping.toSource();
+    return cause;
+  }
+
+  private exited(record: ExitRecord): void {
+    this.run.worldChanged('exit');
+    if (asksForMap(record)) this.mapExit = record;
+    if (!this.enabled) return;
+    if (record.name === 'TRIPLE_FAULT') this.fail({ kind: 'triple-fault', world: 'guest', record, exceptions: [...this.events] });
+    if (this.exitBreakpoints.matches(record)) this.run.requestStop({ kind: 'exit', record });
+  }
+
+  private entered(_record: EntryRecord): void {
+    this.run.worldChanged('entry');
+    const exit = this.mapExit;
+    if (!exit) return;
+    this.mapExit = undefined;
+    // RBX is the guest's by now.
+    const map = readGuestMap(this.target, this.target.cpu.state.reg(3), exit);
+    if (!map) return;
+    this.guestMap = map;
+    this.listener.guestMapRead();
+  }
+
+  private failed(failure: VmxFailure): void {
+    this.fail({ kind: 'vmx-failure', failure });
+  }
+
+  private fail(cause: StopCause): void {
+    const kind = failureKind(cause);
+    if (this.enabled && kind && !this.ignored.has(kind.id)) this.run.requestStop(cause);
+  }
+
+  private ended(how: MachineStop): StopCause {
+    if (how === 'shutdown') return { kind: 'triple-fault', world: this.target.world, record: undefined, exceptions: [...this.events] };
+    return { kind: 'ended', how: how === 'power-off' ? 'power-off' : 'debug-exit', value: this.machine.debugExit };
+  }
+}
