@@ -2,11 +2,16 @@
 
 const isDrive = (component: string): boolean => /^[A-Za-z]:$/.test(component);
 
-/** Whether a path starts at a root or a drive. */
-export const isAbsolutePath = (path: string): boolean => /^([/\\]|[A-Za-z]:[/\\])/.test(path);
+/** Scheme and authority of a URI, which files in a browser have: no path goes above it. */
+const URI_ROOT = /^[A-Za-z][A-Za-z0-9+.-]+:\/\/[^/]*/;
+
+/** Whether a path starts at a root, a drive or a URI's scheme. */
+export const isAbsolutePath = (path: string): boolean => /^([/\\]|[A-Za-z]:[/\\])/.test(path) || URI_ROOT.test(path);
 
 /** Forward slashes, no `.`, no empty components, `..` resolved where it can be (a relative path may keep leading ones). */
 export const normalisePath = (path: string): string => {
+  const uri = URI_ROOT.exec(path)?.[0];
+  if (uri !== undefined) return uri + normalisePath(path.slice(uri.length));
   const slashes = path.replace(/\\/g, '/');
   const rooted = slashes.startsWith('/');
   const parts: string[] = [];
