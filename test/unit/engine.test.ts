@@ -3,7 +3,7 @@ import type { Cpu } from '../../src/cpu/engine/cpu';
 import { interpreterSize } from '../../src/cpu/engine/engine';
 import { readFlags } from '../../src/cpu/flags';
 import { Gpr, Offset } from '../../src/cpu/state';
-import { createFlatMachine } from '../silicon/flatMachine';
+import { createFlatMachine, noVmx } from '../silicon/flatMachine';
 
 const CODE = 0x20_0000;
 const STACK = 0x30_0000n;
@@ -178,5 +178,37 @@ describe('engine', () => {
     assert.equal(cpu.run(10), 'shutdown');
     assert.equal(cpu.state.reg(Gpr.RAX), 5n);
     assert.equal(cpu.state.icount, 0);
+  });
+
+  /** Vectors of the exceptions that a program raises, up to the first. */
+  function vectorOf(program: string, prepare: (cpu: Cpu) => void): number | undefined {
+    const { cpu } = load(program);
+    prepare(cpu);
+    let raised: number | undefined;
+    const none = noVmx();
+    cpu.intercepts = Object.assign(Object.create(none), none, {
+      nonRoot: false,
+      boundary: () => false,
+      ticksToBoundary: () => Infinity,
+      event: (_type: number, vector: number) => (raised ??= vector),
+      tripleFault: () => undefined,
+      delivering: () => undefined,
+    });
+    cpu.state.set32(Offset.IDTR_LIMIT, 0);
+    cpu.run(3);
+    return raised;
+  }
+  const NOT_CANONICAL = 0x8000_0000_0000_0000n;
+
+  it('a non-canonical address raises #GP, with an RBP base #SS', () => {
+    assert.equal(vectorOf('48 8b 07 f4', (cpu) => cpu.state.setReg(Gpr.RDI, NOT_CANONICAL)), 13); // mov rax, [rdi]
+    assert.equal(vectorOf('48 8b 45 00 f4', (cpu) => cpu.state.setReg(Gpr.RBP, NOT_CANONICAL)), 12); // mov rax, [rbp]
+    assert.equal(vectorOf('50 f4', (cpu) => cpu.state.setReg(Gpr.RSP, NOT_CANONICAL)), 12); // push rax
+  });
+
+  it('an instruction that Hyperstep does not have is told and raises #UD', () => {
+    const told: string[] = [];
+    assert.equal(vectorOf('0f 58 c1 f4', (cpu) => (cpu.onUnimplemented = (name) => told.push(name))), 6); // addps xmm0, xmm1
+    assert.deepEqual(told, ['addps']);
   });
 });

@@ -235,6 +235,19 @@ export class CodeCache implements CodePages {
     return first;
   }
 
+  /** The instruction of a record again, in full; undefined when its page is not known any more or it crosses pages. */
+  peek(record: number): Instruction | undefined {
+    const offset = this.views.u16[(record + Field.OFFSET) >>> 1]!;
+    for (const list of this.pages.values()) {
+      for (const page of list) {
+        const holds = page.runs.some((start, i) => i % 2 === 0 && record >= start && record < page.runs[i + 1]!);
+        if (!holds) continue;
+        return decode(this.views.u8, page.frame + offset, PAGE - offset, page.codeSize, this.insn) === 0 ? undefined : this.insn;
+      }
+    }
+    return undefined;
+  }
+
   /** One instruction that is not kept: its records are overwritten by the next. */
   single(bytes: Uint8Array, codeSize: CodeSize, offset: number): { at: number; length: number; insn: Instruction } {
     const { insn, writer } = this;

@@ -26,6 +26,7 @@ const SLICE = 50_000;
 /** Events without a retired instruction in between, after which `run` comes back so that nobody is locked out. */
 const EVENTS_PER_SLICE = 10_000;
 
+const BLOCKING_MOVSS = 2;
 const BLOCKING_STI_MOVSS = 3;
 const BLOCKING_NMI = 8;
 const Activity = { ACTIVE: 0, HLT: 1, SHUTDOWN: 2 } as const;
@@ -261,13 +262,13 @@ export class Cpu implements Processor {
       if (retired) events = 0;
       else if (++events > EVENTS_PER_SLICE) return 'budget';
       if (retired && shadow) s.set32(Offset.INTERRUPTIBILITY, s.get32(Offset.INTERRUPTIBILITY) & ~shadow);
-      if (retired && trap) this.singleStepTrap(shadow);
+      if (retired && trap) this.singleStepTrap();
     }
   }
 
-  /** RFLAGS.TF was set before the instruction: a #DB follows it, unless MOV SS holds it back. */
-  private singleStepTrap(shadow: number): void {
-    if (shadow & 2) return;
+  /** RFLAGS.TF was set before the instruction: a #DB follows it, unless the instruction was MOV SS or POP SS, which hold it back. */
+  private singleStepTrap(): void {
+    if (this.state.get32(Offset.INTERRUPTIBILITY) & BLOCKING_MOVSS) return;
     this.guarded(() => {
       this.fault.exception(Vector.DB);
       this.fault.address = 1n << 14n; // DR6.BS
@@ -355,6 +356,7 @@ export class Cpu implements Processor {
           break;
         case Exit.FAULT:
           this.leaveAtRecord();
+          this.stackFaultByBase();
           this.deliver();
           return false;
         case Exit.DIVIDE:
@@ -425,6 +427,16 @@ export class Cpu implements Processor {
     const offset = this.views.u16[(s.get32(Offset.RECORD) + Field.OFFSET) >>> 1]!;
     s.rip = this.maskRip(s.get64(Offset.RIP_BASE) + BigInt(offset));
     this.instructionRip = s.rip;
+  }
+
+  /**
+   * Generated code does not say which segment a non-canonical address was for. With an rSP or rBP base it is SS, and the
+   * exception #SS(0) instead of #GP(0); the instruction is decoded once more to tell.
+   */
+  private stackFaultByBase(): void {
+    if (this.codeSize !== 64 || this.fault.kind !== 'exception' || this.fault.vector !== Vector.GP) return;
+    const insn = this.cache.peek(this.state.get32(Offset.RECORD));
+    if (insn && insn.segment === Seg.SS) this.fault.exception(Vector.SS, 0);
   }
 
   private maskRip(rip: bigint): bigint {

@@ -2,6 +2,7 @@
 import { Cr0 } from '../controlBits';
 import { writeFlags } from '../flags';
 import { CPU_STATE_SIZE, Gpr, Offset, Seg } from '../state';
+import { SIGNATURE } from '../system/cpuid';
 import type { Cpu } from './cpu';
 
 const ACCESS_DATA = 0x93;
@@ -14,8 +15,6 @@ const PAT_AT_RESET = 0x0007_0406_0007_0406n;
 const APIC_BASE = 0xfee0_0000n;
 const APIC_BSP = 1n << 8n;
 const APIC_ENABLED = 1n << 11n;
-/** CPUID signature of the processor: family 6. */
-const SIGNATURE = 0x000306c3;
 const FAST_STRINGS = 1n;
 const NONE = 0xffff_ffff_ffff_ffffn;
 
