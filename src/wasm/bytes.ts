@@ -15,13 +15,14 @@ export class ByteWriter {
   }
 
   u8(value: number): this {
-    this.reserve(1);
+    if (this.length === this.buffer.length) this.reserve(1);
     this.buffer[this.length++] = value;
     return this;
   }
 
   /** Unsigned LEB128 of a 32-bit value. */
   u32(value: number): this {
+    if (value >= 0 && value < 0x80) return this.u8(value);
     let v = value >>> 0;
     while (v >= 0x80) {
       this.u8((v & 0x7f) | 0x80);
@@ -43,6 +44,7 @@ export class ByteWriter {
 
   /** Signed LEB128 of a 64-bit value. */
   s64(value: bigint): this {
+    if (value >= -0x4000_0000n && value <= 0x3fff_ffffn) return this.s32(Number(value));
     let v = BigInt.asIntN(64, value);
     for (;;) {
       const low = Number(v & 0x7fn);

@@ -9,7 +9,7 @@ const VOID = 0x40;
 export type Label = number;
 
 export class FunctionBuilder {
-  readonly code = new ByteWriter(4096);
+  readonly code: ByteWriter;
   readonly locals: ValueType[] = [];
   private depth = 0;
   private readonly pool: Record<ValueType, number[]> = { i32: [], i64: [] };
@@ -18,7 +18,11 @@ export class FunctionBuilder {
   constructor(
     readonly parameters: readonly ValueType[],
     readonly results: readonly ValueType[],
-  ) {}
+    /** Bytes of code to make room for at once. */
+    capacity = 256,
+  ) {
+    this.code = new ByteWriter(capacity);
+  }
 
   /** A new local of its own. */
   local(type: ValueType): number {

@@ -39,7 +39,7 @@ export class ModuleBuilder {
 
   encode(): Uint8Array<ArrayBuffer> {
     const bodies = this.functions.map(({ body }) => ({ signature: this.signature(body.parameters, body.results), bytes: body.encode() }));
-    const out = new ByteWriter(1 << 16);
+    const out = new ByteWriter(1 << 18);
     out.bytes(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
     const section = (id: number, write: (s: ByteWriter) => void): void => {
       const s = new ByteWriter(4096);

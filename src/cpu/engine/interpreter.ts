@@ -125,7 +125,7 @@ function specialHandlers(e: InterpreterEmitter, helpers: HelperFunctions): (() =
 }
 
 function interpreterFunction(handlers: readonly Handler[], helpers: HelperFunctions): FunctionBuilder {
-  const f = new FunctionBuilder(['i32'], ['i32']);
+  const f = new FunctionBuilder(['i32'], ['i32'], 1 << 18);
   const locals = { cpu: 0, record: f.local('i32'), budget: f.local('i32'), res: f.local('i64'), aux: f.local('i32'), exitCode: f.local('i32') };
   const e = new InterpreterEmitter(f, helpers, locals);
   e.set(locals.record, e.cpu.load('i32', 4, Offset.RECORD));
