@@ -152,7 +152,8 @@ export class ElfFile {
       const fileSize = reader.offset(word);
       const memorySize = reader.unsigned(word);
       const flags = bits === 64 ? early : reader.u32();
-      if (segmentType === PT_LOAD) within('segments', offset, fileSize);
+      // A file of debug information alone keeps the segments' headers without their bytes; its sections say so.
+      if (segmentType === PT_LOAD && sectionHeaders === 0) within('segments', offset, fileSize);
       segments.push({ type: segmentType, flags, offset, address, physical, fileSize, memorySize });
     }
     const sections: Section[] = [];
@@ -267,6 +268,7 @@ export class ElfFile {
       const offset = address - segment.address;
       if (offset < 0n || offset + BigInt(length) > segment.memorySize) continue;
       const start = Number(offset);
+      if (segment.offset + segment.fileSize > this.bytes.length) return undefined;
       if (start + length <= segment.fileSize) return this.bytes.subarray(segment.offset + start, segment.offset + start + length);
       const bytes = new Uint8Array(length);
       if (start < segment.fileSize) bytes.set(this.bytes.subarray(segment.offset + start, segment.offset + segment.fileSize));

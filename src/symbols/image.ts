@@ -117,6 +117,9 @@ export class SymbolImage {
       if (!after || after.line !== entry.line || after.file !== entry.file) break;
       high = after.end;
     }
+    // Rows may run on into the padding between functions.
+    if (range && low < range.low) low = range.low;
+    if (range && high > range.high) high = range.high;
     return { low, high, entry };
   }
 

@@ -52,6 +52,8 @@ const rowAt = (sequence: LineSequence, address: bigint): number => {
 export class Lines {
   private readonly tables = new Map<number, LineTable>();
   private readonly filesByPath = new Map<string, SourceFile>();
+  /** By compilation directory and name as written: thousands of units name the same headers. */
+  private readonly filesByGiven = new Map<string, SourceFile>();
   private readonly filesByTable = new WeakMap<LineTable, (SourceFile | undefined)[]>();
   private readonly unitsByFile = new Map<SourceFile, Unit[]>();
   private fileList: SourceFile[] | undefined;
@@ -76,9 +78,13 @@ export class Lines {
     if (files && files.length === table.files.length) return files;
     files = table.files.map((file) => {
       if (!file) return undefined;
+      const given = `${unit.compilationDirectory}\0${file.written}`;
+      let known = this.filesByGiven.get(given);
+      if (known) return known;
       const path = joinPath(unit.compilationDirectory, file.written);
-      let known = this.filesByPath.get(path);
+      known = this.filesByPath.get(path);
       if (!known) this.filesByPath.set(path, (known = { path, written: normalisePath(file.written) }));
+      this.filesByGiven.set(given, known);
       return known;
     });
     this.filesByTable.set(table, files);

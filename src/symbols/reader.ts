@@ -7,15 +7,17 @@ const utf8 = new TextDecoder();
  * (the file and section), never a wrong value.
  */
 export class Reader {
-  private readonly view: DataView;
-
   constructor(
     readonly bytes: Uint8Array,
     readonly what: string,
     public position = 0,
     readonly end = bytes.length,
-  ) {
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    private readonly view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+  ) {}
+
+  /** Another cursor over the same bytes, which costs next to nothing. */
+  at(position: number, end = this.bytes.length): Reader {
+    return new Reader(this.bytes, this.what, position, Math.min(end, this.bytes.length), this.view);
   }
 
   get atEnd(): boolean {
@@ -87,6 +89,7 @@ export class Reader {
       value += (byte & 0x7f) * scale;
       scale *= 128;
     } while (byte & 0x80);
+    if (value > Number.MAX_SAFE_INTEGER) this.damaged();
     return value;
   }
 

@@ -28,6 +28,8 @@ const LONGEST_STRING = 200;
 const SUMMARY_ITEMS = 10;
 const SUMMARY_LENGTH = 160;
 const SUMMARY_DEPTH = 2;
+/** Bytes; the largest scalar C has is 32 (a complex long double), damaged files may claim anything. */
+const LARGEST_SCALAR = 64;
 
 const ESCAPES: Record<number, string> = { 0: '\\0', 7: '\\a', 8: '\\b', 9: '\\t', 10: '\\n', 11: '\\v', 12: '\\f', 13: '\\r', 27: '\\e', 92: '\\\\' };
 
@@ -112,10 +114,11 @@ const pointer = (target: Type, address: bigint, reader: ValueReader, options: Fo
   return string === undefined ? text : `${text} ${string}`;
 };
 
-/** The bits of a value, or why they are not to be had. A bit-field's are shifted into place. */
+/** The bytes of a scalar, or why they are not to be had. A bit-field's are shifted into place. */
 export const readValue = (value: Value, reader: ValueReader): { bytes: Uint8Array } | { reason: string } => {
   const size = sizeOf(value.type);
   if (size === undefined) return { reason: 'incomplete type' };
+  if (size > LARGEST_SCALAR) return { reason: 'too large to be one value' };
   const { bitField } = value;
   if (!bitField) return readLocation(value.location, size, reader);
   const raw = readLocation(value.location, Math.ceil((bitField.offset + bitField.size) / 8), reader);

@@ -165,7 +165,7 @@ export class Variables {
     const block = holder.block(At.const_value);
     if (block) return block;
     const value = holder.constant(At.const_value);
-    if (value !== undefined) return bytesOf(value, Math.max(sizeOf(variable.type) ?? 8, 1));
+    if (value !== undefined) return bytesOf(value, Math.min(sizeOf(variable.type) ?? 8, 16));
     const text = holder.string(At.const_value);
     return text !== undefined && stripped(variable.type).kind === 'array' ? new TextEncoder().encode(text + '\0') : undefined;
   }

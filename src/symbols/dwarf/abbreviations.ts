@@ -1,3 +1,4 @@
+import { Reader } from '../reader';
 import { Form } from './constants';
 import { fixedSize } from './forms';
 import { DwarfSections } from './sections';
@@ -10,13 +11,20 @@ export interface AttributeSpec {
 }
 
 /** One entry of .debug_abbrev: the shape of the DIEs that name its code. */
-export interface Abbreviation {
-  readonly code: number;
-  readonly tag: number;
-  readonly hasChildren: boolean;
-  readonly attributes: readonly AttributeSpec[];
+export class Abbreviation {
+  private stepList: readonly number[] | undefined;
+
+  constructor(
+    readonly tag: number,
+    readonly hasChildren: boolean,
+    readonly attributes: readonly AttributeSpec[],
+    private readonly encoding: UnitEncoding,
+  ) {}
+
   /** How to step over the attributes: a positive number of bytes, or minus a form whose size is in the data. */
-  readonly steps: readonly number[];
+  get steps(): readonly number[] {
+    return (this.stepList ??= stepsOf(this.attributes, this.encoding));
+  }
 }
 
 /** How the sizes of a unit's forms depend on its header. */
@@ -38,9 +46,8 @@ const stepsOf = (attributes: readonly AttributeSpec[], encoding: UnitEncoding): 
   return steps;
 };
 
-/** Reads the abbreviations of one unit. Codes are small and dense, so an array is the map. */
-export const readAbbreviations = (sections: DwarfSections, offset: number, encoding: UnitEncoding): Abbreviation[] => {
-  const reader = sections.reader('.debug_abbrev', offset);
+/** Reads entries from a reader placed on the first, up to the end or the entry with the wanted code. */
+const readEntries = (reader: Reader, encoding: UnitEncoding, wanted?: number): Abbreviation[] => {
   const abbreviations: Abbreviation[] = [];
   for (;;) {
     const code = reader.uleb();
@@ -54,6 +61,15 @@ export const readAbbreviations = (sections: DwarfSections, offset: number, encod
       if (attribute === 0 && form === 0) break;
       attributes.push(form === Form.implicit_const ? { attribute, form, constant: reader.slebBig() } : { attribute, form });
     }
-    abbreviations[code] = { code, tag, hasChildren, attributes, steps: stepsOf(attributes, encoding) };
+    abbreviations[code] = new Abbreviation(tag, hasChildren, attributes, encoding);
+    if (code === wanted) return abbreviations;
   }
 };
+
+/** Reads the abbreviations of one unit. Codes are small and dense, so an array is the map. */
+export const readAbbreviations = (sections: DwarfSections, offset: number, encoding: UnitEncoding): Abbreviation[] =>
+  readEntries(sections.reader('.debug_abbrev', offset), encoding);
+
+/** Reads one abbreviation: a unit's own DIE has the first, and thousands of units are asked for no more than that. */
+export const readAbbreviation = (sections: DwarfSections, offset: number, encoding: UnitEncoding, code: number): Abbreviation | undefined =>
+  readEntries(sections.reader('.debug_abbrev', offset), encoding, code)[code];

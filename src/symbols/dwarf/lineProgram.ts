@@ -56,9 +56,11 @@ const join = (folder: string | undefined, name: string): string => (!folder || i
 const LNCT_path = 1;
 const LNCT_directory_index = 2;
 
+/** Reads the table of folders or of files of DWARF 5: first the format, then entries in that format. */
 const readEntries = (reader: Reader, sections: DwarfSections, offsetSize: 4 | 8, version: number): { path: string; folder: number }[] => {
   const formats = Array.from({ length: reader.u8() }, () => ({ content: reader.uleb(), form: reader.uleb() }));
   const count = reader.uleb();
+  if (count > reader.end - reader.position) reader.damaged();
   const entries: { path: string; folder: number }[] = [];
   for (let i = 0; i < count; i++) {
     const entry = { path: '', folder: 0 };
@@ -96,6 +98,7 @@ const readHeader = (sections: DwarfSections, offset: number): Header => {
   const defaultIsStmt = reader.u8() !== 0;
   const lineBase = reader.i8();
   const lineRange = reader.u8();
+  if (lineRange === 0) reader.damaged();
   const opcodeBase = reader.u8();
   const operandCounts = Array.from({ length: opcodeBase - 1 }, () => reader.u8());
   const files: (LineFile | undefined)[] = [];
@@ -129,7 +132,7 @@ class SequenceBuilder {
   }
 
   finish(offset: number): LineSequence | undefined {
-    if (this.start === undefined || this.rows.length === 0) return undefined;
+    if (this.start === undefined || this.rows.length === 0 || !Number.isSafeInteger(offset)) return undefined;
     if (!this.sorted) this.rows.sort((a, b) => a.offset - b.offset);
     const base = this.start + BigInt(this.rows[0].offset);
     const shift = this.rows[0].offset;

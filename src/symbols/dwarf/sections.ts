@@ -3,27 +3,32 @@ import { Reader } from '../reader';
 
 /** Hands out cursors over the debug sections of one image; each section is found and decompressed on first use. */
 export class DwarfSections {
-  private readonly known = new Map<string, Uint8Array>();
+  private readonly readers = new Map<string, Reader>();
+  private readonly strings = new Map<string, Map<number, string>>();
 
   constructor(readonly elf: ElfFile) {}
 
-  private bytes(name: string): Uint8Array {
-    let bytes = this.known.get(name);
-    if (!bytes) this.known.set(name, (bytes = this.elf.contentsOf(name) ?? new Uint8Array(0)));
-    return bytes;
+  private whole(name: string): Reader {
+    let reader = this.readers.get(name);
+    if (!reader) this.readers.set(name, (reader = new Reader(this.elf.contentsOf(name) ?? new Uint8Array(0), `${this.elf.name}, section ${name},`)));
+    return reader;
   }
 
   /** Size in bytes, 0 when the image has no such section. */
   size(name: string): number {
-    return this.bytes(name).length;
+    return this.whole(name).end;
   }
 
   reader(name: string, position = 0, end?: number): Reader {
-    const bytes = this.bytes(name);
-    return new Reader(bytes, `${this.elf.name}, section ${name},`, position, end === undefined ? bytes.length : Math.min(end, bytes.length));
+    return this.whole(name).at(position, end);
   }
 
+  /** A string of a string section. Few of them are used, but those often: each is decoded once. */
   string(name: string, offset: number): string {
-    return this.reader(name, offset).string();
+    let pool = this.strings.get(name);
+    if (!pool) this.strings.set(name, (pool = new Map()));
+    let text = pool.get(offset);
+    if (text === undefined) pool.set(offset, (text = this.reader(name, offset).string()));
+    return text;
   }
 }

@@ -47,6 +47,9 @@ export class TypeReader {
   }
 
   read(die: Die): Type {
+    // A stand-in for a type that is in a type unit.
+    const elsewhere = die.has(At.signature) ? die.reference(At.signature) : undefined;
+    if (elsewhere) return this.read(elsewhere);
     const key = die.unit.section === '.debug_types' ? `types ${die.offset}` : die.offset;
     let type = this.known.get(key);
     if (!type) this.known.set(key, (type = this.make(die)));
@@ -87,7 +90,7 @@ export class TypeReader {
     const name = die.name;
     const whole = once(() => {
       if (!die.flag(At.declaration)) return die;
-      // A signature stands for a type unit; otherwise another unit may define what this one only declares.
+      // Another unit may define what this one only declares.
       return die.reference(At.specification) ?? (name === undefined ? undefined : this.definition(die.tag, name));
     });
     const members = once(() => (whole() ? this.members(whole()!) : []));

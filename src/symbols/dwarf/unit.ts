@@ -1,6 +1,6 @@
 import { UserError } from '../../base/errors';
 import { Reader } from '../reader';
-import { Abbreviation, readAbbreviations, UnitEncoding } from './abbreviations';
+import { Abbreviation, readAbbreviation, readAbbreviations, UnitEncoding } from './abbreviations';
 import { At, UnitType } from './constants';
 import { Die } from './die';
 import { skipForm } from './forms';
@@ -52,6 +52,11 @@ export class Unit implements UnitEncoding {
     private readonly sharedAbbreviations: Map<string, readonly Abbreviation[]>,
   ) {}
 
+  /** The header's sizes alone: abbreviations are shared by units and must not keep one of them alive. */
+  private get encoding(): UnitEncoding {
+    return { version: this.version, addressSize: this.addressSize, offsetSize: this.offsetSize };
+  }
+
   reader(position: number): Reader {
     return this.sections.reader(this.section, position, this.end);
   }
@@ -60,7 +65,7 @@ export class Unit implements UnitEncoding {
     if (this.abbreviationList) return this.abbreviationList;
     const key = `${this.abbreviationOffset}/${this.version}/${this.addressSize}/${this.offsetSize}`;
     let list = this.sharedAbbreviations.get(key);
-    if (!list) this.sharedAbbreviations.set(key, (list = readAbbreviations(this.sections, this.abbreviationOffset, this)));
+    if (!list) this.sharedAbbreviations.set(key, (list = readAbbreviations(this.sections, this.abbreviationOffset, this.encoding)));
     return (this.abbreviationList = list);
   }
 
@@ -68,7 +73,9 @@ export class Unit implements UnitEncoding {
   get root(): Die {
     if (this.rootDie) return this.rootDie;
     const reader = this.reader(this.firstDie);
-    return (this.rootDie = new Die(this, this.firstDie, this.abbreviation(reader.uleb(), reader), reader.position));
+    const code = reader.uleb();
+    const abbreviation = this.abbreviationList?.[code] ?? readAbbreviation(this.sections, this.abbreviationOffset, this.encoding, code) ?? reader.damaged();
+    return (this.rootDie = new Die(this, this.firstDie, abbreviation, reader.position));
   }
 
   private abbreviation(code: number, reader: Reader): Abbreviation {
@@ -148,10 +155,10 @@ export class Unit implements UnitEncoding {
     return index >= 0 ? this.dieOfIndex(index) : undefined;
   }
 
-  /** All DIEs of the unit that have one of the tags, in the order of the file. */
-  *withTag(...tags: number[]): IterableIterator<Die> {
+  /** All DIEs of the unit that have a tag, in the order of the file. */
+  *withTag(tag: number): IterableIterator<Die> {
     const { abbreviations } = this.table;
-    for (let index = 0; index < abbreviations.length; index++) if (tags.includes(abbreviations[index].tag)) yield this.dieOfIndex(index);
+    for (let index = 0; index < abbreviations.length; index++) if (abbreviations[index].tag === tag) yield this.dieOfIndex(index);
   }
 
   get name(): string {
