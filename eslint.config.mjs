@@ -12,6 +12,11 @@ export default tseslint.config(
     rules: { 'house/layers': 'error' },
   },
   {
+    // webpack reads its configuration as a CommonJS module.
+    files: ['webpack.config.js'],
+    rules: { '@typescript-eslint/no-require-imports': 'off' },
+  },
+  {
     files: ['src/**/*.ts', 'test/**/*.ts'],
     rules: {
       '@typescript-eslint/no-non-null-assertion': 'off',

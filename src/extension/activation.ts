@@ -1,6 +1,7 @@
 /** What the extension registers, whichever host it runs in; `node.ts` and `web.ts` add what differs. */
 import * as vscode from 'vscode';
 import { ConfigurationProvider, debugFolder } from './configuration';
+import { openDebugViewAtFirstStop } from './debugView';
 import { startLanguageClientWhenNeeded, type StartLanguageClient } from './languageClient';
 import { Sessions } from './sessions';
 import { SerialTerminals } from './serialTerminal';
@@ -28,6 +29,7 @@ export function activate(context: vscode.ExtensionContext, host: Host): void {
     vscode.commands.registerCommand('hyperstep.debugFolder', debugFolder),
     vscode.commands.registerCommand('hyperstep.showSerial', () => terminals.show(vscode.debug.activeDebugSession)),
     ...registerViews(sessions),
+    openDebugViewAtFirstStop(sessions),
     startLanguageClientWhenNeeded(host.startLanguageClient),
   );
 }

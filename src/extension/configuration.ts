@@ -12,7 +12,9 @@ export class ConfigurationProvider implements vscode.DebugConfigurationProvider 
 
   /** Before variables are substituted: fills in what an empty configuration lacks. */
   resolveDebugConfiguration(_folder: vscode.WorkspaceFolder | undefined, config: vscode.DebugConfiguration): vscode.DebugConfiguration {
-    return { ...DEFAULT, ...withoutEmpty(config) };
+    const complete: vscode.DebugConfiguration = { ...DEFAULT, ...withoutEmpty(config) };
+    // The debug console would otherwise open over the terminal with the serial console.
+    return complete.serial === 'console' ? complete : { internalConsoleOptions: 'neverOpen', ...complete };
   }
 
   /** After variables are substituted: tells the adapter the folder that relative paths start from. */

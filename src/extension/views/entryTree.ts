@@ -6,8 +6,17 @@ import { Changes, pathOf, type Branch } from './changes';
 /** A node of the tree: a branch or an entry, with its path. */
 export type Node = { path: string; branch: Branch; level: number } | { path: string; entry: Entry };
 
-const CHANGED = new vscode.ThemeIcon('circle-filled', new vscode.ThemeColor('debugView.valueChangedHighlight'));
+const CHANGED_COLOUR = new vscode.ThemeColor('debugView.valueChangedHighlight');
+const CHANGED = new vscode.ThemeIcon('circle-filled', CHANGED_COLOUR);
 const SAME = new vscode.ThemeIcon('circle-small', new vscode.ThemeColor('disabledForeground'));
+
+/** Scheme of the addresses that stand for changed entries: VS Code colours the text of a tree's row by its address only. */
+const CHANGED_SCHEME = 'hyperstep-changed';
+
+/** Colours the names of changed entries. */
+export const changedDecorations: vscode.FileDecorationProvider = {
+  provideFileDecoration: (uri) => (uri.scheme === CHANGED_SCHEME ? new vscode.FileDecoration(undefined, undefined, CHANGED_COLOUR) : undefined),
+};
 
 export class EntryTree implements vscode.TreeDataProvider<Node> {
   readonly #changed = new vscode.EventEmitter<void>();
@@ -63,12 +72,13 @@ export class EntryTree implements vscode.TreeDataProvider<Node> {
   #entryItem(entry: Entry, path: string): vscode.TreeItem {
     const was = this.#changes.was(path);
     const item = new vscode.TreeItem(
-      was === undefined ? entry.name : { label: entry.name, highlights: [[0, entry.name.length]] },
+      entry.name,
       entry.children?.length ? vscode.TreeItemCollapsibleState.Collapsed : vscode.TreeItemCollapsibleState.None,
     );
     item.id = path;
-    item.description = was === undefined ? entry.value : `${entry.value}  (was ${was})`;
+    item.description = was === undefined ? entry.value : `${entry.value} \u2190 ${was}`;
     item.iconPath = was === undefined ? SAME : CHANGED;
+    if (was !== undefined) item.resourceUri = vscode.Uri.from({ scheme: CHANGED_SCHEME, path });
     item.tooltip = [`${entry.name} = ${entry.value}`, was === undefined ? '' : `At the last stop: ${was}`, entry.description ?? ''].filter(Boolean).join('\n');
     item.contextValue = [entry.value ? 'value' : '', entry.evaluateName ? 'watchable' : ''].filter(Boolean).join(' ');
     return item;

@@ -12,8 +12,8 @@ export interface MemoryRow {
   kind: 'usable' | 'other' | 'hole';
 }
 
-const ADDRESS_DIGITS = 16;
-const span = (base: bigint, length: bigint): string => `${hex(base, ADDRESS_DIGITS)} - ${hex(base + length - 1n, ADDRESS_DIGITS)}`;
+/** Without leading zeros: a side bar is narrow. */
+const span = (base: bigint, length: bigint): string => `${hex(base)} - ${hex(base + length - 1n)}`;
 const typeName = (type: number): string => RANGE_TYPES.find(({ value }) => value === type)?.name ?? `type ${type}`;
 
 /** One row per range in the map's order, and one for each stretch between two ranges that nothing describes. */

@@ -2,7 +2,7 @@
 import * as vscode from 'vscode';
 import { HyperstepRequest, type RegistersResponse, type VmcsResponse } from '../../adapter/messages';
 import type { Sessions } from '../sessions';
-import type { Node } from './entryTree';
+import { changedDecorations, type Node } from './entryTree';
 import { registerMemoryMap, type MapNode } from './memoryMap';
 import { e820Text } from './memoryRows';
 import { registerStopView, type StopViewKind } from './stopView';
@@ -31,6 +31,7 @@ export function registerViews(sessions: Sessions): vscode.Disposable[] {
   return [
     ...STOP_VIEWS.map((kind) => registerStopView(kind, sessions)),
     registerMemoryMap(sessions),
+    vscode.window.registerFileDecorationProvider(changedDecorations),
     vscode.commands.registerCommand('hyperstep.addToWatch', (node: Node) => {
       if (!('entry' in node) || !node.entry.evaluateName) return;
       // VS Code offers no API for watch expressions; its own command reads this much of its argument.

@@ -1,0 +1,162 @@
+/**
+ * A person opens the lab's folder in VS Code and debugs it. Everything is judged by what the window shows. Once with the
+ * extension in the Node extension host, once as a web extension with the machine in a web worker.
+ */
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { install, type Installation } from './install';
+import { packExtension, ROOT, Server, type HostKind } from './server';
+import { Workbench } from './workbench';
+
+const INSTALL_MS = 15 * 60_000;
+const HOSTS: readonly HostKind[] = ['node', 'web'];
+
+/** A map with an overlap, as somebody would paste it. */
+const OVERLAPPING = 'e820 MEMORY MAP\naddress: 0x0, length: 0x2000, type: USABLE\naddress: 0x1000, length: 0x2000, type: RESERVED\n';
+
+const LAUNCH = { version: '0.2.0', configurations: [{ type: 'hyperstep', request: 'launch', name: 'CPUID exits', breakOnExit: ['CPUID'] }] };
+
+/** The lab as a student has it: sources and images, no launch.json. */
+function fillWorkspace(workspace: string): void {
+  fs.cpSync(path.join(ROOT, 'lab'), workspace, { recursive: true });
+  fs.writeFileSync(path.join(workspace, 'notes.e820'), OVERLAPPING);
+}
+
+let installation: Installation;
+let vsix: string;
+
+before(async function () {
+  this.timeout(INSTALL_MS);
+  installation = await install();
+  vsix = await packExtension(installation);
+});
+
+for (const kind of HOSTS.filter((host) => !process.env.HYPERSTEP_HOST || process.env.HYPERSTEP_HOST === host)) {
+  describe(`VS Code, ${kind === 'node' ? 'Node' : 'web'} extension host`, () => {
+    let server: Server;
+    let vscode: Workbench;
+    /** Steps build on one another: after a failure the rest would only fail too. */
+    let failed = false;
+    let line: string;
+
+    before(async () => {
+      server = await Server.start(installation, vsix, kind, fillWorkspace);
+      vscode = await Workbench.open(server.url, server.workspace, kind);
+      await vscode.widenSideBar(140);
+    });
+    after(async () => {
+      await vscode?.close();
+      await server?.stop();
+    });
+    beforeEach(function () {
+      if (failed) this.skip();
+    });
+    afterEach(async function () {
+      const { title, state } = this.currentTest!;
+      if (state === 'pending') return;
+      failed ||= state === 'failed';
+      await vscode.screenshot(title.replace(/[^a-z0-9]+/gi, '-'));
+    });
+
+    const step = async (key: string): Promise<void> => {
+      await vscode.press(key);
+      line = await vscode.currentLine(line);
+    };
+
+    it('marks an overlap in a memory map', async () => {
+      await vscode.openFile('notes.e820');
+      await vscode.marked('error');
+      await vscode.hoverShows('0x1000', /overlaps that of line 2 by 4 KiB.*RESERVED 8 KiB.*its last byte/s);
+    });
+
+    it('boots the lab at F5 without a launch.json', async () => {
+      await vscode.openFile('vmm/vmx.c');
+      await vscode.press('F5');
+      await vscode.terminalShows('VMX extension hidden from guest.');
+      await vscode.terminalShows('What is the tortoise');
+      await vscode.terminalShows('vm$');
+    });
+
+    it('types on the serial console', async () => {
+      await vscode.typeInTerminal('echo turtles all the way\r');
+      await vscode.terminalShows(/^turtles all the way$/m);
+    });
+
+    it("shows the guest's memory map beside the machine's", async () => {
+      await vscode.command('View: Show Run and Debug');
+      for (const title of ['Variables', 'Watch', 'Call Stack', 'VMCS', 'Registers']) await vscode.fold(title);
+      const maps = await vscode.pane('Memory map (e820)');
+      await vscode.row(maps, /^Guest 3 ranges/);
+      await vscode.row(maps, /^0x0 - 0x9ffff USABLE, 640 KiB/);
+      await vscode.row(maps, /^0xa0000 - 0xfffff RESERVED, 384 KiB/);
+      await vscode.row(maps, /^0x100000 - 0x[0-9a-f]+ USABLE/);
+      await vscode.row(maps, /^Machine \d+ ranges/);
+    });
+
+    it('stops at the CPUID exit that is ticked, after a restart', async () => {
+      await vscode.tick(await vscode.pane('Breakpoints'), /\bCPUID\b/);
+      await vscode.press('Control+Shift+F5');
+      line = await vscode.currentLine();
+      assert.equal(await vscode.activeFile(), 'vmx.c');
+      const stack = await vscode.pane('Call Stack');
+      await vscode.row(stack, /^vmexit /);
+      await vscode.row(stack, /VM exit \d+: CPUID leaf/);
+    });
+
+    it('steps over lines to the handler and into it', async () => {
+      for (let steps = 0; !line.includes('handle_cpuid') && steps < 6; steps++) await step('F10');
+      assert.equal(line, 'return handle_cpuid(g);');
+      await step('F11');
+      assert.equal(await vscode.activeFile(), 'vmexits.c');
+      await vscode.row('.debug-call-stack', /^handle_cpuid /);
+    });
+
+    it('steps three lines and shows a local and the VMCS in Variables', async () => {
+      for (let steps = 0; steps < 3; steps++) await step('F10');
+      for (const title of ['Watch', 'Breakpoints', 'Memory map (e820)']) await vscode.fold(title);
+      await vscode.pane('Variables');
+      await vscode.expand('.debug-variables', 'Locals');
+      await vscode.row('.debug-variables', /^leaf\b.*\d/);
+      await vscode.fold('Call Stack');
+      await vscode.collapse('.debug-variables', 'Locals');
+      await vscode.expand('.debug-variables', 'VMCS');
+      await vscode.expand('.debug-variables', 'Exit information');
+      await vscode.row('.debug-variables', /EXIT_REASON\b.*CPUID/i);
+    });
+
+    it('marks in the views what a step has changed', async () => {
+      await vscode.fold('Variables');
+      const registers = await vscode.pane('Registers');
+      await vscode.row(registers, /^VMM in the processor, \d+ changed/);
+      await vscode.row(registers, /^RIP 0x[0-9a-f]+.*\u2190 0x/);
+      await vscode.fold('Registers');
+      const vmcs = await vscode.pane('VMCS');
+      await vscode.row(vmcs, /EXIT_REASON\b.*CPUID/i);
+    });
+
+    it('sends a VMCS field to Watch', async () => {
+      await vscode.pane('Watch');
+      const vmcs = await vscode.pane('VMCS');
+      await vscode.contextMenu(vmcs, /EXIT_REASON/i, 'Add to Watch');
+      await vscode.row('.debug-watch', /CPUID/);
+    });
+
+    it('ends the session', async () => {
+      await vscode.press('Shift+F5');
+      await vscode.terminalShows('The machine has been switched off.');
+    });
+
+    it('stops at the exits that a launch.json names', async () => {
+      fs.mkdirSync(path.join(server.workspace, '.vscode'), { recursive: true });
+      fs.writeFileSync(path.join(server.workspace, '.vscode/launch.json'), JSON.stringify(LAUNCH));
+      await vscode.tick(await vscode.pane('Breakpoints'), /\bCPUID\b/, false);
+      await vscode.openFile('vmm/vmx.c');
+      await vscode.press('F5');
+      line = await vscode.currentLine();
+      assert.equal(await vscode.activeFile(), 'vmx.c');
+      await vscode.press('Shift+F5');
+      await vscode.terminalShows('The machine has been switched off.');
+    });
+  });
+}

@@ -1,0 +1,210 @@
+/** VS Code's window as a person uses it: keys, clicks, and what can be read on the screen. Every wait is bounded. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { chromium, type Browser, type Page } from 'playwright-core';
+import { OUT } from './server';
+
+const CHROMIUM_OPTIONS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage'];
+/** For things that only need VS Code to redraw. */
+const SOON_MS = 20_000;
+/** For things that start a process: the workbench itself, an extension host, the machine. */
+const START_MS = 60_000;
+
+export class Workbench {
+  readonly #log: string[] = [];
+
+  private constructor(
+    readonly browser: Browser,
+    readonly page: Page,
+    /** Prefix of screenshots. */
+    readonly name: string,
+  ) {
+    page.on('console', (message) => this.#log.push(`[${message.type()}] ${message.text()}`));
+    page.on('pageerror', (error) => this.#log.push(`[pageerror] ${error}`));
+    page.setDefaultTimeout(SOON_MS);
+  }
+
+  /** Opens a folder in a browser of its own. */
+  static async open(url: string, folder: string, name: string): Promise<Workbench> {
+    const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
+    const browser = await chromium.launch({ executablePath, args: CHROMIUM_OPTIONS, timeout: START_MS });
+    const page = await browser.newPage({ viewport: { width: 1600, height: 1200 } });
+    const workbench = new Workbench(browser, page, name);
+    await page.goto(`${url}/?folder=${encodeURIComponent(folder)}`, { waitUntil: 'domcontentloaded', timeout: START_MS });
+    await page.waitForSelector('.explorer-folders-view .monaco-list-row', { timeout: START_MS });
+    return workbench;
+  }
+
+  /** Takes a picture and closes; the page's console goes to a log file. */
+  async close(): Promise<void> {
+    fs.writeFileSync(path.join(OUT, `${this.name}-console.log`), this.#log.join('\n'));
+    await this.browser.close();
+  }
+
+  async screenshot(name: string): Promise<void> {
+    await this.page.screenshot({ path: path.join(OUT, `${this.name}-${name}.png`) }).catch(() => undefined);
+  }
+
+  async press(keys: string): Promise<void> {
+    await this.page.keyboard.press(keys);
+  }
+
+  /** Runs a command by its title in the command palette. */
+  async command(title: string): Promise<void> {
+    await this.press('F1');
+    await this.page.waitForSelector('.quick-input-widget input');
+    await this.page.keyboard.type(title, { delay: 5 });
+    await this.page.locator('.quick-input-list .monaco-list-row.focused', { hasText: title.replace(/^.*: /, '') }).first().waitFor();
+    await this.press('Enter');
+    await this.page.waitForSelector('.quick-input-widget', { state: 'hidden' });
+  }
+
+  /** Opens a file by its name in Go to File. */
+  async openFile(name: string): Promise<void> {
+    await this.press('Control+P');
+    await this.page.waitForSelector('.quick-input-widget input');
+    await this.page.keyboard.type(name, { delay: 10 });
+    // The list changes while it searches: Enter takes the row that is selected then.
+    await this.page.locator('.quick-input-list .monaco-list-row.focused', { hasText: path.basename(name) }).first().waitFor();
+    await this.press('Enter');
+    await this.page.locator('.tab', { hasText: path.basename(name) }).waitFor();
+  }
+
+  /** Name of the file in the active editor's tab. */
+  async activeFile(): Promise<string> {
+    return (await this.page.locator('.editor-group-container.active .tab.active').first().getAttribute('data-resource-name')) ?? '';
+  }
+
+  /** Text of the line that the debugger highlights as the current one, once it is another than `before`. */
+  async currentLine(before?: string): Promise<string> {
+    return this.#until('a highlighted line', async () => {
+      // The highlight is a decoration laid under the text: the line of text at the same height is the one.
+      const text = await this.page.evaluate(() => {
+        const mark = document.querySelector('.debug-top-stack-frame-line');
+        const row = mark?.closest<HTMLElement>('.view-overlays > div');
+        const lines = Array.from(document.querySelectorAll<HTMLElement>('.editor-group-container.active .view-lines .view-line'));
+        const line = row && lines.find(({ style }) => style.top === row.style.top);
+        return line?.textContent?.replaceAll('\u00a0', ' ').trim();
+      });
+      return text !== undefined && text !== before ? text : undefined;
+    }, START_MS);
+  }
+
+  /** The visible rows of a list or tree from top to bottom: the parts of each with a blank between them. */
+  async rows(container: string): Promise<string[]> {
+    return this.page.$$eval(`${container} .monaco-list-row`, (rows) =>
+      rows
+        .map((row) => {
+          const parts: string[] = [];
+          const texts = document.createTreeWalker(row, NodeFilter.SHOW_TEXT);
+          while (texts.nextNode()) parts.push(texts.currentNode.textContent ?? '');
+          return { top: parseFloat((row as HTMLElement).style.top), text: parts.join(' ').replace(/\s+/g, ' ').trim() };
+        })
+        .sort((a, b) => a.top - b.top)
+        .map(({ text }) => text),
+    );
+  }
+
+  /** Waits until one row of the list or tree matches, and gives its text. */
+  async row(container: string, pattern: RegExp): Promise<string> {
+    return this.#until(`a row like ${pattern} in ${container}`, async () => (await this.rows(container)).find((text) => pattern.test(text)), SOON_MS, async () =>
+      JSON.stringify(await this.rows(container)),
+    );
+  }
+
+  /** Opens a row of a tree, if it is collapsed. */
+  async expand(container: string, text: string): Promise<void> {
+    await this.#toggle(container, text, 'true');
+  }
+
+  /** Folds a row of a tree, if it is open. */
+  async collapse(container: string, text: string): Promise<void> {
+    await this.#toggle(container, text, 'false');
+  }
+
+  async #toggle(container: string, text: string, expanded: 'true' | 'false'): Promise<void> {
+    const row = this.page.locator(`${container} .monaco-list-row`, { hasText: text }).first();
+    await row.waitFor();
+    if ((await row.getAttribute('aria-expanded')) !== expanded) await row.locator('.monaco-tl-twistie').click();
+  }
+
+  /** Ticks, or clears, the box of a row. */
+  async tick(container: string, pattern: RegExp, on = true): Promise<void> {
+    const row = this.page.locator(`${container} .monaco-list-row`, { hasText: pattern }).first();
+    await row.scrollIntoViewIfNeeded();
+    await row.locator('input[type=checkbox], .monaco-custom-toggle').first().setChecked(on);
+  }
+
+  /** Chooses an item of a row's context menu. */
+  async contextMenu(container: string, pattern: RegExp, item: string): Promise<void> {
+    await this.page.locator(`${container} .monaco-list-row`, { hasText: pattern }).first().click({ button: 'right' });
+    const choice = this.page.locator('.monaco-menu .action-item', { hasText: item }).first();
+    await choice.hover();
+    // A menu takes no click right after it has opened, so that the one that opened it does not count.
+    await this.page.waitForTimeout(300);
+    await choice.click();
+    await choice.waitFor({ state: 'hidden' });
+  }
+
+  /** Waits for a squiggle in the editor. */
+  async marked(severity: 'error' | 'warning'): Promise<void> {
+    await this.page.waitForSelector(`.squiggly-${severity}`, { timeout: START_MS });
+  }
+
+  /** Holds the mouse over a word in the editor until what appears matches. */
+  async hoverShows(word: string, pattern: RegExp): Promise<void> {
+    const target = this.page.locator('.view-lines .view-line span span', { hasText: word }).last();
+    const seen = async (): Promise<string> => (await this.page.locator('.monaco-hover:visible').allInnerTexts()).join('\n').replaceAll('\u00a0', ' ');
+    await target.hover();
+    await this.#until(`a hover like ${pattern}`, async () => pattern.test(await seen()) || undefined, START_MS, seen);
+  }
+
+  /** Opens a view's pane in the side bar by its title, and yields a selector for its body. */
+  async pane(title: string): Promise<string> {
+    const header = this.page.locator(`.pane-header[aria-label^="${title}"]`);
+    await header.waitFor({ timeout: START_MS });
+    if ((await header.getAttribute('aria-expanded')) === 'false') await header.click();
+    return `.pane:has(.pane-header[aria-label^="${title}"])`;
+  }
+
+  /** Makes the side bar wide enough for a VMCS field and its value. */
+  async widenSideBar(by: number): Promise<void> {
+    const bar = await this.page.locator('.part.sidebar').boundingBox();
+    if (!bar) return;
+    const [x, y] = [bar.x + bar.width, bar.y + bar.height / 2];
+    await this.page.mouse.move(x, y);
+    await this.page.mouse.down();
+    await this.page.mouse.move(x + by, y, { steps: 5 });
+    await this.page.mouse.up();
+  }
+
+  /** Folds a view's pane, to leave room for others. */
+  async fold(title: string): Promise<void> {
+    const header = this.page.locator(`.pane-header[aria-label^="${title}"]`);
+    if ((await header.count()) && (await header.getAttribute('aria-expanded')) === 'true') await header.click();
+  }
+
+  /** Waits until the terminal in front shows the text. */
+  async terminalShows(text: string | RegExp, ms = START_MS): Promise<void> {
+    const visible = async (): Promise<string> =>
+      (await this.page.$$eval('.terminal-wrapper.active .xterm-rows > div, .terminal-wrapper .xterm-rows > div', (rows) => rows.map((row) => (row.textContent ?? '').trimEnd()))).join('\n').replaceAll('\u00a0', ' ');
+    const found = (screen: string): boolean => (typeof text === 'string' ? screen.includes(text) : text.test(screen));
+    await this.#until(`"${text}" in the terminal`, async () => (found(await visible()) || undefined), ms, visible);
+  }
+
+  /** Clicks into the terminal and types. */
+  async typeInTerminal(text: string): Promise<void> {
+    await this.page.locator('.terminal-wrapper.active .xterm-screen').first().click();
+    await this.page.keyboard.type(text, { delay: 20 });
+  }
+
+  async #until<T>(what: string, look: () => Promise<T | undefined>, ms: number, seen?: () => Promise<string>): Promise<T> {
+    const deadline = Date.now() + ms;
+    for (;;) {
+      const found = await look();
+      if (found !== undefined) return found;
+      if (Date.now() > deadline) throw new Error(`${what} did not appear within ${ms / 1000} s.${seen ? ` There was: ${await seen()}` : ''}`);
+      await this.page.waitForTimeout(100);
+    }
+  }
+}
