@@ -3,9 +3,10 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../base/errors';
+import { dapCommand } from './dapCommand';
 import { Status } from './ending';
-import { runOptionsHelp, suggestion } from './runOptions';
 import { runCommand } from './runCommand';
+import { runOptionsHelp, suggestion } from './runOptions';
 
 const USAGE = `Usage: hyperstep COMMAND [OPTION...]
 
@@ -55,6 +56,7 @@ function help(): number {
 
 const COMMANDS: Readonly<Record<string, (words: readonly string[]) => number | Promise<number>>> = {
   run: runCommand,
+  dap: dapCommand,
   lab,
   gdb: () => {
     throw usage('hyperstep gdb does not exist yet: debug by hyperstep dap, or in VS Code.');

@@ -9,8 +9,8 @@ const SLICE = 10;
 const NANOSECONDS = 1e6; // of one millisecond; one tick is one nanosecond
 const LEAST_BUDGET = 50_000;
 const MOST_BUDGET = 50_000_000;
-/** Ticks of a slice while the machine waits: what is typed is seen after so long at most. */
-const IDLE_BUDGET = SLICE * NANOSECONDS;
+/** Ticks of a slice while the machine waits. What is typed ends the rest, so this may be longer than a slice. */
+const IDLE_BUDGET = 50 * NANOSECONDS;
 /** A slice of which more than this part was waiting counts as idle. */
 const IDLE_PART = 0.9;
 /** Milliseconds of the machine's time that are skipped at full speed: short waits of a boot need not take real time. */

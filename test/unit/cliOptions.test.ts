@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { UserError } from '../../src/base/errors';
+import { parseDapOptions } from '../../src/cli/dapCommand';
 import { parseRunOptions, runOptionsHelp } from '../../src/cli/runOptions';
 import { unescape } from '../../src/cli/unescape';
 
@@ -80,4 +81,15 @@ describe('options of hyperstep run', () => {
 describe('escapes of the command line', () => {
   it('stand for control characters', () => assert.equal(unescape('a\\r\\n\\x1b[A\\\\'), 'a\r\n\x1b[A\\'));
   it('do not end in the middle', () => assert.throws(() => unescape('a\\'), UserError));
+});
+
+describe('options of hyperstep dap', () => {
+  it('are a port or nothing', () => {
+    assert.equal(parseDapOptions([]), undefined);
+    assert.equal(parseDapOptions(['--port', '4711']), 4711);
+    assert.equal(parseDapOptions(['--port=0']), 0);
+  });
+  for (const words of [['--port'], ['--port', '70000'], ['--port', 'x'], ['--prt', '1'], ['--port', '1', 'more']]) {
+    it(`refuse ${words.join(' ')}`, () => assert.throws(() => parseDapOptions(words), UserError));
+  }
 });

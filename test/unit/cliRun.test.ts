@@ -177,3 +177,24 @@ describe('hyperstep run', function () {
     assert(!fs.existsSync(trace));
   });
 });
+
+describe('hyperstep dap', function () {
+  this.timeout(30_000);
+
+  it('answers on standard input and output, and ends with the client', async () => {
+    const request = (seq: number, command: string, args: unknown): string => {
+      const body = JSON.stringify({ seq, type: 'request', command, arguments: args });
+      return `Content-Length: ${body.length}\r\n\r\n${body}`;
+    };
+    const child = spawn(process.execPath, ['-r', 'tsx/cjs', MAIN, 'dap'], { cwd: ROOT, stdio: ['pipe', 'pipe', 'inherit'] });
+    let out = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      out += chunk.toString();
+      if (out.includes('"command":"initialize"') && !child.stdin.writableEnded) child.stdin.end(request(2, 'disconnect', {}));
+    });
+    child.stdin.write(request(1, 'initialize', { adapterID: 'hyperstep' }));
+    const status = await new Promise((resolve) => child.on('close', resolve));
+    assert.match(out, /^Content-Length: \d+\r\n\r\n\{.*"success":true/);
+    assert.equal(status, 0);
+  });
+});
