@@ -1,4 +1,5 @@
 /** VM entry: VMLAUNCH and VMRESUME after their own conditions (SDM volume 3, "VM Entries"). */
+import { Efer } from '../cpu/controlBits';
 import { Offset } from '../cpu/state';
 import { failEntry } from './exit';
 import { loadGuestState, startPreemptionTimer } from './guestState';
@@ -19,17 +20,36 @@ const CONTROLS = ENTRY_CHECKS.filter((c) => c.stage === 'control');
 const HOST = ENTRY_CHECKS.filter((c) => c.stage === 'host');
 const GUEST = ENTRY_CHECKS.filter((c) => c.stage === 'guest');
 
-function contextOf(vmx: Vmx): EntryContext {
-  const { vmcs } = vmx;
-  return {
-    low: (slot) => vmcs.low(slot),
-    high: (slot) => vmcs.high(slot),
-    capabilities: vmx.capabilities,
-    physicalAddressBits: vmx.physicalAddressBits,
-    longMode: (vmx.state.efer & 0x400) !== 0,
-    currentVmcs: vmcs.pointer,
-    physical32: (address) => vmx.physical32(address),
-  };
+/** What the checks see of a processor's VMX: always the present values. */
+class Context implements EntryContext {
+  readonly capabilities;
+  readonly physicalAddressBits;
+  constructor(private readonly vmx: Vmx) {
+    this.capabilities = vmx.capabilities;
+    this.physicalAddressBits = vmx.physicalAddressBits;
+  }
+  low(slot: number): number {
+    return this.vmx.vmcs.low(slot);
+  }
+  high(slot: number): number {
+    return this.vmx.vmcs.high(slot);
+  }
+  get longMode(): boolean {
+    return (this.vmx.state.efer & Efer.LMA) !== 0;
+  }
+  get currentVmcs(): number {
+    return this.vmx.vmcs.pointer;
+  }
+  physical32(address: number): number | undefined {
+    return this.vmx.physical32(address);
+  }
+}
+
+const contexts = new WeakMap<Vmx, Context>();
+function contextOf(vmx: Vmx): Context {
+  let context = contexts.get(vmx);
+  if (!context) contexts.set(vmx, (context = new Context(vmx)));
+  return context;
 }
 
 const described = (check: EntryCheck): FailedCheck => ({ id: check.id, section: check.section, message: check.message, fields: check.fields.map((name) => Encoding[name]) });

@@ -19,6 +19,7 @@ export const VMX_FEATURES: readonly (readonly [name: string, sentence: string])[
   ['unrestricted-guest', 'Guests in real mode and without paging.'],
   ['vpid', 'Virtual-processor identifiers and INVVPID.'],
   ['preemption-timer', 'The VMX-preemption timer.'],
+  ['io-bitmaps', 'I/O bitmaps: without them either every port exits or none.'],
   ['msr-bitmaps', 'MSR bitmaps.'],
   ['virtual-nmis', 'Virtual NMIs and NMI-window exiting.'],
   ['monitor-trap-flag', 'The monitor trap flag.'],
@@ -108,6 +109,8 @@ export class Capabilities {
   readonly cr4Fixed0 = CR4_VMXE;
   readonly cr4Fixed1: number;
   private readonly msrs = new Map<number, bigint>();
+  /** Answers of `has`, which VM entries and exits ask again and again; features never change. */
+  private readonly known = new Map<string, boolean>();
 
   constructor(private readonly facts: ProcessorFacts) {
     const trueControls = this.has('true-controls');
@@ -147,6 +150,12 @@ export class Capabilities {
 
   /** Whether a feature of VMX is implemented and not withheld. The empty name stands for what every VMX processor has. */
   has(feature: string): boolean {
+    let known = this.known.get(feature);
+    if (known === undefined) this.known.set(feature, (known = this.find(feature)));
+    return known;
+  }
+
+  private find(feature: string): boolean {
     if (feature === '') return true;
     if (!IMPLEMENTED.has(feature) && !OF_PROCESSOR.has(feature)) return false;
     if (!this.facts.has(feature)) return false;

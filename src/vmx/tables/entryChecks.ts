@@ -7,7 +7,7 @@
  */
 import type { Capabilities } from './capabilities';
 import { CR3_TARGETS, MSR_LIST_LIMIT } from './capabilities';
-import { controlField, type ControlKind, Entry, Exit, Pin, Primary, Secondary } from './controls';
+import { CONTROL_FIELDS, type ControlKind, Entry, Exit, Pin, Primary, Secondary } from './controls';
 import { type FieldName, Slot } from './fields';
 
 /** What a check may look at. Fields are read by slot. */
@@ -89,8 +89,9 @@ function canonical(c: EntryContext, slot: number): boolean {
   const sign = (c.high(slot) | 0) >> 15;
   return sign === 0 || sign === -1;
 }
+const CONTROL_SLOTS = Object.fromEntries(CONTROL_FIELDS.map((f) => [f.kind, Slot[f.field]])) as Record<ControlKind, number>;
 function allowed(c: EntryContext, kind: ControlKind): boolean {
-  const v = c.low(Slot[controlField(kind).field]);
+  const v = c.low(CONTROL_SLOTS[kind]);
   const { must, may } = c.capabilities.controls[kind];
   return (v & must) >>> 0 === must && (v & ~may) === 0;
 }
@@ -123,16 +124,33 @@ const selectorField = (s: SegmentName): FieldName => `GUEST_${s}_SELECTOR`;
 const baseField = (s: SegmentName): FieldName => `GUEST_${s}_BASE`;
 const limitField = (s: SegmentName): FieldName => `GUEST_${s}_LIMIT`;
 const rightsField = (s: SegmentName): FieldName => `GUEST_${s}_ACCESS_RIGHTS`;
-const rights = (c: EntryContext, s: SegmentName): number => c.low(Slot[rightsField(s)]);
+
+/** Slots of a segment's fields. They are looked up once: the checks run at every VM entry. */
+const segmentSlots = (field: (s: SegmentName) => FieldName): Record<SegmentName, number> => ({
+  ES: Slot[field('ES')],
+  CS: Slot[field('CS')],
+  SS: Slot[field('SS')],
+  DS: Slot[field('DS')],
+  FS: Slot[field('FS')],
+  GS: Slot[field('GS')],
+  LDTR: Slot[field('LDTR')],
+  TR: Slot[field('TR')],
+});
+const SELECTOR = segmentSlots(selectorField);
+const BASE = segmentSlots(baseField);
+const LIMIT = segmentSlots(limitField);
+const RIGHTS = segmentSlots(rightsField);
+
+const rights = (c: EntryContext, s: SegmentName): number => c.low(RIGHTS[s]);
 const usable = (c: EntryContext, s: SegmentName): boolean => s === 'CS' || s === 'TR' || (rights(c, s) & UNUSABLE) === 0;
 const typeOf = (c: EntryContext, s: SegmentName): number => rights(c, s) & 15;
 const dplOf = (c: EntryContext, s: SegmentName): number => (rights(c, s) >>> 5) & 3;
-const rplOf = (c: EntryContext, s: SegmentName): number => c.low(Slot[selectorField(s)]) & 3;
+const rplOf = (c: EntryContext, s: SegmentName): number => c.low(SELECTOR[s]) & 3;
 /** Bits 11:8 and 31:17 of access rights are reserved. */
 const RIGHTS_RESERVED = 0xfffe_0f00;
 /** Limit and granularity agree: with G 0 the limit is below 1 MiB, with G 1 it ends in 0xfff. */
 function granular(c: EntryContext, s: SegmentName): boolean {
-  const limit = c.low(Slot[limitField(s)]);
+  const limit = c.low(LIMIT[s]);
   const g = (rights(c, s) & 0x8000) !== 0;
   return g ? (limit & 0xfff) === 0xfff : limit >>> 20 === 0;
 }
@@ -194,11 +212,17 @@ const HOST_CHECKS: readonly EntryCheck[] = [
   check('host', HOST_REGISTERS, 'host.pat', ['HOST_IA32_PAT'], 'A byte of host IA32_PAT is not a memory type.', (c) => !exit(c, Exit.LOAD_PAT) || patValid(c, Slot.HOST_IA32_PAT)),
   check('host', HOST_REGISTERS, 'host.efer.reserved', ['HOST_IA32_EFER'], 'Reserved bits of host IA32_EFER are set.', (c) => !exit(c, Exit.LOAD_EFER) || (c.high(Slot.HOST_IA32_EFER) === 0 && (c.low(Slot.HOST_IA32_EFER) & ~EFER_BITS) === 0)),
   check('host', HOST_REGISTERS, 'host.efer.long-mode', ['HOST_IA32_EFER', 'VM_EXIT_CONTROLS'], 'LMA and LME of host IA32_EFER do not both equal the host address-space size control.', (c) => !exit(c, Exit.LOAD_EFER) || (c.low(Slot.HOST_IA32_EFER) & (LMA | LME)) === (exit(c, Exit.HOST_ADDRESS_SPACE_SIZE) ? LMA | LME : 0)),
-  ...HOST_SELECTORS.map((s) => check('host', HOST_SEGMENTS, `host.${s.toLowerCase()}.selector`, [`HOST_${s}_SELECTOR`], `The RPL and TI bits (2:0) of the host ${s} selector are not 0.`, (c) => (c.low(Slot[`HOST_${s}_SELECTOR`]) & 7) === 0)),
+  ...HOST_SELECTORS.map((s) => {
+    const slot = Slot[`HOST_${s}_SELECTOR`];
+    return check('host', HOST_SEGMENTS, `host.${s.toLowerCase()}.selector`, [`HOST_${s}_SELECTOR`], `The RPL and TI bits (2:0) of the host ${s} selector are not 0.`, (c) => (c.low(slot) & 7) === 0);
+  }),
   check('host', HOST_SEGMENTS, 'host.cs.null', ['HOST_CS_SELECTOR'], 'The host CS selector is 0.', (c) => (c.low(Slot.HOST_CS_SELECTOR) & 0xffff) !== 0),
   check('host', HOST_SEGMENTS, 'host.tr.null', ['HOST_TR_SELECTOR'], 'The host TR selector is 0.', (c) => (c.low(Slot.HOST_TR_SELECTOR) & 0xffff) !== 0),
   check('host', HOST_SEGMENTS, 'host.ss.null', ['HOST_SS_SELECTOR', 'VM_EXIT_CONTROLS'], 'The host SS selector is 0, which only a 64-bit host may have.', (c) => exit(c, Exit.HOST_ADDRESS_SPACE_SIZE) || (c.low(Slot.HOST_SS_SELECTOR) & 0xffff) !== 0),
-  ...HOST_BASES.map((b) => check('host', HOST_SEGMENTS, `host.${b.toLowerCase()}.base`, [`HOST_${b}_BASE`], `The host ${b} base is not canonical.`, (c) => canonical(c, Slot[`HOST_${b}_BASE`]))),
+  ...HOST_BASES.map((b) => {
+    const slot = Slot[`HOST_${b}_BASE`];
+    return check('host', HOST_SEGMENTS, `host.${b.toLowerCase()}.base`, [`HOST_${b}_BASE`], `The host ${b} base is not canonical.`, (c) => canonical(c, slot));
+  }),
   check('host', ADDRESS_SPACE, 'host.size.64', ['VM_EXIT_CONTROLS'], 'A VMM in 64-bit mode must set the host address-space size control.', (c) => !c.longMode || exit(c, Exit.HOST_ADDRESS_SPACE_SIZE)),
   check('host', ADDRESS_SPACE, 'host.size.32', ['VM_EXIT_CONTROLS'], 'A VMM outside IA-32e mode must clear the host address-space size control.', (c) => c.longMode || !exit(c, Exit.HOST_ADDRESS_SPACE_SIZE)),
   check('host', ADDRESS_SPACE, 'host.size.guest', ['VM_ENTRY_CONTROLS', 'VM_EXIT_CONTROLS'], 'An IA-32e-mode guest needs a 64-bit host.', (c) => exit(c, Exit.HOST_ADDRESS_SPACE_SIZE) || !ia32e(c)),
@@ -234,10 +258,10 @@ const SEGMENT_CHECKS: readonly EntryCheck[] = [
   check('guest', GUEST_SEGMENTS, 'guest.ss.rpl', ['GUEST_SS_SELECTOR', 'GUEST_CS_SELECTOR'], 'The RPLs of guest SS and CS differ.', (c) => vm86(c) || unrestricted(c) || (c.low(GUEST_SS_SELECTOR) & 3) === (c.low(GUEST_CS_SELECTOR) & 3)),
   ...CODE_AND_DATA.map((s) =>
     check('guest', GUEST_SEGMENTS, `guest.${s.toLowerCase()}.vm86`, [baseField(s), selectorField(s), limitField(s), rightsField(s)], `In virtual-8086 mode the base of ${s} is 16 times its selector, its limit 0xffff and its access rights 0xf3.`, (c) =>
-      !vm86(c) || (c.high(Slot[baseField(s)]) === 0 && c.low(Slot[baseField(s)]) === (c.low(Slot[selectorField(s)]) & 0xffff) << 4 && c.low(Slot[limitField(s)]) === 0xffff && rights(c, s) === 0xf3)),
+      !vm86(c) || (c.high(BASE[s]) === 0 && c.low(BASE[s]) === (c.low(SELECTOR[s]) & 0xffff) << 4 && c.low(LIMIT[s]) === 0xffff && rights(c, s) === 0xf3)),
   ),
-  ...(['TR', 'FS', 'GS', 'LDTR'] as const).map((s) => check('guest', GUEST_SEGMENTS, `guest.${s.toLowerCase()}.base.canonical`, [baseField(s)], `The base of guest ${s} is not canonical.`, (c) => (s === 'LDTR' && !usable(c, s)) || canonical(c, Slot[baseField(s)]))),
-  ...(['CS', 'SS', 'DS', 'ES'] as const).map((s) => check('guest', GUEST_SEGMENTS, `guest.${s.toLowerCase()}.base.width`, [baseField(s)], `The base of guest ${s} has more than 32 bits.`, (c) => !usable(c, s) || c.high(Slot[baseField(s)]) === 0)),
+  ...(['TR', 'FS', 'GS', 'LDTR'] as const).map((s) => check('guest', GUEST_SEGMENTS, `guest.${s.toLowerCase()}.base.canonical`, [baseField(s)], `The base of guest ${s} is not canonical.`, (c) => (s === 'LDTR' && !usable(c, s)) || canonical(c, BASE[s]))),
+  ...(['CS', 'SS', 'DS', 'ES'] as const).map((s) => check('guest', GUEST_SEGMENTS, `guest.${s.toLowerCase()}.base.width`, [baseField(s)], `The base of guest ${s} has more than 32 bits.`, (c) => !usable(c, s) || c.high(BASE[s]) === 0)),
   check('guest', GUEST_SEGMENTS, 'guest.cs.type', ['GUEST_CS_ACCESS_RIGHTS'], 'The type of guest CS is not accessed code (9, 11, 13, 15; an unrestricted guest may also have 3).', (c) => vm86(c) || csType(c)),
   check('guest', GUEST_SEGMENTS, 'guest.ss.type', ['GUEST_SS_ACCESS_RIGHTS'], 'The type of guest SS is not accessed writable data (3 or 7).', (c) => vm86(c) || !usable(c, 'SS') || [3, 7].includes(typeOf(c, 'SS'))),
   ...DATA_SEGMENTS.map((s) => check('guest', GUEST_SEGMENTS, `guest.${s.toLowerCase()}.type`, [rightsField(s)], `The type of guest ${s} is not accessed and readable.`, (c) => vm86(c) || !usable(c, s) || ((typeOf(c, s) & 1) !== 0 && ((typeOf(c, s) & 8) === 0 || (typeOf(c, s) & 2) !== 0)))),
@@ -260,8 +284,8 @@ const SEGMENT_CHECKS: readonly EntryCheck[] = [
   check('guest', GUEST_SEGMENTS, 'guest.tr.granularity', ['GUEST_TR_ACCESS_RIGHTS', 'GUEST_TR_LIMIT'], 'Limit and granularity of guest TR contradict each other.', (c) => granular(c, 'TR')),
   check('guest', GUEST_SEGMENTS, 'guest.ldtr.rights', ['GUEST_LDTR_ACCESS_RIGHTS'], 'A usable guest LDTR must have type 2, be present and a system segment, with no reserved bit set.', (c) => !usable(c, 'LDTR') || (rights(c, 'LDTR') & (0x1f | 0x80 | RIGHTS_RESERVED)) === 0x82),
   check('guest', GUEST_SEGMENTS, 'guest.ldtr.granularity', ['GUEST_LDTR_ACCESS_RIGHTS', 'GUEST_LDTR_LIMIT'], 'Limit and granularity of guest LDTR contradict each other.', (c) => !usable(c, 'LDTR') || granular(c, 'LDTR')),
-  ...(['GDTR', 'IDTR'] as const).map((t) => check('guest', GUEST_TABLES, `guest.${t.toLowerCase()}.base`, [`GUEST_${t}_BASE`], `The base of guest ${t} is not canonical.`, (c) => canonical(c, Slot[`GUEST_${t}_BASE`]))),
-  ...(['GDTR', 'IDTR'] as const).map((t) => check('guest', GUEST_TABLES, `guest.${t.toLowerCase()}.limit`, [`GUEST_${t}_LIMIT`], `The limit of guest ${t} has more than 16 bits.`, (c) => c.low(Slot[`GUEST_${t}_LIMIT`]) >>> 16 === 0)),
+  ...(['GDTR', 'IDTR'] as const).map((t) => check('guest', GUEST_TABLES, `guest.${t.toLowerCase()}.base`, [`GUEST_${t}_BASE`], `The base of guest ${t} is not canonical.`, ((slot) => (c: EntryContext) => canonical(c, slot))(Slot[`GUEST_${t}_BASE`]))),
+  ...(['GDTR', 'IDTR'] as const).map((t) => check('guest', GUEST_TABLES, `guest.${t.toLowerCase()}.limit`, [`GUEST_${t}_LIMIT`], `The limit of guest ${t} has more than 16 bits.`, ((slot) => (c: EntryContext) => c.low(slot) >>> 16 === 0)(Slot[`GUEST_${t}_LIMIT`]))),
 ];
 
 const interruptibility = (c: EntryContext): number => c.low(GUEST_INTERRUPTIBILITY_STATE);
