@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Cpu } from '../../src/cpu/engine/cpu';
 import { interpreterSize } from '../../src/cpu/engine/engine';
-import { readFlags } from '../../src/cpu/flags';
+import { AF, CF, DF, IF, OF, PF, readFlags, SF, writeFlags, ZF } from '../../src/cpu/flags';
 import { Gpr, Offset } from '../../src/cpu/state';
 import { createFlatMachine, noVmx } from '../silicon/flatMachine';
 
@@ -178,6 +178,26 @@ describe('engine', () => {
     assert.equal(cpu.run(10), 'shutdown');
     assert.equal(cpu.state.reg(Gpr.RAX), 5n);
     assert.equal(cpu.state.icount, 0);
+  });
+
+  it('PUSHF and POPF carry every combination of the status flags', () => {
+    const { cpu } = load('9c 58 53 9d f4'); // pushfq; pop rax; push rbx; popfq; hlt
+    for (let i = 0; i < 64; i++) {
+      const pattern = (n: number): number => [CF, PF, AF, ZF, SF, OF].reduce((flags, flag, b) => ((n >> b) & 1 ? flags | flag : flags), 2);
+      writeFlags(cpu.state, pattern(i));
+      cpu.state.rip = BigInt(CODE);
+      cpu.state.setReg(Gpr.RBX, BigInt(pattern(63 - i)));
+      cpu.run(4);
+      assert.equal(cpu.state.reg(Gpr.RAX), BigInt(pattern(i)));
+      assert.equal(readFlags(cpu.state), pattern(63 - i));
+    }
+  });
+
+  it('POPF that sets IF is left to the rules of privilege', () => {
+    const { cpu } = load('53 9d 9c 58 f4'); // push rbx; popfq; pushfq; pop rax
+    cpu.state.setReg(Gpr.RBX, BigInt(IF | DF | 2));
+    cpu.run(4);
+    assert.equal(cpu.state.reg(Gpr.RAX), BigInt(IF | DF | 2));
   });
 
   /** Vectors of the exceptions that a program raises, up to the first. */

@@ -196,6 +196,10 @@ export class InterpreterEmitter extends Emitter {
     this.cpu.store(this.f, value, 4, Offset.FLAGS);
   }
 
+  stateWord(offset: number): Value {
+    return this.cpu.load('i32', 4, offset);
+  }
+
   ripBase(): Value {
     return this.cpu.load('i64', 8, Offset.RIP_BASE);
   }

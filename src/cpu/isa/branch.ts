@@ -1,7 +1,7 @@
 /** JMP, Jcc, CALL, RET (near), LOOPcc, JCXZ. Far transfers are in system/. */
 import { Value } from '../../wasm/value';
 import { Gpr } from '../state';
-import { type Emitter, type Semantics } from './emitter';
+import { type Emitter, type Semantics, stacked } from './emitter';
 import { condition } from './statusFlags';
 
 const CONDITIONS = Array.from({ length: 16 }, (_, cc) => cc);
@@ -9,11 +9,6 @@ const NEAR = [2, 4, 8] as const;
 
 /** RIP from a value of the operand size. */
 const ripOf = (e: Emitter, v: Value): Value => e.let(e.narrow(v).extendU());
-
-const stacked = (s: Omit<Semantics, 'sizes' | 'variant' | 'variants' | 'sizeFrom'>): Semantics[] => [
-  { ...s, sizes: [2, 8], variant: 'stack', variants: [1], sizeFrom: -1 },
-  { ...s, sizes: [2, 4], variant: 'stack', variants: [0], sizeFrom: -1 },
-];
 
 const returnAddress = (e: Emitter): Value => {
   const next = e.let(e.nextRip());

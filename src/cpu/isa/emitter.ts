@@ -97,6 +97,8 @@ export abstract class Emitter {
   /** u32 of RFLAGS without the status flags. */
   abstract otherFlags(): Value;
   abstract setOtherFlags(value: Value): void;
+  /** A u32 of the processor's state. */
+  abstract stateWord(offset: number): Value;
 
   // Control.
 
@@ -165,3 +167,9 @@ export interface Semantics {
   ends?: boolean;
   emit(e: Emitter): void;
 }
+
+/** An instruction of the stack's width: 64-bit code moves 8 or 2 bytes (variant 1), other code 4 or 2 (variant 0). */
+export const stacked = (s: Omit<Semantics, 'sizes' | 'variant' | 'variants' | 'sizeFrom'>): Semantics[] => [
+  { ...s, sizes: [2, 8], variant: 'stack', variants: [1], sizeFrom: -1 },
+  { ...s, sizes: [2, 4], variant: 'stack', variants: [0], sizeFrom: -1 },
+];

@@ -1,12 +1,6 @@
 /** PUSH, POP, LEAVE. The stack's width is that of the code in 64-bit mode (variant 1), else that of SS. */
 import { Gpr } from '../state';
-import { type Semantics } from './emitter';
-
-/** Width by mode: 64-bit code pushes 8 or 2 bytes, other code 4 or 2. */
-const stacked = (s: Omit<Semantics, 'sizes' | 'variant' | 'variants' | 'sizeFrom'>): Semantics[] => [
-  { ...s, sizes: [2, 8], variant: 'stack', variants: [1], sizeFrom: -1 },
-  { ...s, sizes: [2, 4], variant: 'stack', variants: [0], sizeFrom: -1 },
-];
+import { type Semantics, stacked } from './emitter';
 
 export const stackInstructions: Semantics[] = [
   ...stacked({ mnemonic: 'push', forms: ['r', 'm', 'i'], emit: (e) => e.push(e.read(0)) }),
