@@ -19,7 +19,6 @@ export const VMX_FEATURES: readonly (readonly [name: string, sentence: string])[
   ['unrestricted-guest', 'Guests in real mode and without paging.'],
   ['vpid', 'Virtual-processor identifiers and INVVPID.'],
   ['preemption-timer', 'The VMX-preemption timer.'],
-  ['io-bitmaps', 'I/O bitmaps: without them either every port exits or none.'],
   ['msr-bitmaps', 'MSR bitmaps.'],
   ['virtual-nmis', 'Virtual NMIs and NMI-window exiting.'],
   ['monitor-trap-flag', 'The monitor trap flag.'],

@@ -34,7 +34,7 @@ const PRIMARY = [
   [22, 'NMI_WINDOW_EXITING', 'NMI-window exiting', 'virtual-nmis', 'A VM exit occurs as soon as the guest could take a virtual NMI.'],
   [23, 'MOV_DR_EXITING', 'MOV-DR exiting', '', 'MOV to and from debug registers causes VM exits.'],
   [24, 'UNCONDITIONAL_IO_EXITING', 'unconditional I/O exiting', '', 'Every port access causes a VM exit (ignored when I/O bitmaps are used).'],
-  [25, 'IO_BITMAPS', 'use I/O bitmaps', 'io-bitmaps', 'The two I/O bitmaps say which ports cause VM exits.'],
+  [25, 'IO_BITMAPS', 'use I/O bitmaps', '', 'The two I/O bitmaps say which ports cause VM exits.'],
   [27, 'MONITOR_TRAP_FLAG', 'monitor trap flag', 'monitor-trap-flag', 'A VM exit occurs after every guest instruction.'],
   [28, 'MSR_BITMAPS', 'use MSR bitmaps', 'msr-bitmaps', 'The MSR bitmap says which RDMSR and WRMSR cause VM exits; otherwise all do.'],
   [29, 'MONITOR_EXITING', 'MONITOR exiting', '', 'MONITOR causes VM exits.'],
