@@ -21,7 +21,7 @@ import { ROW_IS_STMT } from '../../src/symbols/dwarf/lineProgram';
 const root = path.join(__dirname, '../..');
 
 const readelf = (elf: string, what: string): string =>
-  execFileSync('readelf', ['-W', `--debug-dump=${what}`, elf], { encoding: 'utf8', maxBuffer: 1 << 30, stdio: ['ignore', 'pipe', 'ignore'] });
+  execFileSync('readelf', ['-W', '--debug-dump=no-follow-links', `--debug-dump=${what}`, elf], { encoding: 'utf8', maxBuffer: 1 << 30, stdio: ['ignore', 'pipe', 'ignore'] });
 
 /** Rows as `address file line stmt`, sorted: readelf and we list units and sequences in different orders. */
 const linesOfReadelf = (elf: ElfFile, file: string): string[] => {
@@ -115,6 +115,8 @@ const compareFrames = (elf: ElfFile, sections: DwarfSections, file: string): { r
   let rows = 0;
   let columns: string[] = [];
   let inFde = false;
+  // A file of debug information alone has the sections' headers without their bytes.
+  if (sections.size('.eh_frame') + sections.size('.debug_frame') === 0) return { rows, wrong };
   for (const line of readelf(file, 'frames-interp').split('\n')) {
     if (/ CIE /.test(line)) inFde = false;
     else if (/ FDE /.test(line)) inFde = true;
