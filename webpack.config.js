@@ -5,6 +5,7 @@
 
 const fs = require('node:fs');
 const path = require('node:path');
+const esbuild = require('esbuild');
 const webpack = require('webpack');
 const CopyPlugin = require('copy-webpack-plugin');
 
@@ -32,6 +33,24 @@ class ExecutablePlugin {
   }
 }
 
+/** Makes bundles small with esbuild, in a second; webpack's own minimizer takes most of a minute for a tenth less. */
+class EsbuildMinimizer {
+  apply(compiler) {
+    const stage = webpack.Compilation.PROCESS_ASSETS_STAGE_OPTIMIZE_SIZE;
+    compiler.hooks.compilation.tap('EsbuildMinimizer', (compilation) => {
+      compilation.hooks.processAssets.tapPromise({ name: 'EsbuildMinimizer', stage }, async (assets) => {
+        const scripts = Object.entries(assets).filter(([name]) => name.endsWith('.js'));
+        await Promise.all(
+          scripts.map(async ([name, source]) => {
+            const { code } = await esbuild.transform(source.source().toString(), { minify: true, target: 'es2022', legalComments: 'none' });
+            compilation.updateAsset(name, new webpack.sources.RawSource(code), { minimized: true });
+          }),
+        );
+      });
+    });
+  }
+}
+
 module.exports = (_env, argv) => {
   const production = argv.mode === 'production';
 
@@ -40,6 +59,7 @@ module.exports = (_env, argv) => {
     devtool: production ? false : 'source-map',
     externals: { vscode: 'commonjs vscode' },
     performance: { hints: false },
+    optimization: { minimizer: [new EsbuildMinimizer()] },
     stats: { preset: 'errors-warnings', assets: true, modules: false, entrypoints: false, assetsSort: 'name' },
     module: {
       rules: [
