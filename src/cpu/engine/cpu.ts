@@ -9,17 +9,19 @@ import { mnemonics } from '../decode/decode';
 import { Fault, STATE_REPLACED, Vector } from '../fault';
 import { IF, TF } from '../flags';
 import { EventType, type Intercepts, type SecondLevel } from '../intercepts';
-import { fetchTranslate, peekTranslate, readLinear, writeLinear } from '../mmu/linear';
+import { peekTranslate, readLinear, writeLinear } from '../mmu/linear';
+import { readPhysical, writePhysical } from '../mmu/physical';
 import type { Features, Processor, StopReason } from '../processor';
-import { BANKS, CpuState, CTLB_ENTRY_SIZE, CTLB_OFFSET, type MemoryViews, Offset, Seg, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_OFFSET } from '../state';
+import { CpuState, type MemoryViews, Offset, Seg } from '../state';
 import { deliverEvent, deliverFault } from '../system/delivery';
 import { slowOperations } from '../system/operations';
-import type { CodeCache, CodePage } from './codeCache';
-import { MAXIMUM_LENGTH } from './codeCache';
+import type { CodeCache } from './codeCache';
+import { CodeFetch, Fetched } from './codeFetch';
 import type { Interpreter } from './interpreter';
 import { Exit, Field, RECORD_SIZE, Special } from './record';
 import { deriveState } from './derived';
 import { leftOperations } from './leftOperations';
+import { TlbBanks } from './tlbBanks';
 
 /** Generated code comes back at least so often: V8 enters optimised code only on a call, and Pause must get through. */
 const SLICE = 50_000;
@@ -31,15 +33,8 @@ const BLOCKING_STI_MOVSS = 3;
 const BLOCKING_NMI = 8;
 const Activity = { ACTIVE: 0, HLT: 1, SHUTDOWN: 2 } as const;
 
-/** Generations use 12 bits; 0 marks empty entries and 0xfff would collide with withheld tags. */
-const LAST_GENERATION = 0xffe;
-
 /** TypeScript's operations by mnemonic number. */
 const operationTable = mnemonics.map((name) => leftOperations[name] ?? slowOperations[name]);
-
-/** Where TLB entries keep their page, in 32-bit words (mmu/tlb.ts). */
-const TLB_WRITE_TAG_WORD = 2;
-const TLB_PAGE_WORD = 5;
 
 export interface CpuParts {
   bus: PhysicalBus;
@@ -67,15 +62,11 @@ export class Cpu implements Processor {
   private skipBreakpoint = false;
   /** Clock at the end of the slice that generated code is in: its clock is this less the budget left. */
   private sliceEnd = 0;
-  private readonly generations = new Array<number>(BANKS).fill(1);
-  /** Code size that a bank's code TLB entries are for. */
-  private readonly bankCodeSize = new Array<number>(BANKS).fill(0);
-  private bank = 0;
-  private codeSize: CodeSize = 16;
+  private readonly banks: TlbBanks;
+  private readonly fetch: CodeFetch;
+  /** Code size that CS asks for. */
+  codeSize: CodeSize = 16;
   private breakpoints: ReadonlySet<bigint> = new Set();
-  private breakpointPages = new Map<bigint, Set<number>>();
-  /** An instruction fetched from two pages, or from where there is no RAM. */
-  private readonly staged = new Uint8Array(MAXIMUM_LENGTH + 1);
 
   constructor(
     readonly views: MemoryViews,
@@ -90,6 +81,8 @@ export class Cpu implements Processor {
     this.interrupts = parts.interrupts;
     this.deviceMsrs = parts.deviceMsrs;
     this.features = parts.features;
+    this.banks = new TlbBanks(views, this.state);
+    this.fetch = new CodeFetch(this, cache);
   }
 
   get codePages(): CodeCache {
@@ -109,27 +102,10 @@ export class Cpu implements Processor {
   }
 
   readPhysical(address: number, size: number): bigint {
-    let value = 0n;
-    for (let i = size - 1; i >= 0; i--) value = (value << 8n) | BigInt(this.readPhysicalByte(address + i));
-    return value;
-  }
-  private readPhysicalByte(address: number): number {
-    const frame = this.bus.frameForRead(Math.floor(address / 0x1000));
-    return frame !== 0 ? this.views.u8[frame + (address % 0x1000)]! : this.bus.read(address, 1);
+    return readPhysical(this, address, size);
   }
   writePhysical(address: number, size: number, value: bigint): void {
-    for (let i = 0; i < size; i++, value >>= 8n) {
-      const at = address + i;
-      const page = Math.floor(at / 0x1000);
-      const frame = this.bus.frameForWrite(page);
-      const byte = Number(value & 0xffn);
-      if (frame === 0) {
-        this.bus.write(at, 1, byte);
-        continue;
-      }
-      this.views.u8[frame + (at % 0x1000)] = byte;
-      if (this.cache.has(page)) this.cache.written(page, at % 0x1000, 1);
-    }
+    writePhysical(this, address, size, value);
   }
 
   requestStop(): void {
@@ -149,12 +125,7 @@ export class Cpu implements Processor {
   }
   setBreakpoints(linear: ReadonlySet<bigint>): void {
     this.breakpoints = new Set(linear);
-    this.breakpointPages = new Map();
-    for (const address of linear) {
-      const page = address & ~0xfffn;
-      const offsets = this.breakpointPages.get(page) ?? new Set<number>();
-      this.breakpointPages.set(page, offsets.add(Number(address & 0xfffn)));
-    }
+    this.fetch.setBreakpoints(linear);
     this.cache.clearBreakpoints();
     this.flushTlb();
   }
@@ -163,72 +134,30 @@ export class Cpu implements Processor {
 
   flushTlb(): void {
     this.attention = true; // the code that is executing may be mapped otherwise now
-    for (let bank = 0; bank < BANKS; bank++) this.newGeneration(bank);
-    this.state.set64(Offset.GENERATION, BigInt(this.generations[this.bank]!));
+    this.banks.flush();
   }
-
-  private newGeneration(bank: number): void {
-    const next = this.generations[bank]! + 1;
-    if (next <= LAST_GENERATION) {
-      this.generations[bank] = next;
-      return;
-    }
-    const { u32 } = this.views;
-    const tlb = this.state.base + TLB_OFFSET + bank * TLB_ENTRIES * TLB_ENTRY_SIZE;
-    const ctlb = this.state.base + CTLB_OFFSET + bank * TLB_ENTRIES * CTLB_ENTRY_SIZE;
-    u32.fill(0, tlb >>> 2, (tlb + TLB_ENTRIES * TLB_ENTRY_SIZE) >>> 2);
-    u32.fill(0, ctlb >>> 2, (ctlb + TLB_ENTRIES * CTLB_ENTRY_SIZE) >>> 2);
-    this.generations[bank] = 1;
-  }
-
   flushPage(linear: bigint): void {
     this.attention = true;
-    const index = Number((linear >> 12n) & BigInt(TLB_ENTRIES - 1));
-    const { u32 } = this.views;
-    for (let bank = 0; bank < BANKS; bank++) {
-      const tlb = (this.state.base + TLB_OFFSET + (bank * TLB_ENTRIES + index) * TLB_ENTRY_SIZE) >>> 2;
-      u32.fill(0, tlb, tlb + 4);
-      const ctlb = (this.state.base + CTLB_OFFSET + (bank * TLB_ENTRIES + index) * CTLB_ENTRY_SIZE) >>> 2;
-      u32.fill(0, ctlb, ctlb + 2);
-    }
+    this.banks.flushPage(linear);
   }
-
   /** A page got its first decoded instruction: its write tags must go, whatever they are for. */
   withholdWrites(page: number): void {
-    const { u32 } = this.views;
-    const start = (this.state.base + TLB_OFFSET) >>> 2;
-    const end = start + ((BANKS * TLB_ENTRIES * TLB_ENTRY_SIZE) >>> 2);
-    const low = page >>> 0;
-    for (let entry = start; entry < end; entry += TLB_ENTRY_SIZE >>> 2) {
-      if (u32[entry + TLB_PAGE_WORD] === low) {
-        u32[entry + TLB_WRITE_TAG_WORD] = 0xffff_ffff;
-        u32[entry + TLB_WRITE_TAG_WORD + 1] = 0xffff_ffff;
-      }
-    }
+    this.banks.withholdWrites(page);
   }
 
   stateChanged(): void {
     const s = this.state;
     this.codeSize = deriveState(s);
-    const bank = (s.cpl === 3 ? 1 : 0) | (s.get32(Offset.VMX_MODE) === 2 ? 2 : 0);
-    if (this.bankCodeSize[bank] !== this.codeSize) {
-      this.bankCodeSize[bank] = this.codeSize;
-      this.newGeneration(bank);
-    }
-    this.bank = bank;
-    s.set32(Offset.TLB_BASE, s.base + TLB_OFFSET + bank * TLB_ENTRIES * TLB_ENTRY_SIZE);
-    s.set32(Offset.CTLB_BASE, s.base + CTLB_OFFSET + bank * TLB_ENTRIES * CTLB_ENTRY_SIZE);
-    s.set64(Offset.GENERATION, BigInt(this.generations[bank]!));
+    this.banks.select((s.cpl === 3 ? 1 : 0) | (s.get32(Offset.VMX_MODE) === 2 ? 2 : 0), this.codeSize);
     this.attention = true;
   }
 
   /** The state was replaced as a whole (restore): nothing derived may survive. */
   restored(): void {
-    this.bankCodeSize.fill(0);
     this.stopRequested = false;
     this.skipBreakpoint = false;
     this.state.set32(Offset.CUT, 0);
-    this.flushTlb();
+    this.banks.flush();
     this.stateChanged();
   }
 
@@ -373,7 +302,7 @@ export class Cpu implements Processor {
           break;
         case Exit.BREAK:
           this.leaveAtRecord();
-          if (this.breakpoints.has(this.linearRip())) return true;
+          if (this.breakpoints.has(this.fetch.linearRip())) return true;
           // Another mapping of the same page: no breakpoint here.
           this.skipBreakpoint = true;
           break;
@@ -495,141 +424,46 @@ export class Cpu implements Processor {
     this.attention = true;
   }
 
-  private linearRip(): bigint {
-    const s = this.state;
-    const linear = s.rip + s.get64(Offset.CS_BASE);
-    return this.codeSize === 64 ? BigInt.asUintN(64, linear) : linear & MASK32;
-  }
-
   // Finding code.
 
   /** The record for RIP. 0 when the fetch faulted (and was delivered) or the instruction had to be performed here. */
   private findRecord(): number {
-    const known = this.lookUp();
-    if (known !== 0) return known;
-    const s = this.state;
-    const linear = this.linearRip();
-    this.instructionRip = s.rip;
-    if (!this.withinCodeSegment(s.rip)) {
-      this.fault.exception(Vector.GP, 0);
-      this.deliver();
-      return 0;
+    const found = this.fetch.find();
+    switch (found) {
+      case Fetched.FAULT:
+        this.instructionRip = this.state.rip;
+        this.deliver();
+        return 0;
+      case Fetched.UNCACHED:
+        this.performUncached();
+        return 0;
+      default:
+        return found; // 0 when everything was dropped for want of room: the caller looks again
     }
-    const page = this.codePageAt(linear);
-    if (page === undefined) return 0;
-    if (page === null) {
-      this.performUncached(linear);
-      return 0;
-    }
-    const record = this.cache.record(page, Number(linear & 0xfffn));
-    if (record === 0) return 0; // everything was dropped for want of room: look again
-    s.set64(Offset.RIP_BASE, s.rip - (linear & 0xfffn));
-    return record;
   }
 
-  /** RIP to record by the code TLB, as generated code does it; 0 on a miss. It is hot: no bigint. */
-  private lookUp(): number {
-    const { u32 } = this.views;
-    const base = this.state.base >>> 2;
-    const ripLow = u32[base + (Offset.RIP >>> 2)]!;
-    const ripHigh = u32[base + (Offset.RIP >>> 2) + 1]!;
-    const sum = ripLow + u32[base + (Offset.CS_BASE >>> 2)]!;
-    // Beyond 32 bits legacy code wraps: the long way masks.
-    if (sum > 0xffff_ffff) return 0;
-    const entry = (u32[base + (Offset.CTLB_BASE >>> 2)]! >>> 2) + ((sum >>> 12) & (TLB_ENTRIES - 1)) * (CTLB_ENTRY_SIZE >>> 2);
-    if (u32[entry] !== ((sum & ~0xfff) | u32[base + (Offset.GENERATION >>> 2)]!) >>> 0 || u32[entry + 1] !== ripHigh) return 0;
-    const offset = sum & 0xfff;
-    const record = u32[(u32[entry + 2]! >>> 2) + offset]!;
-    if (record === 0) return 0;
-    const baseLow = ripLow - offset;
-    u32[base + (Offset.RIP_BASE >>> 2)] = baseLow;
-    u32[base + (Offset.RIP_BASE >>> 2) + 1] = baseLow < 0 ? ripHigh - 1 : ripHigh;
-    return record;
-  }
-
-  /** IP beyond CS.limit raises #GP(0). 64-bit code has no limit. */
-  private withinCodeSegment(rip: bigint): boolean {
-    return this.codeSize === 64 || rip <= BigInt(this.state.limit(Seg.CS));
-  }
-
-  /** Whether every byte of the linear page may be executed as far as CS.limit goes. */
-  private limitCoversPage(linear: bigint): boolean {
-    if (this.codeSize === 64) return true;
-    const limit = this.state.limit(Seg.CS);
-    if (limit === 0xffff_ffff) return true;
-    const start = (linear & ~0xfffn) - this.state.get64(Offset.CS_BASE);
-    return start >= 0n && start + 0xfffn <= BigInt(limit);
-  }
-
-  /**
-   * The code page for a linear address: by the code TLB, else by translation. Undefined when the fetch faulted and was
-   * delivered, null where code cannot be kept (no RAM, or CS.limit ends inside the page).
-   */
-  private codePageAt(linear: bigint): CodePage | undefined | null {
-    const s = this.state;
-    const low = Number(linear & MASK32);
-    const high = Number(linear >> 32n);
-    const physical = fetchTranslate(this, low, high);
-    if (physical < 0) {
-      this.deliver();
-      return undefined;
-    }
-    const frame = this.bus.frameForRead(physical);
-    if (frame === 0 || !this.limitCoversPage(linear)) return null;
-    const page = this.cache.find(physical, this.codeSize, frame, this.breakpointPages.get(linear & ~0xfffn));
-    const entry = (s.get32(Offset.CTLB_BASE) + ((low >>> 12) & (TLB_ENTRIES - 1)) * CTLB_ENTRY_SIZE) >>> 2;
-    const { u32 } = this.views;
-    u32[entry] = ((low & ~0xfff) | s.get32(Offset.GENERATION)) >>> 0;
-    u32[entry + 1] = high;
-    u32[entry + 2] = page.slots;
-    return page;
-  }
-
-  /** Copies an instruction's bytes from wherever they are. Returns how many could be fetched; 0 when a fault was delivered. */
-  private stage(linear: bigint): number {
-    let physical = -1;
-    for (let i = 0; i < MAXIMUM_LENGTH; i++) {
-      const at = this.codeSize === 64 ? BigInt.asUintN(64, linear + BigInt(i)) : (linear + BigInt(i)) & MASK32;
-      if (i === 0 || (at & 0xfffn) === 0n) {
-        physical = fetchTranslate(this, Number(at & MASK32), Number(at >> 32n));
-        if (physical < 0) {
-          this.deliver();
-          return 0;
-        }
-      }
-      this.staged[i] = this.readPhysicalByte(physical * 0x1000 + Number(at & 0xfffn));
-    }
-    return MAXIMUM_LENGTH;
-  }
-
-  /** The instruction at RIP runs over the end of its page: connects its records with the next page as it is mapped now. */
+  /** The instruction at RIP runs over the end of its page. Returns false when the loop above must look. */
   private connectCrossing(): boolean {
-    const linear = this.linearRip();
-    const first = this.codePageAt(linear);
-    const second = first && this.codePageAt(BigInt.asUintN(64, (linear & ~0xfffn) + 0x1000n));
-    if (first === undefined || second === undefined) return false;
-    if (first === null || second === null) {
-      this.performUncached(linear);
-      return !this.attention;
+    switch (this.fetch.connectCrossing()) {
+      case Fetched.FAULT:
+        this.deliver();
+        return false;
+      case Fetched.UNCACHED:
+        this.performUncached();
+        return false;
+      default:
+        return true;
     }
-    if (this.stage(linear) === 0) return false;
-    this.cache.cross(first, second, Number(linear & 0xfffn), this.staged);
-    return true;
   }
 
   /** Executes one instruction without keeping it: fetched from a device, from nowhere, or near CS.limit. */
-  private performUncached(linear: bigint): void {
-    if (this.stage(linear) === 0) return;
+  private performUncached(): void {
     const s = this.state;
-    const record = this.cache.single(this.staged, this.codeSize, Number(linear & 0xfffn));
-    if (record.length > 1 && !this.withinCodeSegment(s.rip + BigInt(record.length - 1))) {
-      this.fault.exception(Vector.GP, 0);
-      this.deliver();
-      return;
-    }
-    s.set64(Offset.RIP_BASE, s.rip - (linear & 0xfffn));
-    const exit = this.enter(record.at, 1);
-    switch (exit) {
+    this.attention = true;
+    this.instructionRip = s.rip;
+    const single = this.fetch.single();
+    if (single === Fetched.FAULT) return this.deliver();
+    switch (this.enter(single.at, 1)) {
       case Exit.BUDGET:
       case Exit.CROSS:
         this.leaveAtRecord();
@@ -638,7 +472,7 @@ export class Cpu implements Processor {
         break;
       case Exit.SLOW:
         this.leaveAtRecord();
-        this.performInstruction(record.insn);
+        this.performInstruction(single.insn);
         break;
       case Exit.DIVIDE:
         this.fault.exception(Vector.DE);
@@ -649,8 +483,7 @@ export class Cpu implements Processor {
         this.deliver();
         break;
       default:
-        throw new Error(`The interpreter returned ${exit} for a single instruction.`);
+        throw new Error('The interpreter left a single instruction in a way that only kept records can.');
     }
-    this.attention = true;
   }
 }
