@@ -19,6 +19,7 @@ import { memoryHandlers } from './handlers/memory';
 import { stackHandlers } from './handlers/stack';
 import { variableHandlers } from './handlers/variables';
 import type { Host } from './host';
+import { exitRequest } from './launch/breakOnExit';
 import type { LaunchConfiguration } from './launch/configuration';
 import { loadMachine, loadSymbols } from './launch/load';
 import { baseName } from './launch/paths';
@@ -87,6 +88,7 @@ export class Session {
   /** Loads images and symbols and makes the machine; it does not run yet. */
   async launch(configuration: LaunchConfiguration): Promise<void> {
     const { files, packageRoot } = this.host;
+    const exits = configuration.breakOnExit.map(exitRequest);
     const targets = await findTargets(configuration, files, packageRoot, configuration.cwd ?? this.host.cwd);
     const machine = await loadMachine(files, configuration, targets);
     const symbols = await loadSymbols(files, targets);
@@ -103,6 +105,7 @@ export class Session {
     });
     d.stopAt = configuration.stopAt;
     for (const { path, image, world } of symbols) d.target.images.add(baseName(path), path, image, world);
+    for (const complaint of d.exitBreakpoints.set(exits)) if (complaint !== undefined) throw new UserError('launch-configuration', `"breakOnExit" has a wrong condition: ${complaint}`);
     if (configuration.noDebug) d.runFreely();
     const sources = new SourceLookup(files, targets.roots, configuration.sourceMap);
     this.launched = { configuration, debugger: d, sources, serial };

@@ -3,6 +3,7 @@ import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { Debugger } from '../debug/debugger';
 import { eventWords, exitLines, exitTitle, exitWords, failureLines } from '../debug/exits/exitWords';
 import type { StopCause } from '../debug/run/stopCause';
+import { EventType } from '../cpu/intercepts';
 import { addressPlace } from '../debug/stack/callStack';
 
 export interface StopWords {
@@ -55,7 +56,7 @@ export function stopWords(d: Debugger, cause: StopCause): StopWords {
       ]);
     case 'triple-fault': {
       const who = cause.world === 'guest' ? 'guest' : 'VMM';
-      const events = cause.exceptions.filter((e) => e.world === cause.world).map((e) => eventWords(e, (rip) => addressPlace(d.target, cause.world, rip)));
+      const events = cause.exceptions.filter((e) => e.world === cause.world && e.type === EventType.HARDWARE_EXCEPTION).map((e) => eventWords(e, (rip) => addressPlace(d.target, cause.world, rip)));
       const lines = [`The ${who} met an exception that it could not deliver, and then another while delivering the double fault.`];
       if (events.length > 0) lines.push(`What led to it: ${events.join('; then ')}.`);
       if (!cause.record) lines.push('The processor is shut down: only Restart can go on from here.');

@@ -1,12 +1,11 @@
 /** Breakpoints on lines, functions, instructions; VM exits and failures as exception filters. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { UserError } from '../../base/errors';
-import { nearest } from '../../base/nearest';
 import type { Breakpoint } from '../../debug/breakpoints/breakpoints';
 import type { ExitBreakpointRequest } from '../../debug/exits/exitBreakpoints';
 import type { World } from '../../debug/world';
-import { EXIT_REASONS } from '../../vmx/tables';
 import { exceptionFilters, exitOfFilter } from '../filters';
+import { exitRequest } from '../launch/breakOnExit';
 import { parseReference, referenceTo } from '../memoryReference';
 import type { Handlers } from '../protocol';
 import type { Session } from '../session';
@@ -94,8 +93,8 @@ export const breakpointHandlers = (session: Session): Handlers => ({
       answers.push({ verified: known.has(filterId), message: known.has(filterId) ? undefined : `There is no filter ${filterId}.` });
     }
     session.debugger.setFailures(failures);
-    const always = session.run.configuration.breakOnExit.map(exitRequest);
-    const complaints = session.debugger.exitBreakpoints.set([...exits, ...always]);
+    // Those of the launch configuration hold besides.
+    const complaints = session.debugger.exitBreakpoints.set([...exits, ...session.run.configuration.breakOnExit.map(exitRequest)]);
     let exit = 0;
     wanted.forEach(({ filterId }, i) => {
       if (exitOfFilter(filterId) === null) return;
@@ -105,13 +104,3 @@ export const breakpointHandlers = (session: Session): Handlers => ({
     return { breakpoints: answers };
   },
 });
-
-/** An entry of `breakOnExit`: a reason, with a condition behind `if` when one is wanted: `CPUID if leaf == 1`. Throws a UserError for an unknown reason. */
-export function exitRequest(text: string): ExitBreakpointRequest {
-  const [, word, condition] = /^\s*(\S+)(?:\s+if\s+(.*))?\s*$/.exec(text) ?? [];
-  const name = word?.toUpperCase();
-  if (name === 'ANY' || name === '*') return { name: undefined, condition };
-  if (name !== undefined && EXIT_REASONS.some((r) => r.name === name)) return { name, condition };
-  const near = nearest(name ?? '', EXIT_REASONS.map((r) => r.name));
-  throw new UserError('launch-configuration', `"breakOnExit" has ${JSON.stringify(text)}, which is no VM exit: ${near ? `did you mean "${near}"?` : 'write a name of the SDM in capitals, as in "CPUID".'}`);
-}

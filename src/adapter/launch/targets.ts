@@ -2,7 +2,7 @@
 import { UserError } from '../../base/errors';
 import type { FileSource } from '../../base/files';
 import type { BootConfiguration, LaunchConfiguration, SymbolFile } from './configuration';
-import { folderOf, resolvePath } from './paths';
+import { folderOf, isAbsolute, resolvePath } from './paths';
 
 /** All paths are whole. */
 export interface LaunchTargets {
@@ -57,9 +57,8 @@ export async function findTargets(configuration: LaunchConfiguration, files: Fil
 }
 
 function whole(path: string, cwd: string | undefined): string {
-  const resolved = resolvePath(cwd ?? '', path);
-  if (cwd === undefined && resolvePath('/', path) !== resolved) throw new UserError('launch-configuration', `${path} is a relative path and no folder is open: open the folder, or write the whole path.`);
-  return resolved;
+  if (cwd === undefined && !isAbsolute(path)) throw new UserError('launch-configuration', `${path} is a relative path and no folder is open: open the folder, or write the whole path.`);
+  return resolvePath(cwd ?? '', path);
 }
 
 function wholeBoot(boot: Exclude<BootConfiguration, { kind: 'lab' }>, cwd: string | undefined): LaunchTargets['boot'] {

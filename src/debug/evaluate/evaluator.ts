@@ -119,6 +119,9 @@ export class Evaluator {
       if (global) return this.place(image.valueOf(global, this.frame?.frame ?? this.anyFrame()));
       const [fn] = image.findFunctions(name);
       if (fn) return this.place({ name, type: image.typeOf(fn), location: { kind: 'memory', address: fn.low } });
+      const [enumeration] = image.enumerationsWith(name);
+      const enumerator = enumeration?.kind === 'enum' && enumeration.enumerators.find((e) => e.name === name);
+      if (enumerator) return computed(name, enumeration, enumerator.value, this.common);
       const [symbol] = image.symbolsNamed(name);
       // A label of assembly has an address and nothing else.
       if (symbol) return this.place({ name, type: { kind: 'array', element: CHAR, count: undefined }, location: { kind: 'memory', address: symbol.address } });

@@ -1,5 +1,6 @@
 /** VM exits, failures and events in words. */
 import { hex } from '../../base/bits';
+import { EventType } from '../../cpu/intercepts';
 import type { ExitRecord, VmxFailure } from '../../vmx/observe';
 import { exitReason, fieldOf, vectorName } from '../../vmx/tables';
 import type { DeliveredEvent } from '../run/stopCause';
@@ -45,6 +46,8 @@ export function failureLines(failure: VmxFailure, describe: DescribeAddress, wri
   return lines;
 }
 
-/** `#PF error code 0x2 at 0x1000`. */
-export const eventWords = (event: DeliveredEvent, describe: DescribeAddress): string =>
-  `${vectorName(event.vector)}${event.errorCode === undefined ? '' : ` error code ${hex(event.errorCode)}`} at ${describe(event.rip)}`;
+/** `#PF error code 0x2 at trap (trap.c:12)`, `interrupt 0x20 at ...`. */
+export function eventWords(event: DeliveredEvent, describe: DescribeAddress): string {
+  const name = event.type === EventType.HARDWARE_EXCEPTION || event.type === EventType.NMI ? vectorName(event.vector) : `interrupt ${hex(event.vector)}`;
+  return `${name}${event.errorCode === undefined ? '' : ` error code ${hex(event.errorCode)}`} at ${describe(event.rip)}`;
+}

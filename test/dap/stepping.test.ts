@@ -1,0 +1,84 @@
+/** Steps through C and assembly of both worlds, over and into the guest. */
+import { lineWith, marked, Story } from './story';
+
+describe('DAP: stepping', () => {
+  let story: Story;
+  beforeEach(() => (story = new Story()));
+  afterEach(() => story.end());
+
+  const first = async (): Promise<void> => {
+    const stopped = story.client.next('stopped');
+    await story.client.configured();
+    await story.tellStop('run', await stopped);
+  };
+
+  it('steps over VMLAUNCH and VMRESUME: the guest runs until its next exit', async () => {
+    await story.launch({});
+    await story.breakAt(lineWith('lab/vmm/vmentry.S', 'vmlaunch'));
+    await first();
+    await story.until('next');
+    await story.breakAt(lineWith('lab/vmm/vmentry.S', 'vmresume'));
+    await story.until('continue');
+    await story.until('next');
+    await story.stack();
+    story.expect('step-over-entry');
+  });
+
+  it('steps into VMLAUNCH: the guest\'s first instruction', async () => {
+    await story.launch({});
+    await story.breakAt(lineWith('lab/vmm/vmentry.S', 'vmlaunch'));
+    await first();
+    await story.until('stepIn');
+    await story.stack();
+    await story.until('stepIn', { granularity: 'instruction' });
+    await story.until('next', { granularity: 'instruction' });
+    await story.until('stepOut');
+    story.expect('step-into-entry');
+  });
+
+  it('steps through the guest\'s C: exits that the VMM handles are part of a step', async () => {
+    await story.launch({});
+    await story.breakAt(marked('lab/guest/processor.c', 'guest asks for VMX'));
+    await first();
+    await story.stack();
+    await story.until('next');
+    await story.scope('Locals', { only: /^eax$/ });
+    await story.until('next');
+    await story.until('stepIn');
+    await story.until('stepOut');
+    await story.stack();
+    story.expect('step-guest');
+  });
+
+  it('steps into, over and out of functions', async () => {
+    await story.launch({});
+    await story.breakAt(lineWith('lab/vmm/vmexits.c', 'r->rbx = build_memory_map(g);'));
+    await first();
+    await story.until('stepIn');
+    await story.until('next');
+    await story.until('next');
+    await story.scope('Locals', { only: /^mb$/ });
+    for (let i = 0; i < 3; i++) await story.until('next');
+    await story.until('stepIn');
+    await story.stack();
+    await story.until('stepOut');
+    await story.until('stepOut');
+    await story.until('next');
+    await story.scope('Locals', { path: ['g', 'regs'], only: /^r[ab]x$/ });
+    // Over the closing brace into the caller.
+    for (let i = 0; i < 5; i++) await story.until('next');
+    story.expect('step-functions');
+  });
+
+  it('steps by instruction through a call', async () => {
+    await story.launch({});
+    await story.breakAt(lineWith('lab/vmm/vmentry.S', 'call vmexit'));
+    await first();
+    await story.until('next', { granularity: 'instruction' });
+    await story.until('continue');
+    await story.until('stepIn', { granularity: 'instruction' });
+    await story.stack();
+    await story.until('stepOut');
+    story.expect('step-instructions');
+  });
+});

@@ -1,0 +1,131 @@
+/** Launch configurations: what is accepted, and the one sentence for each thing that is wrong. */
+import assert from 'node:assert';
+import { UserError } from '../../src/base/errors';
+import type { FileSource } from '../../src/base/files';
+import { exitRequest } from '../../src/adapter/launch/breakOnExit';
+import { readConfiguration } from '../../src/adapter/launch/configuration';
+import { checkBootDisk, checkElf } from '../../src/adapter/launch/imageCheck';
+import { parseMemorySize } from '../../src/adapter/launch/memorySize';
+import { folderOf, resolvePath } from '../../src/adapter/launch/paths';
+import { findTargets } from '../../src/adapter/launch/targets';
+
+const sentence = (action: () => unknown): string => {
+  try {
+    action();
+  } catch (error) {
+    assert(error instanceof UserError, String(error));
+    return error.message;
+  }
+  throw new Error('nothing was wrong');
+};
+
+const filesOf = (paths: string[]): FileSource => ({
+  exists: (path) => Promise.resolve(paths.includes(path)),
+  list: (folder) => Promise.resolve(paths.filter((p) => folderOf(p) === folder).map((p) => p.slice(folder.length + 1))),
+  size: () => Promise.reject(new Error('not asked for')),
+  modified: () => Promise.resolve(undefined),
+  read: () => Promise.reject(new Error('not asked for')),
+  write: () => Promise.reject(new Error('not asked for')),
+});
+
+describe('launch configuration', () => {
+  it('fills in defaults', () => {
+    const c = readConfiguration({ type: 'hyperstep', request: 'launch', name: 'x', __sessionId: '1' });
+    assert.strictEqual(c.machine.memory, 512 * 2 ** 20);
+    assert.strictEqual(c.boot, undefined);
+    assert.strictEqual(c.stopAt, 'source');
+  });
+
+  const WRONG: [string, object, RegExp][] = [
+    ['an unknown key', { machine: { memroy: '1G' } }, /^"machine\.memroy" is not a key of the launch configuration: did you mean "machine\.memory"\?$/],
+    ['an unknown key unlike any', { zzz: 1 }, /^"zzz" is not a key of the launch configuration: the keys are "machine", "boot"/],
+    ['memory of nothing', { machine: { memory: 0 } }, /^"machine\.memory" is 0, but the machine needs 2M at least/],
+    ['memory of a petabyte', { machine: { memory: '1P' } }, /^"machine\.memory" is "1P", but the machine can have 64G at most/],
+    ['memory in words', { machine: { memory: 'lots' } }, /which is not a size: write a number with K, M or G/],
+    ['two boots', { boot: { disk: 'a', multiboot: 'b' } }, /^"boot" has both "disk" and "multiboot"/],
+    ['a misspelt boot', { boot: { dsik: 'a' } }, /^"boot\.dsik" is not a key of the launch configuration: did you mean "boot\.disk"\?$/],
+    ['an empty boot', { boot: {} }, /^"boot" says nothing to start from/],
+    ['Linux', { boot: { kernel: 'vmlinuz' } }, /^"boot\.kernel" is not possible yet/],
+    ['a text instead of a list', { drives: 'fs.img' }, /^"drives" is "fs\.img", but must be a list/],
+    ['a world that does not exist', { symbols: [{ file: 'a', world: 'gest' }] }, /^"symbols\[0\]\.world" is "gest", which is unknown: did you mean "guest"\?$/],
+    ['symbols without a file', { symbols: [{ world: 'guest' }] }, /^"symbols\[0\]" needs the key "file"/],
+    ['a place to stop that does not exist', { vmexit: { stopAt: 'here' } }, /^"vmexit\.stopAt" is "here", but must be one of "source", "exit"/],
+    ['a number for a switch', { stopOnEntry: 1 }, /^"stopOnEntry" is 1, but must be true or false/],
+  ];
+  for (const [what, value, pattern] of WRONG) it(`tells of ${what}`, () => assert.match(sentence(() => readConfiguration(value)), pattern));
+
+  it('tells of every wrong key, not of the first alone', () => {
+    assert.match(sentence(() => readConfiguration({ machine: { memory: '0' }, drives: 1 })), /machine\.memory.*drives/s);
+  });
+
+  it('names the nearest VM exit', () => {
+    assert.deepStrictEqual(exitRequest('cpuid if leaf == 1'), { name: 'CPUID', condition: 'leaf == 1' });
+    assert.strictEqual(exitRequest('any').name, undefined);
+    assert.match(sentence(() => exitRequest('CPUIT')), /did you mean "CPUID"/);
+  });
+
+  it('reads sizes of memory', () => {
+    assert.strictEqual(parseMemorySize('m', '64M'), 64 * 2 ** 20);
+    assert.strictEqual(parseMemorySize('m', '2GiB'), 2 ** 31);
+    assert.strictEqual(parseMemorySize('m', 4194304), 4194304);
+  });
+});
+
+describe('images', () => {
+  const elf = (machine: number, bytes = 64): Uint8Array => {
+    const b = new Uint8Array(bytes);
+    b.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
+    new DataView(b.buffer).setUint16(18, machine, true);
+    return b;
+  };
+
+  it('an ELF of another machine is named', () => assert.match(sentence(() => checkElf('kernel', elf(183))), /^kernel is an ELF file for 64-bit ARM, but the machine is x86-64/));
+  it('an ELF that is cut short is named', () => {
+    const b = elf(62);
+    new DataView(b.buffer).setBigUint64(32, 64n, true);
+    new DataView(b.buffer).setUint16(54, 56, true);
+    new DataView(b.buffer).setUint16(56, 1, true);
+    assert.match(sentence(() => checkElf('kernel', b)), /^kernel is truncated/);
+    assert.match(sentence(() => checkElf('kernel', elf(62).subarray(0, 20))), /^kernel is truncated/);
+  });
+  it('a disk without a boot signature is named', () => assert.match(sentence(() => checkBootDisk('disk.img', new Uint8Array(1024))), /^disk\.img has no boot signature/));
+  it('a disk that is cut short is named', () => assert.match(sentence(() => checkBootDisk('disk.img', new Uint8Array(100))), /^disk\.img is truncated/));
+  it('a kernel behind the boot sector must be whole', () => {
+    const disk = new Uint8Array(512 + 64);
+    disk.set([0x55, 0xaa], 510);
+    disk.set(elf(62), 512);
+    new DataView(disk.buffer).setUint16(512 + 56, 3, true);
+    new DataView(disk.buffer).setUint16(512 + 54, 56, true);
+    assert.match(sentence(() => checkBootDisk('kernel.img', disk)), /^kernel\.img is truncated: the kernel behind its boot sector/);
+  });
+  it('an ELF in place of a disk is named', () => assert.match(sentence(() => checkBootDisk('kernel', elf(62, 512))), /^kernel is an ELF file, not a disk image/));
+});
+
+describe('what to start', () => {
+  const started = (paths: string[], value: object = {}, cwd: string | undefined = '/w') => findTargets(readConfiguration(value), filesOf(paths), '/package', cwd);
+
+  it('a JOS tree in the folder, with the symbols of both kernels and the programs', async () => {
+    const t = await started(['/w/obj/kern/kernel.img', '/w/obj/kern/kernel', '/w/obj/fs/fs.img', '/w/vmm/guest/obj/kern/kernel', '/w/obj/user/hello', '/w/obj/user/hello.asm', '/w/vmm/guest/obj/user/sh']);
+    assert.deepStrictEqual(t.boot, { kind: 'disk', disk: '/w/obj/kern/kernel.img' });
+    assert.deepStrictEqual(t.drives, ['/w/obj/fs/fs.img']);
+    assert.deepStrictEqual(t.symbols, [{ file: '/w/obj/kern/kernel', world: undefined }, { file: '/w/vmm/guest/obj/kern/kernel', world: 'guest' }]);
+    assert.deepStrictEqual(t.optionalSymbols, [{ file: '/w/obj/user/hello', world: undefined }, { file: '/w/vmm/guest/obj/user/sh', world: 'guest' }]);
+  });
+  it('the lab in the folder', async () => assert.deepStrictEqual((await started(['/w/images/complete/vmm.img'])).boot, { kind: 'disk', disk: '/w/images/complete/vmm.img' }));
+  it('the built-in lab, and says so', async () => {
+    const t = await started([]);
+    assert.deepStrictEqual(t.boot, { kind: 'disk', disk: '/package/lab/images/complete/vmm.img' });
+    assert.match(t.note!, /built-in lab/);
+  });
+  it('what is written, from the folder on', async () => {
+    const t = await started([], { boot: { disk: 'a/b.img' }, drives: ['../c.img'], symbols: ['k'] });
+    assert.deepStrictEqual([t.boot, t.drives, t.symbols[0]!.file], [{ kind: 'disk', disk: '/w/a/b.img' }, ['/c.img'], '/w/k']);
+  });
+  it('relative paths need a folder', async () => assert.rejects(findTargets(readConfiguration({ boot: { disk: 'b.img' } }), filesOf([]), '/package', undefined), /b\.img is a relative path and no folder is open/));
+
+  it('paths of Windows and URIs', () => {
+    assert.strictEqual(resolvePath('C:\\w', 'a\\..\\b.img'), 'C:/w/b.img');
+    assert.strictEqual(resolvePath('vscode-remote://host/w', '../b'), 'vscode-remote://host/b');
+    assert.strictEqual(resolvePath('/w', '/x/./y'), '/x/y');
+  });
+});

@@ -1,0 +1,103 @@
+/** Small parts of the debugger by themselves: page walks, instruction kinds, exit storms, memory references, message framing. */
+import assert from 'node:assert';
+import { parseReference, referenceTo, fromBase64, toBase64 } from '../../src/adapter/memoryReference';
+import { frame, MessageReader } from '../../src/adapter/hosts/messageStream';
+import { StormDetector } from '../../src/debug/exits/exitStorm';
+import { walkPages, type PagingRegisters } from '../../src/debug/memory/pageWalk';
+import { instructionKind } from '../../src/debug/run/instructionKind';
+import { nearest } from '../../src/base/nearest';
+import type { ExitRecord } from '../../src/vmx/observe';
+
+describe('debugger: page walk', () => {
+  const PG = 1n << 31n;
+  const read = (entries: Record<number, bigint>) => (address: number) => entries[address] ?? 0n;
+  const long: PagingRegisters = { cr0: PG, cr3: 0x1000n, cr4: 1n << 5n, efer: 1n << 10n };
+
+  it('no paging: linear is physical', () => assert.strictEqual(walkPages({ cr0: 0n, cr3: 0n, cr4: 0n, efer: 0n }, 0x1_0000_1234n, read({})), 0x1234));
+  it('four levels to a 4-KiB page', () => {
+    const tables = { 0x1ff8: 0x2003n, 0x2ff0: 0x3003n, 0x3008: 0x4003n, 0x4010: 0x5003n | (1n << 63n) };
+    assert.strictEqual(walkPages(long, 0xffff_ffff_8020_2abcn, read(tables)), 0x5abc);
+  });
+  it('a 2-MiB and a 1-GiB page', () => {
+    assert.strictEqual(walkPages(long, 0x20_1234n, read({ 0x1000: 0x2003n, 0x2000: 0x3003n, 0x3008: 0x4000_0083n })), 0x4000_1234);
+    assert.strictEqual(walkPages(long, 0x4020_1234n, read({ 0x1000: 0x2003n, 0x2008: 0x8000_0083n })), 0x8020_1234);
+  });
+  it('what is not present is not there', () => assert.strictEqual(walkPages(long, 0x1000n, read({})), undefined));
+  it('PAE through its four pointers', () => {
+    const registers = { cr0: PG, cr3: 0x1020n, cr4: 1n << 5n, efer: 0n };
+    assert.strictEqual(walkPages(registers, 0xc020_1005n, read({ 0x1038: 0x2001n, 0x2008: 0x3003n, 0x3008: 0x6003n })), 0x6005);
+  });
+  it('32-bit paging with 4-KiB and 4-MiB pages', () => {
+    const registers = { cr0: PG, cr3: 0x1000n, cr4: 1n << 4n, efer: 0n };
+    assert.strictEqual(walkPages(registers, 0x0040_1007n, read({ 0x1004: 0x2003n, 0x2004: 0x7003n })), 0x7007);
+    assert.strictEqual(walkPages(registers, 0x0040_1007n, read({ 0x1004: 0x80_0083n })), 0x80_1007);
+  });
+});
+
+describe('debugger: kinds of instruction', () => {
+  const KINDS: [string, number[], string][] = [
+    ['call rel32', [0xe8, 0, 0, 0, 0], 'call'],
+    ['call rax', [0xff, 0xd0], 'call'],
+    ['call r8 (REX)', [0x41, 0xff, 0xd0], 'call'],
+    ['jmp rax', [0xff, 0xe0], 'other'],
+    ['ret', [0xc3], 'return'],
+    ['repz ret', [0xf3, 0xc3], 'return'],
+    ['iretq', [0x48, 0xcf], 'return'],
+    ['rep movsb', [0xf3, 0xa4], 'repeat'],
+    ['movsb', [0xa4], 'other'],
+    ['vmlaunch', [0x0f, 0x01, 0xc2], 'vm-entry'],
+    ['vmresume', [0x0f, 0x01, 0xc3], 'vm-entry'],
+    ['vmcall', [0x0f, 0x01, 0xc1], 'other'],
+    ['syscall', [0x0f, 0x05], 'system-call'],
+    ['int 0x30', [0xcd, 0x30], 'software-interrupt'],
+    ['hlt', [0xf4], 'halt'],
+    ['nothing', [], 'other'],
+  ];
+  for (const [name, bytes, kind] of KINDS) it(name, () => assert.strictEqual(instructionKind(Uint8Array.from(bytes), true), kind));
+  it('REX is INC in 32-bit code', () => assert.strictEqual(instructionKind(Uint8Array.from([0x41, 0xff, 0xd0]), false), 'other'));
+});
+
+describe('debugger: exit storms', () => {
+  const exit = (change: Partial<ExitRecord> = {}): ExitRecord => ({ n: 1, cpu: 0, icount: 0, reason: 18, name: 'VMCALL', qualification: 0n, guestRip: 1n, instructionLength: 3, linear: undefined, gpa: undefined, details: {}, ...change });
+  const storms = (n: number, of: () => ExitRecord, changed = false): number => {
+    const detector = new StormDetector();
+    let found = 0;
+    for (let i = 0; i < n; i++) if (detector.exit(of(), changed) > 0) found++;
+    return found;
+  };
+  it('is told once', () => assert.strictEqual(storms(1000, exit), 1));
+  it('is none when a register changes', () => assert.strictEqual(storms(1000, exit, true), 0));
+  it('is none when the address changes', () => {
+    let gpa = 0;
+    assert.strictEqual(storms(1000, () => exit({ gpa: gpa++ })), 0);
+  });
+  it('is none while the guest waits', () => assert.strictEqual(storms(1000, () => exit({ name: 'HLT', reason: 12 })), 0));
+});
+
+describe('adapter: small parts', () => {
+  it('memory references', () => {
+    assert.deepStrictEqual(parseReference('guest:0x10', 'vmm'), { space: 'guest', address: 16n });
+    assert.deepStrictEqual(parseReference('0x10', 'guest'), { space: 'guest', address: 16n });
+    assert.strictEqual(referenceTo('gpa', 0x6000n), 'gpa:0x6000');
+    assert.throws(() => parseReference('there', 'vmm'), /is not an address/);
+    assert.deepStrictEqual(fromBase64(toBase64(Uint8Array.of(0, 255, 7))), Uint8Array.of(0, 255, 7));
+  });
+  it('messages arrive in any pieces', () => {
+    const bytes = Buffer.from(frame({ seq: 1, type: 'request' }) + frame({ seq: 2, type: 'grüße' }));
+    for (const size of [1, 3, 1000]) {
+      const got: unknown[] = [];
+      const reader = new MessageReader((m) => got.push(m), (s) => got.push(s));
+      for (let i = 0; i < bytes.length; i += size) reader.push(bytes.subarray(i, i + size));
+      assert.deepStrictEqual(got, [{ seq: 1, type: 'request' }, { seq: 2, type: 'grüße' }]);
+    }
+  });
+  it('what is not the protocol is told', () => {
+    const got: string[] = [];
+    new MessageReader(() => {}, (s) => got.push(s)).push(Buffer.from('GET / HTTP/1.1\r\nHost: x\r\n\r\n'));
+    assert.match(got[0]!, /not the Debug Adapter Protocol/);
+  });
+  it('the nearest word', () => {
+    assert.strictEqual(nearest('dsik', ['disk', 'drives']), 'disk');
+    assert.strictEqual(nearest('xyz', ['disk', 'drives']), undefined);
+  });
+});
