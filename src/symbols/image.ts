@@ -249,6 +249,11 @@ export class SymbolImage {
     return this.variables.types(name);
   }
 
+  /** Enumerations that have an enumerator of that name. */
+  enumerationsWith(name: string): Type[] {
+    return this.variables.enumerationsWith(name);
+  }
+
   /** The type of a function: what it returns and takes. */
   typeOf(fn: FunctionInfo): Type {
     return this.variables.typeOfFunction(fn);

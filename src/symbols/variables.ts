@@ -34,6 +34,8 @@ export interface Scope {
 interface NameIndex {
   readonly globals: Map<string, Die[]>;
   readonly types: Map<string, Die[]>;
+  /** Enumerations by the names of their enumerators. */
+  readonly enumerators: Map<string, Die[]>;
 }
 
 const TYPE_TAGS: readonly number[] = [Tag.structure_type, Tag.union_type, Tag.class_type, Tag.enumeration_type, Tag.typedef, Tag.base_type];
@@ -55,9 +57,8 @@ export class Variables {
   /** Names at file scope (and in namespaces and classes), read once for the whole image. */
   private get index(): NameIndex {
     if (this.names) return this.names;
-    const index: NameIndex = { globals: new Map(), types: new Map() };
-    const add = (map: Map<string, Die[]>, die: Die): void => {
-      const name = die.name;
+    const index: NameIndex = { globals: new Map(), types: new Map(), enumerators: new Map() };
+    const add = (map: Map<string, Die[]>, die: Die, name = die.name): void => {
       if (name === undefined) return;
       const list = map.get(name);
       if (list) list.push(die);
@@ -65,6 +66,7 @@ export class Variables {
     };
     const visit = (parent: Die): void => {
       for (const die of parent.children()) {
+        if (die.tag === Tag.enumeration_type) for (const child of die.children()) add(index.enumerators, die, child.name);
         if (die.tag === Tag.variable && (die.has(At.location) || die.has(At.const_value))) add(index.globals, die);
         else if (TYPE_TAGS.includes(die.tag) && !die.flag(At.declaration)) add(index.types, die);
         else if (die.tag === Tag.namespace) visit(die);
@@ -125,6 +127,11 @@ export class Variables {
     const wanted = { struct: Tag.structure_type, union: Tag.union_type, enum: Tag.enumeration_type }[keyword];
     const dies = (this.index.types.get(bare) ?? []).filter((die) => wanted === undefined || die.tag === wanted);
     return dies.map((die) => this.typeReader.read(die));
+  }
+
+  /** Enumerations that have an enumerator of that name. */
+  enumerationsWith(name: string): Type[] {
+    return (this.index.enumerators.get(name) ?? []).map((die) => this.typeReader.read(die));
   }
 
   typeOfFunction(fn: FunctionInfo): Type {
