@@ -3,7 +3,6 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../base/errors';
-import { dapCommand } from './dapCommand';
 import { Status } from './ending';
 import { runCommand } from './runCommand';
 import { runOptionsHelp, suggestion } from './runOptions';
@@ -56,7 +55,8 @@ function help(): number {
 
 const COMMANDS: Readonly<Record<string, (words: readonly string[]) => number | Promise<number>>> = {
   run: runCommand,
-  dap: dapCommand,
+  // Loaded when it is asked for: the adapter brings the disassembler along, which a plain run has no use for.
+  dap: async (words) => (await import('./dapCommand')).dapCommand(words),
   lab,
   gdb: () => {
     throw usage('hyperstep gdb does not exist yet: debug by hyperstep dap, or in VS Code.');
