@@ -81,4 +81,20 @@ describe('DAP: stepping', () => {
     await story.until('stepOut');
     story.expect('step-instructions');
   });
+
+  it('runs interrupt handlers that land on a step, and waits through HLT', async () => {
+    await story.launch({});
+    await story.breakAt(marked('lab/vmm/vmexits.c', 'in handle_hlt'));
+    await first();
+    await story.until('next');
+    await story.until('next');
+    await story.until('stepIn');
+    await story.stack();
+    // STI, HLT, CLI: the timer's interrupt ends the wait, and its handler runs between two of the steps.
+    for (let i = 0; i < 3; i++) await story.until('next', { granularity: 'instruction' });
+    await story.until('stepOut');
+    await story.until('next');
+    await story.until('next');
+    story.expect('step-interrupt');
+  });
 });
