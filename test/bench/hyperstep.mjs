@@ -7,19 +7,23 @@ import { fileURLToPath } from 'node:url';
 
 const CLI = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../dist/cli.js');
 
-/** Resolves to `{ console, seconds, stats }`: the time of each text since the start of the process, and what --stats says. */
-export async function runHyperstep({ drives, texts, timeout }) {
+/** As runBochs in ../bochs/bochs.mjs, with what --stats says. Resolves to `{ console, seconds, stats }`: the time of each text since the start of the process, and what --stats says. */
+export async function runHyperstep({ drives, texts, type = [], timeout }) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hyperstep-run-'));
   const stats = path.join(folder, 'stats.json');
-  const args = ['run', '--memory', '128M', ...drives.flatMap((d) => ['--disk', d]), ...texts.flatMap((t) => ['--expect', t]), '--timeout', String(timeout), '--stats', stats];
+  const args = ['run', '--memory', '128M', ...drives.flatMap((d) => ['--disk', d]), ...texts.flatMap((t, i) => ['--expect', t, ...(type[i] ? ['--type', type[i]] : [])]), '--timeout', String(timeout), '--stats', stats];
   const started = performance.now();
   const child = spawn(process.execPath, [CLI, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
   let shown = '';
+  let from = 0;
   let errors = '';
   const seconds = [];
   child.stdout.on('data', (chunk) => {
     shown += chunk.toString('latin1');
-    while (seconds.length < texts.length && shown.includes(texts[seconds.length])) seconds.push((performance.now() - started) / 1000);
+    for (let at; seconds.length < texts.length && (at = shown.indexOf(texts[seconds.length], from)) >= 0; ) {
+      from = at + texts[seconds.length].length;
+      seconds.push((performance.now() - started) / 1000);
+    }
   });
   child.stderr.on('data', (chunk) => (errors += chunk));
   const status = await new Promise((resolve) => child.on('close', resolve));
