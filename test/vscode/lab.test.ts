@@ -129,7 +129,7 @@ for (const kind of HOSTS.filter((host) => !process.env.HYPERSTEP_HOST || process
       await vscode.fold('Variables');
       const registers = await vscode.pane('Registers');
       await vscode.row(registers, /^VMM in the processor, \d+ changed/);
-      await vscode.row(registers, /^RIP 0x[0-9a-f]+.*\u2190 0x/);
+      await vscode.row(registers, /^rip 0x[0-9a-f]+ \u2190 0x/);
       await vscode.fold('Registers');
       const vmcs = await vscode.pane('VMCS');
       await vscode.row(vmcs, /EXIT_REASON\b.*CPUID/i);

@@ -84,7 +84,8 @@ export class Workbench {
         const row = mark?.closest<HTMLElement>('.view-overlays > div');
         const lines = Array.from(document.querySelectorAll<HTMLElement>('.editor-group-container.active .view-lines .view-line'));
         const line = row && lines.find(({ style }) => style.top === row.style.top);
-        return line?.textContent?.replaceAll('\u00a0', ' ').trim();
+        // The editor shows blanks as other characters than blanks, and marks of no width beside decorations.
+        return line?.textContent?.replace(/[^\x21-\x7e]+/g, ' ').trim();
       });
       return text !== undefined && text !== before ? text : undefined;
     }, START_MS);
