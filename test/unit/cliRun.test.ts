@@ -19,7 +19,7 @@ interface Result {
 /** Runs the command; `during` gets the process and what it has printed so far whenever it prints. */
 function hyperstep(words: string[], during?: (child: ReturnType<typeof spawn>, out: string) => void): Promise<Result> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, ['-r', 'tsx/cjs', MAIN, ...words], { cwd: ROOT, stdio: [during ? 'pipe' : 'ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, ['--import', 'tsx', MAIN, ...words], { cwd: ROOT, stdio: [during ? 'pipe' : 'ignore', 'pipe', 'pipe'] });
     let out = '';
     let err = '';
     child.stdout!.on('data', (chunk: Buffer) => {
@@ -186,7 +186,7 @@ describe('hyperstep dap', function () {
       const body = JSON.stringify({ seq, type: 'request', command, arguments: args });
       return `Content-Length: ${body.length}\r\n\r\n${body}`;
     };
-    const child = spawn(process.execPath, ['-r', 'tsx/cjs', MAIN, 'dap'], { cwd: ROOT, stdio: ['pipe', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, ['--import', 'tsx', MAIN, 'dap'], { cwd: ROOT, stdio: ['pipe', 'pipe', 'inherit'] });
     let out = '';
     child.stdout.on('data', (chunk: Buffer) => {
       out += chunk.toString();
