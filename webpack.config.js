@@ -138,17 +138,5 @@ module.exports = (_env, argv) => {
     output: { path: path.join(out, 'web'), filename: '[name].js', devtoolModuleFilenameTemplate: '../../[resource-path]' },
   };
 
-  return [node, web, webWorkers].map(withExistingEntries).filter((config) => Object.keys(config.entry).length > 0);
+  return [node, web, webWorkers];
 };
-
-/** Leaves out, and says so, what has no source yet. */
-function withExistingEntries(config) {
-  const entry = Object.fromEntries(
-    Object.entries(config.entry).filter(([name, source]) => {
-      const there = fs.existsSync(path.resolve(__dirname, source));
-      if (!there) console.warn(`webpack: ${source} does not exist yet, so ${config.name}/${name}.js is not built.`);
-      return there;
-    }),
-  );
-  return { ...config, entry };
-}

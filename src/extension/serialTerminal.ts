@@ -11,6 +11,7 @@ class SerialPty implements vscode.Pseudoterminal {
   /** What came before the terminal opened; afterwards undefined. */
   #early: string | undefined = '';
   #toTerminal = carriageReturns();
+  /** Undefined once it is over or the terminal is closed. */
   #session: vscode.DebugSession | undefined;
 
   constructor(session: vscode.DebugSession) {
@@ -33,15 +34,26 @@ class SerialPty implements vscode.Pseudoterminal {
   /** Keystrokes to the guest. A paused machine takes them when it runs on. */
   handleInput(text: string): void {
     void this.#session?.customRequest(HyperstepRequest.type, { text } satisfies TypeArguments).then(undefined, (error: Error) => {
-      this.#write.fire(`\r\n[Hyperstep: ${error.message}]\r\n`);
+      this.#note(error.message);
     });
+  }
+
+  /** What Hyperstep itself has to say, told apart from what the guest says. */
+  #note(sentence: string): void {
+    this.#write.fire(`\r\n\x1b[2m[${sentence}]\x1b[0m\r\n`);
+  }
+
+  /** The machine has been switched on again: its output begins on a line of its own. */
+  restarted(): void {
+    this.#toTerminal = carriageReturns();
+    this.#note('The machine has been restarted.');
   }
 
   /** The session is over: the text stays, keystrokes go nowhere. */
   end(): void {
     if (!this.#session) return;
     this.#session = undefined;
-    this.#write.fire('\r\n\x1b[2m[The machine has been switched off.]\x1b[0m\r\n');
+    this.#note('The machine has been switched off.');
   }
 
   close(): void {
@@ -50,7 +62,7 @@ class SerialPty implements vscode.Pseudoterminal {
 }
 
 export class SerialTerminals implements vscode.Disposable {
-  readonly #open = new Map<string, { terminal: vscode.Terminal; pty: SerialPty }>();
+  readonly #open = new Map<string, { terminal: vscode.Terminal; pty: SerialPty; icount: number }>();
   readonly #subscriptions: vscode.Disposable[];
   /** The last session's terminal, replaced by the next session's. */
   #ended: vscode.Terminal | undefined;
@@ -59,6 +71,13 @@ export class SerialTerminals implements vscode.Disposable {
     this.#subscriptions = [
       sessions.onStarted((session) => this.#start(session)),
       sessions.onSerial(({ session, text }) => this.#start(session)?.show(text)),
+      sessions.onState(({ session, state }) => {
+        const entry = this.#open.get(session.id);
+        if (!entry) return;
+        // Only a restart takes the instruction count back.
+        if (state.icount < entry.icount) entry.pty.restarted();
+        entry.icount = state.icount;
+      }),
       sessions.onEnded((session) => {
         const entry = this.#open.get(session.id);
         entry?.pty.end();
@@ -66,8 +85,8 @@ export class SerialTerminals implements vscode.Disposable {
         this.#open.delete(session.id);
       }),
       vscode.window.onDidCloseTerminal((terminal) => {
+        // Closed by the user: the session goes on, and its next output does not open another.
         if (terminal === this.#ended) this.#ended = undefined;
-        // Closed by the user: the session goes on, and the next output does not reopen it.
       }),
     ];
   }
@@ -83,7 +102,7 @@ export class SerialTerminals implements vscode.Disposable {
     if (known) return known.pty;
     const pty = new SerialPty(session);
     const terminal = vscode.window.createTerminal({ name: 'Serial console', pty, iconPath: new vscode.ThemeIcon('vm'), isTransient: true });
-    this.#open.set(session.id, { terminal, pty });
+    this.#open.set(session.id, { terminal, pty, icount: 0 });
     this.#ended?.dispose();
     this.#ended = undefined;
     terminal.show(true);

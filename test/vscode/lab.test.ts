@@ -99,6 +99,7 @@ for (const kind of HOSTS.filter((host) => !process.env.HYPERSTEP_HOST || process
       await vscode.press('Control+Shift+F5');
       line = await vscode.currentLine();
       assert.equal(await vscode.activeFile(), 'vmx.c');
+      await vscode.terminalShows('The machine has been restarted.');
       const stack = await vscode.pane('Call Stack');
       await vscode.row(stack, /^vmexit /);
       await vscode.row(stack, /VM exit \d+: CPUID leaf/);
@@ -135,7 +136,20 @@ for (const kind of HOSTS.filter((host) => !process.env.HYPERSTEP_HOST || process
       await vscode.row(vmcs, /EXIT_REASON\b.*CPUID/i);
     });
 
+    it('shows call stack, variables, VMCS and memory map together', async () => {
+      for (const title of ['Watch', 'Loaded Scripts', 'Breakpoints', 'Registers']) await vscode.fold(title);
+      await vscode.pane('Variables');
+      await vscode.collapse('.debug-variables', 'VMCS');
+      await vscode.expand('.debug-variables', 'Locals');
+      await vscode.row('.debug-variables', /^leaf\b/);
+      await vscode.row(await vscode.pane('Call Stack'), /VM exit \d+: CPUID leaf/);
+      await vscode.row(await vscode.pane('VMCS'), /EXIT_REASON\b/);
+      await vscode.row(await vscode.pane('Memory map (e820)'), /^Guest 3 ranges/);
+      await vscode.fold('Breakpoints');
+    });
+
     it('sends a VMCS field to Watch', async () => {
+      for (const title of ['Variables', 'Call Stack', 'Memory map (e820)']) await vscode.fold(title);
       await vscode.pane('Watch');
       const vmcs = await vscode.pane('VMCS');
       await vscode.contextMenu(vmcs, /EXIT_REASON/i, 'Add to Watch');
