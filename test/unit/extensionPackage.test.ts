@@ -1,0 +1,56 @@
+/** package.json against the rest: names that the compiler does not check. */
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { readConfiguration } from '../../src/adapter/launch/configuration';
+import { EXIT_REASONS } from '../../src/vmx/tables';
+
+const ROOT = path.resolve(__dirname, '../..');
+const manifest = JSON.parse(fs.readFileSync(path.join(ROOT, 'package.json'), 'utf8'));
+const { contributes } = manifest;
+const launch = contributes.debuggers[0].configurationAttributes.launch.properties;
+/** What the adapter says about a configuration that is wrong. */
+const complaint = (configuration: unknown): string => {
+  try {
+    readConfiguration(configuration);
+    return '';
+  } catch (error) {
+    return (error as Error).message;
+  }
+};
+/** The extension's source, to look for names in. */
+const sources = fs
+  .readdirSync(path.join(ROOT, 'src/extension'), { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts'))
+  .map((name) => fs.readFileSync(path.join(ROOT, 'src/extension', name), 'utf8'))
+  .join('\n');
+
+describe('package.json', () => {
+  it('offers the exit reasons of the table', () => {
+    const offered: string[] = launch.breakOnExit.items.anyOf[0].enum;
+    assert.deepEqual(offered, EXIT_REASONS.map(({ name }) => name));
+  });
+
+  it('offers configurations that the adapter accepts', () => {
+    const { initialConfigurations, configurationSnippets } = contributes.debuggers[0];
+    for (const configuration of [...initialConfigurations, ...configurationSnippets.map(({ body }: { body: unknown }) => body)]) readConfiguration(configuration);
+  });
+
+  it('describes the keys that the adapter knows, and no others', () => {
+    // The adapter lists its keys when it meets one that resembles none of them.
+    const sentence = complaint({ qqqqqqqqqqqq: 1 });
+    const known = [...sentence.slice(sentence.indexOf('the keys are')).matchAll(/"(\w+)"/g)].map(([, key]) => key);
+    // VS Code sets noDebug itself, for "Start Without Debugging".
+    assert.deepEqual(Object.keys(launch).sort(), known.filter((key) => key !== 'noDebug').sort());
+  });
+
+  it('has a command, a view and a file behind every name', () => {
+    for (const { command } of contributes.commands) assert.ok(sources.includes(`'${command}'`), `nothing registers ${command}`);
+    for (const { id, icon } of contributes.views.debug) {
+      assert.ok(sources.includes(`'${id}'`), `nothing shows ${id}`);
+      assert.ok(fs.existsSync(path.join(ROOT, icon)), icon);
+    }
+    const files = [manifest.icon, ...contributes.grammars.map((g: { path: string }) => g.path), ...contributes.languages.flatMap((l: { configuration: string; icon: object }) => [l.configuration, ...Object.values(l.icon)])];
+    for (const file of files) assert.ok(fs.existsSync(path.join(ROOT, file)), file);
+  });
+});
