@@ -1,4 +1,4 @@
-// npm run bench: Hyperstep beside Debian's Bochs on the same images, in one run, as medians and ratios. Absolute times
+// npm run bench: Hyperstep beside Debian's Bochs and QEMU's TCG on the same images, in one run, as medians and ratios. Absolute times
 // depend on the machine and who else is on it; the ratio is what counts.
 //
 //   node test/bench/bench.mjs [--runs 3] [--json FILE]
@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { bochsIsThere, runBochs } from '../bochs/bochs.mjs';
 import { runHyperstep } from './hyperstep.mjs';
+import { qemuIsThere, runQemu } from './qemu.mjs';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const IMAGES = path.join(HERE, 'images');
@@ -24,7 +25,7 @@ const WORKLOADS = [
     type: ['primes 5000000\r'],
     from: 1,
   },
-  { name: 'compute: integer work in 64-bit mode', drives: [path.join(IMAGES, 'compute.img')], texts: ['begin', 'end 0x'] },
+  { name: 'compute: integer work in 64-bit mode', qemu: true, drives: [path.join(IMAGES, 'compute.img')], texts: ['begin', 'end 0x'] },
 ];
 
 const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
@@ -37,20 +38,26 @@ async function timed(run, workload) {
 }
 
 const { values } = parseArgs({ options: { runs: { type: 'string', default: '3' }, json: { type: 'string' } } });
-const bochs = bochsIsThere();
+const peers = [
+  { name: "Debian's Bochs", run: runBochs, suits: () => bochsIsThere() },
+  { name: 'QEMU TCG', run: runQemu, suits: (workload) => workload.qemu === true && qemuIsThere() },
+];
 const rows = [];
 for (const workload of WORKLOADS) {
   const own = [];
-  const other = [];
-  // In turn, so that a slow spell of the machine hits both.
+  const others = peers.filter((p) => p.suits(workload)).map((p) => ({ ...p, times: [] }));
+  // In turn, so that a slow spell of the machine hits all.
   for (let i = 0; i < Number(values.runs); i++) {
     own.push(await timed(runHyperstep, workload));
-    if (bochs) other.push(await timed(runBochs, workload));
+    for (const other of others) other.times.push(await timed(other.run, workload));
   }
   const hyperstep = median(own.map((o) => o.seconds));
-  const theirs = bochs ? median(other.map((o) => o.seconds)) : undefined;
-  rows.push({ workload: workload.name, hyperstep, bochs: theirs, ratio: theirs === undefined ? undefined : theirs / hyperstep, mips: own[0].stats?.mips });
+  const ratios = Object.fromEntries(others.map((o) => [o.name, { seconds: median(o.times.map((t) => t.seconds)), ratio: median(o.times.map((t) => t.seconds)) / hyperstep }]));
+  rows.push({ workload: workload.name, hyperstep, peers: ratios, mips: own[0].stats?.mips });
 }
-console.log(`| workload | Hyperstep, s | Bochs (Debian's), s | Hyperstep is faster by |\n|---|---|---|---|`);
-for (const r of rows) console.log(`| ${r.workload} | ${r.hyperstep.toFixed(2)} | ${r.bochs?.toFixed(2) ?? 'not installed'} | ${r.ratio?.toFixed(2) ?? '-'} |`);
+console.log(`| workload | Hyperstep, s | ${peers.map((p) => `${p.name}, s | speed against it`).join(' | ')} |\n|---|---|${peers.map(() => '---|---|').join('')}`);
+for (const r of rows) {
+  const cells = peers.map((p) => (r.peers[p.name] ? `${r.peers[p.name].seconds.toFixed(2)} | ${r.peers[p.name].ratio.toFixed(2)}x` : '- | -'));
+  console.log(`| ${r.workload} | ${r.hyperstep.toFixed(2)} | ${cells.join(' | ')} |`);
+}
 if (values.json) fs.writeFileSync(values.json, JSON.stringify(rows, undefined, 2) + '\n');
