@@ -1,7 +1,7 @@
 /** The files that a run starts from: read, checked, and the built-in lab found. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { checkBootDisk, checkDrive, checkElf } from '../adapter/launch/imageCheck';
+import { checkBootDisk, checkDrive, checkElf, checkLinux } from '../adapter/launch/imageCheck';
 import { UserError } from '../base/errors';
 import type { DiskImage, MachineOptions } from '../machine/machineInterface';
 import { SymbolImage } from '../symbols/image';
@@ -36,7 +36,7 @@ function labFolder(): string {
 
 /** The options with the built-in lab's files filled in where no image is named. */
 export function withLab(options: RunOptions): RunOptions {
-  if (options.disks.length > 0 || options.multiboot !== undefined) return options;
+  if (options.disks.length > 0 || options.multiboot !== undefined || options.kernel !== undefined) return options;
   const file = (name: string): string => path.join(labFolder(), options.lab, name);
   return {
     ...options,
@@ -54,8 +54,13 @@ function image(option: string, file: string, check: (name: string, bytes: Uint8A
 /** Reads and checks everything the machine starts from. Throws a UserError that names the file. */
 export function loadMachine(options: RunOptions): MachineOptions {
   const { memory, cpus, without } = options;
-  const bootDisk = options.multiboot === undefined;
+  const bootDisk = options.multiboot === undefined && options.kernel === undefined;
   const drives = options.disks.map((file, i) => image('--disk', file, i === 0 && bootDisk ? checkBootDisk : checkDrive));
+  if (options.kernel !== undefined) {
+    const kernel = image('--kernel', options.kernel, checkLinux);
+    const initrd = options.initrd === undefined ? undefined : image('--initrd', options.initrd, () => {});
+    return { memory, cpus, without, drives, boot: { kind: 'linux', image: kernel, initrd, append: options.append } };
+  }
   if (options.multiboot === undefined) return { memory, cpus, without, drives, boot: { kind: 'disk' } };
   const kernel = image('--multiboot', options.multiboot, checkElf);
   const modules = options.modules.map((file) => ({ image: image('--module', file, () => {}), append: path.basename(file) }));

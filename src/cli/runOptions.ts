@@ -22,10 +22,13 @@ export interface SymbolOption {
 }
 
 export interface RunOptions {
-  /** Drive 0 first. Empty: the lab, or a multiboot kernel without disks. */
+  /** Drive 0 first. Empty: the lab, or a kernel without disks. */
   disks: string[];
   multiboot: string | undefined;
   modules: string[];
+  /** A Linux kernel, and its initial RAM disk. */
+  kernel: string | undefined;
+  initrd: string | undefined;
   append: string;
   /** State of the built-in lab, when no image is named. */
   lab: LabState;
@@ -87,7 +90,7 @@ const planned = (argument: string, help: string): Option => ({
   argument,
   help: `${help} (not possible yet)`,
   set: (_options, _value, name) => {
-    throw usage(`${name} is not possible yet: this version starts from --disk or --multiboot, or runs the built-in lab.`);
+    throw usage(`${name} is not possible yet: this version starts from --disk, --multiboot or --kernel, or runs the built-in lab.`);
   },
 });
 
@@ -102,10 +105,10 @@ const OPTIONS: Readonly<Record<string, Option>> = {
     },
   },
   '--module': { argument: 'FILE', help: 'a module for the multiboot kernel (repeatable)', set: (o, value) => void o.modules.push(value) },
-  '--append': { argument: 'TEXT', help: 'command line of the multiboot kernel', set: (o, value) => (o.append = value) },
+  '--append': { argument: 'TEXT', help: 'command line of the kernel', set: (o, value) => (o.append = value) },
   '--cdrom': planned('FILE', 'boots a CD image'),
-  '--kernel': planned('FILE', 'boots a Linux kernel'),
-  '--initrd': planned('FILE', 'its initial RAM disk'),
+  '--kernel': { argument: 'FILE', help: 'boots a Linux kernel (bzImage)', set: (o, value) => (o.kernel = value) },
+  '--initrd': { argument: 'FILE', help: 'its initial RAM disk', set: (o, value) => (o.initrd = value) },
   '--lab': {
     argument: 'STATE',
     help: `with no image: the state of the built-in lab, ${LAB_STATES.join(', ')}`,
@@ -145,7 +148,7 @@ function text(name: string, value: string): string {
 /** Reads the words behind `hyperstep run`. Throws a UserError with one sentence. */
 export function parseRunOptions(words: readonly string[]): RunOptions {
   const options: RunOptions = {
-    disks: [], multiboot: undefined, modules: [], append: '', lab: 'complete', symbols: [], memory: DEFAULT_MEMORY, cpus: 1, without: [],
+    disks: [], multiboot: undefined, modules: [], kernel: undefined, initrd: undefined, append: '', lab: 'complete', symbols: [], memory: DEFAULT_MEMORY, cpus: 1, without: [],
     script: [], failOn: [], maxInstructions: undefined, timeout: undefined, exits: undefined, stats: undefined, breakOnExit: [], summary: false,
   };
   const given = new Set<string>();
@@ -167,8 +170,12 @@ export function parseRunOptions(words: readonly string[]): RunOptions {
 }
 
 function refuseContradictions(options: RunOptions, given: ReadonlySet<string>): void {
-  for (const name of ['--module', '--append']) if (given.has(name) && options.multiboot === undefined) throw usage(`${name} belongs to a multiboot kernel: give that by --multiboot.`);
-  if (given.has('--lab') && (options.disks.length > 0 || options.multiboot !== undefined)) throw usage('--lab runs the built-in lab, so it goes with neither --disk nor --multiboot.');
+  const { multiboot, kernel } = options;
+  if (multiboot !== undefined && kernel !== undefined) throw usage('--multiboot and --kernel are both there, but one kernel can be booted.');
+  if (given.has('--module') && multiboot === undefined) throw usage('--module belongs to a multiboot kernel: give that by --multiboot.');
+  if (given.has('--initrd') && kernel === undefined) throw usage('--initrd belongs to a Linux kernel: give that by --kernel.');
+  if (given.has('--append') && multiboot === undefined && kernel === undefined) throw usage('--append is the command line of a kernel: give that by --kernel or --multiboot.');
+  if (given.has('--lab') && (options.disks.length > 0 || multiboot !== undefined || kernel !== undefined)) throw usage('--lab runs the built-in lab, so it goes with none of --disk, --multiboot and --kernel.');
   if (options.disks.length > 4) throw usage(`There are ${options.disks.length} drives, but the machine has room for 4.`);
 }
 

@@ -11,6 +11,7 @@ import { SIGNATURE } from '../cpu/system/cpuid';
 import { CpuFeatures } from '../cpu/system/features';
 import type { VmxInspection } from '../vmx/observe';
 import { VmxUnit } from '../vmx/unit';
+import { bootLinux } from './boot/linux';
 import { bootMultiboot } from './boot/multiboot';
 import { Bus } from './bus';
 import { Board, TIMER_INPUT } from './devices/board';
@@ -103,11 +104,13 @@ class Pc implements Machine {
     this.boot();
   }
 
-  /** A multiboot kernel starts where the specification says; everything else starts at the reset vector. */
+  /** A kernel that is loaded directly starts where its specification says; a disk starts at the reset vector. */
   private boot(): void {
-    if (this.options.boot.kind !== 'multiboot') return;
+    const { boot } = this.options;
+    if (boot.kind === 'disk') return;
     this.bios.initialise();
-    bootMultiboot(this.options.boot, this.cpu, this.memory);
+    if (boot.kind === 'multiboot') bootMultiboot(boot, this.cpu, this.memory);
+    else bootLinux(boot, this.cpu, this.memory);
   }
 
   get icount(): number {

@@ -13,7 +13,9 @@ export type Boot =
   /** BIOS, master boot record of drive 0. */
   | { kind: 'disk' }
   /** A multiboot 1 ELF. */
-  | { kind: 'multiboot'; image: DiskImage; append: string; modules: { image: DiskImage; append: string }[] };
+  | { kind: 'multiboot'; image: DiskImage; append: string; modules: { image: DiskImage; append: string }[] }
+  /** A Linux kernel (bzImage) with its initial RAM disk and command line. */
+  | { kind: 'linux'; image: DiskImage; initrd: DiskImage | undefined; append: string };
 
 export interface MachineOptions {
   /** Bytes of RAM. */

@@ -1,5 +1,6 @@
 /** Checks of the options that a machine is made from: every wrong value gets one sentence that names its key. */
 import { UserError } from '../base/errors';
+import { linuxKernelOf } from './boot/linux';
 import { kernelOf } from './boot/multiboot';
 import { Drive } from './disk/drive';
 import type { MachineOptions } from './machineInterface';
@@ -19,6 +20,7 @@ export function checkOptions({ memory, cpus, drives, boot }: MachineOptions): Dr
   if (drives.length > MAXIMUM_DRIVES) throw new UserError('drives', `There are ${drives.length} drives; Hyperstep's PC takes at most ${MAXIMUM_DRIVES}, the boot disk included.`);
   const made = drives.map((image) => new Drive(image));
   if (boot.kind === 'multiboot') kernelOf(boot.image);
+  else if (boot.kind === 'linux') linuxKernelOf(boot.image);
   else if (!made[0]) throw new UserError('boot.disk', 'There is no disk to boot from: name an image in boot.disk.');
   else if (!made[0].bootable) throw new UserError('boot.signature', `${made[0].name} is not a boot disk: its first sector does not end with the bytes 55 AA.`);
   return made;

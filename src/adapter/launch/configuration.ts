@@ -27,6 +27,7 @@ export interface LaunchConfiguration {
 export type BootConfiguration =
   | { kind: 'disk'; disk: string }
   | { kind: 'multiboot'; multiboot: string; append: string; modules: { file: string; append: string }[] }
+  | { kind: 'linux'; kernel: string; initrd: string | undefined; append: string }
   | { kind: 'lab' };
 
 export interface SymbolFile {
@@ -51,7 +52,7 @@ function text(key: string, value: unknown): string | undefined {
   return typeof value === 'string' ? undefined : `"${key}" is ${JSON.stringify(value)}, but must be a text.`;
 }
 
-const BOOT_FORMS = '{ "disk": "file" }, { "multiboot": "file", "append": "..." } or { "lab": true }';
+const BOOT_FORMS = '{ "disk": "file" }, { "multiboot": "file", "append": "..." }, { "kernel": "file", "initrd": "file", "append": "..." } or { "lab": true }';
 
 const BOOT: Shape = {
   kind: 'choose',
@@ -67,12 +68,12 @@ const BOOT: Shape = {
       case 'lab':
         return { kind: 'object', keys: { lab: { kind: 'rule', check: (key, lab) => (lab === true ? undefined : `"${key}" is ${JSON.stringify(lab)}, but can only be true.`) } } };
       case 'kernel':
-        return { kind: 'rule', check: (key) => `"${key}.kernel" is not possible yet: this version starts from "disk" or "multiboot".` };
+        return { kind: 'object', keys: { kernel: STRING, initrd: STRING, append: { kind: 'rule', check: text } } };
       default:
         // An object without a known form: name the nearest key when there is one, else say what the forms are.
         return Object.keys(boot).length === 0
           ? { kind: 'rule', check: (key) => `"${key}" says nothing to start from: write ${BOOT_FORMS}.` }
-          : { kind: 'object', keys: { disk: STRING, multiboot: STRING, append: STRING, modules: { kind: 'list', of: FILE_WITH_APPEND }, lab: BOOLEAN } };
+          : { kind: 'object', keys: { disk: STRING, multiboot: STRING, kernel: STRING, initrd: STRING, append: STRING, modules: { kind: 'list', of: FILE_WITH_APPEND }, lab: BOOLEAN } };
     }
   },
 };
@@ -110,7 +111,7 @@ const sentence = (parsed: number | string): string | undefined => (typeof parsed
 /** The keys as the user may write them, all optional; read only after CONFIGURATION has approved them. */
 interface Written {
   machine?: { memory?: string | number; cpus?: number; cpu?: { without?: string[] } };
-  boot?: { disk?: string; multiboot?: string; append?: string; modules?: (string | { file: string; append?: string })[]; lab?: true };
+  boot?: { disk?: string; multiboot?: string; kernel?: string; initrd?: string; append?: string; modules?: (string | { file: string; append?: string })[]; lab?: true };
   drives?: string[];
   persistDrives?: boolean;
   symbols?: (string | { file: string; world?: 'vmm' | 'guest' })[];
@@ -150,6 +151,7 @@ export function readConfiguration(value: unknown): LaunchConfiguration {
 function readBoot(boot: Written['boot']): BootConfiguration | undefined {
   if (!boot) return undefined;
   if (boot.disk !== undefined) return { kind: 'disk', disk: boot.disk };
+  if (boot.kernel !== undefined) return { kind: 'linux', kernel: boot.kernel, initrd: boot.initrd, append: boot.append ?? '' };
   if (boot.multiboot === undefined) return { kind: 'lab' };
   const modules = (boot.modules ?? []).map((m) => (typeof m === 'string' ? { file: m, append: '' } : { file: m.file, append: m.append ?? '' }));
   return { kind: 'multiboot', multiboot: boot.multiboot, append: boot.append ?? '', modules };

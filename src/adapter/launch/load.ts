@@ -6,7 +6,7 @@ import type { Boot, DiskImage, Machine } from '../../machine/machineInterface';
 import { SymbolImage } from '../../symbols/image';
 import type { World } from '../../debug/world';
 import type { LaunchConfiguration } from './configuration';
-import { checkBootDisk, checkDrive, checkElf, isElf } from './imageCheck';
+import { checkBootDisk, checkDrive, checkElf, checkLinux, isElf } from './imageCheck';
 import type { LaunchTargets } from './targets';
 
 export interface LoadedSymbols {
@@ -28,6 +28,11 @@ export async function loadMachine(files: FileSource, configuration: LaunchConfig
     checkBootDisk(disk.name, disk.bytes);
     drives.push(disk);
     boot = { kind: 'disk' };
+  } else if (targets.boot.kind === 'linux') {
+    const kernel = await image(files, targets.boot.kernel);
+    checkLinux(kernel.name, kernel.bytes);
+    const initrd = targets.boot.initrd === undefined ? undefined : await image(files, targets.boot.initrd);
+    boot = { kind: 'linux', image: kernel, initrd, append: targets.boot.append };
   } else {
     const kernel = await image(files, targets.boot.multiboot);
     checkElf(kernel.name, kernel.bytes);
