@@ -65,6 +65,7 @@ export class Ept implements SecondLevel {
     // With accessed and dirty flags, reading a guest paging structure counts as writing it.
     if (walk && accessedDirty) access |= ACCESS_WRITE;
     const outcome = this.walk(gpaPage);
+    this.vmx.observer?.eptWalked?.(gpaPage, outcome === WALK_DONE ? this.page : -1, this.permitted);
     if (outcome !== WALK_DONE || (access & ~this.permitted) !== 0) {
       let qualification = access | (this.permitted << 3);
       if (linearValid) qualification |= Qualification.LINEAR_VALID | (walk ? 0 : Qualification.FINAL_ADDRESS);

@@ -141,6 +141,7 @@ function vmread(vmx: Vmx, insn: Instruction): void {
   if (slot < 0) return fail(vmx, 'vmread', E.UNSUPPORTED_FIELD);
   const value = vmx.vmcs.get(slot);
   writeOperand(vmx.cpu, insn, 0, encoding & 1n ? value >> 32n : value, size);
+  vmx.observer?.fieldRead?.(Number(encoding));
   succeed(vmx);
 }
 
@@ -158,6 +159,7 @@ function vmwrite(vmx: Vmx, insn: Instruction): void {
   if (encoding & 1n) vmcs.set(slot, (vmcs.get(slot) & 0xffff_ffffn) | ((value & 0xffff_ffffn) << 32n));
   else vmcs.setField(field, value);
   vmcs.recordWriter(slot, vmx.state.icount, vmx.cpu.instructionRip);
+  vmx.observer?.fieldWritten?.(Number(encoding));
   succeed(vmx);
 }
 
@@ -203,6 +205,7 @@ function invept(vmx: Vmx, insn: Instruction): void {
   if (type !== INVEPT_SINGLE_CONTEXT && type !== INVEPT_ALL_CONTEXT) return fail(vmx, 'invept', E.INVALID_INVEPT_OPERAND);
   if (type === INVEPT_SINGLE_CONTEXT && !eptpValid(vmx, eptp)) return fail(vmx, 'invept', E.INVALID_INVEPT_OPERAND);
   vmx.cpu.flushTlb();
+  vmx.observer?.eptInvalidated?.();
   succeed(vmx);
 }
 

@@ -61,6 +61,14 @@ export interface VmxObserver {
    * `type` is in the numbering of EventType; `length` is what the return address adds to RIP.
    */
   delivering?(type: number, vector: number, errorCode: number | undefined, length: number): void;
+  /** The VMM has read a field by VMREAD. */
+  fieldRead?(encoding: number): void;
+  /** The VMM has written a field by VMWRITE. */
+  fieldWritten?(encoding: number): void;
+  /** INVEPT has succeeded. */
+  eptInvalidated?(): void;
+  /** EPT was walked for an access of the guest, at a miss of the TLB: page numbers, the host's -1 where nothing is mapped; `rights` as the entries' bits 2:0. */
+  eptWalked?(gpaPage: number, page: number, rights: number): void;
 }
 
 /** The debugger's view of one processor's VMX. `vmx/unit.ts` implements it. */
