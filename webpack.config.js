@@ -84,7 +84,15 @@ module.exports = (_env, argv) => {
       language: './src/language/hosts/node.ts',
       cli: './src/cli/main.ts',
     },
-    output: { path: out, filename: '[name].js', libraryTarget: 'commonjs2', devtoolModuleFilenameTemplate: '../[resource-path]' },
+    output: {
+      path: out,
+      filename: '[name].js',
+      // What the command line loads only when it needs it: the debug adapter, the disassembler.
+      chunkFilename: 'part-[id].js',
+      libraryTarget: 'commonjs2',
+      devtoolModuleFilenameTemplate: '../[resource-path]',
+      clean: { keep: 'web/' },
+    },
     resolve: { extensions: ['.ts', '.js'] },
     // Bundles find the files that lie beside them: the lab's images, iced-x86's WebAssembly.
     node: { __dirname: false },

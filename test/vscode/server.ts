@@ -22,7 +22,7 @@ export async function packExtension({ node, vsce }: Installation): Promise<strin
   const vsix = path.join(OUT, 'hyperstep.vsix');
   fs.mkdirSync(OUT, { recursive: true });
   fs.rmSync(vsix, { force: true });
-  await run(node, [vsce, 'package', '--no-dependencies', '--allow-missing-repository', '--skip-license', '--out', vsix], { cwd: ROOT, timeout: START_MS, maxBuffer: 1 << 26 });
+  await run(node, [vsce, 'package', '--no-dependencies', '--allow-missing-repository', '--skip-license', '--no-rewrite-relative-links', '--out', vsix], { cwd: ROOT, timeout: START_MS, maxBuffer: 1 << 26 });
   return vsix;
 }
 
