@@ -16,6 +16,8 @@ const ALL_ONES = [0, 0xff, 0xffff, 0xff_ffff, 0xffff_ffff] as const;
 
 export class Bus implements PhysicalBus {
   private readonly ports = new Map<number, PortClaim>();
+  /** Ports whose place software chooses (PCI); fixed ports come before them. */
+  private readonly mapped = new Map<number, PortClaim>();
   private readonly registers = new Map<number, MemoryDevice>();
 
   constructor(
@@ -25,6 +27,14 @@ export class Bus implements PhysicalBus {
 
   claimPorts(first: number, count: number, device: PortDevice, wide = false): void {
     for (let port = first; port < first + count; port++) this.ports.set(port, { device, wide });
+  }
+
+  /** Puts a device's ports where software wants them, or takes them away. It takes accesses of every size. */
+  mapPorts(first: number, count: number, device: PortDevice | undefined): void {
+    for (let port = first; port < first + count; port++) {
+      if (device) this.mapped.set(port, { device, wide: true });
+      else this.mapped.delete(port);
+    }
   }
 
   /** Puts a device's registers at a page, or takes them away from it. */
@@ -61,7 +71,7 @@ export class Bus implements PhysicalBus {
   }
 
   in(port: number, size: number): number {
-    const claim = this.ports.get(port);
+    const claim = this.ports.get(port) ?? this.mapped.get(port);
     if (size === 1 || claim?.wide) {
       if (claim) return claim.device.readPort(port, size) >>> 0;
       this.absent(port, 'reads');
@@ -77,7 +87,7 @@ export class Bus implements PhysicalBus {
   }
 
   out(port: number, size: number, value: number): void {
-    const claim = this.ports.get(port);
+    const claim = this.ports.get(port) ?? this.mapped.get(port);
     if (size === 1 || claim?.wide) {
       if (claim) claim.device.writePort(port, (value & ALL_ONES[size as 1]!) >>> 0, size);
       else this.absent(port, 'writes');
@@ -88,7 +98,7 @@ export class Bus implements PhysicalBus {
   }
 
   private nothingAt(port: number, size: number): boolean {
-    for (let i = 0; i < size; i++) if (this.ports.has((port + i) & 0xffff)) return false;
+    for (let i = 0; i < size; i++) if (this.ports.has((port + i) & 0xffff) || this.mapped.has((port + i) & 0xffff)) return false;
     return true;
   }
 

@@ -25,22 +25,25 @@ export function identify(drive: Drive, number: number, multiple: number): Uint8A
   text(27, 40, 'HYPERSTEP HARDDISK');
   word(47, 0x8000 | MULTIPLE_MAX);
   word(48, 1); // 32-bit data port
-  word(49, 0x0200); // LBA
-  word(53, 0x0003);
+  word(49, 0x0300); // LBA, DMA
+  word(53, 0x0007);
   word(54, cylinders);
   word(55, heads);
   word(56, sectors);
   long(57, cylinders * heads * sectors);
   word(59, multiple ? 0x0100 | multiple : 0);
   long(60, Math.min(drive.sectors, LBA28_MAX));
+  word(63, 0x0407); // multiword DMA modes 0 to 2, of which 2 is set
   word(64, 0x0003); // PIO modes 3 and 4
+  word(65, 120);
+  word(66, 120);
   word(67, 120);
   word(68, 120);
   word(80, 0x007e); // ATA-1 to ATA-6
-  word(82, 0x4000);
+  word(82, 0x4020); // write cache
   word(83, 0x7400); // 48-bit addresses, FLUSH CACHE and FLUSH CACHE EXT
   word(84, 0x4000);
-  word(85, 0x4000);
+  word(85, 0x4020);
   word(86, 0x3400);
   word(87, 0x4000);
   long(100, drive.sectors % 0x1_0000_0000);

@@ -5,6 +5,7 @@ import type { Device, DeviceHost } from '../device';
 import type { Drive } from '../disk/drive';
 import { IO_APIC } from '../memory/addressMap';
 import { A20Gate } from './a20Gate';
+import { BusMasterIde } from './busMasterIde';
 import { Cmos } from './cmos';
 import { DebugConsole } from './debugConsole';
 import { IdeChannel } from './ideChannel';
@@ -12,7 +13,10 @@ import { IoApic } from './ioApic';
 import { KeyboardController } from './keyboardController';
 import { LocalApic } from './localApic';
 import { ParallelPort } from './parallelPort';
-import { PciHost } from './pciHost';
+import { hostBridge, isaBridge } from './pci/chipset';
+import { CONFIGURATION_ADDRESS, PciHost } from './pci/pciHost';
+import { PIRQ_INPUTS } from './pci/pciTable';
+import { PirqRouter } from './pci/pirqRouter';
 import { Pic } from './pic';
 import { Pit } from './pit';
 import { Port92 } from './port92';
@@ -46,6 +50,7 @@ export class Board {
   readonly com1: Uart;
   readonly ide: readonly IdeChannel[];
   readonly debugConsole: DebugConsole;
+  readonly pci: PciHost;
   /** Every device: what a snapshot saves and the clock drives, in a fixed order. */
   readonly devices: readonly Device[];
 
@@ -90,9 +95,13 @@ export class Board {
     this.debugConsole = new DebugConsole();
     const port92 = new Port92(this.a20, () => wiring.resetMachine());
     const lpt1 = new ParallelPort();
-    const pci = new PciHost();
+    const busMaster = new BusMasterIde(bus.memory);
+    busMaster.started = (n) => this.ide[n]!.runDma();
+    this.ide.forEach((channel, n) => (channel.dma = busMaster.port(n)));
+    const router = new PirqRouter((irq, level) => line(irq)(level), (pirq, level) => this.ioApic.setLine(PIRQ_INPUTS[pirq]!, level));
+    this.pci = new PciHost(bus, [hostBridge, isaBridge((routes) => router.route(routes)), busMaster.pci], (pirq, level) => router.set(pirq, level));
     const power = new PowerControl(wiring);
-    this.devices = [this.pic, this.pit, this.localApic, this.ioApic, this.cmos, this.a20, this.keyboard, this.vga, this.com1, ...this.ide, lpt1, pci, port92, power, this.debugConsole];
+    this.devices = [this.pic, this.pit, this.localApic, this.ioApic, this.cmos, this.a20, this.keyboard, this.vga, this.com1, ...this.ide, busMaster, lpt1, router, this.pci, port92, power, this.debugConsole];
 
     bus.claimPage(pageOf(IO_APIC), this.ioApic);
     this.localApicPage = this.localApic.state.page;
@@ -117,7 +126,7 @@ export class Board {
       bus.claimPorts(base + 1, 7, channel);
       bus.claimPorts(base + 0x206, 1, channel);
     });
-    bus.claimPorts(0xcf8, 8, pci, true);
+    bus.claimPorts(CONFIGURATION_ADDRESS, 8, this.pci, true);
     bus.claimPorts(RESET_CONTROL, 1, power);
     bus.claimPorts(DEBUG_EXIT, 1, power, true);
     for (const port of POWER_OFF_PORTS) bus.claimPorts(port, 1, power, true);
@@ -155,6 +164,7 @@ export class Board {
     this.bus.claimPage(this.localApicPage, undefined);
     this.localApicPage = page;
     if (enabled && !x2apic) this.bus.claimPage(page, this.localApic);
+    this.pci.restored();
     this.bus.memory.setA20(this.a20.enabled);
   }
 }

@@ -1,11 +1,12 @@
 /**
- * An IDE channel with up to two disks, programmed I/O only (ATA/ATAPI-6). A command's data is there at once: the status
- * is never busy, so a guest that polls does so once.
+ * An IDE channel with up to two drives (ATA/ATAPI-6): programmed I/O, interrupts, and DMA by the chip set's bus master.
+ * A command's data is there at once: the status is never busy, so a guest that polls does so once.
  */
 import { bit } from '../../base/bits';
 import { type Drive, SECTOR_SIZE } from '../disk/drive';
 import { type Device, type DeviceHost, NEVER, type PortDevice } from '../device';
 import { identify, MULTIPLE_MAX } from './ataIdentify';
+import type { DmaPort } from './busMasterIde';
 
 /** Status bits. */
 const ERROR = 0x01;
@@ -28,6 +29,7 @@ interface DataCommand {
   extended: boolean;
   /** Several sectors per interrupt. */
   multiple: boolean;
+  dma: boolean;
 }
 const DATA_COMMANDS = new Map<number, DataCommand>();
 for (const [codes, transfer, extended, multiple] of [
@@ -42,11 +44,17 @@ for (const [codes, transfer, extended, multiple] of [
   [[0x40, 0x41], 'verify', false, false],
   [[0x42], 'verify', true, false],
 ] as const)
-  for (const code of codes) DATA_COMMANDS.set(code, { transfer, extended, multiple });
+  for (const code of codes) DATA_COMMANDS.set(code, { transfer, extended, multiple, dma: false });
+for (const [codes, transfer, extended] of [
+  [[0xc8, 0xc9], 'read', false],
+  [[0x25], 'read', true],
+  [[0xca, 0xcb], 'write', false],
+  [[0x35, 0x3d], 'write', true],
+] as const)
+  for (const code of codes) DATA_COMMANDS.set(code, { transfer, extended, multiple: false, dma: true });
 
 /** Commands that succeed and do nothing here: power states, cache, seeks, parameters. */
 const NO_OPERATIONS = new Set([0x10, 0x70, 0x91, 0x94, 0x95, 0x96, 0x97, 0x99, 0xe0, 0xe1, 0xe2, 0xe3, 0xe6, 0xe7, 0xea, 0xef]);
-const DMA_COMMANDS = new Set([0x25, 0x35, 0xc8, 0xc9, 0xca, 0xcb]);
 
 const unit = () => ({ multiple: MULTIPLE_MAX });
 const powerOn = () => ({
@@ -70,10 +78,14 @@ const powerOn = () => ({
   left: 0,
   blockSectors: 1,
   extended: false,
+  /** A DMA command that waits for the bus master to be started. */
+  dma: undefined as 'in' | 'out' | undefined,
 });
 
 export class IdeChannel implements Device, PortDevice {
   state = powerOn();
+  /** The bus master's part for this channel; without one, DMA commands are aborted. */
+  dma: DmaPort | undefined = undefined;
 
   /** `base` is the port of the data register; drives may be absent. */
   constructor(
@@ -171,7 +183,7 @@ export class IdeChannel implements Device, PortDevice {
   /** What the task file shows after a reset and a diagnostic: a disk, no error. */
   private signature(): void {
     const s = this.state;
-    Object.assign(s, { count: [1, 0], lbaLow: [1, 0], lbaMid: [0, 0], lbaHigh: [0, 0], error: 1, transfer: undefined, status: READY | SEEK_COMPLETE });
+    Object.assign(s, { count: [1, 0], lbaLow: [1, 0], lbaMid: [0, 0], lbaHigh: [0, 0], error: 1, transfer: undefined, dma: undefined, status: READY | SEEK_COMPLETE });
     s.device &= ~0x1f;
   }
 
@@ -179,6 +191,7 @@ export class IdeChannel implements Device, PortDevice {
     const s = this.state;
     s.error = 0;
     s.transfer = undefined;
+    s.dma = undefined;
     s.status = READY | SEEK_COMPLETE;
     const data = DATA_COMMANDS.get(code);
     if (data) return this.dataCommand(data);
@@ -210,12 +223,12 @@ export class IdeChannel implements Device, PortDevice {
       case 0x00:
         return this.fail(ABORTED);
       default:
-        this.host.warn(DMA_COMMANDS.has(code) ? `The guest asked the disk for a DMA transfer (command 0x${code.toString(16)}), which Hyperstep's disks do not offer.` : `The guest gave a disk command 0x${code.toString(16)}, which Hyperstep does not know.`);
+        this.host.warn(`The guest gave a disk command 0x${code.toString(16)}, which Hyperstep does not know.`);
         return this.fail(ABORTED);
     }
   }
 
-  private dataCommand({ transfer, extended, multiple }: DataCommand): void {
+  private dataCommand({ transfer, extended, multiple, dma }: DataCommand): void {
     const s = this.state;
     const drive = this.drive!;
     const block = s.units[this.selected]!.multiple;
@@ -224,6 +237,11 @@ export class IdeChannel implements Device, PortDevice {
     const sector = this.address(extended);
     if (sector < 0 || sector + count > drive.sectors) return this.fail(NOT_FOUND);
     Object.assign(s, { extended, sector, left: count, blockSectors: multiple ? block : 1 });
+    if (dma) {
+      if (!this.dma) return this.fail(ABORTED);
+      Object.assign(s, { dma: transfer === 'read' ? 'in' : 'out', status: READY | SEEK_COMPLETE | DATA_REQUEST });
+      return this.runDma();
+    }
     if (transfer === 'read') this.nextRead();
     else if (transfer === 'write') this.nextWrite(false);
     else {
@@ -232,6 +250,22 @@ export class IdeChannel implements Device, PortDevice {
       this.putAddress(s.sector - 1, extended);
       this.finish();
     }
+  }
+
+  /** Goes on with a DMA command when the bus master has been started for it. */
+  runDma(): void {
+    const s = this.state;
+    if (!s.dma || !this.dma?.ready(s.dma === 'in')) return;
+    const bytes = new Uint8Array(s.left * SECTOR_SIZE);
+    if (s.dma === 'in') for (let i = 0; i < s.left; i++) bytes.set(this.drive!.read(s.sector + i), i * SECTOR_SIZE);
+    const complete = this.dma.move(bytes, s.dma === 'in');
+    if (complete && s.dma === 'out') for (let i = 0; i < s.left; i++) this.drive!.write(s.sector + i, bytes.subarray(i * SECTOR_SIZE, (i + 1) * SECTOR_SIZE));
+    s.dma = undefined;
+    if (!complete) return this.fail(ABORTED);
+    s.sector += s.left;
+    s.left = 0;
+    this.putAddress(s.sector - 1, s.extended);
+    this.finish();
   }
 
   /** Sector that the task file names, or -1 for one that cannot be. */
@@ -330,6 +364,7 @@ export class IdeChannel implements Device, PortDevice {
     if (this.state.control & NO_INTERRUPT) return;
     this.setIrq(false);
     this.setIrq(true);
+    this.dma?.interrupted();
     this.host.attention();
   }
 }

@@ -15,6 +15,7 @@ import { int15 } from './int15';
 import { int09, int16 } from './int16';
 import { int08, int1a } from './int1a';
 import type { MpOptions } from './mpTable';
+import { setUpPci } from './pciSetup';
 import { BIOS_SEGMENT, buildRom, POWER_ON_SERVICE, RESULT_PORT, SERVICE_PORT, type StubKind, stubOffset } from './rom';
 import type { FirmwareParts, Service } from './services';
 import { unsupported } from './services';
@@ -128,6 +129,7 @@ export class Bios implements Device, PortDevice {
     pit.writePort(0x40, 0);
     pit.writePort(0x40, 0);
     board.localApic.initialise();
+    setUpPci(board);
     memory.store(Bda.VIDEO_MODE, 1, 3);
     screen.clear();
   }

@@ -1,0 +1,114 @@
+/** What a function on the PCI bus is made of (PCI Local Bus Specification 3.0, "Configuration Space"). */
+
+/** What is behind a base address register. `offset` is relative to its base. */
+export interface BarRegion {
+  read(offset: number, size: number): number;
+  write(offset: number, size: number, value: number): void;
+}
+
+export interface Bar {
+  /** Number of the base address register, 0 to 5. */
+  index: number;
+  kind: 'io' | 'memory';
+  /** Bytes: a power of two, at least 16 for ports and 4096 for memory. */
+  size: number;
+  region: BarRegion;
+}
+
+/** One function. Its configuration space itself is kept by the host bridge: see `PciHost`. */
+export interface PciFunction {
+  /** For messages. */
+  readonly name: string;
+  readonly device: number;
+  readonly fn: number;
+  readonly vendorId: number;
+  readonly deviceId: number;
+  /** Class, subclass and programming interface: 24 bits. */
+  readonly classCode: number;
+  readonly revision: number;
+  readonly subsystemVendorId: number;
+  readonly subsystemId: number;
+  /** Whether the device has further functions; said by its function 0. */
+  readonly multifunction?: boolean;
+  /** Interrupt pin: 0 none, 1 INTA#, ... */
+  readonly pin: number;
+  readonly bars: readonly Bar[];
+  /** Capabilities without their link byte's value: identifier, 0, and what follows. Placed from CAPABILITIES on. */
+  readonly capabilities: readonly (readonly number[])[];
+  /** Registers of its own that hold something at reset: offset, then bytes. */
+  readonly preset?: readonly (readonly [offset: number, ...bytes: number[]])[];
+  /** Bytes of its own that software may write: first and last offset. */
+  readonly writable?: readonly (readonly [first: number, last: number])[];
+  /** Told when software has written its configuration space. */
+  written?(space: Uint8Array): void;
+}
+
+/** Offsets of the common header. */
+export const Config = {
+  VENDOR: 0x00,
+  DEVICE: 0x02,
+  COMMAND: 0x04,
+  STATUS: 0x06,
+  REVISION: 0x08,
+  CLASS: 0x09,
+  HEADER_TYPE: 0x0e,
+  BAR0: 0x10,
+  SUBSYSTEM_VENDOR: 0x2c,
+  SUBSYSTEM: 0x2e,
+  CAPABILITIES: 0x34,
+  INTERRUPT_LINE: 0x3c,
+  INTERRUPT_PIN: 0x3d,
+} as const;
+/** Command register: answer ports, answer memory, be a bus master. */
+export const Command = { IO: 1, MEMORY: 2, MASTER: 4 } as const;
+/** Writable bits of the command register: those three, SERR#, parity, interrupt disable. */
+const COMMAND_WRITABLE = 0x0547;
+export const INTERRUPT_DISABLE = 0x0400;
+const FIRST_CAPABILITY = 0x40;
+/** Status: there is a capability list; medium DEVSEL timing. */
+const STATUS_CAPABILITIES = 0x0010;
+const STATUS_TIMING = 0x0200;
+export const CONFIGURATION_SIZE = 256;
+
+/** A function's configuration space at reset. */
+export function spaceAtReset(f: PciFunction): Uint8Array {
+  const space = new Uint8Array(CONFIGURATION_SIZE);
+  const data = new DataView(space.buffer);
+  data.setUint16(Config.VENDOR, f.vendorId, true);
+  data.setUint16(Config.DEVICE, f.deviceId, true);
+  data.setUint16(Config.STATUS, STATUS_TIMING | (f.capabilities.length > 0 ? STATUS_CAPABILITIES : 0), true);
+  data.setUint32(Config.REVISION, ((f.classCode << 8) | f.revision) >>> 0, true);
+  data.setUint8(Config.HEADER_TYPE, f.multifunction ? 0x80 : 0);
+  data.setUint16(Config.SUBSYSTEM_VENDOR, f.subsystemVendorId, true);
+  data.setUint16(Config.SUBSYSTEM, f.subsystemId, true);
+  data.setUint8(Config.INTERRUPT_PIN, f.pin);
+  for (const bar of f.bars) data.setUint32(Config.BAR0 + 4 * bar.index, bar.kind === 'io' ? 1 : 0, true);
+  let at = FIRST_CAPABILITY;
+  f.capabilities.forEach((bytes, n) => {
+    if (n === 0) space[Config.CAPABILITIES] = at;
+    space.set(bytes, at);
+    const next = (at + bytes.length + 3) & ~3;
+    space[at + 1] = n + 1 < f.capabilities.length ? next : 0;
+    at = next;
+  });
+  for (const [offset, ...bytes] of f.preset ?? []) space.set(bytes, offset);
+  return space;
+}
+
+/** Which bits of its configuration space software may change. A base address register has as many as its size leaves. */
+export function writableBits(f: PciFunction): Uint8Array {
+  const mask = new Uint8Array(CONFIGURATION_SIZE);
+  const data = new DataView(mask.buffer);
+  data.setUint16(Config.COMMAND, COMMAND_WRITABLE, true);
+  data.setUint16(0x0c, 0xffff, true); // cache line size, latency timer
+  data.setUint8(Config.INTERRUPT_LINE, 0xff);
+  for (const bar of f.bars) data.setUint32(Config.BAR0 + 4 * bar.index, (-bar.size & (bar.kind === 'io' ? 0xfffc : 0xffff_fff0)) >>> 0, true);
+  for (const [first, last] of f.writable ?? []) mask.fill(0xff, first, last + 1);
+  return mask;
+}
+
+/** Base address that a register holds. */
+export function barBase(space: Uint8Array, bar: Bar): number {
+  const value = new DataView(space.buffer, space.byteOffset).getUint32(Config.BAR0 + 4 * bar.index, true);
+  return bar.kind === 'io' ? value & 0xfffc : (value & 0xffff_fff0) >>> 0;
+}
