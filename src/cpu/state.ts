@@ -121,9 +121,19 @@ export const Offset = {
 
   /** x87, SSE and AVX state; 16 x 32 bytes of YMM. */
   FPU: 0x600,
+  /** u32, at its place in the FXSAVE image. Written through simd/mxcsr.ts alone. */
+  MXCSR: 0x618,
   YMM: 0x800,
   /** 64 bytes where accesses that cross a page or reach a device are staged; below every RAM frame. */
   SCRATCH: 0xc00,
+  /** u32. Bits of simd/levels.ts that raise #UD or #NM at present. Kept by `stateChanged`. */
+  SIMD_DISABLED: 0xd00,
+  /** u32. What MXCSR allows generated code to compute: see simd/mxcsr.ts. */
+  SIMD_FLOAT: 0xd04,
+  /** 16 bytes: the memory operand of the SIMD instruction whose record follows. Owned by the engine. */
+  SIMD_OPERAND: 0xd10,
+  /** 64 bytes in which generated code puts vectors to address their elements by number. */
+  SIMD_SCRATCH: 0xd40,
   /** 0x1000 to 0x2fff: the current VMCS's fields and their writers; for vmx/ alone. */
   VMCS: 0x1000,
 } as const;

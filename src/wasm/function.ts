@@ -1,8 +1,10 @@
 /** Builds the body of one WebAssembly function: locals, structured control and raw opcodes. */
 import { ByteWriter } from './bytes';
 
-export type ValueType = 'i32' | 'i64';
-export const TYPE_CODE: Record<ValueType, number> = { i32: 0x7f, i64: 0x7e };
+export type ValueType = 'i32' | 'i64' | 'f32' | 'f64' | 'v128';
+export const TYPE_CODE: Record<ValueType, number> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b };
+/** What the opcodes of 128-bit vectors stand behind. */
+const SIMD_PREFIX = 0xfd;
 const VOID = 0x40;
 
 /** Labels are nesting depths, so that a branch may be written before its distance is known. */
@@ -12,8 +14,8 @@ export class FunctionBuilder {
   readonly code: ByteWriter;
   readonly locals: ValueType[] = [];
   private depth = 0;
-  private readonly pool: Record<ValueType, number[]> = { i32: [], i64: [] };
-  private readonly poolUsed: Record<ValueType, number> = { i32: 0, i64: 0 };
+  private readonly pool: Record<ValueType, number[]> = { i32: [], i64: [], f32: [], f64: [], v128: [] };
+  private readonly poolUsed: Record<ValueType, number> = { i32: 0, i64: 0, f32: 0, f64: 0, v128: 0 };
 
   constructor(
     readonly parameters: readonly ValueType[],
@@ -38,8 +40,7 @@ export class FunctionBuilder {
   }
 
   releaseTemporaries(): void {
-    this.poolUsed.i32 = 0;
-    this.poolUsed.i64 = 0;
+    for (const type of Object.keys(this.poolUsed) as ValueType[]) this.poolUsed[type] = 0;
   }
 
   op(opcode: number): this {
@@ -69,6 +70,24 @@ export class FunctionBuilder {
   /** A load or store with its offset; alignment hints are left at 1 byte. */
   memory(opcode: number, offset: number): this {
     this.code.u8(opcode).u8(0).u32(offset);
+    return this;
+  }
+  /** An opcode of 128-bit vectors. */
+  simd(opcode: number): this {
+    this.code.u8(SIMD_PREFIX).u32(opcode);
+    return this;
+  }
+  simdMemory(opcode: number, offset: number): this {
+    this.simd(opcode).code.u8(0).u32(offset);
+    return this;
+  }
+  /** A floating-point constant by its bits. */
+  f32(value: number): this {
+    this.code.u8(0x43).bytes(new Uint8Array(Float32Array.of(value).buffer));
+    return this;
+  }
+  f64(value: number): this {
+    this.code.u8(0x44).bytes(new Uint8Array(Float64Array.of(value).buffer));
     return this;
   }
   call(index: number): this {

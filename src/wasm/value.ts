@@ -1,6 +1,6 @@
 /**
- * Expressions. A Value is a tree that leaves one i32 or i64 on the stack when it is emitted; it reads like arithmetic:
- * `a.add(b).and(0xff)`. A tree is emitted as often as it is used, so what is used twice goes into a local first.
+ * Expressions. A Value is a tree that leaves one value on the stack when it is emitted; integers read like arithmetic:
+ * `a.add(b).and(0xff)`; what floating-point numbers and vectors do is in operation.ts. A tree is emitted as often as it is used, so what is used twice goes into a local first.
  */
 import type { FunctionBuilder, ValueType } from './function';
 
@@ -41,8 +41,12 @@ const UNARY = { clz: [0x67, 0x79], ctz: [0x68, 0x7a], popcnt: [0x69, 0x7b] } as 
 const LOAD: Record<string, number> = {
   i32_1u: 0x2d, i32_1s: 0x2c, i32_2u: 0x2f, i32_2s: 0x2e, i32_4u: 0x28, i32_4s: 0x28,
   i64_1u: 0x31, i64_1s: 0x30, i64_2u: 0x33, i64_2s: 0x32, i64_4u: 0x35, i64_4s: 0x34, i64_8u: 0x29, i64_8s: 0x29,
+  f32_4u: 0x2a, f64_8u: 0x2b,
 };
-const STORE: Record<string, number> = { i32_1: 0x3a, i32_2: 0x3b, i32_4: 0x36, i64_1: 0x3c, i64_2: 0x3d, i64_4: 0x3e, i64_8: 0x37 };
+const STORE: Record<string, number> = { i32_1: 0x3a, i32_2: 0x3b, i32_4: 0x36, i64_1: 0x3c, i64_2: 0x3d, i64_4: 0x3e, i64_8: 0x37, f32_4: 0x38, f64_8: 0x39 };
+/** Opcodes of v128.load and v128.store. */
+const VECTOR_LOAD = 0;
+const VECTOR_STORE = 11;
 
 export class Value {
   constructor(
@@ -80,14 +84,16 @@ export class Value {
     const opcode = LOAD[`${type}_${size}${signed ? 's' : 'u'}`]!;
     return new Value(type, (f) => {
       this.emit(f);
-      f.memory(opcode, offset);
+      if (type === 'v128') f.simdMemory(VECTOR_LOAD, offset);
+      else f.memory(opcode, offset);
     });
   }
   /** Emits a store of the low `size` bytes of `value` at this i32 address. */
   store(f: FunctionBuilder, value: Value, size: number, offset = 0): void {
     this.emit(f);
     value.emit(f);
-    f.memory(STORE[`${value.type}_${size}`]!, offset);
+    if (value.type === 'v128') f.simdMemory(VECTOR_STORE, offset);
+    else f.memory(STORE[`${value.type}_${size}`]!, offset);
   }
 
   private constant(b: Operand): Value {

@@ -19,7 +19,7 @@ const RUN_LENGTH = 128;
 /** Bytes of the slot table: one record address per byte of the page. */
 const SLOTS_SIZE = PAGE * 4;
 /** A run needs at most so much room. */
-const RUN_SIZE = (RUN_LENGTH * 2 + 4) * RECORD_SIZE;
+const RUN_SIZE = (RUN_LENGTH * 3 + 4) * RECORD_SIZE;
 
 /** Instructions of TypeScript's behind which code need not go on. */
 const LEADS_ELSEWHERE = new Set(['invalid', 'too_long', 'iret', 'jmp_far', 'call_far', 'ret_far', 'int', 'int3', 'int1', 'syscall', 'sysret', 'sysenter', 'sysexit', 'vmlaunch', 'vmresume', 'hlt', 'ud0', 'ud1', 'ud2']);
@@ -163,10 +163,17 @@ export class CodeCache implements CodePages {
       return 1;
     }
     const mnemonic = mnemonics[insn.op]!;
-    const records = this.writer.instruction(at, insn, handler, offset, mnemonic);
+    const { staged } = this.handlers;
+    const semantics = this.handlers.semanticsOf(insn)!;
+    const simd = semantics.simd ?? 0;
+    const records = this.writer.instruction(at, insn, handler, offset, mnemonic, staged ? simd : 0);
     const last = at + (records - 1) * RECORD_SIZE;
-    if (MAY_LEAVE.has(mnemonic)) this.views.u32[(last + Field.INSTRUCTION) >>> 2] = this.keep(page, insn);
-    this.endsRun = this.handlers.semanticsOf(insn)!.ends === true;
+    if (simd !== 0 || MAY_LEAVE.has(mnemonic)) {
+      const index = this.keep(page, insn);
+      this.views.u32[(last + Field.INSTRUCTION) >>> 2] = index;
+      if (staged) this.views.u32[(last - RECORD_SIZE + Field.INSTRUCTION) >>> 2] = index; // loading may leave too
+    }
+    this.endsRun = semantics.ends === true;
     this.link(page, last, insn, offset);
     return records;
   }
@@ -256,7 +263,7 @@ export class CodeCache implements CodePages {
     const handler = this.handlers.find(insn);
     let records = 1;
     if (handler < 0) writer.slow(at, offset, insn.length, 0);
-    else records = writer.instruction(at, insn, handler, offset, mnemonics[insn.op]!);
+    else records = writer.instruction(at, insn, handler, offset, mnemonics[insn.op]!, this.handlers.staged ? this.handlers.semanticsOf(insn)!.simd : 0);
     writer.special(at + records * RECORD_SIZE, Special.CONTINUE, offset + insn.length);
     return { at, length: insn.length, insn };
   }
@@ -330,6 +337,7 @@ export class CodeCache implements CodePages {
     const handler = u32[(record + Field.HANDLER) >>> 2]!;
     const real = handler === Special.BREAK ? u32[(record + Field.ORIGINAL) >>> 2]! : handler;
     if (real === Special.GLUE || real === Special.CROSS) return MAXIMUM_LENGTH;
+    if (real >= Special.LOAD_1 && real <= Special.LOAD_16) return u16[(record + Field.NEXT) >>> 1]! - u16[(record + Field.OFFSET) >>> 1]!;
     const at = real === Special.ADDRESS_LONG || real === Special.ADDRESS_LEGACY ? record + RECORD_SIZE : record;
     return u16[(at + Field.NEXT) >>> 1]! - u16[(at + Field.OFFSET) >>> 1]!;
   }

@@ -12,6 +12,8 @@ import { EventType, type Intercepts, type SecondLevel } from '../intercepts';
 import { peekTranslate, readLinear, writeLinear } from '../mmu/linear';
 import { readPhysical, writePhysical } from '../mmu/physical';
 import type { Features, Processor, StopReason } from '../processor';
+import { withSimd } from '../simd/operations';
+import { withheldLevels } from '../simd/levels';
 import { CpuState, type MemoryViews, Offset, Seg } from '../state';
 import { deliverEvent, deliverFault } from '../system/delivery';
 import { slowOperations } from '../system/operations';
@@ -34,7 +36,7 @@ const BLOCKING_NMI = 8;
 const Activity = { ACTIVE: 0, HLT: 1, SHUTDOWN: 2 } as const;
 
 /** TypeScript's operations by mnemonic number. */
-const operationTable = mnemonics.map((name) => leftOperations[name] ?? slowOperations[name]);
+const operationTable = mnemonics.map((name) => withSimd(name, leftOperations[name] ?? slowOperations[name]));
 
 export interface CpuParts {
   bus: PhysicalBus;
@@ -62,6 +64,7 @@ export class Cpu implements Processor {
   private skipBreakpoint = false;
   /** Clock at the end of the slice that generated code is in: its clock is this less the budget left. */
   private sliceEnd = 0;
+  private readonly withheldSimd: number;
   private readonly banks: TlbBanks;
   private readonly fetch: CodeFetch;
   /** Code size that CS asks for. */
@@ -81,6 +84,7 @@ export class Cpu implements Processor {
     this.interrupts = parts.interrupts;
     this.deviceMsrs = parts.deviceMsrs;
     this.features = parts.features;
+    this.withheldSimd = withheldLevels(parts.features);
     this.banks = new TlbBanks(views, this.state);
     this.fetch = new CodeFetch(this, cache);
   }
@@ -147,7 +151,7 @@ export class Cpu implements Processor {
 
   stateChanged(): void {
     const s = this.state;
-    this.codeSize = deriveState(s);
+    this.codeSize = deriveState(s, this.withheldSimd);
     this.banks.select((s.cpl === 3 ? 1 : 0) | (s.get32(Offset.VMX_MODE) === 2 ? 2 : 0), this.codeSize);
     this.attention = true;
   }

@@ -2,6 +2,7 @@
 import { Cr0, Efer } from '../controlBits';
 import type { CodeSize } from '../decode/instruction';
 import { VM } from '../flags';
+import { deriveSimd } from '../simd/levels';
 import { ACCESS_UNUSABLE, type CpuState, Offset, Seg, Segment, SEGMENT_STRIDE } from '../state';
 
 const TYPE_EXPAND_DOWN = 4;
@@ -26,8 +27,8 @@ function isFlat(access: number, limit: number): boolean {
   return usable && writableData && limit === 0xffff_ffff;
 }
 
-/** Recomputes CS_BASE, SP_MASK, CODE_MODE and the segments' FLAT; yields the code size. */
-export function deriveState(s: CpuState): CodeSize {
+/** Recomputes CS_BASE, SP_MASK, CODE_MODE, SIMD_DISABLED and the segments' FLAT; yields the code size. */
+export function deriveState(s: CpuState, withheldSimd: number): CodeSize {
   const codeSize = codeSizeOf(s);
   s.set32(Offset.CODE_MODE, codeSize);
   s.set64(Offset.CS_BASE, codeSize === 64 ? 0n : s.segBase(Seg.CS));
@@ -36,5 +37,6 @@ export function deriveState(s: CpuState): CodeSize {
     s.set32(Offset.SEGMENTS + seg * SEGMENT_STRIDE + Segment.FLAT, isFlat(s.access(seg), s.limit(seg)) ? 1 : 0);
   }
   s.set32(Offset.NO_SEGMENT + Segment.FLAT, 1);
+  deriveSimd(s, withheldSimd);
   return codeSize;
 }

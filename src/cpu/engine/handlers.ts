@@ -12,40 +12,52 @@ export interface Handler {
   variant: number;
 }
 
-const LETTER: Record<number, string> = { [Kind.REG]: 'r', [Kind.MEM]: 'm', [Kind.IMM]: 'i', [Kind.REL]: 'j' };
-/** Operand forms as numbers: base 5 digits, one per operand. */
-const DIGIT: Record<string, number> = { r: 1, m: 2, i: 3, j: 4 };
-const OTHER_KIND = 5 ** 4;
+const LETTER: Record<number, string> = { [Kind.REG]: 'r', [Kind.MEM]: 'm', [Kind.IMM]: 'i', [Kind.REL]: 'j', [Kind.XMM]: 'x' };
+/** Operand forms as numbers: base 6 digits, one per operand. */
+const DIGIT: Record<string, number> = { r: 1, m: 2, i: 3, j: 4, x: 5 };
+const FORM_BASE = 6;
+const OTHER_KIND = FORM_BASE ** 4;
 
 function formNumber(form: string): number {
   let n = 0;
-  for (const letter of form) n = n * 5 + DIGIT[letter]!;
+  for (const letter of form) n = n * FORM_BASE + DIGIT[letter]!;
   return n;
 }
 
-/** Widths 1, 2, 4, 8 as 0 to 3. */
+/** Widths 1, 2, 4, 8, 16 as 0 to 4. */
 const widthNumber = (size: number): number => 31 - Math.clz32(size);
 
-const keyOf = (form: number, size: number, variant: number): number => (form * 4 + widthNumber(size)) * 16 + variant;
+const keyOf = (form: number, size: number, variant: number): number => (form * 8 + widthNumber(size)) * 16 + variant;
 
 interface Chooser {
   semantics: Semantics;
   cases: Map<number, number>;
+  /** Keys of forms whose memory operand a record before loads: the case is that of the register form. */
+  staged: Set<number>;
 }
 
 export class HandlerTable {
   readonly handlers: Handler[] = [];
   private readonly choosers: (Chooser | undefined)[] = [];
+  /** Whether the instruction that `find` saw last wants its memory operand loaded by a record before. */
+  staged = false;
 
   constructor(instructionSet: readonly Semantics[]) {
     for (const semantics of instructionSet) {
       const id = mnemonicId(semantics.mnemonic);
-      const chooser = (this.choosers[id] ??= { semantics, cases: new Map() });
+      const chooser = (this.choosers[id] ??= { semantics, cases: new Map(), staged: new Set() });
       for (const form of semantics.forms) {
         for (const size of semantics.sizes) {
           for (const variant of semantics.variants ?? [0]) {
             if (semantics.variant === 'source' && variant > size) continue;
-            chooser.cases.set(keyOf(formNumber(form), size, variant), Special.COUNT + this.handlers.length);
+            const number = Special.COUNT + this.handlers.length;
+            chooser.cases.set(keyOf(formNumber(form), size, variant), number);
+            const memoryForm = form[0] + 'm' + form.slice(2);
+            if (semantics.stages && form.length >= 2 && !semantics.forms.includes(memoryForm)) {
+              const key = keyOf(formNumber(memoryForm), size, variant);
+              chooser.cases.set(key, number);
+              chooser.staged.add(key);
+            }
             this.handlers.push({ semantics, size, form, variant });
           }
         }
@@ -67,11 +79,11 @@ export class HandlerTable {
     if (!noOperands) {
       for (let i = 0; i < insn.operandCount; i++) {
         const letter = LETTER[insn.operands[i]!.kind];
-        form = form * 5 + (letter === undefined ? OTHER_KIND : DIGIT[letter]!);
+        form = form * FORM_BASE + (letter === undefined ? OTHER_KIND : DIGIT[letter]!);
       }
     }
     const from = semantics.sizeFrom ?? 0;
-    const size = from === -2 ? 1 : from === -1 ? insn.operandSize : insn.operands[from]!.size;
+    const size = from === -3 ? 16 : from === -2 ? 1 : from === -1 ? insn.operandSize : insn.operands[from]!.size;
     let variant = 0;
     switch (semantics.variant) {
       case 'condition':
@@ -87,6 +99,8 @@ export class HandlerTable {
         variant = insn.addressSize;
         break;
     }
-    return chooser.cases.get(keyOf(form, size, variant)) ?? -1;
+    const key = keyOf(form, size, variant);
+    this.staged = chooser.staged.has(key);
+    return chooser.cases.get(key) ?? -1;
   }
 }

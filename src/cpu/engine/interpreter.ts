@@ -2,6 +2,7 @@
  * Generates the interpreter: every (instruction, width, operand form) of the hot set becomes one case of ONE function,
  * a single loop around a br_table. V8 falls off cliffs when the function has a second loop or exceeds about 250 KB.
  */
+import type { CallRoutine, Routine } from '../isa/emitter';
 import { FunctionBuilder, type Label } from '../../wasm/function';
 import { ModuleBuilder } from '../../wasm/module';
 import { Value } from '../../wasm/value';
@@ -121,6 +122,16 @@ function specialHandlers(e: InterpreterEmitter, helpers: HelperFunctions): (() =
     finishAddress(segmentField(Segment.BASE, 8).add(offset).and(0xffff_ffffn));
   };
   handlers[Special.SLOW] = () => e.exit(Exit.SLOW, true);
+  for (const [special, size] of [[Special.LOAD_1, 1], [Special.LOAD_2, 2], [Special.LOAD_4, 4], [Special.LOAD_8, 8], [Special.LOAD_16, 16]] as const) {
+    handlers[special] = () => {
+      e.requireSimd(e.field(Field.SIMD, 2));
+      const linear = e.let(e.address());
+      if (size === 16) e.requireAligned(linear);
+      e.cpu.store(f, e.load(linear, size), size, Offset.SIMD_OPERAND);
+      e.uncount();
+      e.goOn();
+    };
+  }
   return handlers;
 }
 
@@ -134,6 +145,7 @@ function interpreterFunction(handlers: readonly Handler[], helpers: HelperFuncti
   e.set(locals.aux, e.cpu.load('i32', 4, Offset.AUX));
 
   e.exitLabel = f.block();
+  e.slowLabel = f.block();
   e.loopLabel = f.loop();
   e.when(e.budget.eqz(), () => {
     e.set(locals.exitCode, Value.i32(Exit.BUDGET));
@@ -147,6 +159,7 @@ function interpreterFunction(handlers: readonly Handler[], helpers: HelperFuncti
       e.size = h.size;
       e.form = h.form;
       e.variant = h.variant;
+      if (h.semantics.simd) e.requireSimd(Value.i32(h.semantics.simd));
       h.semantics.emit(e);
       if (!h.semantics.ends) e.goOn();
     });
@@ -162,6 +175,8 @@ function interpreterFunction(handlers: readonly Handler[], helpers: HelperFuncti
   }
   f.end(); // loop
   f.unreachable();
+  f.end(); // slow block
+  e.set(locals.exitCode, Value.i32(Exit.SLOW));
   f.end(); // exit block
   e.cpu.store(f, e.res(), 8, Offset.RES);
   e.cpu.store(f, e.aux(), 4, Offset.AUX);
@@ -169,6 +184,22 @@ function interpreterFunction(handlers: readonly Handler[], helpers: HelperFuncti
   e.cpu.store(f, e.record, 4, Offset.RECORD);
   f.get(locals.exitCode);
   return f;
+}
+
+/** Adds routines to a module as they are first called. */
+function routines(module: ModuleBuilder): CallRoutine {
+  const indices = new Map<string, number>();
+  const call: CallRoutine = (routine: Routine, ...args: Value[]) => {
+    let index = indices.get(routine.name);
+    if (index === undefined) {
+      const f = new FunctionBuilder(routine.parameters, [routine.result]);
+      routine.build(f, call);
+      index = module.add(f);
+      indices.set(routine.name, index);
+    }
+    return Value.call(index, routine.result, ...args);
+  };
+  return call;
 }
 
 /** A memory of any size up to this, in 64-KiB pages, suits the module. */
@@ -188,8 +219,8 @@ export function compileInterpreter(handlers: readonly Handler[]): CompiledInterp
   const access = module.importFunction('access', ['i32', 'i32', 'i32', 'i32', 'i32'], ['i32']);
   const commit = module.importFunction('commit', ['i32'], []);
   const checkSegment = module.importFunction('checkSegment', ['i32', 'i32', 'i32', 'i32'], ['i32']);
-  const helpers: HelperFunctions = { translate: {}, commit, checkSegment, lookup: 0 };
-  for (const size of [1, 2, 4, 8]) {
+  const helpers: HelperFunctions = { translate: {}, commit, checkSegment, lookup: 0, call: routines(module) };
+  for (const size of [1, 2, 4, 8, 16]) {
     helpers.translate['r' + size] = module.add(translateFunction(size, false, access));
     helpers.translate['w' + size] = module.add(translateFunction(size, true, access));
   }

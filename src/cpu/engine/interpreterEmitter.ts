@@ -1,7 +1,7 @@
 /** The emitter of the interpreter: operands come from the decoded record at run time. */
-import type { FunctionBuilder, Label } from '../../wasm/function';
+import type { FunctionBuilder, Label, ValueType } from '../../wasm/function';
 import { Value } from '../../wasm/value';
-import { ACCESS_FLAG_MODIFY, ACCESS_FLAG_WRITE, Emitter, typeOf } from '../isa/emitter';
+import { ACCESS_FLAG_MODIFY, ACCESS_FLAG_WRITE, type CallRoutine, Emitter, type Routine, typeOf } from '../isa/emitter';
 import { Vector } from '../fault';
 import { Offset, Seg, Segment, SEGMENT_STRIDE } from '../state';
 import { RECORDS_BASE } from './layout';
@@ -17,6 +17,8 @@ export interface HelperFunctions {
   lookup: number;
   /** (cpu, segment, offset, flags) -> 0 with the fault filled. */
   checkSegment: number;
+  /** Calls a routine; it is added to the module when it is first called. */
+  call: CallRoutine;
 }
 
 /** Locals of the interpreter function. */
@@ -38,6 +40,8 @@ export class InterpreterEmitter extends Emitter {
   /** Top of the interpreter's loop, and the exit behind it; set by the generator. */
   loopLabel: Label = 0;
   exitLabel: Label = 0;
+  /** Leaves with Exit.SLOW. */
+  slowLabel: Label = 0;
 
   constructor(
     f: FunctionBuilder,
@@ -54,7 +58,7 @@ export class InterpreterEmitter extends Emitter {
     value.emit(this.f);
     this.f.set(local);
   }
-  field(offset: number, size: number, type: 'i32' | 'i64' = 'i32', signed = false): Value {
+  field(offset: number, size: number, type: ValueType = 'i32', signed = false): Value {
     return this.record.load(type, size, offset, signed);
   }
   /** Leaves the interpreter; `retired` false gives the instruction's count back. */
@@ -98,6 +102,7 @@ export class InterpreterEmitter extends Emitter {
   read(operand: number, size: number = this.size): Value {
     switch (this.form[operand]) {
       case 'r':
+      case 'x':
         return this.let(this.registerAddress(operand).load(typeOf(size), size));
       case 'i':
         return this.let(this.field(Field.IMMEDIATE, size, typeOf(size)));
@@ -226,7 +231,30 @@ export class InterpreterEmitter extends Emitter {
     this.when(condition, () => this.exit(Exit.DIVIDE, false));
   }
   leave(condition: Value): void {
-    this.when(condition, () => this.exit(Exit.SLOW, true));
+    condition.emit(this.f);
+    this.f.branchIf(this.slowLabel);
+  }
+
+  requireSimd(levels: Value): void {
+    this.leave(this.stateWord(Offset.SIMD_DISABLED).and(levels));
+  }
+  vector(operand: number): Value {
+    return this.let(this.registerAddress(operand).load('v128', 16));
+  }
+  setVector(operand: number, value: Value): void {
+    this.registerAddress(operand).store(this.f, value, 16);
+  }
+  registerHost(operand: number): Value {
+    return this.let(this.registerAddress(operand));
+  }
+  stateHost(): Value {
+    return this.cpu;
+  }
+  requireAligned(linear: Value): void {
+    this.leave(linear.wrap().and(15));
+  }
+  call(routine: Routine, ...args: Value[]): Value {
+    return this.helpers.call(routine, ...args);
   }
 
   stackMask(): Value {

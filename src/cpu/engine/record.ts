@@ -33,6 +33,8 @@ export const Field = {
   /** u16: state offset of the segment cache; u16: access flags, for address records. */
   SEGMENT: 48,
   ACCESS: 50,
+  /** u16: bits of simd/levels.ts of which one suffices to leave, for LOAD records. */
+  SIMD: 52,
 } as const;
 
 /** Handlers that are not instructions. Numbers are fixed; instructions come after them. */
@@ -53,7 +55,13 @@ export const Special = {
   ADDRESS_LEGACY: 6,
   /** An instruction that TypeScript performs. */
   SLOW: 7,
-  COUNT: 8,
+  /** Loads the memory operand of the SIMD instruction record that follows into Offset.SIMD_OPERAND: 1, 2, 4, 8 or 16 (aligned) bytes. */
+  LOAD_1: 8,
+  LOAD_2: 9,
+  LOAD_4: 10,
+  LOAD_8: 11,
+  LOAD_16: 12,
+  COUNT: 13,
 } as const;
 
 /** What the interpreter returns. */

@@ -7,8 +7,13 @@ import { Field, RECORD_SIZE, Special } from './record';
 /** Instructions whose first operand is only read. */
 const READS_FIRST = new Set(['cmp', 'test', 'bt', 'push', 'call_near', 'jmp_near', 'mul', 'imul1', 'div', 'idiv']);
 
+const YMM_STRIDE = 32;
 /** State offset of a register operand; AH, CH, DH and BH are byte 1 of theirs. */
-const registerOffset = (operand: Operand): number => Offset.GPR + operand.number * 8 + (operand.high ? 1 : 0);
+const registerOffset = (operand: Operand): number =>
+  operand.kind === Kind.XMM ? Offset.YMM + operand.number * YMM_STRIDE : Offset.GPR + operand.number * 8 + (operand.high ? 1 : 0);
+
+/** The record that loads a SIMD instruction's memory operand, by the operand's size. */
+const LOADS: Record<number, number> = { 1: Special.LOAD_1, 2: Special.LOAD_2, 4: Special.LOAD_4, 8: Special.LOAD_8, 16: Special.LOAD_16 };
 
 export class RecordWriter {
   constructor(private readonly views: MemoryViews) {}
@@ -36,10 +41,11 @@ export class RecordWriter {
 
   /**
    * An instruction of the hot set, with an address record before it where its address is not simply base + index +
-   * displacement. Returns the number of records written, 1 or 2.
+   * displacement, and then one that loads its memory operand when `staged` (the levels of simd/levels.ts that it needs)
+   * is not 0. Returns the number of records written, 1 to 3.
    */
-  instruction(at: number, insn: Instruction, handler: number, offset: number, mnemonic: string): number {
-    const { u8, u16, u32 } = this.views;
+  instruction(at: number, insn: Instruction, handler: number, offset: number, mnemonic: string, staged = 0): number {
+    const { u16, u32 } = this.views;
     const memory = this.memoryOperand(insn);
     const computed = memory >= 0 && mnemonic !== 'lea' && !this.isPlain(insn);
     let record = at;
@@ -52,19 +58,25 @@ export class RecordWriter {
       u16[(record + Field.ACCESS) >>> 1] = insn.operands[memory]!.size | (writes ? ACCESS_FLAG_WRITE : 0);
       record += RECORD_SIZE;
     }
+    if (staged !== 0) {
+      this.special(record, LOADS[insn.operands[memory]!.size]!, offset);
+      u16[(record + Field.NEXT) >>> 1] = offset + insn.length;
+      u16[(record + Field.SIMD) >>> 1] = staged;
+      if (computed) this.computedAddress(record);
+      else this.address(record, insn, offset);
+      record += RECORD_SIZE;
+    }
     this.clear(record);
     u32[(record + Field.HANDLER) >>> 2] = handler;
     u16[(record + Field.OFFSET) >>> 1] = offset;
     u16[(record + Field.NEXT) >>> 1] = offset + insn.length;
     for (let i = 0; i < Math.min(insn.operandCount, 3); i++) {
       const operand = insn.operands[i]!;
-      if (operand.kind === Kind.REG) u16[(record + Field.REGISTER + i * 2) >>> 1] = registerOffset(operand);
+      if (operand.kind === Kind.REG || operand.kind === Kind.XMM) u16[(record + Field.REGISTER + i * 2) >>> 1] = registerOffset(operand);
     }
-    if (computed) {
-      u16[(record + Field.BASE) >>> 1] = Offset.EFFECTIVE_ADDRESS;
-      u16[(record + Field.INDEX) >>> 1] = Offset.ZERO;
-      u8[record + Field.SCALE] = 0;
-    } else if (memory >= 0) {
+    if (staged !== 0) u16[(record + Field.REGISTER + memory * 2) >>> 1] = Offset.SIMD_OPERAND;
+    else if (computed) this.computedAddress(record);
+    else if (memory >= 0) {
       this.address(record, insn, offset);
     }
     let low = insn.immLow;
@@ -75,7 +87,15 @@ export class RecordWriter {
     }
     u32[(record + Field.IMMEDIATE) >>> 2] = low;
     u32[(record + Field.IMMEDIATE + 4) >>> 2] = high;
-    return computed ? 2 : 1;
+    return (record - at) / RECORD_SIZE + 1;
+  }
+
+  /** The address is the one that the address record before has computed. */
+  private computedAddress(record: number): void {
+    const { u8, u16 } = this.views;
+    u16[(record + Field.BASE) >>> 1] = Offset.EFFECTIVE_ADDRESS;
+    u16[(record + Field.INDEX) >>> 1] = Offset.ZERO;
+    u8[record + Field.SCALE] = 0;
   }
 
   private memoryOperand(insn: Instruction): number {

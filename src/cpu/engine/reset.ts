@@ -1,6 +1,7 @@
 /** The processor's state at power-on (SDM volume 3, "Processor Management and Initialization"). */
 import { Cr0 } from '../controlBits';
 import { writeFlags } from '../flags';
+import { MXCSR_AT_RESET, writeMxcsr } from '../simd/mxcsr';
 import { CPU_STATE_SIZE, Gpr, Offset, Seg } from '../state';
 import { SIGNATURE } from '../system/cpuid';
 import type { Cpu } from './cpu';
@@ -47,5 +48,6 @@ export function resetProcessor(cpu: Cpu): void {
   s.set64(Offset.MISC_ENABLE, FAST_STRINGS);
   s.set64(Offset.VMXON_POINTER, NONE);
   s.set64(Offset.CURRENT_VMCS, NONE);
+  writeMxcsr(s, MXCSR_AT_RESET);
   cpu.restored();
 }

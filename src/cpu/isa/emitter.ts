@@ -11,8 +11,19 @@ import type { FunctionBuilder, ValueType } from '../../wasm/function';
 import { Value } from '../../wasm/value';
 import { Gpr } from '../state';
 
-export type Width = 1 | 2 | 4 | 8;
-export const typeOf = (size: number): ValueType => (size === 8 ? 'i64' : 'i32');
+export type Width = 1 | 2 | 4 | 8 | 16;
+export const typeOf = (size: number): ValueType => (size === 16 ? 'v128' : size === 8 ? 'i64' : 'i32');
+
+/** A function of its own in the generated module, for what is too long to stand in every handler that needs it. */
+export interface Routine {
+  /** Distinct for every routine. */
+  name: string;
+  parameters: readonly ValueType[];
+  result: ValueType;
+  /** Writes the body; `call` calls other routines. */
+  build(f: FunctionBuilder, call: CallRoutine): void;
+}
+export type CallRoutine = (routine: Routine, ...args: Value[]) => Value;
 
 /** Access flags of the translation helpers, above the size in bits 7:0; mmu/slowPath.ts reads them too. */
 export const ACCESS_FLAG_WRITE = 1 << 8;
@@ -22,7 +33,7 @@ export const ACCESS_FLAG_STACK = 1 << 10;
 export abstract class Emitter {
   /** Operand width in bytes of the instruction at hand. */
   size: Width = 4;
-  /** One letter per operand: r register, m memory, i immediate. */
+  /** One letter per operand: r general-purpose register, x XMM register, m memory, i immediate. */
   form = '';
   /** What else tells handlers of one mnemonic apart: see Semantics.variant. */
   variant = 0;
@@ -87,6 +98,21 @@ export abstract class Emitter {
   abstract load(linear: Value, size: number, flags?: number): Value;
   abstract store(linear: Value, value: Value, size: number, flags?: number): void;
   abstract modifyAt(linear: Value, compute: (old: Value) => Value, size: number): Value;
+
+  // SIMD. An XMM operand may also be one that was loaded from memory before: it is read in the same way.
+
+  /** The 16 bytes of an XMM operand, in a local. */
+  abstract vector(operand: number): Value;
+  /** Writes an XMM register; the upper half of its YMM register stays. */
+  abstract setVector(operand: number, value: Value): void;
+  /** Host address of a register operand's bytes, i32 in a local: for parts of it and elements by number. */
+  abstract registerHost(operand: number): Value;
+  /** Host address of the processor's state, i32. */
+  abstract stateHost(): Value;
+  /** Leaves the instruction (it raises #GP) unless a linear address is a multiple of 16. */
+  abstract requireAligned(linear: Value): void;
+  /** Calls a routine of the module. */
+  abstract call(routine: Routine, ...args: Value[]): Value;
 
   // Flags (flags.ts): res i64, aux i32.
 
@@ -161,8 +187,12 @@ export interface Semantics {
   variant?: 'condition' | 'source' | 'stack' | 'address';
   /** Values of the variant; 0 alone where there is none. */
   variants?: readonly number[];
-  /** Which operand's width is the instruction's; -1 takes the effective operand size. 0 when absent. */
+  /** Which operand's width is the instruction's; -1 takes the effective operand size; -3 is always 16. 0 when absent. */
   sizeFrom?: number;
+  /** Bit of simd/levels.ts: tested before the instruction does anything. */
+  simd?: number;
+  /** A memory operand 1 is loaded by a record before, and the register form then serves it. */
+  stages?: boolean;
   /** The instruction ends a run: what follows is not executed by falling through. */
   ends?: boolean;
   emit(e: Emitter): void;

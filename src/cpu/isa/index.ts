@@ -8,6 +8,9 @@ import { flagInstructions } from './flagInstructions';
 import { moves } from './move';
 import { multiplyAndDivide } from './multiply';
 import { shiftsAndRotates } from './shift';
+import { sseIntegers } from './sseInteger';
+import { sseMoves } from './sseMove';
+import { sseShuffles } from './sseShuffle';
 import { stackInstructions } from './stack';
 
 export const instructionSet: readonly Semantics[] = [
@@ -20,4 +23,7 @@ export const instructionSet: readonly Semantics[] = [
   ...bitInstructions,
   ...exchanges,
   ...flagInstructions,
+  ...sseMoves,
+  ...sseIntegers,
+  ...sseShuffles,
 ];

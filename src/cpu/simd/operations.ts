@@ -1,0 +1,55 @@
+/**
+ * SIMD instructions in TypeScript: those too rare to be generated code, and the cases that generated code leaves: what
+ * raises #UD, #NM or #GP, and floating-point operands that need more than the host's arithmetic.
+ */
+import { type Instruction, Kind } from '../decode/instruction';
+import { instructionSet } from '../isa/index';
+import type { SlowOperation } from '../processor';
+import { undefinedOpcode } from '../system/privilege';
+import { requireAlignment, requireSimd } from './check';
+import { SIMD_LEVEL, type SimdFeature } from './levels';
+
+/** A SIMD instruction's work once the checks are made. */
+export interface SimdOperation {
+  feature: SimdFeature;
+  perform: SlowOperation;
+}
+
+const FEATURE_OF_LEVEL = new Map(Object.entries(SIMD_LEVEL).map(([name, bit]) => [bit as number, name as SimdFeature]));
+
+/** What TypeScript performs, by mnemonic. */
+const performed: Record<string, SimdOperation> = {};
+
+/** Generated code leaves an integer SIMD instruction only where it faults. */
+const nothingLeft =
+  (mnemonic: string): SlowOperation =>
+  () => {
+    throw new Error(`Generated code left ${mnemonic} to TypeScript, which has no reason to perform it.`);
+  };
+
+const operations = new Map<string, SlowOperation>();
+const enter = (mnemonic: string, feature: SimdFeature, perform: SlowOperation): void => {
+  operations.set(mnemonic, (cpu, insn) => {
+    requireSimd(cpu, feature);
+    requireAlignment(cpu, insn, mnemonic);
+    perform(cpu, insn);
+  });
+};
+for (const { mnemonic, simd } of instructionSet) if (simd) enter(mnemonic, FEATURE_OF_LEVEL.get(simd)!, nothingLeft(mnemonic));
+for (const [mnemonic, { feature, perform }] of Object.entries(performed)) enter(mnemonic, feature, perform);
+
+const usesMmx = (insn: Instruction): boolean => {
+  for (let i = 0; i < insn.operandCount; i++) if (insn.operands[i]!.kind === Kind.MM) return true;
+  return false;
+};
+
+/** The operation of a mnemonic: `other` is what else has it, which MMX shares with SSE. */
+export function withSimd(mnemonic: string, other: SlowOperation | undefined): SlowOperation | undefined {
+  const simd = operations.get(mnemonic);
+  if (!simd) return other;
+  return (cpu, insn) => {
+    if (!usesMmx(insn)) return simd(cpu, insn);
+    if (!other) undefinedOpcode(cpu);
+    other(cpu, insn);
+  };
+}
