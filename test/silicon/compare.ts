@@ -10,26 +10,11 @@ import { Offset } from '../../src/cpu/state';
 import { AF, OF, readFlags, STATUS_FLAGS, writeFlags } from '../../src/cpu/flags';
 import { createFlatMachine } from './flatMachine';
 import { type Form, FORMS } from './forms';
+import { Random } from './random';
+import { CASE_SIZE, compareSimd, DATA, DATA_SIZE, MXCSR_AT, MXCSR_DEFAULT } from './compareSimd';
 
-const DATA = 0x2000_0000;
-const DATA_SIZE = 256;
-const CASE_SIZE = 16 + 16 * 8 + 8 + DATA_SIZE;
 const RSP = 4;
 const RDI = 7;
-
-/** A small fast generator with a seed, so that a failure can be had again. */
-class Random {
-  constructor(private state: number) {}
-  next(): number {
-    this.state = (Math.imul(this.state ^ (this.state >>> 15), 0x2c1b3c6d) + 0x9e3779b9) | 0;
-    let t = Math.imul(this.state ^ (this.state >>> 12), 0x297a2d39);
-    t ^= t >>> 15;
-    return t >>> 0;
-  }
-  below(n: number): number {
-    return this.next() % n;
-  }
-}
 
 const EDGES = [0n, 1n, 0x7fn, 0x80n, 0xffn, 0x7fffn, 0x8000n, 0xffffn, 0x7fff_ffffn, 0x8000_0000n, 0xffff_ffffn, 0x7fff_ffff_ffff_ffffn, 0x8000_0000_0000_0000n, 0xffff_ffff_ffff_ffffn];
 
@@ -116,6 +101,7 @@ function main(): void {
       if (form.divide && r.below(2)) input.writeBigUInt64LE(r.below(2) ? 0n : BigInt(r.below(1 << 16)), at + 16 + 2 * 8);
       if (made.memory) input.writeBigUInt64LE(BigInt(DATA + 64), at + 16 + RDI * 8);
       input.writeBigUInt64LE(BigInt(r.next() & STATUS_FLAGS) | 2n | 0x200n, at + 16 + 128);
+      input.writeUInt32LE(MXCSR_DEFAULT, at + MXCSR_AT);
       for (let n = 0; n < DATA_SIZE; n += 8) input.writeBigUInt64LE(value(r), at + 16 + 136 + n);
     }
     const output = spawnSync(runner, { input, maxBuffer: 1 << 30 }).stdout;
@@ -164,8 +150,9 @@ function main(): void {
     }
   }
   console.log(`${FORMS.length} forms, ${cases} cases, ${failures} disagreements with this machine's silicon`);
+  const simdFailures = compareSimd(runner, perForm, seed);
   fs.rmSync(folder, { recursive: true });
-  process.exitCode = failures ? 1 : 0;
+  process.exitCode = failures + simdFailures ? 1 : 0;
 }
 
 main();

@@ -53,7 +53,7 @@ export class HandlerTable {
             const number = Special.COUNT + this.handlers.length;
             chooser.cases.set(keyOf(formNumber(form), size, variant), number);
             const memoryForm = form[0] + 'm' + form.slice(2);
-            if (semantics.stages && form.length >= 2 && !semantics.forms.includes(memoryForm)) {
+            if (semantics.stages && 'xr'.includes(form[1] ?? '-') && !semantics.forms.includes(memoryForm)) {
               const key = keyOf(formNumber(memoryForm), size, variant);
               chooser.cases.set(key, number);
               chooser.staged.add(key);

@@ -1,0 +1,240 @@
+/** SIMD instructions of the engine against real silicon: XMM registers, MXCSR, flags and memory. */
+import { spawnSync } from 'node:child_process';
+import { readFlags, STATUS_FLAGS, writeFlags } from '../../src/cpu/flags';
+import { readMxcsr, writeMxcsr } from '../../src/cpu/simd/mxcsr';
+import { Offset } from '../../src/cpu/state';
+import { createFlatMachine } from './flatMachine';
+import { Random } from './random';
+import { type Elements, SIMD_FORMS, type SimdForm } from './simdForms';
+
+// Layout of runner.c's struct test_case.
+export const DATA = 0x2000_0000;
+export const DATA_SIZE = 256;
+const REGS_AT = 16;
+const FLAGS_AT = REGS_AT + 16 * 8;
+const DATA_AT = FLAGS_AT + 8;
+const XMM_AT = DATA_AT + DATA_SIZE;
+export const MXCSR_AT = XMM_AT + 256;
+export const CASE_SIZE = MXCSR_AT + 8;
+export const MXCSR_DEFAULT = 0x1f80;
+const CR4_PAE_SSE = 0x620n;
+const RSP = 4;
+const RDI = 7;
+
+const INTEGERS = [0n, 1n, 0x7fn, 0x80n, 0xffn, 0x7fffn, 0x8000n, 0xffffn, 0x7fff_ffffn, 0x8000_0000n, 0xffff_ffffn, 0x7fff_ffff_ffff_ffffn, 0x8000_0000_0000_0000n, 0xffff_ffff_ffff_ffffn];
+/** Zero, denormals, the smallest and largest numbers, infinities, quiet and signalling NaNs, bounds of the integer conversions. */
+const SINGLES = [
+  0, 1, 2, 0x007f_ffff, 0x0040_0000, 0x0080_0000, 0x0080_0001, 0x7f7f_ffff, 0x7f80_0000, 0x7fc0_0000, 0x7fc1_2345, 0x7f80_0001, 0x7fbf_ffff, 0x3f80_0000, 0x3f00_0000, 0x3fc0_0000,
+  0x4020_0000, 0x4f00_0000, 0x4eff_ffff, 0x5f00_0000, 0x5eff_ffff, 0x4b80_0000, 0x4b00_0001, 0x3f80_0001, 0x3f7f_ffff, 0x3380_0000, 0x2000_0000, 0x1fff_ffff,
+];
+const DOUBLES = [
+  0n, 1n, 0x000f_ffff_ffff_ffffn, 0x0008_0000_0000_0000n, 0x0010_0000_0000_0000n, 0x0010_0000_0000_0001n, 0x7fef_ffff_ffff_ffffn, 0x7ff0_0000_0000_0000n, 0x7ff8_0000_0000_0000n,
+  0x7ff8_1234_5678_9abcn, 0x7ff0_0000_0000_0001n, 0x7ff4_0000_0000_0000n, 0x3ff0_0000_0000_0000n, 0x3fe0_0000_0000_0000n, 0x3ff8_0000_0000_0000n, 0x4004_0000_0000_0000n,
+  0x41e0_0000_0000_0000n, 0x41df_ffff_ffc0_0000n, 0x41df_ffff_ffe0_0000n, 0x43e0_0000_0000_0000n, 0x43df_ffff_ffff_ffffn, 0x4340_0000_0000_0000n, 0x4330_0000_0000_0001n,
+  0x3810_0000_0000_0000n, 0x380f_ffff_ffff_ffffn, 0x36a0_0000_0000_0000n, 0x3690_0000_0000_0000n, 0x47ef_ffff_e000_0000n, 0x47ef_ffff_f000_0000n, 0x47f0_0000_0000_0000n, 0x3ff0_0000_0000_0001n,
+];
+
+function integer(r: Random): bigint {
+  switch (r.below(4)) {
+    case 0:
+      return INTEGERS[r.below(INTEGERS.length)]!;
+    case 1:
+      return BigInt.asUintN(64, BigInt.asIntN(1 + r.below(64), r.next64()));
+    default:
+      return r.next64();
+  }
+}
+
+const floats = new DataView(new ArrayBuffer(8));
+function single(r: Random): number {
+  const sign = r.below(2) ? 0x8000_0000 : 0;
+  switch (r.below(5)) {
+    case 0:
+      return (SINGLES[r.below(SINGLES.length)]! | sign) >>> 0;
+    case 1: // small numbers with few digits: exact results
+      floats.setFloat32(0, (r.below(2048) - 1024) / (1 << r.below(4)));
+      return floats.getUint32(0);
+    case 2: // near each other in size
+      return (((120 + r.below(16)) << 23) | (r.next() & 0x7f_ffff) | sign) >>> 0;
+    case 3: // at the edges of the exponent's range
+      return (((r.below(2) ? r.below(28) : 254 - r.below(28)) << 23) | (r.next() & 0x7f_ffff) | sign) >>> 0;
+    default:
+      return r.next();
+  }
+}
+
+function double(r: Random): bigint {
+  const sign = r.below(2) ? 1n << 63n : 0n;
+  const fraction = r.next64() & 0xf_ffff_ffff_ffffn;
+  switch (r.below(5)) {
+    case 0:
+      return DOUBLES[r.below(DOUBLES.length)]! | sign;
+    case 1:
+      floats.setFloat64(0, (r.below(1 << 20) - (1 << 19)) / (1 << r.below(8)));
+      return floats.getBigUint64(0);
+    case 2:
+      return (BigInt(1000 + r.below(80)) << 52n) | fraction | sign;
+    case 3:
+      return (BigInt(r.below(3) === 0 ? r.below(60) : r.below(2) ? 2046 - r.below(60) : 860 + r.below(300)) << 52n) | fraction | sign;
+    default:
+      return r.next64();
+  }
+}
+
+function quadword(r: Random, elements: Elements): bigint {
+  const kind = r.below(12) === 0 ? 'integer' : elements;
+  if (kind === 'integer') return integer(r);
+  return kind === 'double' ? double(r) : (BigInt(single(r)) << 32n) | BigInt(single(r));
+}
+
+/** The default most often; other roundings, flags set before, denormals as zeros, unmasked exceptions. */
+function mxcsr(r: Random): number {
+  let value = MXCSR_DEFAULT;
+  if (r.below(2)) value |= r.below(64);
+  if (r.below(3) === 0) value |= r.below(4) << 13;
+  if (r.below(4) === 0) value |= 1 << 6;
+  if (r.below(4) === 0) value |= 1 << 15;
+  if (r.below(4) === 0) value &= ~((r.below(64) << 7) & 0x1f80);
+  return value;
+}
+
+interface Made {
+  bytes: number[];
+  memory: boolean;
+}
+
+function encode(form: SimdForm, r: Random): Made {
+  const bytes: number[] = [];
+  if (form.prefix !== undefined) bytes.push(form.prefix);
+  const memory = !form.registerOnly && (form.memoryOnly || r.below(2) === 1);
+  let rex = form.rexW || (form.rexW === undefined && (form.regKind === 'gpr' || form.rmKind === 'gpr') && r.below(2)) ? 8 : 0;
+  const pick = (kind: 'xmm' | 'gpr'): number => {
+    for (;;) {
+      const n = r.below(2) ? r.below(16) : r.below(4);
+      if (kind === 'xmm' || n !== RSP) return n;
+    }
+  };
+  const reg = form.reg ?? pick(form.regKind);
+  if (reg > 7) rex |= 4;
+  const after: number[] = [];
+  if (memory) {
+    after.push(0x40 | ((reg & 7) << 3) | 7, r.below(8) === 0 ? r.below(64) : r.below(6) * 16);
+  } else {
+    const rm = pick(form.rmKind);
+    if (rm > 7) rex |= 1;
+    after.push(0xc0 | ((reg & 7) << 3) | (rm & 7));
+  }
+  if (form.immediate) after.push(r.below(4) === 0 ? r.below(256) : r.below(16));
+  if (rex || r.below(4) === 0) bytes.push(0x40 | rex);
+  bytes.push(...form.opcode, ...after);
+  return { bytes, memory };
+}
+
+/** RCP and RSQRT approximate: the SDM bounds the relative error by 1.5 * 2^-12. Elements of the result that differ more. */
+function beyondApproximation(form: SimdForm, own: DataView, native: DataView): boolean {
+  if (!/^(rcp|rsqrt)/.test(form.mnemonic)) return true;
+  for (let i = 0; i < 16; i += 4) {
+    const a = own.getFloat32(i, true);
+    const b = native.getFloat32(i, true);
+    if (own.getUint32(i, true) === native.getUint32(i, true)) continue;
+    if (!(Math.abs(a - b) <= Math.abs(b) * 3 * 2 ** -12)) return true;
+  }
+  return false;
+}
+
+const hex = (bytes: Uint8Array): string => [...bytes].reverse().map((b) => b.toString(16).padStart(2, '0')).join('');
+
+/** Compares every SIMD form; yields the number of disagreements. */
+export function compareSimd(runner: string, perForm: number, seed: number, only?: RegExp): number {
+  const { cpu, ram } = createFlatMachine(1024);
+  const s = cpu.state;
+  s.set64(Offset.CR4, CR4_PAE_SSE);
+  const missing = new Set<string>();
+  const registers = s.base + Offset.YMM;
+  let cases = 0;
+  let failures = 0;
+  for (const form of SIMD_FORMS) {
+    if (only && !only.test(form.name)) continue;
+    let unimplemented = false;
+    cpu.onUnimplemented = () => (unimplemented = true);
+    const r = new Random(seed * 104729 + cases + 1);
+    const input = Buffer.alloc(CASE_SIZE * perForm);
+    const info: Made[] = [];
+    for (let i = 0; i < perForm; i++) {
+      const at = i * CASE_SIZE;
+      const made = encode(form, r);
+      info.push(made);
+      input[at] = made.bytes.length;
+      Buffer.from(made.bytes).copy(input, at + 2);
+      for (let n = 0; n < 16; n++) input.writeBigUInt64LE(integer(r), at + REGS_AT + n * 8);
+      input.writeBigUInt64LE(BigInt(DATA + 64), at + REGS_AT + RDI * 8);
+      if (form.mnemonic.startsWith('pcmpe')) for (const n of [0, 2]) input.writeBigUInt64LE(BigInt.asUintN(64, BigInt(r.below(24) - 8)), at + REGS_AT + n * 8);
+      input.writeBigUInt64LE(BigInt(r.next() & STATUS_FLAGS) | 2n | 0x200n, at + FLAGS_AT);
+      for (let n = 0; n < DATA_SIZE; n += 8) input.writeBigUInt64LE(quadword(r, form.elements), at + DATA_AT + n);
+      for (let n = 0; n < 256; n += 8) input.writeBigUInt64LE(quadword(r, form.elements), at + XMM_AT + n);
+      if (/^(ps[lr]|pcmp.str)/.test(form.mnemonic)) {
+        for (let n = 0; n < 16; n++) if (r.below(2)) input.writeBigUInt64LE(BigInt(r.below(70)), at + XMM_AT + n * 16);
+        for (let n = 0; n < 256; n += 16) if (r.below(2)) input.writeBigUInt64LE(BigInt(r.below(70)), at + DATA_AT + n);
+      }
+      if (form.mnemonic.startsWith('pcmp')) for (let n = 0; n < 512; n++) if (r.below(3) === 0) input[at + DATA_AT + n] = r.below(4);
+      input.writeUInt32LE(mxcsr(r), at + MXCSR_AT);
+    }
+    const output = spawnSync(runner, { input, maxBuffer: 1 << 30 }).stdout;
+    let shown = 0;
+    for (let i = 0; i < perForm && !unimplemented; i++) {
+      cases++;
+      const at = i * CASE_SIZE;
+      const { bytes } = info[i]!;
+      const u8 = cpu.views.u8;
+      const codeAt = 0x20_0000 + (i % 64) * 16;
+      u8.fill(0x90, ram + codeAt, ram + codeAt + 16);
+      u8.set(bytes, ram + codeAt);
+      cpu.memoryChanged(codeAt >>> 12);
+      u8.set(input.subarray(at + DATA_AT, at + DATA_AT + DATA_SIZE), ram + DATA);
+      for (let n = 0; n < 16; n++) s.setReg(n, input.readBigUInt64LE(at + REGS_AT + n * 8));
+      for (let n = 0; n < 16; n++) u8.set(input.subarray(at + XMM_AT + n * 16, at + XMM_AT + n * 16 + 16), registers + n * 32);
+      writeMxcsr(s, input.readUInt32LE(at + MXCSR_AT));
+      writeFlags(s, Number(input.readBigUInt64LE(at + FLAGS_AT)) & ~0x200);
+      s.rip = BigInt(codeAt);
+      s.set64(Offset.IDTR_LIMIT, 0n);
+      s.set32(Offset.ACTIVITY, 0);
+      cpu.stateChanged();
+      const before = s.icount;
+      cpu.run(1);
+      if (unimplemented) break;
+      const faulted = s.icount === before;
+      const nativeFault = output[at + 1]!;
+      const problems: string[] = [];
+      if (faulted !== (nativeFault !== 0)) problems.push(`fault ${faulted} here, signal ${nativeFault} there`);
+      const nativeMxcsr = output.readUInt32LE(at + MXCSR_AT);
+      if (readMxcsr(s) !== nativeMxcsr) problems.push(`MXCSR ${readMxcsr(s).toString(16)} here, ${nativeMxcsr.toString(16)} there`);
+      const expected = nativeFault ? input : output;
+      for (let n = 0; n < 16; n++) {
+        if (n !== RSP && expected.readBigUInt64LE(at + REGS_AT + n * 8) !== s.reg(n)) problems.push(`r${n} ${s.reg(n).toString(16)} here, ${expected.readBigUInt64LE(at + REGS_AT + n * 8).toString(16)} there`);
+        const own = u8.subarray(registers + n * 32, registers + n * 32 + 16);
+        const native = expected.subarray(at + XMM_AT + n * 16, at + XMM_AT + n * 16 + 16);
+        if (Buffer.compare(native, Buffer.from(own)) === 0) continue;
+        if (!beyondApproximation(form, new DataView(own.buffer, own.byteOffset, 16), new DataView(native.buffer, native.byteOffset, 16))) continue;
+        const was = input.subarray(at + XMM_AT + n * 16, at + XMM_AT + n * 16 + 16);
+        problems.push(`xmm${n} ${hex(own)} here, ${hex(native)} there, ${hex(was)} before`);
+      }
+      if (!nativeFault) {
+        const nativeFlags = Number(output.readBigUInt64LE(at + FLAGS_AT)) & STATUS_FLAGS;
+        if (nativeFlags !== (readFlags(s) & STATUS_FLAGS)) problems.push(`flags ${readFlags(s).toString(16)} here, ${nativeFlags.toString(16)} there`);
+      }
+      if (Buffer.compare(expected.subarray(at + DATA_AT, at + DATA_AT + DATA_SIZE), Buffer.from(u8.subarray(ram + DATA, ram + DATA + DATA_SIZE))) !== 0) problems.push('memory differs');
+      if (problems.length > 0) {
+        failures++;
+        if (shown++ < 3) {
+          const rm = bytes[bytes.length - (form.immediate ? 2 : 1)]! & 7;
+          const source = input.subarray(at + XMM_AT + rm * 16, at + XMM_AT + rm * 16 + 16);
+          console.log(`${form.name}: ${bytes.map((b) => b.toString(16).padStart(2, '0')).join(' ')} (MXCSR ${input.readUInt32LE(at + MXCSR_AT).toString(16)}, low source ${hex(source)}): ${problems.join('; ')}`);
+        }
+      }
+    }
+    if (unimplemented) missing.add(form.mnemonic);
+  }
+  console.log(`${SIMD_FORMS.length} SIMD forms, ${cases} cases, ${failures} disagreements with this machine's silicon`);
+  if (missing.size > 0) console.log(`not implemented: ${[...missing].join(' ')}`);
+  return failures;
+}
