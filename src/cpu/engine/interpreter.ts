@@ -137,12 +137,14 @@ function specialHandlers(e: InterpreterEmitter, helpers: HelperFunctions): (() =
 
 function interpreterFunction(handlers: readonly Handler[], helpers: HelperFunctions): FunctionBuilder {
   const f = new FunctionBuilder(['i32'], ['i32'], 1 << 18);
-  const locals = { cpu: 0, record: f.local('i32'), budget: f.local('i32'), res: f.local('i64'), aux: f.local('i32'), exitCode: f.local('i32') };
+  const locals = { cpu: 0, record: f.local('i32'), budget: f.local('i32'), res: f.local('i64'), aux: f.local('i32'), exitCode: f.local('i32'), tlb: f.local('i32'), generation: f.local('i64') };
   const e = new InterpreterEmitter(f, helpers, locals);
   e.set(locals.record, e.cpu.load('i32', 4, Offset.RECORD));
   e.set(locals.budget, e.cpu.load('i32', 4, Offset.BUDGET));
   e.set(locals.res, e.cpu.load('i64', 8, Offset.RES));
   e.set(locals.aux, e.cpu.load('i32', 4, Offset.AUX));
+  e.set(locals.tlb, e.cpu.load('i32', 4, Offset.TLB_BASE));
+  e.set(locals.generation, e.cpu.load('i64', 8, Offset.GENERATION));
 
   e.exitLabel = f.block();
   e.slowLabel = f.block();
@@ -219,11 +221,9 @@ export function compileInterpreter(handlers: readonly Handler[]): CompiledInterp
   const access = module.importFunction('access', ['i32', 'i32', 'i32', 'i32', 'i32'], ['i32']);
   const commit = module.importFunction('commit', ['i32'], []);
   const checkSegment = module.importFunction('checkSegment', ['i32', 'i32', 'i32', 'i32'], ['i32']);
-  const helpers: HelperFunctions = { translate: {}, commit, checkSegment, lookup: 0, call: routines(module) };
-  for (const size of [1, 2, 4, 8, 16]) {
-    helpers.translate['r' + size] = module.add(translateFunction(size, false, access));
-    helpers.translate['w' + size] = module.add(translateFunction(size, true, access));
-  }
+  const helpers: HelperFunctions = { access, translate: {}, commit, checkSegment, lookup: 0, call: routines(module) };
+  helpers.translate['r16'] = module.add(translateFunction(16, false, access));
+  helpers.translate['w16'] = module.add(translateFunction(16, true, access));
   helpers.lookup = module.add(lookupFunction());
   module.add(interpreterFunction(handlers, helpers), 'run');
   const bytes = module.encode();

@@ -3,13 +3,15 @@ import type { FunctionBuilder, Label, ValueType } from '../../wasm/function';
 import { Value } from '../../wasm/value';
 import { ACCESS_FLAG_MODIFY, ACCESS_FLAG_WRITE, type CallRoutine, Emitter, type Routine, typeOf } from '../isa/emitter';
 import { Vector } from '../fault';
-import { Offset, Seg, Segment, SEGMENT_STRIDE } from '../state';
+import { Offset, Seg, Segment, SEGMENT_STRIDE, TLB_ENTRIES, TLB_ENTRY_SIZE } from '../state';
 import { RECORDS_BASE } from './layout';
 import { Exit, Field, RECORD_SIZE } from './record';
 
 /** Indices of the functions that handlers call. */
 export interface HelperFunctions {
-  /** (cpu, linear i64, flags, budget) -> host address, per width and direction. */
+  /** (cpu, low, high, flags, budget) -> host address: the TLB miss. */
+  access: number;
+  /** (cpu, linear i64, flags, budget) -> host address with the hit test, per direction and width. */
   translate: Record<string, number>;
   /** (cpu) */
   commit: number;
@@ -29,6 +31,9 @@ export interface Locals {
   res: number;
   aux: number;
   exitCode: number;
+  /** The selected TLB bank and its generation: they change only outside generated code. */
+  tlb: number;
+  generation: number;
 }
 
 const SS_CACHE = Offset.SEGMENTS + Seg.SS * SEGMENT_STRIDE;
@@ -132,17 +137,36 @@ export class InterpreterEmitter extends Emitter {
     return register(Field.BASE).add(this.field(Field.DISPLACEMENT, 8, 'i64')).add(scaled);
   }
 
+  /** Translates by the helper, for accesses that are not worth their own copy of the hit test. */
   private translate(linear: Value, size: number, flags: number): Value {
-    const direction = flags & ACCESS_FLAG_WRITE ? 'w' : 'r';
-    const function_ = this.helpers.translate[direction + size]!;
-    return this.let(Value.call(function_, 'i32', this.cpu, linear, Value.i32(flags | size), this.budget));
+    const helper = this.helpers.translate[(flags & ACCESS_FLAG_WRITE ? 'w' : 'r') + size]!;
+    return this.let(Value.call(helper, 'i32', this.cpu, linear, Value.i32(flags | size), this.budget));
   }
-  /** A host address below the records is no RAM: 0 is a fault, else it is the scratch. */
-  private isSlow(host: Value): Value {
-    return host.ltU(RECORDS_BASE);
-  }
-  private faultWhenZero(host: Value): void {
-    this.when(host.eqz(), () => this.exit(Exit.FAULT, false));
+  /**
+   * Translates and uses the host address. Up to 8 bytes the hit test is inline: one comparison tells that the TLB has the
+   * page and that the access does not cross into another. `slow` uses may be of the scratch bytes; a fault has left
+   * before them.
+   */
+  private access(linear: Value, size: number, flags: number, use: (host: Value, slow: boolean) => void): void {
+    const faultWhenZero = (host: Value): void => this.when(host.eqz(), () => this.exit(Exit.FAULT, false));
+    if (size > 8) {
+      const host = this.translate(linear, size, flags);
+      faultWhenZero(host);
+      use(host, true);
+      return;
+    }
+    const entry = this.let(linear.wrap().shrU(7).and((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).add(Value.local(this.locals.tlb, 'i32')));
+    const last = size === 1 ? linear : linear.add(size - 1);
+    const tag = last.and(~0xfffn).or(Value.local(this.locals.generation, 'i64'));
+    tag.eq(entry.load('i64', 8, flags & ACCESS_FLAG_WRITE ? 8 : 0)).emit(this.f);
+    this.f.if();
+    use(this.let(linear.wrap().add(entry.load('i32', 4, 16))), false);
+    this.f.else();
+    const miss = Value.call(this.helpers.access, 'i32', this.cpu, linear.wrap(), linear.shrU(32).wrap(), Value.i32(flags | size), this.budget);
+    const host = this.let(miss);
+    faultWhenZero(host);
+    use(host, true);
+    this.f.end();
   }
   /** After a device was reached: stop behind this instruction if it asked for that. */
   private stopIfCut(): void {
@@ -152,33 +176,35 @@ export class InterpreterEmitter extends Emitter {
       this.set(this.locals.budget, Value.i32(0));
     });
   }
-  load(linear: Value, size: number, flags = 0): Value {
-    const host = this.translate(linear, size, flags);
-    this.when(this.isSlow(host), () => {
-      this.faultWhenZero(host);
-      this.stopIfCut();
-    });
-    return this.let(host.load(typeOf(size), size));
-  }
-  private commitIfSlow(host: Value): void {
-    this.when(this.isSlow(host), () => {
+  /** Puts what was written to the scratch bytes where it belongs. A host address below the records is no RAM. */
+  private commitScratch(host: Value): void {
+    this.when(host.ltU(RECORDS_BASE), () => {
       this.cpu.emit(this.f);
       this.f.call(this.helpers.commit);
       this.stopIfCut();
     });
   }
+  load(linear: Value, size: number, flags = 0): Value {
+    const result = this.f.temporary(typeOf(size));
+    this.access(linear, size, flags, (host, slow) => {
+      this.set(result, host.load(typeOf(size), size));
+      if (slow) this.stopIfCut();
+    });
+    return Value.local(result, typeOf(size));
+  }
   store(linear: Value, value: Value, size: number, flags = 0): void {
-    const host = this.translate(linear, size, flags | ACCESS_FLAG_WRITE);
-    this.faultWhenZero(host);
-    host.store(this.f, value, size);
-    this.commitIfSlow(host);
+    this.access(linear, size, flags | ACCESS_FLAG_WRITE, (host, slow) => {
+      host.store(this.f, value, size);
+      if (slow) this.commitScratch(host);
+    });
   }
   modifyAt(linear: Value, compute: (old: Value) => Value, size: number): Value {
-    const host = this.translate(linear, size, ACCESS_FLAG_WRITE | ACCESS_FLAG_MODIFY);
-    this.faultWhenZero(host);
+    const at = this.f.temporary('i32');
+    const host = Value.local(at, 'i32');
+    this.access(linear, size, ACCESS_FLAG_WRITE | ACCESS_FLAG_MODIFY, (found) => this.set(at, found));
     const result = this.let(compute(this.let(host.load(typeOf(size), size))));
     host.store(this.f, result, size);
-    this.commitIfSlow(host);
+    this.commitScratch(host);
     return result;
   }
 
