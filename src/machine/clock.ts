@@ -9,6 +9,9 @@ export const TICKS_PER_SECOND = 1_000_000_000;
 /** Input clock of the 8254 timer, in hertz: a third of the colour subcarrier, as in every PC. */
 export const PIT_HERTZ = 1_193_182;
 
+/** ACPI's power-management timer, in hertz: the colour subcarrier. */
+export const PM_TIMER_HERTZ = 3_579_545;
+
 /** Ticks per count of the local APIC's timer before its divider: a bus clock of 100 MHz. */
 export const APIC_TIMER_TICKS = 10;
 

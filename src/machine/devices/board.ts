@@ -4,6 +4,7 @@ import type { Bus } from '../bus';
 import type { Device, DeviceHost } from '../device';
 import type { Drive } from '../disk/drive';
 import { IO_APIC } from '../memory/addressMap';
+import { ACPI_PORTS, AcpiPower } from './acpiPower';
 import { A20Gate } from './a20Gate';
 import { BusMasterIde } from './busMasterIde';
 import { Cmos } from './cmos';
@@ -101,7 +102,8 @@ export class Board {
     const router = new PirqRouter((irq, level) => line(irq)(level), (pirq, level) => this.ioApic.setLine(PIRQ_INPUTS[pirq]!, level));
     this.pci = new PciHost(bus, [hostBridge, isaBridge((routes) => router.route(routes)), busMaster.pci], (pirq, level) => router.set(pirq, level));
     const power = new PowerControl(wiring);
-    this.devices = [this.pic, this.pit, this.localApic, this.ioApic, this.cmos, this.a20, this.keyboard, this.vga, this.com1, ...this.ide, busMaster, lpt1, router, this.pci, port92, power, this.debugConsole];
+    const acpi = new AcpiPower(wiring, wiring);
+    this.devices = [this.pic, this.pit, this.localApic, this.ioApic, this.cmos, this.a20, this.keyboard, this.vga, this.com1, ...this.ide, busMaster, lpt1, router, this.pci, port92, power, acpi, this.debugConsole];
 
     bus.claimPage(pageOf(IO_APIC), this.ioApic);
     this.localApicPage = this.localApic.state.page;
@@ -130,6 +132,7 @@ export class Board {
     bus.claimPorts(RESET_CONTROL, 1, power);
     bus.claimPorts(DEBUG_EXIT, 1, power, true);
     for (const port of POWER_OFF_PORTS) bus.claimPorts(port, 1, power, true);
+    bus.claimPorts(ACPI_PORTS.EVENT, 12, acpi, true);
     bus.claimPorts(0xe9, 1, this.debugConsole);
   }
 

@@ -4,8 +4,8 @@ import { type Device, NEVER, type PortDevice } from '../device';
 
 export const RESET_CONTROL = 0xcf9;
 export const DEBUG_EXIT = 0xf4;
-/** Where hobby kernels write 0x2000 to switch a virtual machine off: the ACPI sleep ports of three usual ones. */
-export const POWER_OFF_PORTS = [0x604, 0xb004, 0x4004] as const;
+/** Where hobby kernels write 0x2000 to switch a virtual machine off: ACPI control registers of usual ones. A third, 0x604, is this machine's own. */
+export const POWER_OFF_PORTS = [0xb004, 0x4004] as const;
 const SLEEP_ENABLE = 0x2000;
 
 export interface PowerSwitch {

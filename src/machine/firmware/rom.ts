@@ -2,7 +2,8 @@
  * The BIOS ROM: 64 KiB at 0xF0000. Its code only hands over: a service is `out SERVICE_PORT, al` followed by IRET, and
  * the firmware, in TypeScript, knows the service by the address of the OUT.
  */
-import { BIOS_SIZE } from '../memory/addressMap';
+import { BIOS, BIOS_SIZE } from '../memory/addressMap';
+import { acpiTables } from './acpi';
 import { type MpOptions, mpConfigurationTable, mpFloatingPointer } from './mpTable';
 
 /** Writing hands over to the firmware when the instruction is in the ROM; the chip sets' port for that purpose. */
@@ -29,6 +30,9 @@ const POWER_ON = 0xe05b;
 const STUB_SIZE = 32;
 const RESET_VECTOR = 0xfff0;
 const MP_TABLE = 0x6000;
+/** The ACPI tables: software looks for them at every 16th byte. */
+const ACPI_TABLES = 0x0000;
+const ACPI_TABLES_END = 0x5e00;
 /** The system configuration table of INT 15h C0h: length, model AT, submodel, revision, features (second 8259, clock, keyboard intercept; extended data area). */
 export const CONFIGURATION = 0x5e00;
 const CONFIGURATION_TABLE = [0x08, 0x00, 0xfc, 0x01, 0x00, 0x74, 0x40, 0x00, 0x00, 0x00];
@@ -90,6 +94,9 @@ export function buildRom(kindOf: (vector: number) => StubKind, mp: MpOptions): U
   rom[0xfffe] = 0xfc; // model: AT
   rom.set([0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0x9b, 0xcf, 0, 0xff, 0xff, 0, 0, 0, 0x93, 0xcf, 0], ROM_GDT);
   rom.set(CONFIGURATION_TABLE, CONFIGURATION);
+  const acpi = acpiTables(BIOS + ACPI_TABLES, mp);
+  if (acpi.length > ACPI_TABLES_END - ACPI_TABLES) throw new Error('The ACPI tables do not fit into the ROM.');
+  rom.set(acpi, ACPI_TABLES);
   const table = mpConfigurationTable(mp);
   rom.set(table, MP_TABLE + 16);
   rom.set(mpFloatingPointer(BIOS_SEGMENT * 16 + MP_TABLE + 16), MP_TABLE);

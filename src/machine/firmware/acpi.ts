@@ -1,0 +1,124 @@
+/**
+ * The ACPI tables (ACPI Specification, "ACPI Software Programming Model"): RSDP, XSDT, FADT, MADT and a DSDT with the
+ * PCI bus, the devices of the board that are not found otherwise, and the soft-off state.
+ */
+import { ACPI_PORTS, SCI_LINE } from '../devices/acpiPower';
+import { INTERRUPT_ROUTES, PCI_MEMORY } from '../devices/pci/pciTable';
+import { RESET_CONTROL } from '../devices/powerControl';
+import { IO_APIC, LOCAL_APIC, LOW_RAM_END, TEXT_MEMORY_END } from '../memory/addressMap';
+import { type Aml, ARGUMENT_0, busNumbers, device, ifTrue, integer, irq, memoryRange, method, name, packageOf, pnpId, portRange, ports, reference, resources, returns, scope, store } from './aml';
+import { ioApicId, type MpOptions } from './mpTable';
+
+const HEADER_SIZE = 36;
+const RSDP_SIZE = 36;
+const RESET_VALUE = 0x06;
+/** FADT: WBINVD works, C1 is HLT, buttons and RTC are no fixed hardware, 32-bit timer, reset register. */
+const FADT_FLAGS = (1 << 0) | (1 << 2) | (1 << 4) | (1 << 5) | (1 << 6) | (1 << 8) | (1 << 10);
+/** FADT boot flags: there are devices on the ISA bus, an 8042 among them. */
+const BOOT_FLAGS = 0x0003;
+const FADT_SIZE = 244;
+const MADT_8259 = 1;
+/** Interrupt override flags: active high and level-triggered. */
+const LEVEL_HIGH = 0x000d;
+
+const ascii = (text: string, length: number): number[] => [...text.padEnd(length)].map((c) => c.charCodeAt(0));
+const u16 = (v: number): number[] => [v & 0xff, (v >> 8) & 0xff];
+const u32 = (v: number): number[] => [...u16(v), ...u16(v >>> 16)];
+const u64 = (v: number): number[] => [...u32(v), 0, 0, 0, 0];
+/** The byte that makes all bytes add up to 0. */
+const checksum = (bytes: readonly number[]): number => -bytes.reduce((sum, b) => sum + b, 0) & 0xff;
+
+function table(signature: string, revision: number, body: readonly number[]): number[] {
+  const bytes = [...ascii(signature, 4), ...u32(HEADER_SIZE + body.length), revision, 0, ...ascii('HYPERS', 6), ...ascii('HYPERSTP', 8), ...u32(1), ...ascii('HYPS', 4), ...u32(1), ...body];
+  bytes[9] = checksum(bytes);
+  return bytes;
+}
+
+/** All tables, one after another, as they lie from `address` (a multiple of 16) on; the RSDP is first. */
+export function acpiTables(address: number, mp: MpOptions): Uint8Array {
+  const bytes: number[] = new Array<number>(RSDP_SIZE).fill(0);
+  const place = (what: number[]): number => {
+    while (bytes.length % 16 !== 0) bytes.push(0);
+    bytes.push(...what);
+    return address + bytes.length - what.length;
+  };
+  const dsdtAt = place(table('DSDT', 2, dsdt()));
+  const fadtAt = place(fadt(dsdtAt));
+  const madtAt = place(madt(mp));
+  const xsdtAt = place(table('XSDT', 1, [fadtAt, madtAt].flatMap(u64)));
+  rsdp(xsdtAt).forEach((byte, i) => (bytes[i] = byte));
+  return Uint8Array.from(bytes);
+}
+
+function rsdp(xsdt: number): number[] {
+  const bytes = [...ascii('RSD PTR ', 8), 0, ...ascii('HYPERS', 6), 2, ...u32(0), ...u32(RSDP_SIZE), ...u64(xsdt), 0, 0, 0, 0];
+  bytes[8] = checksum(bytes.slice(0, 20)); // of the part that ACPI 1.0 knew
+  bytes[32] = checksum(bytes);
+  return bytes;
+}
+
+/** A generic address: a port. */
+const portAddress = (port: number, bytes: number): number[] => [1, bytes * 8, 0, bytes === 4 ? 3 : bytes, ...u64(port)];
+
+function fadt(dsdt: number): number[] {
+  const body = new Array<number>(FADT_SIZE - HEADER_SIZE).fill(0);
+  const put = (offset: number, bytes: readonly number[]): void => bytes.forEach((byte, i) => (body[offset - HEADER_SIZE + i] = byte));
+  put(40, u32(dsdt));
+  put(46, u16(SCI_LINE));
+  put(56, u32(ACPI_PORTS.EVENT));
+  put(64, u32(ACPI_PORTS.CONTROL));
+  put(76, u32(ACPI_PORTS.TIMER));
+  put(88, [4, 2, 0, 4]); // lengths of event, control, second control and timer registers
+  put(96, [...u16(0x0fff), ...u16(0x0fff)]); // C2 and C3 are not supported
+  put(108, [0x32]); // the century's register in CMOS
+  put(109, u16(BOOT_FLAGS));
+  put(112, u32(FADT_FLAGS));
+  put(116, [...portAddress(RESET_CONTROL, 1), RESET_VALUE]);
+  put(140, u64(dsdt));
+  put(148, portAddress(ACPI_PORTS.EVENT, 4));
+  put(172, portAddress(ACPI_PORTS.CONTROL, 2));
+  put(208, portAddress(ACPI_PORTS.TIMER, 4));
+  return table('FACP', 4, body);
+}
+
+function madt({ cpus, ioApicInput }: MpOptions): number[] {
+  const entries: number[][] = [];
+  for (let id = 0; id < cpus; id++) entries.push([0, 8, id, id, ...u32(1)]);
+  entries.push([1, 12, ioApicId(cpus), 0, ...u32(IO_APIC), ...u32(0)]);
+  for (let line = 0; line < 16; line++) if (ioApicInput(line) !== line) entries.push([2, 10, 0, line, ...u32(ioApicInput(line)), ...u16(0)]);
+  entries.push([2, 10, 0, SCI_LINE, ...u32(ioApicInput(SCI_LINE)), ...u16(LEVEL_HIGH)]);
+  entries.push([4, 6, 0xff, ...u16(0), 1]); // NMI on LINT1 of every processor
+  return table('APIC', 3, [...u32(LOCAL_APIC), ...u32(MADT_8259), ...entries.flat()]);
+}
+
+/** Devices of the board that software finds by their identifiers: name, identifier, and what they occupy. */
+const BOARD_DEVICES: readonly (readonly [string, string, ...Aml[]])[] = [
+  ['RTC', 'PNP0B00', ports(0x70, 2), irq(8)],
+  ['TMR', 'PNP0100', ports(0x40, 4), irq(0)],
+  ['KBD', 'PNP0303', ports(0x60, 1), ports(0x64, 1), irq(1)],
+  ['COM1', 'PNP0501', ports(0x3f8, 8), irq(4)],
+  ['LPT1', 'PNP0400', ports(0x378, 8), irq(7)],
+];
+
+/** Interrupt routing: device and any function, pin, no link device, interrupt. */
+const routing = (interrupt: (route: (typeof INTERRUPT_ROUTES)[number]) => number): Aml => packageOf(...INTERRUPT_ROUTES.map((route) => packageOf(integer(route.device * 0x1_0000 + 0xffff), integer(route.pin), integer(0), integer(interrupt(route)))));
+
+function dsdt(): Aml {
+  const pci = device(
+    'PCI0',
+    name('_HID', pnpId('PNP0A03')),
+    name('_UID', integer(0)),
+    name('_CRS', resources(busNumbers(0, 0xff), ports(0xcf8, 8), portRange(0, 0xcf7), portRange(0xd00, 0xffff), memoryRange(LOW_RAM_END, TEXT_MEMORY_END - 1), memoryRange(PCI_MEMORY.first, PCI_MEMORY.last))),
+    name('PRTA', routing(({ input }) => input)),
+    name('PRTP', routing(({ line }) => line)),
+    method('_PRT', 0, ifTrue(reference('\\PICF'), returns(reference('PRTA'))), returns(reference('PRTP'))),
+  );
+  const board = BOARD_DEVICES.map(([path, id, ...occupied]) => device(path, name('_HID', pnpId(id)), name('_CRS', resources(...occupied))));
+  return [
+    // Software tells which interrupt controllers it uses: 0 the 8259s, 1 the I/O APIC.
+    ...name('PICF', integer(0)),
+    ...method('_PIC', 1, store(ARGUMENT_0, 'PICF')),
+    ...name('_S5', packageOf(integer(0), integer(0), integer(0), integer(0))),
+    ...scope('\\_SB', pci, ...board),
+  ];
+}
