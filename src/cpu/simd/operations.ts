@@ -7,18 +7,14 @@ import { instructionSet } from '../isa/index';
 import type { SlowOperation } from '../processor';
 import { undefinedOpcode } from '../system/privilege';
 import { requireAlignment, requireSimd } from './check';
+import { floatOperations } from './floatOperations';
 import { SIMD_LEVEL, type SimdFeature } from './levels';
-
-/** A SIMD instruction's work once the checks are made. */
-export interface SimdOperation {
-  feature: SimdFeature;
-  perform: SlowOperation;
-}
+import type { SimdOperation } from './simdOperation';
 
 const FEATURE_OF_LEVEL = new Map(Object.entries(SIMD_LEVEL).map(([name, bit]) => [bit as number, name as SimdFeature]));
 
 /** What TypeScript performs, by mnemonic. */
-const performed: Record<string, SimdOperation> = {};
+const performed: Record<string, SimdOperation> = { ...floatOperations };
 
 /** Generated code leaves an integer SIMD instruction only where it faults. */
 const nothingLeft =

@@ -1,0 +1,221 @@
+/** Floating-point SSE instructions in TypeScript, for what generated code leaves: see float.ts. */
+import { Cr4 } from '../controlBits';
+import type { Instruction } from '../decode/instruction';
+import { Vector } from '../fault';
+import { CF, PF, readFlags, STATUS_FLAGS, writeFlags, ZF } from '../flags';
+import type { Processor, SlowOperation } from '../processor';
+import { readOperand, writeOperand } from '../system/operands';
+import { DOUBLE, type FloatFormat, FloatUnit, Rounding, SINGLE } from './float';
+import type { SimdFeature } from './levels';
+import { MASK_SHIFT, MXCSR_FLAGS, readMxcsr, writeMxcsr } from './mxcsr';
+import type { SimdOperation } from './simdOperation';
+import { elements, join, readVector, readXmm, writeXmm } from './vectorOperands';
+
+/**
+ * Computes with a FloatUnit and reports its exceptions in MXCSR before anything is written. An unmasked one raises #XM,
+ * or #UD where the system does not ask for it (CR4.OSXMMEXCPT).
+ */
+export function withFloatUnit<T>(cpu: Processor, compute: (unit: FloatUnit) => T): T {
+  const s = cpu.state;
+  const mxcsr = readMxcsr(s);
+  const unit = new FloatUnit(mxcsr);
+  const result = compute(unit);
+  const unmasked = ~(mxcsr >> MASK_SHIFT) & MXCSR_FLAGS;
+  // Exceptions of all elements are collected; unmasked ones found before computing leave no others behind.
+  const stopsBefore = (unit.before & unmasked) !== 0;
+  const found = stopsBefore ? unit.before : unit.before | unit.after;
+  if ((found & ~mxcsr) !== 0) writeMxcsr(s, mxcsr | found);
+  if (found & unmasked) throw cpu.fault.exception(s.cr4 & Cr4.OSXMMEXCPT ? Vector.XM : Vector.UD);
+  return result;
+}
+
+type Element = (unit: FloatUnit, f: FloatFormat, a: bigint, b: bigint, insn: Instruction) => bigint;
+
+/** Suffixes: format and number of elements. */
+const TYPES: Record<string, readonly [FloatFormat, number]> = { ps: [SINGLE, 4], pd: [DOUBLE, 2], ss: [SINGLE, 1], sd: [DOUBLE, 1] };
+const featureOf = (suffix: string): SimdFeature => (suffix.endsWith('s') ? 'sse' : 'sse2');
+
+/** Element by element; a scalar leaves the rest of the destination. */
+const elementwise =
+  (suffix: string, compute: Element): SlowOperation =>
+  (cpu, insn) => {
+    const [f, count] = TYPES[suffix]!;
+    const n = insn.operands[0].number;
+    const b = elements(readVector(cpu, insn, 1), f.bits, count);
+    const old = readXmm(cpu.state, n);
+    const a = elements(old, f.bits, count);
+    const width = BigInt(f.bits * count);
+    const result = withFloatUnit(cpu, (unit) => join(a.map((x, i) => compute(unit, f, x, b[i]!, insn)), f.bits));
+    writeXmm(cpu.state, n, ((old >> width) << width) | result);
+  };
+
+const ones = (f: FloatFormat): bigint => (1n << BigInt(f.bits)) - 1n;
+
+/** CMPccPS: predicates 1, 2, 5 and 6 find quiet NaNs invalid too. */
+const compareTo: Element = (unit, f, a, b, insn) => {
+  const predicate = insn.immLow & 7;
+  const order = unit.compare(f, a, b, (predicate & 3) === 1 || (predicate & 3) === 2);
+  const holds = [order === 0, order === -1, order === 0 || order === -1, order === undefined][predicate & 3]!;
+  return holds !== predicate >= 4 ? ones(f) : 0n;
+};
+
+const roundingOf = (unit: FloatUnit, imm: number): number => (imm & 4 ? unit.rounding : imm & 3);
+
+const ELEMENTWISE: Record<string, Element> = {
+  add: (unit, f, a, b) => unit.add(f, a, b),
+  sub: (unit, f, a, b) => unit.add(f, a, b, true),
+  mul: (unit, f, a, b) => unit.multiply(f, a, b),
+  div: (unit, f, a, b) => unit.divide(f, a, b),
+  min: (unit, f, a, b) => unit.minimum(f, a, b, false),
+  max: (unit, f, a, b) => unit.minimum(f, a, b, true),
+  sqrt: (unit, f, _a, b) => unit.squareRoot(f, b),
+  cmp: compareTo,
+  round: (unit, f, _a, b, insn) => unit.roundToIntegral(f, b, roundingOf(unit, insn.immLow), (insn.immLow & 8) === 0),
+};
+
+/** Neighbours of destination, then source, added or subtracted. */
+const horizontal =
+  (f: FloatFormat, subtract: boolean): SlowOperation =>
+  (cpu, insn) => {
+    const n = insn.operands[0].number;
+    const all = [...elements(readXmm(cpu.state, n), f.bits), ...elements(readVector(cpu, insn, 1), f.bits)];
+    const pairs = all.filter((_x, i) => i % 2 === 0).map((x, i) => [x, all[i * 2 + 1]!] as const);
+    writeXmm(cpu.state, n, withFloatUnit(cpu, (unit) => join(pairs.map(([a, b]) => unit.add(f, a, b, subtract)), f.bits)));
+  };
+
+/** Even elements subtracted, odd ones added. */
+const addSubtract =
+  (f: FloatFormat): SlowOperation =>
+  (cpu, insn) => {
+    const n = insn.operands[0].number;
+    const b = elements(readVector(cpu, insn, 1), f.bits);
+    const a = elements(readXmm(cpu.state, n), f.bits);
+    writeXmm(cpu.state, n, withFloatUnit(cpu, (unit) => join(a.map((x, i) => unit.add(f, x, b[i]!, i % 2 === 0)), f.bits)));
+  };
+
+/** COMISS and its kin: ZF, PF, CF. */
+const compareFlags =
+  (f: FloatFormat, quietToo: boolean): SlowOperation =>
+  (cpu, insn) => {
+    const b = BigInt.asUintN(f.bits, readVector(cpu, insn, 1));
+    const a = BigInt.asUintN(f.bits, readXmm(cpu.state, insn.operands[0].number));
+    const order = withFloatUnit(cpu, (unit) => unit.compare(f, a, b, quietToo));
+    const flags = order === undefined ? ZF | PF | CF : order === 0 ? ZF : order < 0 ? CF : 0;
+    writeFlags(cpu.state, (readFlags(cpu.state) & ~STATUS_FLAGS) | flags);
+  };
+
+/** To a general-purpose register of 4 or 8 bytes. */
+const toGeneral =
+  (f: FloatFormat, truncate: boolean): SlowOperation =>
+  (cpu, insn) => {
+    const value = BigInt.asUintN(f.bits, readVector(cpu, insn, 1));
+    const bits = insn.operands[0].size * 8;
+    writeOperand(cpu, insn, 0, withFloatUnit(cpu, (unit) => unit.toInteger(f, value, bits, truncate ? Rounding.ZERO : unit.rounding)));
+  };
+
+const fromGeneral =
+  (f: FloatFormat): SlowOperation =>
+  (cpu, insn) => {
+    const value = BigInt.asIntN(insn.operands[1].size * 8, readOperand(cpu, insn, 1));
+    const n = insn.operands[0].number;
+    const result = withFloatUnit(cpu, (unit) => unit.fromInteger(f, value));
+    const width = BigInt(f.bits);
+    writeXmm(cpu.state, n, ((readXmm(cpu.state, n) >> width) << width) | result);
+  };
+
+/** Element conversions of `count` elements from one width to another; the rest of the destination becomes zero, or stays (scalars). */
+const converting =
+  (fromBits: number, toBits: number, count: number, keeps: boolean, convert: (unit: FloatUnit, x: bigint) => bigint): SlowOperation =>
+  (cpu, insn) => {
+    const n = insn.operands[0].number;
+    const source = elements(readVector(cpu, insn, 1), fromBits, count);
+    const result = withFloatUnit(cpu, (unit) => join(source.map((x) => convert(unit, x)), toBits));
+    const width = BigInt(toBits * count);
+    writeXmm(cpu.state, n, keeps ? ((readXmm(cpu.state, n) >> width) << width) | result : result);
+  };
+
+const conversions: Record<string, SlowOperation> = {
+  cvtss2sd: converting(32, 64, 1, true, (unit, x) => unit.convert(SINGLE, DOUBLE, x)),
+  cvtsd2ss: converting(64, 32, 1, true, (unit, x) => unit.convert(DOUBLE, SINGLE, x)),
+  cvtps2pd: converting(32, 64, 2, false, (unit, x) => unit.convert(SINGLE, DOUBLE, x)),
+  cvtpd2ps: converting(64, 32, 2, false, (unit, x) => unit.convert(DOUBLE, SINGLE, x)),
+  cvtdq2ps: converting(32, 32, 4, false, (unit, x) => unit.fromInteger(SINGLE, BigInt.asIntN(32, x))),
+  cvtdq2pd: converting(32, 64, 2, false, (unit, x) => unit.fromInteger(DOUBLE, BigInt.asIntN(32, x))),
+  cvtps2dq: converting(32, 32, 4, false, (unit, x) => unit.toInteger(SINGLE, x, 32, unit.rounding)),
+  cvttps2dq: converting(32, 32, 4, false, (unit, x) => unit.toInteger(SINGLE, x, 32, Rounding.ZERO)),
+  cvtpd2dq: converting(64, 32, 2, false, (unit, x) => unit.toInteger(DOUBLE, x, 32, unit.rounding)),
+  cvttpd2dq: converting(64, 32, 2, false, (unit, x) => unit.toInteger(DOUBLE, x, 32, Rounding.ZERO)),
+  cvtss2si: toGeneral(SINGLE, false),
+  cvttss2si: toGeneral(SINGLE, true),
+  cvtsd2si: toGeneral(DOUBLE, false),
+  cvttsd2si: toGeneral(DOUBLE, true),
+  cvtsi2ss: fromGeneral(SINGLE),
+  cvtsi2sd: fromGeneral(DOUBLE),
+};
+const SSE_CONVERSIONS = new Set(['cvtss2si', 'cvttss2si', 'cvtsi2ss']);
+
+/** DPPS, DPPD: products chosen by the immediate's high half, added in pairs, given to the elements of its low half. */
+const dotProduct =
+  (f: FloatFormat, count: number): SlowOperation =>
+  (cpu, insn) => {
+    const n = insn.operands[0].number;
+    const imm = insn.immLow;
+    const b = elements(readVector(cpu, insn, 1), f.bits);
+    const a = elements(readXmm(cpu.state, n), f.bits);
+    const products = withFloatUnit(cpu, (unit) => a.map((x, i) => (imm & (16 << i) ? unit.multiply(f, x, b[i]!) : 0n)));
+    const pairs = withFloatUnit(cpu, (unit) => Array.from({ length: count / 2 }, (_, i) => unit.add(f, products[2 * i]!, products[2 * i + 1]!)));
+    const sum = pairs.length === 1 ? pairs[0]! : withFloatUnit(cpu, (unit) => unit.add(f, pairs[0]!, pairs[1]!));
+    writeXmm(cpu.state, n, join(a.map((_x, i) => (imm & (1 << i) ? sum : 0n)), f.bits));
+  };
+
+/** RCPPS, RSQRTPS and their scalars: the SDM allows a relative error of 1.5 * 2^-12; this one rounds to 12 bits. No exception is raised. */
+const approximation =
+  (suffix: string, compute: (x: number) => number): SlowOperation =>
+  (cpu, insn) => {
+    const n = insn.operands[0].number;
+    const count = suffix === 'ps' ? 4 : 1;
+    const source = elements(readVector(cpu, insn, 1), 32, count);
+    const old = readXmm(cpu.state, n);
+    const result = join(source.map((x) => BigInt(approximate(Number(x), compute))), 32);
+    const width = BigInt(32 * count);
+    writeXmm(cpu.state, n, ((old >> width) << width) | result);
+  };
+
+const scratch = new DataView(new ArrayBuffer(4));
+const APPROXIMATION_BITS = 12;
+const FRACTION_BITS = 23;
+function approximate(bits: number, compute: (x: number) => number): number {
+  const exponent = bits & 0x7f80_0000;
+  if (exponent === 0x7f80_0000 && bits & 0x7f_ffff) return (bits | 0x40_0000) >>> 0;
+  scratch.setUint32(0, exponent === 0 ? bits & 0x8000_0000 : bits); // denormals count as zeros
+  const result = compute(scratch.getFloat32(0));
+  if (Number.isNaN(result)) return 0xffc0_0000;
+  scratch.setFloat32(0, result);
+  const own = scratch.getUint32(0);
+  if ((own & 0x7f80_0000) === 0) return (own & 0x8000_0000) >>> 0; // tiny results too
+  if ((own & 0x7f80_0000) === 0x7f80_0000) return own;
+  const dropped = FRACTION_BITS - APPROXIMATION_BITS;
+  return ((own + (1 << (dropped - 1))) & -(1 << dropped)) >>> 0;
+}
+
+const performed: Record<string, SimdOperation> = {};
+for (const [name, compute] of Object.entries(ELEMENTWISE)) {
+  for (const suffix of Object.keys(TYPES)) performed[name + suffix] = { feature: name === 'round' ? 'sse4-1' : featureOf(suffix), perform: elementwise(suffix, compute) };
+}
+for (const [suffix, f] of [['ps', SINGLE], ['pd', DOUBLE]] as const) {
+  performed[`hadd${suffix}`] = { feature: 'sse3', perform: horizontal(f, false) };
+  performed[`hsub${suffix}`] = { feature: 'sse3', perform: horizontal(f, true) };
+  performed[`addsub${suffix}`] = { feature: 'sse3', perform: addSubtract(f) };
+  performed[`dp${suffix}`] = { feature: 'sse4-1', perform: dotProduct(f, 128 / f.bits) };
+}
+for (const [suffix, f] of [['ss', SINGLE], ['sd', DOUBLE]] as const) {
+  performed[`comi${suffix}`] = { feature: featureOf(suffix), perform: compareFlags(f, true) };
+  performed[`ucomi${suffix}`] = { feature: featureOf(suffix), perform: compareFlags(f, false) };
+}
+for (const [name, perform] of Object.entries(conversions)) performed[name] = { feature: SSE_CONVERSIONS.has(name) ? 'sse' : 'sse2', perform };
+for (const suffix of ['ps', 'ss']) {
+  performed[`rcp${suffix}`] = { feature: 'sse', perform: approximation(suffix, (x) => 1 / x) };
+  performed[`rsqrt${suffix}`] = { feature: 'sse', perform: approximation(suffix, (x) => 1 / Math.sqrt(x)) };
+}
+
+export const floatOperations: Readonly<Record<string, SimdOperation>> = performed;
