@@ -145,7 +145,14 @@ export class CodeCache implements CodePages {
       this.enter(page, offset, at);
       at += records * RECORD_SIZE;
       offset += length;
-      if (this.endsRun) break;
+      if (this.endsRun) {
+        // A TypeScript instruction may go on to the next one after all: VMLAUNCH does when it fails.
+        if (views.u32[(at - RECORD_SIZE + Field.HANDLER) >>> 2] === Special.SLOW) {
+          writer.special(at, Special.CONTINUE, offset);
+          at += RECORD_SIZE;
+        }
+        break;
+      }
     }
     this.next = at;
     page.runs.push(first, at);
