@@ -4,29 +4,47 @@ import { Offset } from '../cpu/state';
 import { failEntry } from './exit';
 import { loadGuestState, startPreemptionTimer } from './guestState';
 import { injectEvent } from './injection';
-import { loadMsrs } from './msrLists';
+import { describeMsrFailure, loadMsrs } from './msrLists';
 import type { FailedCheck } from './observe';
+import { failureHeadline, reportFailure } from './outcome';
 import { Private, VmxMode } from './privateState';
-import { ENTRY_CHECKS, type EntryCheck, type EntryContext } from './tables/entryChecks';
+import { VmxMsr } from './tables/capabilities';
+import { BASIC_CHECKS, type BasicCheck, ENTRY_CHECKS, type EntryCheck, type EntryContext, fieldValue } from './tables/entryChecks';
 import { Reason } from './tables/exitReasons';
 import { Encoding, Slot } from './tables/fields';
 import { InstructionErrorNumber } from './tables/instructionErrors';
-import { reportFailure } from './outcome';
 import type { Vmx } from './vmx';
 
 const { VM_ENTRY_MSR_LOAD_ADDRESS, VM_ENTRY_MSR_LOAD_COUNT } = Slot;
 
-const CONTROLS = ENTRY_CHECKS.filter((c) => c.stage === 'control');
-const HOST = ENTRY_CHECKS.filter((c) => c.stage === 'host');
-const GUEST = ENTRY_CHECKS.filter((c) => c.stage === 'guest');
+const BLOCKING_BY_MOV_SS = 2;
+const SHADOW_INDICATOR = 0x8000_0000;
 
 /** What the checks see of a processor's VMX: always the present values. */
 class Context implements EntryContext {
   readonly capabilities;
+  readonly eptCapabilities;
+  readonly misc;
+  readonly vmFunctions;
   readonly physicalAddressBits;
+  /** The checks that exist on this processor, by the way in which they fail. */
+  readonly checks: readonly EntryCheck[];
+  readonly controls: readonly EntryCheck[];
+  readonly host: readonly EntryCheck[];
+  readonly guest: readonly EntryCheck[];
+
   constructor(private readonly vmx: Vmx) {
-    this.capabilities = vmx.capabilities;
+    const { capabilities } = vmx;
+    const msr = (index: number): number => Number((capabilities.read(index) ?? 0n) & 0xffff_ffffn);
+    this.capabilities = capabilities;
+    this.eptCapabilities = msr(VmxMsr.EPT_VPID_CAP);
+    this.misc = msr(VmxMsr.MISC);
+    this.vmFunctions = msr(VmxMsr.VMFUNC);
     this.physicalAddressBits = vmx.physicalAddressBits;
+    this.checks = ENTRY_CHECKS.filter((c) => c.feature === undefined || capabilities.has(c.feature));
+    this.controls = this.checks.filter((c) => c.stage === 'control');
+    this.host = this.checks.filter((c) => c.stage === 'host');
+    this.guest = this.checks.filter((c) => c.stage === 'guest');
   }
   low(slot: number): number {
     return this.vmx.vmcs.low(slot);
@@ -52,12 +70,36 @@ function contextOf(vmx: Vmx): Context {
   return context;
 }
 
-const described = (check: EntryCheck): FailedCheck => ({ id: check.id, section: check.section, message: check.message, fields: check.fields.map((name) => Encoding[name]) });
+/** A failed check in words: the values of its fields, then what must be so. */
+function described(check: EntryCheck, c: EntryContext): FailedCheck {
+  const values = check.fields.map((name) => `${name} is 0x${fieldValue(c, name).toString(16)}`).join(', ');
+  const explained = check.explain?.(c) ?? '';
+  return {
+    id: check.id,
+    section: check.section,
+    condition: check.condition,
+    message: `${values}. ${check.condition}${explained === '' ? '' : ` ${explained}`}`,
+    fields: check.fields.map((name) => Encoding[name]),
+  };
+}
 
 /** Every check of the current VMCS that fails, whatever the stage: for the report of a failed entry. */
 export function failedChecks(vmx: Vmx): FailedCheck[] {
   const context = contextOf(vmx);
-  return ENTRY_CHECKS.filter((c) => !c.holds(context)).map(described);
+  return context.checks.filter((c) => !c.holds(context)).map((c) => described(c, context));
+}
+
+/** The check before all those of the VMCS's contents that VMLAUNCH (else VMRESUME) fails, if it does. */
+export function failedBasicCheck(vmx: Vmx, launch: boolean): BasicCheck | undefined {
+  const { state: s, vmcs } = vmx;
+  const context = {
+    launch,
+    hasVmcs: vmcs.pointer >= 0,
+    shadow: vmcs.pointer >= 0 && vmx.capabilities.has('vmcs-shadowing') && ((vmx.physical32(vmcs.pointer) ?? 0) & SHADOW_INDICATOR) !== 0,
+    blockedByMovSs: (s.get32(Offset.INTERRUPTIBILITY) & BLOCKING_BY_MOV_SS) !== 0,
+    launched: s.get32(Private.LAUNCHED) !== 0,
+  };
+  return BASIC_CHECKS.find((c) => !c.holds(context));
 }
 
 /**
@@ -69,9 +111,9 @@ export function enterGuest(vmx: Vmx, launch: boolean): number {
   // Whether real NMIs are blocked must be known after an exit, when the interruptibility state has been the guest's.
   vmx.state.set32(Private.PHYSICAL_NMI_BLOCKED, vmx.state.get32(Offset.INTERRUPTIBILITY) & 8);
   const context = contextOf(vmx);
-  if (!CONTROLS.every((c) => c.holds(context))) return InstructionErrorNumber.INVALID_CONTROL_FIELDS;
-  if (!HOST.every((c) => c.holds(context))) return InstructionErrorNumber.INVALID_HOST_STATE;
-  const invalid = GUEST.find((c) => !c.holds(context));
+  if (!context.controls.every((c) => c.holds(context))) return InstructionErrorNumber.INVALID_CONTROL_FIELDS;
+  if (!context.host.every((c) => c.holds(context))) return InstructionErrorNumber.INVALID_HOST_STATE;
+  const invalid = context.guest.find((c) => !c.holds(context));
   if (invalid) {
     failLate(vmx, launch, Reason.ENTRY_FAILURE_GUEST_STATE, invalid.qualification ?? 0, failedChecks(vmx));
     return 0;
@@ -82,7 +124,7 @@ export function enterGuest(vmx: Vmx, launch: boolean): number {
   // The list is read and its MSRs are checked as if by WRMSR, with the guest's control registers in place.
   const failed = loadMsrs(vmx, vmcs.address(VM_ENTRY_MSR_LOAD_ADDRESS), vmcs.low(VM_ENTRY_MSR_LOAD_COUNT));
   if (failed !== 0) {
-    failLate(vmx, launch, Reason.ENTRY_FAILURE_MSR_LOADING, failed, []);
+    failLate(vmx, launch, Reason.ENTRY_FAILURE_MSR_LOADING, failed, [describeMsrFailure(vmx, vmcs.address(VM_ENTRY_MSR_LOAD_ADDRESS), failed)]);
     return 0;
   }
 
@@ -105,10 +147,10 @@ export function enterGuest(vmx: Vmx, launch: boolean): number {
 
 function failLate(vmx: Vmx, launch: boolean, reason: number, qualification: number, checks: FailedCheck[]): void {
   const rip = vmx.cpu.instructionRip;
-  const message =
+  const sentence =
     reason === Reason.ENTRY_FAILURE_GUEST_STATE
-      ? `VM entry failed because of the guest state: ${checks.map((c) => c.message).join(' ')}`
-      : `VM entry failed: entry ${qualification} of the VM-entry MSR-load area cannot be loaded.`;
+      ? `VM entry with invalid guest state (exit reason 33, qualification ${qualification}).`
+      : `VM entry that cannot load entry ${qualification} of the VM-entry MSR-load area (exit reason 34).`;
   failEntry(vmx, reason, BigInt(qualification));
-  reportFailure(vmx, { mnemonic: launch ? 'vmlaunch' : 'vmresume', rip, error: undefined, exitReason: reason, message, checks });
+  reportFailure(vmx, { mnemonic: launch ? 'vmlaunch' : 'vmresume', rip, error: undefined, exitReason: reason, message: failureHeadline(sentence, checks), checks });
 }

@@ -6,7 +6,7 @@ import { Vector } from '../cpu/fault';
 import { is64, isLong, isVirtual8086 } from '../cpu/system/mode';
 import { memoryLinear, readOperand, writeOperand } from '../cpu/system/operands';
 import { Offset } from '../cpu/state';
-import { enterGuest, failedChecks } from './entry';
+import { enterGuest, failedBasicCheck, failedChecks } from './entry';
 import { exitByInstruction } from './exit';
 import { displacement, operandInfo } from './instructionInfo';
 import { fail, failInvalid, succeed } from './outcome';
@@ -20,7 +20,6 @@ import type { Vmx } from './vmx';
 
 const FEATURE_CONTROL_LOCK = 1;
 const FEATURE_CONTROL_VMX_OUTSIDE_SMX = 4;
-const BLOCKING_BY_MOV_SS = 2;
 
 const undefinedOpcode = (vmx: Vmx): never => {
   throw vmx.cpu.fault.exception(Vector.UD);
@@ -166,11 +165,8 @@ function vmwrite(vmx: Vmx, insn: Instruction): void {
 function enter(vmx: Vmx, insn: Instruction, launch: boolean): void {
   const mnemonic = launch ? 'vmlaunch' : 'vmresume';
   preamble(vmx, insn, launch ? Reason.VMLAUNCH : Reason.VMRESUME);
-  if (vmx.vmcs.pointer < 0) return failInvalid(vmx, mnemonic, noCurrentVmcs);
-  if (vmx.state.get32(Offset.INTERRUPTIBILITY) & BLOCKING_BY_MOV_SS) return fail(vmx, mnemonic, E.BLOCKED_BY_MOV_SS);
-  const launched = vmx.state.get32(Private.LAUNCHED) !== 0;
-  if (launch && launched) return fail(vmx, mnemonic, E.VMLAUNCH_NOT_CLEAR);
-  if (!launch && !launched) return fail(vmx, mnemonic, E.VMRESUME_NOT_LAUNCHED);
+  const broken = failedBasicCheck(vmx, launch);
+  if (broken) return broken.error === 0 ? failInvalid(vmx, mnemonic, broken.condition) : fail(vmx, mnemonic, broken.error);
   const error = enterGuest(vmx, launch);
   if (error !== 0) fail(vmx, mnemonic, error, failedChecks(vmx));
 }

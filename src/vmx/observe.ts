@@ -20,11 +20,14 @@ export interface ExitRecord {
   details: Record<string, number | string | boolean>;
 }
 
-/** One failed check of a VM entry. */
+/** One failed check of a VM entry: a row of docs/vm-entry-checks.md. */
 export interface FailedCheck {
   id: string;
   /** Title of the SDM section, volume 3. */
   section: string;
+  /** What must be so, as a sentence. */
+  condition: string;
+  /** The values that are wrong, and the condition. */
   message: string;
   /** Encodings of the fields to blame. */
   fields: number[];

@@ -26,8 +26,14 @@ export function fail(vmx: Vmx, mnemonic: string, error: number, checks: FailedCh
   if (vmx.vmcs.pointer < 0) return failInvalid(vmx, mnemonic, `${sentence} (No VMCS is current, so there is no error number.)`);
   setStatus(vmx, ZF);
   vmx.vmcs.setLow(VM_INSTRUCTION_ERROR, error);
-  const message = checks.length ? `${sentence} ${checks.map((c) => c.message).join(' ')}` : sentence;
-  reportFailure(vmx, { mnemonic, rip: vmx.cpu.instructionRip, error, exitReason: undefined, message, checks });
+  reportFailure(vmx, { mnemonic, rip: vmx.cpu.instructionRip, error, exitReason: undefined, message: failureHeadline(sentence.replace(/\.$/, ` (VM-instruction error ${error}).`), checks), checks });
+}
+
+/** The failure in one line: what failed, and the first check with the number of the others. */
+export function failureHeadline(sentence: string, checks: readonly FailedCheck[]): string {
+  const first = checks.find((c) => c.message !== sentence);
+  if (!first) return sentence;
+  return `${sentence} ${first.message}${checks.length > 1 ? ` (${checks.length} checks failed.)` : ''}`;
 }
 
 /** Tells the observer about a failure, at the present clock. */

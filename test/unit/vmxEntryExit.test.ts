@@ -25,6 +25,7 @@ describe('VM entry and exit', () => {
     const rig = new VmxRig().realModeGuest(CPUID_HLT);
     rig.host('0f 01 c3 ; vmresume');
     assert.equal(rig.status, 5);
+    assert.equal(rig.failures.length, 1, 'executed once');
     rig.launch();
     rig.host('0f 01 c2 ; vmlaunch');
     assert.equal(rig.status, 4);
@@ -151,7 +152,7 @@ describe('VM entry: what is checked', () => {
       [{ GUEST_CR4: 0x20 }, ['guest.cr4.fixed']],
       [{ GUEST_CR0: 0x21 }, ['guest.long-mode.paging']],
       [{ GUEST_RFLAGS: 0 }, ['guest.rflags.reserved']],
-      [{ GUEST_RIP: 0x8000_0000_0000n }, ['guest.rip.canonical']],
+      [{ GUEST_RIP: 0x1_0000_0000_0000n }, ['guest.rip.upper-bits']],
       [{ GUEST_TR_ACCESS_RIGHTS: 0x89 }, ['guest.tr.type']],
       [{ GUEST_CS_ACCESS_RIGHTS: 0xe09b }, ['guest.cs.size']],
       [{ GUEST_DS_LIMIT: 0x1234 }, ['guest.ds.granularity']],
@@ -173,11 +174,11 @@ describe('VM entry: what is checked', () => {
 
   it('exit 33 tells link pointer and PDPTEs by its qualification', () => {
     const link = failing({ VMCS_LINK_POINTER: 0x1_2345 });
-    assert.deepEqual([link.get('EXIT_QUALIFICATION'), ids(link)], [4n, ['guest.link-pointer']]);
+    assert.deepEqual([link.get('EXIT_QUALIFICATION'), ids(link)], [4n, ['guest.link-pointer.address']]);
     const rig = new VmxRig().realModeGuest(CPUID_HLT);
     rig.set({ GUEST_CR0: 0x8000_0021, GUEST_CR4: 0x2020, GUEST_PDPTE0: 3 });
     rig.host('0f 01 c2 ; vmlaunch');
-    assert.deepEqual([rig.get('EXIT_QUALIFICATION'), ids(rig)], [2n, ['guest.pdptes']]);
+    assert.deepEqual([rig.get('EXIT_QUALIFICATION'), ids(rig)], [2n, ['guest.pdpte0']]);
   });
 
   it('exit 34 names the MSR entry that cannot be loaded', () => {
