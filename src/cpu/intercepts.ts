@@ -1,8 +1,9 @@
 /**
  * What the processor asks of VMX. `cpu` does not know `vmx`; `vmx` implements these two interfaces.
  *
- * An intercept that causes a VM exit performs it (state saved, host state loaded) and throws STATE_REPLACED. Each call
- * is made at the point that the SDM's priority rules ask for: after #UD and the privilege checks named at the call,
+ * An intercept that causes a VM exit performs it (state saved, host state loaded). Those that return a boolean then return
+ * true, and the operation has to return true at once; the others throw STATE_REPLACED, which costs microseconds and so is
+ * for rare exits. Each call is made at the point that the SDM's priority rules ask for: after #UD and the privilege checks named at the call,
  * before any effect. All return at once outside VMX non-root operation.
  */
 import type { Instruction } from './decode/instruction';
@@ -17,8 +18,8 @@ export interface Intercepts {
   /** True in VMX operation, root or non-root. */
   readonly inVmx: boolean;
 
-  /** Instructions that exit unconditionally or by one control, with no qualification but their operands: CPUID, HLT, INVD, RDTSC, VMCALL ... `mnemonic` in lower case. */
-  instruction(mnemonic: string, insn: Instruction): void;
+  /** Instructions that exit unconditionally or by one control, with no qualification but their operands: CPUID, HLT, INVD, RDTSC, VMCALL ... `mnemonic` in lower case. True: a VM exit. */
+  instruction(mnemonic: string, insn: Instruction): boolean;
   /** MOV from or to CR0, CR3, CR4, CR8, CLTS, LMSW. `value` is what would be written. Returns what a read yields or the value to write after masks and shadows are applied. */
   readControlRegister(cr: number, value: bigint, insn: Instruction): bigint;
   writeControlRegister(cr: number, value: bigint, insn: Instruction): bigint;
@@ -27,10 +28,11 @@ export interface Intercepts {
   lmsw(source: number, linear: bigint | undefined, insn: Instruction): number;
   /** SMSW and reads of CR0/CR4 below masks. */
   movDebugRegister(dr: number, write: boolean, gpr: number, insn: Instruction): void;
-  /** IN, OUT, INS, OUTS: before the access, after the I/O permission checks. `linear`: the string operand's address. */
-  io(port: number, size: number, input: boolean, insn: Instruction, linear: bigint | undefined): void;
-  rdmsr(index: number, insn: Instruction): void;
-  wrmsr(index: number, value: bigint, insn: Instruction): void;
+  /** IN, OUT, INS, OUTS: before the access, after the I/O permission checks. `linear`: the string operand's address. True: a VM exit. */
+  io(port: number, size: number, input: boolean, insn: Instruction, linear: bigint | undefined): boolean;
+  /** RDMSR and WRMSR. True: a VM exit. */
+  rdmsr(index: number, insn: Instruction): boolean;
+  wrmsr(index: number, value: bigint, insn: Instruction): boolean;
   /** RDTSC's value: offset and scaling applied. */
   timestamp(tsc: bigint): bigint;
   /** INVLPG, INVPCID and descriptor-table instructions: `linear` is the operand's address. */
@@ -45,13 +47,13 @@ export interface Intercepts {
   ticksToBoundary(): number;
   taskSwitch(selector: number, source: number, instructionLength: number): void;
   tripleFault(): void;
-  /** Faults of kind `second-level`, thrown by SecondLevel.translate. Performs the exit. */
+  /** Faults of kind `second-level`, thrown by SecondLevel.translate. Performs the exit and returns. */
   secondLevelFault(fault: Fault): void;
   /** An event is being delivered (IDT vectoring): told at the start with its type, vector and error code, and with undefined at the end. */
   delivering(event: { type: number; vector: number; errorCode: number | undefined; length: number } | undefined): void;
 
-  /** VMXON, VMXOFF, VMCLEAR, VMPTRLD, VMPTRST, VMREAD, VMWRITE, VMLAUNCH, VMRESUME, VMCALL, VMFUNC, INVEPT, INVVPID. RIP is already that of the next instruction. */
-  execute(mnemonic: string, insn: Instruction): void;
+  /** VMXON, VMXOFF, VMCLEAR, VMPTRLD, VMPTRST, VMREAD, VMWRITE, VMLAUNCH, VMRESUME, VMCALL, VMFUNC, INVEPT, INVVPID. RIP is already that of the next instruction. True: a VM exit. */
+  execute(mnemonic: string, insn: Instruction): boolean;
   /** Reads or writes an MSR of VMX's (0x480 to 0x493, 0x3A lock rules); undefined or false when it is not one of them. */
   readMsr(index: number): bigint | undefined;
   /** Whether CR0 or CR4 may take a value in VMX operation (fixed bits). */

@@ -49,6 +49,8 @@ export interface Processor {
 
   /** Drops cached translations of the current or of all banks. Code mode or paging changed. */
   flushTlb(): void;
+  /** Drops the cached translations of VMX non-root operation alone, or of all other operation. */
+  flushOperation(nonRoot: boolean): void;
   /** Drops the cached translations of one linear page (INVLPG). */
   flushPage(linear: bigint): void;
   /** Recomputes all that is derived: code mode, CS_BASE, SP_MASK, FLAT, TLB bank. Call after segments, CPL, CR0, CR4, EFER or VMX mode changed. */
@@ -75,8 +77,11 @@ export interface Processor {
   skipBreakpointOnce(): void;
 }
 
-/** Performs one instruction in TypeScript. RIP is already that of the next instruction; throws the fault. */
-export type SlowOperation = (cpu: Processor, insn: Instruction) => void;
+/**
+ * Performs one instruction in TypeScript. RIP is already that of the next instruction; throws the fault. Returns true when a
+ * VM exit has replaced the state instead.
+ */
+export type SlowOperation = (cpu: Processor, insn: Instruction) => boolean | void;
 
 /** What CPUID announces and what therefore works; names as in `machine.cpu.without`. */
 export interface Features {

@@ -111,6 +111,9 @@ export const Offset = {
   /** u32. An NMI waits to be delivered. */
   NMI_PENDING: 0x430,
 
+  /** u64. Clock at the end of the slice that generated code is in: its clock is this less BUDGET. Owned by the engine. */
+  SLICE_END: 0x438,
+
   /** u32. 0 VMX off, 1 root, 2 non-root. */
   VMX_MODE: 0x440,
   /** u64 Hpa each; all ones when there is none. */
@@ -134,8 +137,13 @@ export const Offset = {
   SIMD_OPERAND: 0xd10,
   /** 64 bytes in which generated code puts vectors to address their elements by number. */
   SIMD_SCRATCH: 0xd40,
-  /** 0x1000 to 0x2fff: the current VMCS's fields and their writers; for vmx/ alone. */
+  /** The current VMCS, for vmx/ and for VMREAD and VMWRITE in generated code: 256 slots of u64 values. */
   VMCS: 0x1000,
+  /** 256 x u64 each: clock and RIP of the VMWRITE that last wrote the slot. */
+  VMCS_WRITER_CLOCKS: 0x1800,
+  VMCS_WRITER_RIPS: 0x2000,
+  /** 0x3000 to 0x3fff, 4096 x u8: slot + 1 of a field by type, width and index of its encoding (`fieldKey`), 0 where there is none. */
+  VMCS_SLOTS: 0x3000,
 } as const;
 
 /** A segment cache: the descriptor's hidden part, in the VMCS's formats. */
@@ -167,8 +175,8 @@ export const TLB_OFFSET = 0x4000;
 export const CTLB_OFFSET = TLB_OFFSET + BANKS * TLB_ENTRIES * TLB_ENTRY_SIZE;
 export const CPU_BLOCK_SIZE = CTLB_OFFSET + BANKS * TLB_ENTRIES * CTLB_ENTRY_SIZE;
 
-/** The bytes that a snapshot keeps: everything but the TLBs, which are rebuilt. */
-export const CPU_STATE_SIZE = TLB_OFFSET;
+/** The bytes that a snapshot keeps: everything but the table of fields, which never changes, and the TLBs, which are rebuilt. */
+export const CPU_STATE_SIZE = Offset.VMCS_SLOTS;
 
 /** Typed views of the whole WebAssembly memory; made once, the memory never grows. */
 export class MemoryViews {
@@ -209,6 +217,11 @@ export class CpuState {
   }
   set64(offset: number, value: bigint): void {
     this.u64[(this.base + offset) >>> 3] = value; // a BigUint64Array keeps the low 64 bits
+  }
+  clear64(offset: number): void {
+    const i = (this.base + offset) >>> 2;
+    this.u32[i] = 0;
+    this.u32[i + 1] = 0;
   }
   get32(offset: number): number {
     return this.u32[(this.base + offset) >>> 2]!;

@@ -1,6 +1,7 @@
 /** VM entry: VMLAUNCH and VMRESUME after their own conditions (SDM volume 3, "VM Entries"). */
 import { Efer } from '../cpu/controlBits';
 import { Offset } from '../cpu/state';
+import { CheckMemo } from './checkMemo';
 import { failEntry } from './exit';
 import { loadGuestState, startPreemptionTimer } from './guestState';
 import { injectEvent } from './injection';
@@ -70,6 +71,16 @@ function contextOf(vmx: Vmx): Context {
   return context;
 }
 
+const memos = new WeakMap<Vmx, CheckMemo>();
+function memoOf(vmx: Vmx): CheckMemo {
+  let memo = memos.get(vmx);
+  if (!memo) {
+    const context = contextOf(vmx);
+    memos.set(vmx, (memo = new CheckMemo(context.checks, context, vmx.state)));
+  }
+  return memo;
+}
+
 /** A failed check in words: the values of its fields, then what must be so. */
 function described(check: EntryCheck, c: EntryContext): FailedCheck {
   const values = check.fields.map((name) => `${name} is 0x${fieldValue(c, name).toString(16)}`).join(', ');
@@ -110,16 +121,17 @@ export function failedBasicCheck(vmx: Vmx, launch: boolean): BasicCheck | undefi
 export function enterGuest(vmx: Vmx, launch: boolean): number {
   // Whether real NMIs are blocked must be known after an exit, when the interruptibility state has been the guest's.
   vmx.state.set32(Private.PHYSICAL_NMI_BLOCKED, vmx.state.get32(Offset.INTERRUPTIBILITY) & 8);
-  const context = contextOf(vmx);
-  if (!context.controls.every((c) => c.holds(context))) return InstructionErrorNumber.INVALID_CONTROL_FIELDS;
-  if (!context.host.every((c) => c.holds(context))) return InstructionErrorNumber.INVALID_HOST_STATE;
-  const invalid = context.guest.find((c) => !c.holds(context));
-  if (invalid) {
-    failLate(vmx, launch, Reason.ENTRY_FAILURE_GUEST_STATE, invalid.qualification ?? 0, failedChecks(vmx));
+  if (!memoOf(vmx).allHold()) {
+    const context = contextOf(vmx);
+    if (!context.controls.every((c) => c.holds(context))) return InstructionErrorNumber.INVALID_CONTROL_FIELDS;
+    if (!context.host.every((c) => c.holds(context))) return InstructionErrorNumber.INVALID_HOST_STATE;
+    const invalid = context.guest.find((c) => !c.holds(context));
+    failLate(vmx, launch, Reason.ENTRY_FAILURE_GUEST_STATE, invalid?.qualification ?? 0, failedChecks(vmx));
     return 0;
   }
 
   const { state: s, vmcs, cpu } = vmx;
+  vmx.translations.beforeEntry();
   loadGuestState(vmx);
   // The list is read and its MSRs are checked as if by WRMSR, with the guest's control registers in place.
   const failed = loadMsrs(vmx, vmcs.address(VM_ENTRY_MSR_LOAD_ADDRESS), vmcs.low(VM_ENTRY_MSR_LOAD_COUNT));
@@ -137,8 +149,7 @@ export function enterGuest(vmx: Vmx, launch: boolean): number {
   vmx.setF64(Private.ENTRY_CLOCK, clock);
   vmx.setF64(Private.ENTRIES, vmx.f64(Private.ENTRIES) + 1);
   startPreemptionTimer(vmx, clock);
-  // Without VPID a VM entry drops every cached translation; with it we do the same, which is stricter.
-  cpu.flushTlb();
+  vmx.translations.atEntry();
   cpu.stateChanged();
   vmx.observer?.entry(clock, launch);
   injectEvent(vmx);

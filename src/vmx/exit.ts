@@ -34,13 +34,21 @@ export interface ExitInformation {
 /** Numbers of VMX aborts (SDM volume 3, "VMX Aborts"). */
 const Abort = { STORING_MSRS: 1, LOADING_MSRS: 4 } as const;
 
-/** Exit by an instruction: RIP goes back to it. Never returns. */
-export function exitByInstruction(vmx: Vmx, reason: number, insn: Instruction, information: ExitInformation = {}): never {
+/** An exit that has nothing to say but its reason. */
+export const NO_INFORMATION: ExitInformation = {};
+
+/** Exit by an instruction: RIP goes back to it. Returns true. */
+export function exitOfInstruction(vmx: Vmx, reason: number, insn: Instruction, information: ExitInformation = NO_INFORMATION): true {
   const s = vmx.state;
   s.rip = vmx.cpu.instructionRip;
   s.set32(Offset.FLAGS, s.get32(Offset.FLAGS) & ~RF);
-  information.instructionLength = insn.length;
-  performExit(vmx, reason, information);
+  performExit(vmx, reason, information, insn.length);
+  return true;
+}
+
+/** The same for callers that do not expect to go on. Never returns. */
+export function exitByInstruction(vmx: Vmx, reason: number, insn: Instruction, information: ExitInformation = NO_INFORMATION): never {
+  exitOfInstruction(vmx, reason, insn, information);
   throw STATE_REPLACED;
 }
 
@@ -51,15 +59,16 @@ export function exitNow(vmx: Vmx, reason: number, information: ExitInformation =
 }
 
 /** Performs a VM exit from VMX non-root operation; the processor's state is the VMM's afterwards. */
-export function performExit(vmx: Vmx, reason: number, information: ExitInformation = {}): void {
-  const { state: s, vmcs } = vmx;
+export function performExit(vmx: Vmx, reason: number, information: ExitInformation = NO_INFORMATION, instructionLength = information.instructionLength): void {
+  const { vmcs } = vmx;
   keepRegisters(vmx);
-  writeInformation(vmx, reason, information);
+  writeInformation(vmx, reason, information, instructionLength);
   vmcs.setLow(VM_ENTRY_INTERRUPTION_INFO, vmcs.low(VM_ENTRY_INTERRUPTION_INFO) & 0x7fff_ffff);
   saveGuestState(vmx);
-  s.set64(Private.EXIT_RIP, vmcs.get(GUEST_RIP));
+  vmcs.copyOut(GUEST_RIP, Private.EXIT_RIP);
   const stored = storeMsrs(vmx, vmcs.address(VM_EXIT_MSR_STORE_ADDRESS), vmcs.low(VM_EXIT_MSR_STORE_COUNT));
   if (!stored) return abort(vmx, Abort.STORING_MSRS, 'The VM exit could not store an MSR of the VM-exit MSR-store area: a VMX abort, the processor shuts down.');
+  vmx.translations.beforeExit();
   enterHost(vmx, information.nmi === true);
 }
 
@@ -82,19 +91,21 @@ export function failEntry(vmx: Vmx, reason: number, qualification: bigint): void
 /** The guest's registers as the record of the exit tells them. */
 function keepRegisters(vmx: Vmx): void {
   const { state: s } = vmx;
+  const { u32 } = s;
   const from = (s.base + Offset.GPR) >>> 2;
-  s.u32.copyWithin((s.base + Private.EXIT_GPR) >>> 2, from, from + 32);
+  const to = (s.base + Private.EXIT_GPR) >>> 2;
+  for (let i = 0; i < 32; i++) u32[to + i] = u32[from + i]!;
   vmx.setF64(Private.EXIT_CLOCK, s.icount);
   vmx.setF64(Private.EXITS, vmx.f64(Private.EXITS) + 1);
 }
 
-function writeInformation(vmx: Vmx, reason: number, information: ExitInformation): void {
+function writeInformation(vmx: Vmx, reason: number, information: ExitInformation, instructionLength: number | undefined): void {
   const { state: s, vmcs } = vmx;
   const qualification = information.qualification ?? 0n;
   const delivering = information.noVectoring ? 0 : s.get32(Private.DELIVERING);
   const vectoring = delivering >>> 31 ? delivering : 0;
   // Software events that were being delivered give their instruction's length to the exit.
-  const length = information.instructionLength ?? (vectoring ? s.get32(Private.DELIVERING_LENGTH) : 0);
+  const length = instructionLength ?? (vectoring ? s.get32(Private.DELIVERING_LENGTH) : 0);
   vmcs.setLow(VM_EXIT_REASON, reason);
   vmcs.set(EXIT_QUALIFICATION, qualification);
   vmcs.setLow(VM_EXIT_INTERRUPTION_INFO, information.interruption ?? 0);
@@ -104,13 +115,13 @@ function writeInformation(vmx: Vmx, reason: number, information: ExitInformation
   vmcs.setLow(VM_EXIT_INSTRUCTION_LENGTH, length);
   vmcs.setLow(VM_EXIT_INSTRUCTION_INFO, information.instructionInfo ?? 0);
   vmcs.set(GUEST_LINEAR_ADDRESS, information.linear ?? 0n);
-  vmcs.set(GUEST_PHYSICAL_ADDRESS, BigInt(information.gpa ?? 0));
+  vmcs.setNumber(GUEST_PHYSICAL_ADDRESS, information.gpa ?? 0);
 
   s.set32(Private.EXIT_REASON, reason);
   s.set32(Private.EXIT_LENGTH, length);
-  s.set64(Private.EXIT_QUALIFICATION, qualification);
-  s.set64(Private.EXIT_LINEAR, information.linear ?? 0n);
-  s.set64(Private.EXIT_GPA, BigInt(information.gpa ?? 0));
+  vmcs.copyOut(EXIT_QUALIFICATION, Private.EXIT_QUALIFICATION);
+  vmcs.copyOut(GUEST_LINEAR_ADDRESS, Private.EXIT_LINEAR);
+  vmcs.copyOut(GUEST_PHYSICAL_ADDRESS, Private.EXIT_GPA);
   s.set32(Private.EXIT_INTERRUPTION, information.interruption ?? 0);
   s.set32(Private.EXIT_ERROR_CODE, information.errorCode ?? 0);
   s.set32(Private.EXIT_VECTORING, vectoring);
@@ -127,8 +138,7 @@ function enterHost(vmx: Vmx, nmi: boolean): void {
   s.set32(Offset.VMX_MODE, VmxMode.ROOT);
   const failed = loadMsrs(vmx, vmcs.address(VM_EXIT_MSR_LOAD_ADDRESS), vmcs.low(VM_EXIT_MSR_LOAD_COUNT));
   if (failed !== 0) return abort(vmx, Abort.LOADING_MSRS, `The VM exit could not load entry ${failed} of the VM-exit MSR-load area: a VMX abort, the processor shuts down.`);
-  // Without VPID a VM exit drops every cached translation; with it we do the same, which is stricter.
-  cpu.flushTlb();
+  vmx.translations.atExit();
   cpu.stateChanged();
   vmx.observer?.exit(exitRecord(vmx));
 }

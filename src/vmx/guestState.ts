@@ -1,7 +1,7 @@
 /** Loading the guest state at VM entry and saving it at VM exit (SDM volume 3, "Loading Guest State", "Saving Guest State"). */
 import { Cr0, Cr4, Efer } from '../cpu/controlBits';
 import { readFlags, writeFlags } from '../cpu/flags';
-import { ACCESS_UNUSABLE, Gpr, Offset, Seg } from '../cpu/state';
+import { ACCESS_UNUSABLE, Gpr, Offset, Seg, Segment, SEGMENT_STRIDE } from '../cpu/state';
 import { Private } from './privateState';
 import { PREEMPTION_TIMER_SHIFT } from './tables/capabilities';
 import { Entry, Exit, Pin, Secondary } from './tables/controls';
@@ -57,7 +57,7 @@ export function loadGuestState(vmx: Vmx): void {
     s.setSelector(seg, vmcs.low(GUEST_ES_SELECTOR + seg));
     s.setLimit(seg, vmcs.low(GUEST_ES_LIMIT + seg));
     s.setAccess(seg, vmcs.low(GUEST_ES_ACCESS_RIGHTS + seg));
-    s.setSegBase(seg, vmcs.get(GUEST_ES_BASE + seg));
+    vmcs.copyOut(GUEST_ES_BASE + seg, Offset.SEGMENTS + seg * SEGMENT_STRIDE + Segment.BASE);
   }
   s.set32(Offset.CPL, (vmcs.low(GUEST_ES_ACCESS_RIGHTS + Seg.SS) >>> 5) & 3);
   vmcs.copyOut(GUEST_GDTR_BASE, Offset.GDTR_BASE);
@@ -111,7 +111,7 @@ export function saveGuestState(vmx: Vmx): void {
     vmcs.setLow(GUEST_ES_SELECTOR + seg, s.selector(seg));
     vmcs.setLow(GUEST_ES_LIMIT + seg, s.limit(seg));
     vmcs.setLow(GUEST_ES_ACCESS_RIGHTS + seg, access & ACCESS_UNUSABLE && seg !== Seg.SS && seg !== Seg.CS ? ACCESS_UNUSABLE : access & RIGHTS_DEFINED);
-    vmcs.set(GUEST_ES_BASE + seg, s.segBase(seg));
+    vmcs.copyIn(GUEST_ES_BASE + seg, Offset.SEGMENTS + seg * SEGMENT_STRIDE + Segment.BASE);
   }
   vmcs.copyIn(GUEST_GDTR_BASE, Offset.GDTR_BASE);
   vmcs.setLow(GUEST_GDTR_LIMIT, s.get32(Offset.GDTR_LIMIT) & 0xffff);

@@ -1,7 +1,7 @@
 /** Loading the host state at VM exit (SDM volume 3, "Loading Host State"). */
 import { Cr4, Efer } from '../cpu/controlBits';
 import { writeFlags } from '../cpu/flags';
-import { ACCESS_UNUSABLE, Gpr, Offset, Seg } from '../cpu/state';
+import { ACCESS_UNUSABLE, Gpr, Offset, Seg, Segment, SEGMENT_STRIDE } from '../cpu/state';
 import { CR0_KEPT } from './guestState';
 import { Private } from './privateState';
 import { Exit, Pin } from './tables/controls';
@@ -21,6 +21,8 @@ const TABLE_LIMIT = 0xffff;
 const RFLAGS_CLEAR = 2;
 const DR7_CLEAR = 0x400;
 
+const baseOf = (seg: number): number => Offset.SEGMENTS + seg * SEGMENT_STRIDE + Segment.BASE;
+
 /** Loads everything but the MSR list. `nmi`: an NMI caused the exit, so that NMIs are blocked after it. */
 export function loadHostState(vmx: Vmx, nmi: boolean): void {
   const { state: s, vmcs } = vmx;
@@ -29,8 +31,8 @@ export function loadHostState(vmx: Vmx, nmi: boolean): void {
   vmcs.copyOut(HOST_CR3, Offset.CR3);
   s.set32(Offset.CR4, long ? vmcs.low(HOST_CR4) | Cr4.PAE : vmcs.low(HOST_CR4) & ~Cr4.PCIDE);
   s.set32(Offset.DR7, DR7_CLEAR);
-  s.set64(Offset.DEBUGCTL, 0n);
-  s.set64(Offset.SYSENTER_CS, BigInt(vmcs.low(HOST_IA32_SYSENTER_CS)));
+  s.clear64(Offset.DEBUGCTL);
+  vmcs.copyOut(HOST_IA32_SYSENTER_CS, Offset.SYSENTER_CS);
   vmcs.copyOut(HOST_IA32_SYSENTER_ESP, Offset.SYSENTER_ESP);
   vmcs.copyOut(HOST_IA32_SYSENTER_EIP, Offset.SYSENTER_EIP);
   if (vmx.exitControl(Exit.LOAD_PAT)) vmcs.copyOut(HOST_IA32_PAT, Offset.PAT);
@@ -42,16 +44,16 @@ export function loadHostState(vmx: Vmx, nmi: boolean): void {
     const selector = vmcs.low(HOST_ES_SELECTOR + seg);
     s.setSelector(seg, selector);
     s.setLimit(seg, FLAT_LIMIT);
-    s.setSegBase(seg, 0n);
+    s.clear64(baseOf(seg));
     if (seg === Seg.CS) s.setAccess(seg, long ? CODE_64 : CODE_32);
     else s.setAccess(seg, selector === 0 ? DATA | ACCESS_UNUSABLE : DATA);
   }
-  s.setSegBase(Seg.FS, vmcs.get(HOST_FS_BASE));
-  s.setSegBase(Seg.GS, vmcs.get(HOST_GS_BASE));
+  vmcs.copyOut(HOST_FS_BASE, baseOf(Seg.FS));
+  vmcs.copyOut(HOST_GS_BASE, baseOf(Seg.GS));
   s.setSelector(Seg.TR, vmcs.low(HOST_TR_SELECTOR));
   s.setLimit(Seg.TR, TSS_LIMIT);
   s.setAccess(Seg.TR, BUSY_TSS);
-  s.setSegBase(Seg.TR, vmcs.get(HOST_TR_BASE));
+  vmcs.copyOut(HOST_TR_BASE, baseOf(Seg.TR));
   s.setSelector(Seg.LDTR, 0);
   s.setAccess(Seg.LDTR, ACCESS_UNUSABLE);
   s.set32(Offset.CPL, 0);
@@ -68,5 +70,5 @@ export function loadHostState(vmx: Vmx, nmi: boolean): void {
   const guestBlocked = vmx.pin(Pin.VIRTUAL_NMIS) ? s.get32(Private.PHYSICAL_NMI_BLOCKED) : s.get32(Offset.INTERRUPTIBILITY) & 8;
   s.set32(Offset.INTERRUPTIBILITY, nmi ? 8 : guestBlocked);
   s.set32(Offset.ACTIVITY, 0);
-  s.set64(Offset.PENDING_DEBUG, 0n);
+  s.clear64(Offset.PENDING_DEBUG);
 }

@@ -7,7 +7,7 @@ import { is64, isLong, isVirtual8086 } from '../cpu/system/mode';
 import { memoryLinear, readOperand, writeOperand } from '../cpu/system/operands';
 import { Offset } from '../cpu/state';
 import { enterGuest, failedBasicCheck, failedChecks } from './entry';
-import { exitByInstruction } from './exit';
+import { exitByInstruction, exitOfInstruction, NO_INFORMATION } from './exit';
 import { displacement, operandInfo } from './instructionInfo';
 import { fail, failInvalid, succeed } from './outcome';
 import { Private, VmxMode } from './privateState';
@@ -20,6 +20,9 @@ import type { Vmx } from './vmx';
 
 const FEATURE_CONTROL_LOCK = 1;
 const FEATURE_CONTROL_VMX_OUTSIDE_SMX = 4;
+
+/** True when the instruction ended in a VM exit of the guest. */
+type Ended = boolean | void;
 
 const undefinedOpcode = (vmx: Vmx): never => {
   throw vmx.cpu.fault.exception(Vector.UD);
@@ -35,15 +38,16 @@ function checkPrivilege(vmx: Vmx): void {
   if (vmx.state.cpl !== 0) throw vmx.cpu.fault.exception(Vector.GP, 0);
 }
 
-/** What VMX instructions but VMXON have in common: VMX operation, the VM exit of the guest, CPL 0. */
-function preamble(vmx: Vmx, insn: Instruction, reason: number, rm = -1, reg = -1): void {
+/** What VMX instructions but VMXON have in common: VMX operation, the VM exit of the guest (then true), CPL 0. */
+function preamble(vmx: Vmx, insn: Instruction, reason: number, rm = -1, reg = -1): boolean {
   if (vmx.mode === VmxMode.OFF) undefinedOpcode(vmx);
   checkMode(vmx);
   if (vmx.nonRoot) {
     const memory = rm >= 0;
-    exitByInstruction(vmx, reason, insn, memory ? { qualification: displacement(insn, vmx.state.rip), instructionInfo: operandInfo(insn, rm, reg) } : {});
+    return exitOfInstruction(vmx, reason, insn, memory ? { qualification: displacement(insn, vmx.state.rip), instructionInfo: operandInfo(insn, rm, reg) } : NO_INFORMATION);
   }
   checkPrivilege(vmx);
+  return false;
 }
 
 /** The physical address in a 64-bit memory operand, or undefined when it is not a valid place for a VMCS. */
@@ -55,7 +59,7 @@ function regionOperand(vmx: Vmx, insn: Instruction): number | undefined {
 
 const vmxonPointer = (vmx: Vmx): number => Number(vmx.state.get64(Offset.VMXON_POINTER));
 
-function vmxon(vmx: Vmx, insn: Instruction): void {
+function vmxon(vmx: Vmx, insn: Instruction): Ended {
   const s = vmx.state;
   if (!(s.cr4 & Cr4.VMXE)) undefinedOpcode(vmx);
   checkMode(vmx);
@@ -79,8 +83,8 @@ function vmxon(vmx: Vmx, insn: Instruction): void {
   fail(vmx, 'vmxon', E.VMXON_IN_ROOT);
 }
 
-function vmxoff(vmx: Vmx, insn: Instruction): void {
-  preamble(vmx, insn, Reason.VMXOFF);
+function vmxoff(vmx: Vmx, insn: Instruction): Ended {
+  if (preamble(vmx, insn, Reason.VMXOFF)) return true;
   vmx.vmcs.store(vmx.cpu);
   vmx.vmcs.pointer = -1;
   vmx.state.set64(Offset.VMXON_POINTER, 0xffff_ffff_ffff_ffffn);
@@ -89,8 +93,8 @@ function vmxoff(vmx: Vmx, insn: Instruction): void {
   succeed(vmx);
 }
 
-function vmclear(vmx: Vmx, insn: Instruction): void {
-  preamble(vmx, insn, Reason.VMCLEAR, 0);
+function vmclear(vmx: Vmx, insn: Instruction): Ended {
+  if (preamble(vmx, insn, Reason.VMCLEAR, 0)) return true;
   const address = regionOperand(vmx, insn);
   if (address === undefined) return fail(vmx, 'vmclear', E.VMCLEAR_INVALID_ADDRESS);
   if (address === vmxonPointer(vmx)) return fail(vmx, 'vmclear', E.VMCLEAR_VMXON_POINTER);
@@ -102,8 +106,8 @@ function vmclear(vmx: Vmx, insn: Instruction): void {
   succeed(vmx);
 }
 
-function vmptrld(vmx: Vmx, insn: Instruction): void {
-  preamble(vmx, insn, Reason.VMPTRLD, 0);
+function vmptrld(vmx: Vmx, insn: Instruction): Ended {
+  if (preamble(vmx, insn, Reason.VMPTRLD, 0)) return true;
   const address = regionOperand(vmx, insn);
   if (address === undefined) return fail(vmx, 'vmptrld', E.VMPTRLD_INVALID_ADDRESS);
   if (address === vmxonPointer(vmx)) return fail(vmx, 'vmptrld', E.VMPTRLD_VMXON_POINTER);
@@ -116,8 +120,8 @@ function vmptrld(vmx: Vmx, insn: Instruction): void {
   succeed(vmx);
 }
 
-function vmptrst(vmx: Vmx, insn: Instruction): void {
-  preamble(vmx, insn, Reason.VMPTRST, 0);
+function vmptrst(vmx: Vmx, insn: Instruction): Ended {
+  if (preamble(vmx, insn, Reason.VMPTRST, 0)) return true;
   writeOperand(vmx.cpu, insn, 0, vmx.state.get64(Offset.CURRENT_VMCS), 8);
   succeed(vmx);
 }
@@ -131,8 +135,8 @@ function slotOperand(vmx: Vmx, encoding: bigint): number {
 
 const noCurrentVmcs = 'There is no current VMCS: VMPTRLD comes first.';
 
-function vmread(vmx: Vmx, insn: Instruction): void {
-  preamble(vmx, insn, Reason.VMREAD, 0, 1);
+function vmread(vmx: Vmx, insn: Instruction): Ended {
+  if (preamble(vmx, insn, Reason.VMREAD, 0, 1)) return true;
   if (vmx.vmcs.pointer < 0) return failInvalid(vmx, 'vmread', noCurrentVmcs);
   const size = is64(vmx.state) ? 8 : 4;
   const encoding = readOperand(vmx.cpu, insn, 1, size);
@@ -144,8 +148,8 @@ function vmread(vmx: Vmx, insn: Instruction): void {
   succeed(vmx);
 }
 
-function vmwrite(vmx: Vmx, insn: Instruction): void {
-  preamble(vmx, insn, Reason.VMWRITE, 1, 0);
+function vmwrite(vmx: Vmx, insn: Instruction): Ended {
+  if (preamble(vmx, insn, Reason.VMWRITE, 1, 0)) return true;
   const { vmcs } = vmx;
   if (vmcs.pointer < 0) return failInvalid(vmx, 'vmwrite', noCurrentVmcs);
   const size = is64(vmx.state) ? 8 : 4;
@@ -162,17 +166,17 @@ function vmwrite(vmx: Vmx, insn: Instruction): void {
   succeed(vmx);
 }
 
-function enter(vmx: Vmx, insn: Instruction, launch: boolean): void {
+function enter(vmx: Vmx, insn: Instruction, launch: boolean): Ended {
   const mnemonic = launch ? 'vmlaunch' : 'vmresume';
-  preamble(vmx, insn, launch ? Reason.VMLAUNCH : Reason.VMRESUME);
+  if (preamble(vmx, insn, launch ? Reason.VMLAUNCH : Reason.VMRESUME)) return true;
   const broken = failedBasicCheck(vmx, launch);
   if (broken) return broken.error === 0 ? failInvalid(vmx, mnemonic, broken.condition) : fail(vmx, mnemonic, broken.error);
   const error = enterGuest(vmx, launch);
   if (error !== 0) fail(vmx, mnemonic, error, failedChecks(vmx));
 }
 
-function vmcall(vmx: Vmx, insn: Instruction): void {
-  preamble(vmx, insn, Reason.VMCALL);
+function vmcall(vmx: Vmx, insn: Instruction): Ended {
+  if (preamble(vmx, insn, Reason.VMCALL)) return true;
   fail(vmx, 'vmcall', E.VMCALL_IN_ROOT);
 }
 
@@ -193,9 +197,9 @@ function descriptor(vmx: Vmx, insn: Instruction): [bigint, bigint] {
   return [vmx.cpu.readLinear(linear, 8), vmx.cpu.readLinear(BigInt.asUintN(64, linear + 8n), 8)];
 }
 
-function invept(vmx: Vmx, insn: Instruction): void {
+function invept(vmx: Vmx, insn: Instruction): Ended {
   if (!vmx.capabilities.has('ept')) undefinedOpcode(vmx);
-  preamble(vmx, insn, Reason.INVEPT, 1, 0);
+  if (preamble(vmx, insn, Reason.INVEPT, 1, 0)) return true;
   const type = readOperand(vmx.cpu, insn, 0, is64(vmx.state) ? 8 : 4);
   const [eptp] = descriptor(vmx, insn);
   if (type !== INVEPT_SINGLE_CONTEXT && type !== INVEPT_ALL_CONTEXT) return fail(vmx, 'invept', E.INVALID_INVEPT_OPERAND);
@@ -211,9 +215,9 @@ function eptpValid(vmx: Vmx, eptp: bigint): boolean {
   return (type === 0n || type === 6n) && ((eptp >> 3n) & 7n) === 3n && (eptp & 0xf80n) === 0n && eptp >> BigInt(vmx.physicalAddressBits) === 0n && (!accessedDirty || vmx.capabilities.has('ept-ad'));
 }
 
-function invvpid(vmx: Vmx, insn: Instruction): void {
+function invvpid(vmx: Vmx, insn: Instruction): Ended {
   if (!vmx.capabilities.has('vpid')) undefinedOpcode(vmx);
-  preamble(vmx, insn, Reason.INVVPID, 1, 0);
+  if (preamble(vmx, insn, Reason.INVVPID, 1, 0)) return true;
   const type = readOperand(vmx.cpu, insn, 0, is64(vmx.state) ? 8 : 4);
   const [vpid, linear] = descriptor(vmx, insn);
   const needsVpid = type !== INVVPID_ALL_CONTEXT;
@@ -224,7 +228,7 @@ function invvpid(vmx: Vmx, insn: Instruction): void {
 }
 
 /** By mnemonic. RIP is already that of the next instruction. */
-export const VMX_INSTRUCTIONS: Readonly<Record<string, (vmx: Vmx, insn: Instruction) => void>> = {
+export const VMX_INSTRUCTIONS: Readonly<Record<string, (vmx: Vmx, insn: Instruction) => Ended>> = {
   vmxon,
   vmxoff,
   vmclear,

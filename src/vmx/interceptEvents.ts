@@ -138,8 +138,8 @@ export function exitForEpt(vmx: Vmx, fault: Fault): void {
   const detail = fault.detail as EptFault;
   // The instruction will be restarted: RF keeps its instruction breakpoint from being hit twice.
   if (s.get32(Private.DELIVERING) >>> 31 === 0) s.set32(Offset.FLAGS, s.get32(Offset.FLAGS) | RF);
-  if (detail.misconfiguration) exitNow(vmx, Reason.EPT_MISCONFIGURATION, { gpa: detail.gpa });
-  exitNow(vmx, Reason.EPT_VIOLATION, { qualification: BigInt(detail.qualification), linear: fault.address, gpa: detail.gpa });
+  if (detail.misconfiguration) performExit(vmx, Reason.EPT_MISCONFIGURATION, { gpa: detail.gpa });
+  else performExit(vmx, Reason.EPT_VIOLATION, { qualification: BigInt(detail.qualification), linear: fault.address, gpa: detail.gpa });
 }
 
 /** The time-stamp counter as the guest reads it: scaled, then offset. */

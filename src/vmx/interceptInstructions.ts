@@ -1,7 +1,7 @@
 /** Instructions of the guest that cause VM exits (SDM volume 3, "Instructions That Cause VM Exits"), but those about registers, ports and MSRs. */
 import type { Instruction } from '../cpu/decode/instruction';
 import { Vector } from '../cpu/fault';
-import { exitByInstruction } from './exit';
+import { exitByInstruction, exitOfInstruction, NO_INFORMATION } from './exit';
 import { displacement, operandInfo } from './instructionInfo';
 import { Primary, Secondary } from './tables/controls';
 import { Reason } from './tables/exitReasons';
@@ -36,16 +36,16 @@ const RULES: Readonly<Record<string, Rule>> = {
   vmcall: { reason: Reason.VMCALL },
 };
 
-/** Instructions with no operand that the exit describes. */
-export function interceptInstruction(vmx: Vmx, mnemonic: string, insn: Instruction): void {
+/** Instructions with no operand that the exit describes. True: a VM exit. */
+export function interceptInstruction(vmx: Vmx, mnemonic: string, insn: Instruction): boolean {
   const rule = RULES[mnemonic];
   if (!rule) throw new Error(`VMX does not know how to intercept the instruction "${mnemonic}".`);
   if (rule.enable !== undefined && !vmx.secondary(rule.enable)) throw vmx.cpu.fault.exception(Vector.UD);
   const conditional = rule.primary !== undefined || rule.secondary !== undefined;
   const asked = (rule.primary !== undefined && vmx.primary(rule.primary)) || (rule.secondary !== undefined && vmx.secondary(rule.secondary));
-  if (conditional && !asked) return;
+  if (conditional && !asked) return false;
   const info = mnemonic === 'rdrand' || mnemonic === 'rdseed' ? (insn.operands[0].number << 3) | ((insn.operandSize >>> 2) << 11) : 0;
-  exitByInstruction(vmx, rule.reason, insn, { instructionInfo: info });
+  return exitOfInstruction(vmx, rule.reason, insn, info === 0 ? NO_INFORMATION : { instructionInfo: info });
 }
 
 /** Bits 29:28 of the instruction information. */

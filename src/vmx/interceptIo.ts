@@ -1,6 +1,6 @@
 /** Ports and MSRs of the guest: unconditional exiting and the bitmaps (SDM volume 3, "I/O-Bitmap Addresses", "MSR-Bitmap Address"). */
 import { type Instruction, Kind, Prefix } from '../cpu/decode/instruction';
-import { exitByInstruction } from './exit';
+import { exitOfInstruction } from './exit';
 import { Primary } from './tables/controls';
 import { Reason } from './tables/exitReasons';
 import { Slot } from './tables/fields';
@@ -28,9 +28,9 @@ function portExits(vmx: Vmx, port: number, size: number): boolean {
   return false;
 }
 
-/** IN, OUT, INS, OUTS; `linear` is the address of a string operand. */
-export function interceptIo(vmx: Vmx, port: number, size: number, input: boolean, insn: Instruction, linear: bigint | undefined): void {
-  if (!portExits(vmx, port, size)) return;
+/** IN, OUT, INS, OUTS; `linear` is the address of a string operand. True: a VM exit. */
+export function interceptIo(vmx: Vmx, port: number, size: number, input: boolean, insn: Instruction, linear: bigint | undefined): boolean {
+  if (!portExits(vmx, port, size)) return false;
   let qualification = (size - 1) | (port << 16);
   if (input) qualification |= Io.INPUT;
   if (linear !== undefined) qualification |= Io.STRING;
@@ -39,7 +39,7 @@ export function interceptIo(vmx: Vmx, port: number, size: number, input: boolean
   const addressSize = { 2: 0, 4: 1, 8: 2 }[insn.addressSize] ?? 0;
   // INS always writes through ES; OUTS reads through DS or the override.
   const segment = input ? 0 : insn.segment;
-  exitByInstruction(vmx, Reason.IO_INSTRUCTION, insn, {
+  return exitOfInstruction(vmx, Reason.IO_INSTRUCTION, insn, {
     qualification: BigInt(qualification >>> 0),
     linear: linear ?? 0n,
     instructionInfo: linear === undefined ? 0 : (addressSize << 7) | (segment << 15),
@@ -61,10 +61,10 @@ function msrExits(vmx: Vmx, index: number, write: boolean): boolean {
   return bitmapBit(vmx, page, n);
 }
 
-export function interceptRdmsr(vmx: Vmx, index: number, insn: Instruction): void {
-  if (msrExits(vmx, index, false)) exitByInstruction(vmx, Reason.RDMSR, insn);
+export function interceptRdmsr(vmx: Vmx, index: number, insn: Instruction): boolean {
+  return msrExits(vmx, index, false) && exitOfInstruction(vmx, Reason.RDMSR, insn);
 }
 
-export function interceptWrmsr(vmx: Vmx, index: number, insn: Instruction): void {
-  if (msrExits(vmx, index, true)) exitByInstruction(vmx, Reason.WRMSR, insn);
+export function interceptWrmsr(vmx: Vmx, index: number, insn: Instruction): boolean {
+  return msrExits(vmx, index, true) && exitOfInstruction(vmx, Reason.WRMSR, insn);
 }

@@ -34,8 +34,8 @@ export class VmxUnit extends Vmx implements Intercepts, SecondLevel, VmxInspecti
 
   // Intercepts: the guest's instructions and events.
 
-  instruction(mnemonic: string, insn: Instruction): void {
-    if (this.nonRoot) interceptInstruction(this, mnemonic, insn);
+  instruction(mnemonic: string, insn: Instruction): boolean {
+    return this.nonRoot && interceptInstruction(this, mnemonic, insn);
   }
   readControlRegister(cr: number, value: bigint, insn: Instruction): bigint {
     return this.nonRoot ? registers.readControlRegister(this, cr, value, insn) : value;
@@ -52,14 +52,14 @@ export class VmxUnit extends Vmx implements Intercepts, SecondLevel, VmxInspecti
   movDebugRegister(dr: number, write: boolean, gpr: number, insn: Instruction): void {
     if (this.nonRoot) registers.movDebugRegister(this, dr, write, gpr, insn);
   }
-  io(port: number, size: number, input: boolean, insn: Instruction, linear: bigint | undefined): void {
-    if (this.nonRoot) interceptIo(this, port, size, input, insn, linear);
+  io(port: number, size: number, input: boolean, insn: Instruction, linear: bigint | undefined): boolean {
+    return this.nonRoot && interceptIo(this, port, size, input, insn, linear);
   }
-  rdmsr(index: number, insn: Instruction): void {
-    if (this.nonRoot) interceptRdmsr(this, index, insn);
+  rdmsr(index: number, insn: Instruction): boolean {
+    return this.nonRoot && interceptRdmsr(this, index, insn);
   }
-  wrmsr(index: number, _value: bigint, insn: Instruction): void {
-    if (this.nonRoot) interceptWrmsr(this, index, insn);
+  wrmsr(index: number, _value: bigint, insn: Instruction): boolean {
+    return this.nonRoot && interceptWrmsr(this, index, insn);
   }
   timestamp(tsc: bigint): bigint {
     return this.nonRoot ? events.guestTimestamp(this, tsc) : tsc;
@@ -92,10 +92,10 @@ export class VmxUnit extends Vmx implements Intercepts, SecondLevel, VmxInspecti
     if (event) this.observer?.delivering?.(event.type, event.vector, event.errorCode, event.length);
     if (this.nonRoot) events.noteDelivery(this, event);
   }
-  execute(mnemonic: string, insn: Instruction): void {
+  execute(mnemonic: string, insn: Instruction): boolean {
     const instruction = VMX_INSTRUCTIONS[mnemonic];
     if (!instruction) throw new Error(`"${mnemonic}" is not a VMX instruction that is implemented.`);
-    instruction(this, insn);
+    return instruction(this, insn) === true;
   }
   readMsr(index: number): bigint | undefined {
     return this.cpu.features.has('vmx') ? this.capabilities.read(index) : undefined;

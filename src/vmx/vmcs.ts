@@ -9,9 +9,6 @@ import { Private } from './privateState';
 
 /** Slots that the state has room for. */
 export const SLOT_CAPACITY = 256;
-/** Offsets in the state, from Offset.VMCS: u64 values, then f64 clocks and u64 RIPs of the last writers. */
-const WRITER_CLOCKS = SLOT_CAPACITY * 8;
-const WRITER_RIPS = SLOT_CAPACITY * 16;
 
 /**
  * The VMCS region: after revision identifier, abort indicator and launch state, 20 bytes per field: the value (8), and
@@ -24,15 +21,17 @@ const WIDTH_MASK = { 16: 0xffffn, 32: 0xffff_ffffn, 64: 0xffff_ffff_ffff_ffffn, 
 export class Vmcs {
   private readonly u32: Uint32Array;
   private readonly u64: BigUint64Array;
-  private readonly f64: Float64Array;
-  /** Index of slot 0 in 32-bit words. */
+  /** Index of slot 0, of its writer's clock and of its writer's RIP, in 32-bit words. */
   private readonly words: number;
+  private readonly clocks: number;
+  private readonly rips: number;
 
   constructor(private readonly state: CpuState) {
     this.u32 = state.views.u32;
     this.u64 = state.views.u64;
-    this.f64 = state.views.f64;
     this.words = (state.base + Offset.VMCS) >>> 2;
+    this.clocks = (state.base + Offset.VMCS_WRITER_CLOCKS) >>> 2;
+    this.rips = (state.base + Offset.VMCS_WRITER_RIPS) >>> 2;
   }
 
   low(slot: number): number {
@@ -43,6 +42,11 @@ export class Vmcs {
   }
   get(slot: number): bigint {
     return this.u64[(this.words >>> 1) + slot]!;
+  }
+  /** Writes a number of at most 53 bits. */
+  setNumber(slot: number, value: number): void {
+    this.u32[this.words + slot * 2] = value;
+    this.u32[this.words + slot * 2 + 1] = value / 0x1_0000_0000;
   }
   /** Writes 32 bits; the upper half becomes 0. */
   setLow(slot: number, value: number): void {
@@ -76,15 +80,16 @@ export class Vmcs {
   // Who wrote a field.
 
   recordWriter(slot: number, clock: number, rip: bigint): void {
-    const base = this.state.base + Offset.VMCS;
-    this.f64[((base + WRITER_CLOCKS) >>> 3) + slot] = clock;
-    this.u64[((base + WRITER_RIPS) >>> 3) + slot] = rip;
+    const clocks = this.clocks + slot * 2;
+    this.u32[clocks] = clock;
+    this.u32[clocks + 1] = clock / 0x1_0000_0000;
+    this.u64[(this.rips >>> 1) + slot] = rip;
   }
   /** Clock and RIP of the VMWRITE that last wrote the field; undefined when none did. */
   writer(slot: number): { icount: number; rip: bigint } | undefined {
-    const base = this.state.base + Offset.VMCS;
-    const icount = this.f64[((base + WRITER_CLOCKS) >>> 3) + slot]!;
-    const rip = this.u64[((base + WRITER_RIPS) >>> 3) + slot]!;
+    const clocks = this.clocks + slot * 2;
+    const icount = this.u32[clocks + 1]! * 0x1_0000_0000 + this.u32[clocks]!;
+    const rip = this.u64[(this.rips >>> 1) + slot]!;
     return icount === 0 && rip === 0n ? undefined : { icount, rip };
   }
 
@@ -108,16 +113,13 @@ export class Vmcs {
     if (frame === 0) return;
     const { u32 } = this;
     u32[(frame + Region.LAUNCH_STATE) >>> 2] = this.state.get32(Private.LAUNCHED);
-    const base = this.state.base + Offset.VMCS;
-    const clocks = (base + WRITER_CLOCKS) >>> 3;
-    const rips = (base + WRITER_RIPS) >>> 2;
+    const { clocks, rips } = this;
     let to = (frame + Region.FIELDS) >>> 2;
     for (let slot = 0; slot < FIELDS.length; slot++, to += Region.STRIDE >>> 2) {
-      const clock = this.f64[clocks + slot]!;
       u32[to] = this.low(slot);
       u32[to + 1] = this.high(slot);
-      u32[to + 2] = clock % 0x1_0000_0000;
-      u32[to + 3] = (Math.floor(clock / 0x1_0000_0000) & 0xffff) | (u32[rips + slot * 2 + 1]! << 16);
+      u32[to + 2] = u32[clocks + slot * 2]!;
+      u32[to + 3] = (u32[clocks + slot * 2 + 1]! & 0xffff) | (u32[rips + slot * 2 + 1]! << 16);
       u32[to + 4] = u32[rips + slot * 2]!;
     }
     if (cpu.codePages.has(page)) cpu.codePages.written(page, 0, 0x1000);
@@ -130,14 +132,13 @@ export class Vmcs {
     const { u32 } = this;
     const read = (offset: number): number => (frame === 0 ? 0xffff_ffff : u32[(frame + offset) >>> 2]!);
     this.state.set32(Private.LAUNCHED, read(Region.LAUNCH_STATE) === 1 ? 1 : 0);
-    const base = this.state.base + Offset.VMCS;
-    const clocks = (base + WRITER_CLOCKS) >>> 3;
-    const rips = (base + WRITER_RIPS) >>> 2;
+    const { clocks, rips } = this;
     for (let slot = 0, from: number = Region.FIELDS; slot < FIELDS.length; slot++, from += Region.STRIDE) {
       u32[this.words + slot * 2] = read(from);
       u32[this.words + slot * 2 + 1] = read(from + 4);
       const packed = read(from + 12);
-      this.f64[clocks + slot] = read(from + 8) + (packed & 0xffff) * 0x1_0000_0000;
+      u32[clocks + slot * 2] = read(from + 8);
+      u32[clocks + slot * 2 + 1] = packed & 0xffff;
       u32[rips + slot * 2] = read(from + 16);
       u32[rips + slot * 2 + 1] = (packed | 0) >> 16;
     }

@@ -1,4 +1,5 @@
 /** What every part of VMX works on: the processor, its current VMCS, what it is capable of, and who watches. */
+import { fieldKey } from '../cpu/isa/vmcs';
 import { Offset, type CpuState } from '../cpu/state';
 import type { Processor } from '../cpu/processor';
 import { PHYSICAL_ADDRESS_BITS } from '../cpu/controlBits';
@@ -8,6 +9,7 @@ import { VmxMode } from './privateState';
 import { Capabilities } from './tables/capabilities';
 import { Primary } from './tables/controls';
 import { FIELDS, Slot } from './tables/fields';
+import { Translations } from './translations';
 import { Vmcs } from './vmcs';
 
 const { PIN_BASED_CONTROLS, PRIMARY_PROCESSOR_BASED_CONTROLS, SECONDARY_PROCESSOR_BASED_CONTROLS, VM_EXIT_CONTROLS, VM_ENTRY_CONTROLS } = Slot;
@@ -16,16 +18,27 @@ export class Vmx {
   readonly state: CpuState;
   readonly vmcs: Vmcs;
   readonly capabilities: Capabilities;
+  readonly translations: Translations;
   readonly physicalAddressBits = PHYSICAL_ADDRESS_BITS;
-  observer: VmxObserver | undefined;
+  private watcher: VmxObserver | undefined;
   /** 1 for each slot whose field this processor has. */
   readonly fieldExists: Uint8Array;
 
   constructor(readonly cpu: Processor) {
     this.state = cpu.state;
     this.vmcs = new Vmcs(cpu.state);
+    this.translations = new Translations(this);
     this.capabilities = new Capabilities({ has: (name) => cpu.features.has(name), cr4Bits: cr4Allowed(cpu.features) });
     this.fieldExists = Uint8Array.from(FIELDS, (f) => (this.capabilities.has(f.feature) ? 1 : 0));
+    this.offerFields();
+  }
+
+  get observer(): VmxObserver | undefined {
+    return this.watcher;
+  }
+  set observer(observer: VmxObserver | undefined) {
+    this.watcher = observer;
+    this.offerFields();
   }
 
   get mode(): number {
@@ -46,11 +59,23 @@ export class Vmx {
   secondary(mask: number): boolean {
     return (this.vmcs.low(PRIMARY_PROCESSOR_BASED_CONTROLS) & Primary.SECONDARY_CONTROLS) !== 0 && (this.vmcs.low(SECONDARY_PROCESSOR_BASED_CONTROLS) & mask) !== 0;
   }
+  /** All of them. */
+  get secondaryControls(): number {
+    return this.secondary(-1) ? this.vmcs.low(SECONDARY_PROCESSOR_BASED_CONTROLS) : 0;
+  }
   exitControl(mask: number): boolean {
     return (this.vmcs.low(VM_EXIT_CONTROLS) & mask) !== 0;
   }
   entryControl(mask: number): boolean {
     return (this.vmcs.low(VM_ENTRY_CONTROLS) & mask) !== 0;
+  }
+
+  /** Tells generated code which fields exist, so that it performs VMREAD and VMWRITE by itself: none while an observer wants to know of them. */
+  private offerFields(): void {
+    const table = this.state.base + Offset.VMCS_SLOTS;
+    const { u8 } = this.state.views;
+    const watched = this.watcher?.fieldRead !== undefined || this.watcher?.fieldWritten !== undefined;
+    for (const f of FIELDS) u8[table + fieldKey(f.encoding)] = this.fieldExists[f.slot] === 1 && !watched ? f.slot + 1 : 0;
   }
 
   f64(offset: number): number {

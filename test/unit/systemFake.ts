@@ -48,7 +48,9 @@ export class FakeIntercepts implements Intercepts {
   inVmx = false;
   tripleFaults = 0;
   readonly executed: string[] = [];
-  instruction(): void {}
+  instruction(): boolean {
+    return false;
+  }
   readControlRegister(_cr: number, value: bigint): bigint {
     return value;
   }
@@ -62,9 +64,15 @@ export class FakeIntercepts implements Intercepts {
     return source & 15;
   }
   movDebugRegister(): void {}
-  io(): void {}
-  rdmsr(): void {}
-  wrmsr(): void {}
+  io(): boolean {
+    return false;
+  }
+  rdmsr(): boolean {
+    return false;
+  }
+  wrmsr(): boolean {
+    return false;
+  }
   timestamp(tsc: bigint): bigint {
     return tsc;
   }
@@ -87,8 +95,9 @@ export class FakeIntercepts implements Intercepts {
     throw STATE_REPLACED;
   }
   delivering(): void {}
-  execute(mnemonic: string): void {
+  execute(mnemonic: string): boolean {
     this.executed.push(mnemonic);
+    return false;
   }
   readMsr(): bigint | undefined {
     return undefined;
@@ -164,6 +173,7 @@ export class FakeProcessor implements Processor {
     this.flushes++;
     this.state.set64(Offset.GENERATION, (this.state.get64(Offset.GENERATION) + 1n) & 0xfffn);
   }
+  flushOperation(): void {}
   flushPage(): void {
     this.flushTlb();
   }

@@ -140,6 +140,10 @@ export class Cpu implements Processor {
     this.attention = true; // the code that is executing may be mapped otherwise now
     this.banks.flush();
   }
+  flushOperation(nonRoot: boolean): void {
+    this.attention = true;
+    this.banks.flushOperation(nonRoot);
+  }
   flushPage(linear: bigint): void {
     this.attention = true;
     this.banks.flushPage(linear);
@@ -338,6 +342,8 @@ export class Cpu implements Processor {
     s.set32(Offset.BUDGET, budget);
     s.set32(Offset.CUT, 0);
     this.sliceEnd = s.icount + budget;
+    s.set32(Offset.SLICE_END, this.sliceEnd);
+    s.set32(Offset.SLICE_END + 4, this.sliceEnd / 0x1_0000_0000);
     const exit = this.interpreter.run(s.base);
     let unused = s.get32(Offset.BUDGET);
     if (s.get32(Offset.CUT) === 2) {
@@ -398,7 +404,10 @@ export class Cpu implements Processor {
         this.onUnimplemented(mnemonics[insn.op]!, start);
         throw this.fault.exception(Vector.UD);
       }
-      operation(this, insn);
+      if (operation(this, insn) === true) {
+        this.attention = true;
+        return false;
+      }
     } catch (thrown) {
       if (thrown === STATE_REPLACED) {
         this.attention = true;

@@ -31,8 +31,11 @@ function isFlat(access: number, limit: number): boolean {
 export function deriveState(s: CpuState, withheldSimd: number): CodeSize {
   const codeSize = codeSizeOf(s);
   s.set32(Offset.CODE_MODE, codeSize);
-  s.set64(Offset.CS_BASE, codeSize === 64 ? 0n : s.segBase(Seg.CS));
-  s.set64(Offset.SP_MASK, codeSize === 64 ? 0xffff_ffff_ffff_ffffn : s.access(Seg.SS) & ACCESS_DB ? 0xffff_ffffn : 0xffffn);
+  const csBase = Offset.SEGMENTS + Seg.CS * SEGMENT_STRIDE + Segment.BASE;
+  s.set32(Offset.CS_BASE, codeSize === 64 ? 0 : s.get32(csBase));
+  s.set32(Offset.CS_BASE + 4, codeSize === 64 ? 0 : s.high(csBase));
+  s.set32(Offset.SP_MASK, codeSize === 64 || s.access(Seg.SS) & ACCESS_DB ? 0xffff_ffff : 0xffff);
+  s.set32(Offset.SP_MASK + 4, codeSize === 64 ? 0xffff_ffff : 0);
   for (let seg: number = Seg.ES; seg <= Seg.GS; seg++) {
     s.set32(Offset.SEGMENTS + seg * SEGMENT_STRIDE + Segment.FLAT, isFlat(s.access(seg), s.limit(seg)) ? 1 : 0);
   }

@@ -231,6 +231,15 @@ export class InterpreterEmitter extends Emitter {
     return this.cpu.load('i32', 4, offset);
   }
 
+  state(): Value {
+    return this.cpu;
+  }
+  clock(): Value {
+    return this.cpu.load('i64', 8, Offset.SLICE_END).sub(this.budget.add(1).extendU());
+  }
+  rip(): Value {
+    return this.ripBase().add(this.field(Field.OFFSET, 2, 'i64'));
+  }
   ripBase(): Value {
     return this.cpu.load('i64', 8, Offset.RIP_BASE);
   }

@@ -48,6 +48,14 @@ export class TlbBanks {
     this.publish();
   }
 
+  /** Drops the translations of VMX non-root operation, or of all other operation. */
+  flushOperation(nonRoot: boolean): void {
+    const first = nonRoot ? 2 : 0;
+    this.renew(first);
+    this.renew(first + 1);
+    this.publish();
+  }
+
   /** The generation is a u64 so that generated code can use it as a tag's low bits; its upper half stays 0. */
   private publish(): void {
     this.state.set32(Offset.GENERATION, this.generations[this.current]!);

@@ -125,6 +125,11 @@ export abstract class Emitter {
   abstract setOtherFlags(value: Value): void;
   /** A u32 of the processor's state. */
   abstract stateWord(offset: number): Value;
+  /** Base address of the processor's state, i32. */
+  abstract state(): Value;
+  /** Clock before the instruction at hand and its RIP, i64. */
+  abstract clock(): Value;
+  abstract rip(): Value;
 
   // Control.
 

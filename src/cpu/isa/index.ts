@@ -12,6 +12,7 @@ import { sseIntegers } from './sseInteger';
 import { sseMoves } from './sseMove';
 import { sseShuffles } from './sseShuffle';
 import { stackInstructions } from './stack';
+import { vmcsInstructions } from './vmcs';
 
 export const instructionSet: readonly Semantics[] = [
   ...arithmetic,
@@ -23,6 +24,7 @@ export const instructionSet: readonly Semantics[] = [
   ...bitInstructions,
   ...exchanges,
   ...flagInstructions,
+  ...vmcsInstructions,
   ...sseMoves,
   ...sseIntegers,
   ...sseShuffles,

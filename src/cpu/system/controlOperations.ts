@@ -57,7 +57,7 @@ const privilegedNothing =
   (mnemonic: string): SlowOperation =>
   (cpu, insn) => {
     requireCpl0(cpu);
-    cpu.intercepts.instruction(mnemonic, insn);
+    return cpu.intercepts.instruction(mnemonic, insn);
   };
 
 /** CLFLUSH and its kin: nothing but the access check of a load. */
@@ -160,7 +160,7 @@ export const controlOperations: Record<string, SlowOperation> = {
   xsetbv(cpu, insn) {
     if (!(cpu.state.cr4 & Cr4.OSXSAVE)) undefinedOpcode(cpu);
     requireCpl0(cpu);
-    cpu.intercepts.instruction('xsetbv', insn);
+    if (cpu.intercepts.instruction('xsetbv', insn)) return true;
     const value = readEdxEax(cpu.state);
     const allowed = 3n | (cpu.features.has('avx') ? 4n : 0n);
     if (cpu.state.reg32(Gpr.RCX) !== 0 || !(value & 1n) || value & ~allowed || (value & 4n && !(value & 2n))) throw cpu.fault.exception(Vector.GP, 0);
@@ -182,7 +182,7 @@ export const controlOperations: Record<string, SlowOperation> = {
   clwb: flushLine('clwb'),
   hlt(cpu, insn) {
     requireCpl0(cpu);
-    cpu.intercepts.instruction('hlt', insn);
+    if (cpu.intercepts.instruction('hlt', insn)) return true;
     cpu.state.set32(Offset.ACTIVITY, ACTIVITY_HLT);
     cpu.requestAttention();
   },

@@ -5,7 +5,7 @@
  */
 import { high32, low32 } from '../../base/bits';
 import { AC, IF, NT, readFlags, RF, TF, VM, writeFlags } from '../flags';
-import { type Fault, Vector } from '../fault';
+import { type Fault, STATE_REPLACED, Vector } from '../fault';
 import { EventType } from '../intercepts';
 import { currentPrivilege, readLinear } from '../mmu/linear';
 import { Privilege } from '../mmu/walk';
@@ -195,7 +195,7 @@ export function deliverEvent(cpu: Processor, type: number, vector: number, error
     const { fault } = cpu;
     if (fault.kind === 'second-level') {
       cpu.intercepts.secondLevelFault(fault);
-      throw new Error('A second-level fault during event delivery must end in a VM exit.');
+      throw STATE_REPLACED;
     }
     const { vector: second, address, hasErrorCode } = fault;
     const code = hasErrorCode ? fault.errorCode : undefined;

@@ -15,14 +15,14 @@ export const ioOperations: Record<string, SlowOperation> = {
     const { size } = insn.operands[0];
     const port = portOf(cpu, insn, 1);
     checkPorts(cpu, port, size);
-    cpu.intercepts.io(port, size, true, insn, undefined);
+    if (cpu.intercepts.io(port, size, true, insn, undefined)) return true;
     writeGpr(cpu.state, Gpr.RAX, size, BigInt(cpu.bus.in(port, size) >>> 0));
   },
   out(cpu, insn) {
     const { size } = insn.operands[1];
     const port = portOf(cpu, insn, 0);
     checkPorts(cpu, port, size);
-    cpu.intercepts.io(port, size, false, insn, undefined);
+    if (cpu.intercepts.io(port, size, false, insn, undefined)) return true;
     cpu.bus.out(port, size, Number(readGpr(cpu.state, Gpr.RAX, size)));
   },
 };

@@ -38,7 +38,7 @@ const writeBase =
 
 export const msrOperations: Record<string, SlowOperation> = {
   cpuid(cpu, insn) {
-    cpu.intercepts.instruction('cpuid', insn);
+    if (cpu.intercepts.instruction('cpuid', insn)) return true;
     const s = cpu.state;
     const { eax, ebx, ecx, edx } = cpuid(cpu, s.reg32(Gpr.RAX), s.reg32(Gpr.RCX));
     s.setReg32(Gpr.RAX, eax);
@@ -50,7 +50,7 @@ export const msrOperations: Record<string, SlowOperation> = {
     requireFeature(cpu, 'msr');
     requireCpl0(cpu);
     const index = cpu.state.reg32(Gpr.RCX);
-    cpu.intercepts.rdmsr(index, insn);
+    if (cpu.intercepts.rdmsr(index, insn)) return true;
     writeEdxEax(cpu.state, readMsrOrFault(cpu, index));
   },
   wrmsr(cpu, insn) {
@@ -58,19 +58,19 @@ export const msrOperations: Record<string, SlowOperation> = {
     requireCpl0(cpu);
     const index = cpu.state.reg32(Gpr.RCX);
     const value = readEdxEax(cpu.state);
-    cpu.intercepts.wrmsr(index, value, insn);
+    if (cpu.intercepts.wrmsr(index, value, insn)) return true;
     if (!writeMsr(cpu, index, value)) throw cpu.fault.exception(Vector.GP, 0);
   },
   rdtsc(cpu, insn) {
     requireFeature(cpu, 'tsc');
     checkTsd(cpu);
-    cpu.intercepts.instruction('rdtsc', insn);
+    if (cpu.intercepts.instruction('rdtsc', insn)) return true;
     writeEdxEax(cpu.state, cpu.intercepts.timestamp(readTsc(cpu)));
   },
   rdtscp(cpu, insn) {
     requireFeature(cpu, 'rdtscp');
     checkTsd(cpu);
-    cpu.intercepts.instruction('rdtscp', insn);
+    if (cpu.intercepts.instruction('rdtscp', insn)) return true;
     writeEdxEax(cpu.state, cpu.intercepts.timestamp(readTsc(cpu)));
     cpu.state.setReg32(Gpr.RCX, cpu.state.get32(Offset.TSC_AUX));
   },
@@ -80,7 +80,7 @@ export const msrOperations: Record<string, SlowOperation> = {
   },
   rdpmc(cpu, insn) {
     if (!(cpu.state.cr4 & Cr4.PCE) && cpu.state.cpl !== 0 && isProtected(cpu.state)) throw cpu.fault.exception(Vector.GP, 0);
-    cpu.intercepts.instruction('rdpmc', insn);
+    if (cpu.intercepts.instruction('rdpmc', insn)) return true;
     // CPUID announces no performance counter, so every index is invalid.
     throw cpu.fault.exception(Vector.GP, 0);
   },

@@ -20,7 +20,7 @@ const vmxOperations: Record<string, SlowOperation> = Object.fromEntries(
     mnemonic,
     (cpu, insn) => {
       requireFeature(cpu, 'vmx');
-      cpu.intercepts.execute(mnemonic, insn);
+      return cpu.intercepts.execute(mnemonic, insn);
     },
   ]),
 );

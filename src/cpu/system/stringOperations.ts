@@ -262,13 +262,13 @@ function scas(cpu: Processor, insn: Instruction): void {
 }
 
 /** INS: the destination must be writable before the port is read. */
-function ins(cpu: Processor, insn: Instruction): void {
+function ins(cpu: Processor, insn: Instruction): boolean | undefined {
   const strings = new Strings(cpu, insn);
   const { size } = strings;
   const port = cpu.state.reg32(Gpr.RDX) & 0xffff;
   checkPorts(cpu, port, size);
   if (strings.repeated && strings.count === 0n) return;
-  if (cpu.intercepts.nonRoot) cpu.intercepts.io(port, size, true, insn, strings.destination(true));
+  if (cpu.intercepts.nonRoot && cpu.intercepts.io(port, size, true, insn, strings.destination(true))) return true;
   repeat(cpu, strings, (most) => {
     const to = strings.destination(true);
     const elements = strings.run(Gpr.RDI, Seg.ES, to, true, most);
@@ -292,13 +292,13 @@ function ins(cpu: Processor, insn: Instruction): void {
   });
 }
 
-function outs(cpu: Processor, insn: Instruction): void {
+function outs(cpu: Processor, insn: Instruction): boolean | undefined {
   const strings = new Strings(cpu, insn);
   const { size } = strings;
   const port = cpu.state.reg32(Gpr.RDX) & 0xffff;
   checkPorts(cpu, port, size);
   if (strings.repeated && strings.count === 0n) return;
-  if (cpu.intercepts.nonRoot) cpu.intercepts.io(port, size, false, insn, strings.source());
+  if (cpu.intercepts.nonRoot && cpu.intercepts.io(port, size, false, insn, strings.source())) return true;
   repeat(cpu, strings, (most) => {
     const from = strings.source();
     const elements = strings.run(Gpr.RSI, insn.segment, from, false, most);
