@@ -36,7 +36,7 @@ function labFolder(): string {
 
 /** The options with the built-in lab's files filled in where no image is named. */
 export function withLab(options: RunOptions): RunOptions {
-  if (options.disks.length > 0 || options.multiboot !== undefined || options.kernel !== undefined) return options;
+  if (options.disks.length > 0 || options.cdroms.length > 0 || options.virtio.length > 0 || options.multiboot !== undefined || options.kernel !== undefined) return options;
   const file = (name: string): string => path.join(labFolder(), options.lab, name);
   return {
     ...options,
@@ -54,14 +54,19 @@ function image(option: string, file: string, check: (name: string, bytes: Uint8A
 /** Reads and checks everything the machine starts from. Throws a UserError that names the file. */
 export function loadMachine(options: RunOptions): MachineOptions {
   const { memory, cpus, without } = options;
-  const bootDisk = options.multiboot === undefined && options.kernel === undefined;
-  const drives = options.disks.map((file, i) => image('--disk', file, i === 0 && bootDisk ? checkBootDisk : checkDrive));
+  const bootDisk = options.multiboot === undefined && options.kernel === undefined && options.cdroms.length === 0;
+  const isCd = (file: string): boolean => /\.iso$/i.test(file);
+  const drives = [
+    ...options.disks.map((file, i) => image('--disk', file, i === 0 && bootDisk && !isCd(file) ? checkBootDisk : checkDrive)),
+    ...options.cdroms.map((file) => ({ ...image('--cdrom', file, checkDrive), attachment: 'cdrom' as const })),
+    ...options.virtio.map((file, i) => ({ ...image('--virtio', file, i === 0 && bootDisk && options.disks.length === 0 ? checkBootDisk : checkDrive), attachment: 'virtio' as const })),
+  ];
   if (options.kernel !== undefined) {
     const kernel = image('--kernel', options.kernel, checkLinux);
     const initrd = options.initrd === undefined ? undefined : image('--initrd', options.initrd, () => {});
     return { memory, cpus, without, drives, boot: { kind: 'linux', image: kernel, initrd, append: options.append } };
   }
-  if (options.multiboot === undefined) return { memory, cpus, without, drives, boot: { kind: 'disk' } };
+  if (options.multiboot === undefined) return { memory, cpus, without, drives, boot: { kind: options.cdroms.length > 0 ? 'cdrom' : 'disk' } };
   const kernel = image('--multiboot', options.multiboot, checkElf);
   const modules = options.modules.map((file) => ({ image: image('--module', file, () => {}), append: path.basename(file) }));
   return { memory, cpus, without, drives, boot: { kind: 'multiboot', image: kernel, append: options.append, modules } };

@@ -24,6 +24,10 @@ export interface SymbolOption {
 export interface RunOptions {
   /** Drive 0 first. Empty: the lab, or a kernel without disks. */
   disks: string[];
+  /** CDs; the first one is booted when there is no kernel. */
+  cdroms: string[];
+  /** Drives on virtio. */
+  virtio: string[];
   multiboot: string | undefined;
   modules: string[];
   /** A Linux kernel, and its initial RAM disk. */
@@ -85,15 +89,6 @@ function symbolFile(value: string): SymbolOption {
   return { file: file!, world: world as SymbolOption['world'] };
 }
 
-/** What is planned and does not exist yet says so instead of looking like a typing error. */
-const planned = (argument: string, help: string): Option => ({
-  argument,
-  help: `${help} (not possible yet)`,
-  set: (_options, _value, name) => {
-    throw usage(`${name} is not possible yet: this version starts from --disk, --multiboot or --kernel, or runs the built-in lab.`);
-  },
-});
-
 const OPTIONS: Readonly<Record<string, Option>> = {
   '--disk': { argument: 'FILE', help: 'a drive; the first one is booted (repeatable)', set: (o, value) => void o.disks.push(value) },
   '--multiboot': {
@@ -106,7 +101,8 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   },
   '--module': { argument: 'FILE', help: 'a module for the multiboot kernel (repeatable)', set: (o, value) => void o.modules.push(value) },
   '--append': { argument: 'TEXT', help: 'command line of the kernel', set: (o, value) => (o.append = value) },
-  '--cdrom': planned('FILE', 'boots a CD image'),
+  '--cdrom': { argument: 'FILE', help: 'a CD image; booted unless a kernel is named (repeatable)', set: (o, value) => void o.cdroms.push(value) },
+  '--virtio': { argument: 'FILE', help: 'a drive on virtio instead of IDE (repeatable)', set: (o, value) => void o.virtio.push(value) },
   '--kernel': { argument: 'FILE', help: 'boots a Linux kernel (bzImage)', set: (o, value) => (o.kernel = value) },
   '--initrd': { argument: 'FILE', help: 'its initial RAM disk', set: (o, value) => (o.initrd = value) },
   '--lab': {
@@ -148,7 +144,7 @@ function text(name: string, value: string): string {
 /** Reads the words behind `hyperstep run`. Throws a UserError with one sentence. */
 export function parseRunOptions(words: readonly string[]): RunOptions {
   const options: RunOptions = {
-    disks: [], multiboot: undefined, modules: [], kernel: undefined, initrd: undefined, append: '', lab: 'complete', symbols: [], memory: DEFAULT_MEMORY, cpus: 1, without: [],
+    disks: [], cdroms: [], virtio: [], multiboot: undefined, modules: [], kernel: undefined, initrd: undefined, append: '', lab: 'complete', symbols: [], memory: DEFAULT_MEMORY, cpus: 1, without: [],
     script: [], failOn: [], maxInstructions: undefined, timeout: undefined, exits: undefined, stats: undefined, breakOnExit: [], summary: false,
   };
   const given = new Set<string>();
@@ -175,8 +171,10 @@ function refuseContradictions(options: RunOptions, given: ReadonlySet<string>): 
   if (given.has('--module') && multiboot === undefined) throw usage('--module belongs to a multiboot kernel: give that by --multiboot.');
   if (given.has('--initrd') && kernel === undefined) throw usage('--initrd belongs to a Linux kernel: give that by --kernel.');
   if (given.has('--append') && multiboot === undefined && kernel === undefined) throw usage('--append is the command line of a kernel: give that by --kernel or --multiboot.');
-  if (given.has('--lab') && (options.disks.length > 0 || multiboot !== undefined || kernel !== undefined)) throw usage('--lab runs the built-in lab, so it goes with none of --disk, --multiboot and --kernel.');
-  if (options.disks.length > 4) throw usage(`There are ${options.disks.length} drives, but the machine has room for 4.`);
+  if (given.has('--lab') && (options.disks.length > 0 || options.cdroms.length > 0 || multiboot !== undefined || kernel !== undefined)) throw usage('--lab runs the built-in lab, so it goes with none of --disk, --cdrom, --multiboot and --kernel.');
+  const ide = options.disks.length + options.cdroms.length;
+  if (ide > 4) throw usage(`There are ${ide} drives, but the machine has room for 4.`);
+  if (options.virtio.length > 4) throw usage(`There are ${options.virtio.length} virtio drives, but the machine has room for 4.`);
 }
 
 /** The end of a sentence about an unknown word: what was probably meant, or how to get the list. */

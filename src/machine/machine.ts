@@ -97,17 +97,17 @@ class Pc implements Machine {
     const mp: MpOptions = { cpus: options.cpus, signature: SIGNATURE, features: MP_FEATURES, ioApicInput: (irq) => (irq === 0 ? TIMER_INPUT : irq) };
     this.memory.loadRom(romImage(mp));
     const screen = new TextScreen(this.memory, this.board.vga);
-    this.bios = new Bios(() => this.cpu, { memory: this.memory, board: this.board, drives: this.drives, screen, host }, mp);
+    this.bios = new Bios(() => this.cpu, { memory: this.memory, board: this.board, drives: this.board.cabling.disks, cds: this.board.cabling.cds, bootsCd: options.boot.kind === 'cdrom' || this.board.cabling.disks.length === 0, screen, host }, mp);
     this.bus.claimPorts(SERVICE_PORT, 1, this.bios);
     this.bus.claimPorts(RESULT_PORT, 1, this.bios);
     for (const drive of this.drives) if (drive.padded) warn(`${drive.name} is not a multiple of 512 bytes long; its last sector is read as if zeros followed.`);
     this.boot();
   }
 
-  /** A kernel that is loaded directly starts where its specification says; a disk starts at the reset vector. */
+  /** A kernel that is loaded directly starts where its specification says; a disk or CD starts at the reset vector. */
   private boot(): void {
     const { boot } = this.options;
-    if (boot.kind === 'disk') return;
+    if (boot.kind === 'disk' || boot.kind === 'cdrom') return;
     this.bios.initialise();
     if (boot.kind === 'multiboot') bootMultiboot(boot, this.cpu, this.memory);
     else bootLinux(boot, this.cpu, this.memory);

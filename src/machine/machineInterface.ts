@@ -6,12 +6,16 @@ export interface DiskImage {
   /** For messages: the path that the user gave. */
   name: string;
   bytes: Uint8Array;
+  /** How a drive is connected; undefined: a file named .iso is a CD, everything else an IDE disk. */
+  attachment?: 'ide' | 'cdrom' | 'virtio' | undefined;
 }
 
 /** How the machine starts. */
 export type Boot =
   /** BIOS, master boot record of drive 0. */
   | { kind: 'disk' }
+  /** BIOS, El Torito boot record of the first CD. */
+  | { kind: 'cdrom' }
   /** A multiboot 1 ELF. */
   | { kind: 'multiboot'; image: DiskImage; append: string; modules: { image: DiskImage; append: string }[] }
   /** A Linux kernel (bzImage) with its initial RAM disk and command line. */
@@ -23,7 +27,7 @@ export interface MachineOptions {
   cpus: number;
   /** Features withheld: `unrestricted-guest`, `ept`, `vmx`, ... An unknown name is a UserError. */
   without: string[];
-  /** Drive 0 first: IDE primary master, primary slave, secondary master, secondary slave. Writes go to an overlay. */
+  /** IDE disks fill primary master, primary slave, secondary master, secondary slave in order; CDs the secondary channel first. Writes go to an overlay. */
   drives: DiskImage[];
   boot: Boot;
 }

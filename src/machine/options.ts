@@ -2,13 +2,14 @@
 import { UserError } from '../base/errors';
 import { linuxKernelOf } from './boot/linux';
 import { kernelOf } from './boot/multiboot';
+import { cable } from './disk/cabling';
 import { Drive } from './disk/drive';
+import { checkBootable } from './firmware/elTorito';
 import type { MachineOptions } from './machineInterface';
 
 const MEBIBYTE = 2 ** 20;
 export const MINIMUM_MEMORY = MEBIBYTE;
 export const MAXIMUM_MEMORY = 2 ** 40;
-export const MAXIMUM_DRIVES = 4;
 const MAXIMUM_CPUS = 1;
 
 /** Throws a UserError for the first option that is wrong. Yields the drives, made from their images. */
@@ -17,11 +18,14 @@ export function checkOptions({ memory, cpus, drives, boot }: MachineOptions): Dr
   if (memory > MAXIMUM_MEMORY) throw new UserError('machine.memory', `machine.memory is ${Math.round(memory / 2 ** 30)} GiB; Hyperstep's PC takes at most 1 TiB ("1T").`);
   if (!Number.isInteger(cpus) || cpus < 1) throw new UserError('machine.cpus', `machine.cpus is ${cpus}; give it 1.`);
   if (cpus > MAXIMUM_CPUS) throw new UserError('machine.cpus', `machine.cpus is ${cpus}; Hyperstep's PC has one processor for now, so give it 1.`);
-  if (drives.length > MAXIMUM_DRIVES) throw new UserError('drives', `There are ${drives.length} drives; Hyperstep's PC takes at most ${MAXIMUM_DRIVES}, the boot disk included.`);
   const made = drives.map((image) => new Drive(image));
+  const { disks, cds } = cable(made);
   if (boot.kind === 'multiboot') kernelOf(boot.image);
   else if (boot.kind === 'linux') linuxKernelOf(boot.image);
-  else if (!made[0]) throw new UserError('boot.disk', 'There is no disk to boot from: name an image in boot.disk.');
-  else if (!made[0].bootable) throw new UserError('boot.signature', `${made[0].name} is not a boot disk: its first sector does not end with the bytes 55 AA.`);
+  else if (boot.kind === 'cdrom' || (!disks[0] && cds[0])) {
+    if (!cds[0]) throw new UserError('boot.cdrom', 'There is no CD to boot from: name an image in boot.cdrom.');
+    checkBootable(cds[0]);
+  } else if (!disks[0]) throw new UserError('boot.disk', 'There is no disk to boot from: name an image in boot.disk.');
+  else if (!disks[0].bootable) throw new UserError('boot.signature', `${disks[0].name} is not a boot disk: its first sector does not end with the bytes 55 AA.`);
   return made;
 }

@@ -126,3 +126,68 @@ describe('bus master IDE', () => {
     assert.strictEqual(words[63], 0x0407);
   });
 });
+
+describe('ATAPI CD-ROM', () => {
+  /** A disc of 40 blocks whose bytes are their block's number. */
+  const disc = { name: 'cd.iso', bytes: Uint8Array.from({ length: 40 * 2048 }, (_, at) => at >> 11) };
+
+  /** Gives a packet to the secondary master and reads everything that it offers. */
+  const packet = (r: Rig, bytes: number[], limit = 0xfffe): { data: number[]; status: number; error: number; pieces: number } => {
+    r.out8(0x176, 0xa0);
+    r.out8(0x171, 0);
+    r.out8(0x174, limit & 0xff);
+    r.out8(0x175, limit >> 8);
+    r.out8(0x177, 0xa0);
+    assert.strictEqual(r.in8(0x172) & 3, 1, 'command phase');
+    for (let i = 0; i < 12; i += 2) r.out16(0x170, (bytes[i] ?? 0) | ((bytes[i + 1] ?? 0) << 8));
+    const data: number[] = [];
+    let pieces = 0;
+    while (r.in8(0x376) & 8) {
+      assert.strictEqual(r.in8(0x172) & 3, 2, 'data phase to the host');
+      const n = r.in8(0x174) | (r.in8(0x175) << 8);
+      pieces++;
+      for (let i = 0; i < n; i++) data.push(r.in8(0x170));
+    }
+    return { data, status: r.in8(0x177), error: r.in8(0x171), pieces };
+  };
+
+  it('is told from a disk by its signature', () => {
+    const r = ready([64], [disc]);
+    r.out8(0x176, 0xa0);
+    assert.deepStrictEqual([r.in8(0x174), r.in8(0x175)], [0x14, 0xeb]);
+    r.out8(0x177, 0xec);
+    assert.strictEqual(r.in8(0x177) & 1, 1, 'IDENTIFY DEVICE is refused');
+    r.out8(0x177, 0xa1);
+    assert.strictEqual(r.in16(0x170), 0x85c0);
+    assert.deepStrictEqual([r.in8(0x1f4), r.in8(0x1f5)], [0, 0], 'the disk beside it');
+  });
+  it('reads blocks in pieces of the size that the host takes', () => {
+    const r = ready([], [disc]);
+    const { data, status, pieces } = packet(r, [0x28, 0, 0, 0, 0, 5, 0, 0, 2], 1024);
+    assert.deepStrictEqual([data.length, data[0], data[2048], status & 1, pieces], [4096, 5, 6, 0, 4]);
+  });
+  it('tells its capacity, and an address behind it is refused with a sense', () => {
+    const r = ready([], [disc]);
+    assert.deepStrictEqual(packet(r, [0x25]).data, [0, 0, 0, 39, 0, 0, 8, 0]);
+    const wrong = packet(r, [0x28, 0, 0, 0, 0, 39, 0, 0, 2]);
+    assert.deepStrictEqual([wrong.data.length, wrong.status & 1, wrong.error >> 4], [0, 1, 5]);
+    const sense = packet(r, [0x03, 0, 0, 0, 18]).data;
+    assert.deepStrictEqual([sense[2], sense[12]], [5, 0x21]);
+    assert.strictEqual(packet(r, [0x03, 0, 0, 0, 18]).data[2], 0, 'told once');
+    assert.strictEqual(packet(r, [0xff]).error >> 4, 5, 'an unknown command');
+  });
+  it('reads by DMA', () => {
+    const r = ready([], [disc]);
+    r.memory.store(0x1000, 4, 0x8000);
+    r.memory.store(0x1004, 4, 0x8000_0000 | 2048);
+    r.out32(0xc00c, 0x1000);
+    r.out8(0xc008, 8);
+    r.out8(0x176, 0xa0);
+    r.out8(0x171, 1);
+    r.out8(0x177, 0xa0);
+    [0x28, 0, 0, 0, 0, 7, 0, 0, 1, 0, 0, 0].forEach((_, i, p) => i % 2 === 0 && r.out16(0x170, p[i]! | (p[i + 1]! << 8)));
+    r.out8(0xc008, 9);
+    assert.deepStrictEqual([...r.memory.readBytes(0x8000, 2)], [7, 7]);
+    assert.strictEqual(r.in8(0xc00a) & 7, 4);
+  });
+});

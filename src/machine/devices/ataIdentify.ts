@@ -5,24 +5,48 @@ import { type Drive, SECTOR_SIZE } from '../disk/drive';
 export const MULTIPLE_MAX = 16;
 const LBA28_MAX = 0x0fff_ffff;
 
+/** ATA strings have the bytes of each word swapped. */
+function text(data: DataView, index: number, length: number, value: string): void {
+  const padded = value.padEnd(length).slice(0, length);
+  for (let i = 0; i < length; i++) data.setUint8(index * 2 + (i ^ 1), padded.charCodeAt(i));
+}
+const serial = (number: number): string => `HS${String(number).padStart(6, '0')}`;
+
+/** IDENTIFY PACKET DEVICE: a removable CD-ROM drive with packets of 12 bytes. */
+export function identifyPacket(number: number): Uint8Array {
+  const data = new DataView(new ArrayBuffer(SECTOR_SIZE));
+  const word = (index: number, value: number): void => data.setUint16(index * 2, value, true);
+  word(0, 0x85c0); // ATAPI, CD-ROM, removable, DRQ at once
+  text(data, 10, 20, serial(number));
+  text(data, 23, 8, '1.0');
+  text(data, 27, 40, 'HYPERSTEP CD-ROM');
+  word(49, 0x0300); // LBA, DMA
+  word(53, 0x0006);
+  word(63, 0x0407);
+  word(64, 0x0003);
+  for (const index of [65, 66, 67, 68]) word(index, 120);
+  word(80, 0x007e);
+  word(82, 0x4210); // packet, device reset
+  word(83, 0x4000);
+  word(84, 0x4000);
+  word(85, 0x4210);
+  word(87, 0x4000);
+  return new Uint8Array(data.buffer);
+}
+
 /** `multiple` is the present block size, 0 when none is set. */
 export function identify(drive: Drive, number: number, multiple: number): Uint8Array {
   const data = new DataView(new ArrayBuffer(SECTOR_SIZE));
   const word = (index: number, value: number): void => data.setUint16(index * 2, value, true);
   const long = (index: number, value: number): void => data.setUint32(index * 2, value, true);
-  /** ATA strings have the bytes of each word swapped. */
-  const text = (index: number, length: number, value: string): void => {
-    const padded = value.padEnd(length).slice(0, length);
-    for (let i = 0; i < length; i++) data.setUint8(index * 2 + (i ^ 1), padded.charCodeAt(i));
-  };
   const { cylinders, heads, sectors } = drive.physicalGeometry;
   word(0, 0x0040); // fixed disk
   word(1, cylinders);
   word(3, heads);
   word(6, sectors);
-  text(10, 20, `HS${String(number).padStart(6, '0')}`);
-  text(23, 8, '1.0');
-  text(27, 40, 'HYPERSTEP HARDDISK');
+  text(data, 10, 20, serial(number));
+  text(data, 23, 8, '1.0');
+  text(data, 27, 40, 'HYPERSTEP HARDDISK');
   word(47, 0x8000 | MULTIPLE_MAX);
   word(48, 1); // 32-bit data port
   word(49, 0x0300); // LBA, DMA

@@ -2,6 +2,7 @@
 import { pageOf } from '../../base/address';
 import type { Bus } from '../bus';
 import type { Device, DeviceHost } from '../device';
+import { type Cabling, cable } from '../disk/cabling';
 import type { Drive } from '../disk/drive';
 import { IO_APIC } from '../memory/addressMap';
 import { ACPI_PORTS, AcpiPower } from './acpiPower';
@@ -49,6 +50,7 @@ export class Board {
   readonly keyboard: KeyboardController;
   readonly vga: Vga;
   readonly com1: Uart;
+  readonly cabling: Cabling;
   readonly ide: readonly IdeChannel[];
   readonly debugConsole: DebugConsole;
   readonly pci: PciHost;
@@ -65,6 +67,8 @@ export class Board {
         this.pic.setLine(irq, level);
         this.ioApic.setLine(ioApicInput(irq), level);
       };
+    this.cabling = cable(drives);
+    const { ide } = this.cabling;
     this.pic = new Pic(wiring);
     this.localApic = new LocalApic(0, wiring, {
       picOutput: () => this.pic.output,
@@ -87,12 +91,12 @@ export class Board {
       else wiring.warn(`The guest programmed delivery mode ${mode} into the I/O APIC, which Hyperstep does not deliver.`);
     });
     this.pit = new Pit(wiring, line(Irq.TIMER));
-    this.cmos = new Cmos(wiring, memory, drives.length, line(Irq.CLOCK));
+    this.cmos = new Cmos(wiring, memory, this.cabling.ide.filter((drive, n) => n < 2 && drive?.attachment === 'ide').length, line(Irq.CLOCK));
     this.a20 = new A20Gate((enabled) => bus.memory.setA20(enabled));
     this.keyboard = new KeyboardController(wiring, this.a20, line(Irq.KEYBOARD), () => wiring.resetMachine());
     this.vga = new Vga(wiring);
     this.com1 = new Uart('COM1', wiring, line(Irq.COM1));
-    this.ide = [new IdeChannel('primary IDE channel', 0x1f0, [drives[0], drives[1]], 0, wiring, line(Irq.IDE0)), new IdeChannel('secondary IDE channel', 0x170, [drives[2], drives[3]], 2, wiring, line(Irq.IDE1))];
+    this.ide = [new IdeChannel('primary IDE channel', 0x1f0, [ide[0], ide[1]], 0, wiring, line(Irq.IDE0)), new IdeChannel('secondary IDE channel', 0x170, [ide[2], ide[3]], 2, wiring, line(Irq.IDE1))];
     this.debugConsole = new DebugConsole();
     const port92 = new Port92(this.a20, () => wiring.resetMachine());
     const lpt1 = new ParallelPort();

@@ -5,7 +5,8 @@
 import { bit } from '../../base/bits';
 import { type Drive, SECTOR_SIZE } from '../disk/drive';
 import { type Device, type DeviceHost, NEVER, type PortDevice } from '../device';
-import { identify, MULTIPLE_MAX } from './ataIdentify';
+import { identify, identifyPacket, MULTIPLE_MAX } from './ataIdentify';
+import { NO_SENSE, packetCommand, PACKET_SIZE, type Sense } from './atapi';
 import type { DmaPort } from './busMasterIde';
 
 /** Status bits. */
@@ -56,7 +57,19 @@ for (const [codes, transfer, extended] of [
 /** Commands that succeed and do nothing here: power states, cache, seeks, parameters. */
 const NO_OPERATIONS = new Set([0x10, 0x70, 0x91, 0x94, 0x95, 0x96, 0x97, 0x99, 0xe0, 0xe1, 0xe2, 0xe3, 0xe6, 0xe7, 0xea, 0xef]);
 
-const unit = () => ({ multiple: MULTIPLE_MAX });
+/** Interrupt reason, in the count register during a packet command: command or data, to the host. */
+const COMMAND_PHASE = 0x01;
+const TO_HOST = 0x02;
+/** What the cylinder registers of a CD-ROM drive show after a reset. */
+const PACKET_SIGNATURE = { mid: 0x14, high: 0xeb };
+const DEVICE_RESET = 0x08;
+const IDENTIFY = 0xec;
+const IDENTIFY_PACKET = 0xa1;
+const PACKET = 0xa0;
+/** Commands that CD-ROM drives know besides those; they abort the others. */
+const FOR_PACKET_DRIVES = new Set([0x90, 0xe0, 0xe1, 0xe2, 0xe3, 0xe5, 0xe6, 0xef]);
+
+const unit = () => ({ multiple: MULTIPLE_MAX, sense: NO_SENSE });
 const powerOn = () => ({
   /** Task file; each byte with the value before it, for 48-bit commands. */
   feature: [0, 0],
@@ -72,7 +85,11 @@ const powerOn = () => ({
   /** Data block between host and disk, and how far it was moved. */
   buffer: new Uint8Array(0),
   position: 0,
-  transfer: undefined as 'in' | 'out' | undefined,
+  transfer: undefined as 'in' | 'out' | 'packet' | undefined,
+  /** The task file shows the drives' signatures: nothing was written to it since a reset. */
+  signed: true,
+  /** A packet command's data, how much of it the host was offered, at most how much at a time, and whether by DMA. */
+  packet: { data: new Uint8Array(0) as Uint8Array, offered: 0, limit: 0, dma: false },
   sector: 0,
   /** Sectors that are left after the block in the buffer. */
   left: 0,
@@ -113,6 +130,13 @@ export class IdeChannel implements Device, PortDevice {
     return this.drives[this.selected];
   }
 
+  private get isCd(): boolean {
+    return this.drive?.attachment === 'cdrom';
+  }
+  private get unit(): { multiple: number; sense: Sense } {
+    return this.state.units[this.selected]!;
+  }
+
   readPort(port: number, size: number): number {
     if (!this.drives.some(Boolean)) return 0xffff_ffff >>> (32 - 8 * size); // an empty cable floats high
     const s = this.state;
@@ -128,9 +152,9 @@ export class IdeChannel implements Device, PortDevice {
       case 3:
         return s.lbaLow[previous]!;
       case 4:
-        return s.lbaMid[previous]!;
+        return s.signed && this.isCd ? PACKET_SIGNATURE.mid : s.lbaMid[previous]!;
       case 5:
-        return s.lbaHigh[previous]!;
+        return s.signed && this.isCd ? PACKET_SIGNATURE.high : s.lbaHigh[previous]!;
       case 6:
         return s.device;
       case 7:
@@ -149,6 +173,7 @@ export class IdeChannel implements Device, PortDevice {
       pair[0] = value & 0xff;
     };
     if (register > 0 && register < 7) s.control &= ~HIGH_ORDER;
+    if (register > 1 && register < 6) s.signed = false;
     switch (register) {
       case 0:
         return this.writeData(value, size);
@@ -183,7 +208,7 @@ export class IdeChannel implements Device, PortDevice {
   /** What the task file shows after a reset and a diagnostic: a disk, no error. */
   private signature(): void {
     const s = this.state;
-    Object.assign(s, { count: [1, 0], lbaLow: [1, 0], lbaMid: [0, 0], lbaHigh: [0, 0], error: 1, transfer: undefined, dma: undefined, status: READY | SEEK_COMPLETE });
+    Object.assign(s, { count: [1, 0], lbaLow: [1, 0], lbaMid: [0, 0], lbaHigh: [0, 0], error: 1, transfer: undefined, dma: undefined, signed: true, status: READY | SEEK_COMPLETE });
     s.device &= ~0x1f;
   }
 
@@ -192,18 +217,20 @@ export class IdeChannel implements Device, PortDevice {
     s.error = 0;
     s.transfer = undefined;
     s.dma = undefined;
+    s.packet = { data: new Uint8Array(0), offered: 0, limit: 0, dma: false };
     s.status = READY | SEEK_COMPLETE;
+    if (this.isCd && !FOR_PACKET_DRIVES.has(code)) return this.packetDriveCommand(code);
     const data = DATA_COMMANDS.get(code);
     if (data) return this.dataCommand(data);
     if (NO_OPERATIONS.has(code)) return this.finish();
     switch (code) {
-      case 0xec:
+      case IDENTIFY:
         s.left = 0;
-        return this.offer(identify(this.drive!, this.firstNumber + this.selected, s.units[this.selected]!.multiple));
+        return this.offer(identify(this.drive!, this.firstNumber + this.selected, this.unit.multiple));
       case 0xc6: {
         const n = s.count[0]!;
         if (n > MULTIPLE_MAX || (n & (n - 1)) !== 0) return this.fail(ABORTED);
-        s.units[this.selected]!.multiple = n;
+        this.unit.multiple = n;
         return this.finish();
       }
       case 0x90:
@@ -218,8 +245,9 @@ export class IdeChannel implements Device, PortDevice {
       case 0x27:
         this.putAddress(this.drive!.sectors - 1, true);
         return this.finish();
-      case 0xa1: // IDENTIFY PACKET DEVICE and DEVICE RESET are for CD-ROM drives
-      case 0x08:
+      case IDENTIFY_PACKET:
+      case PACKET:
+      case DEVICE_RESET:
       case 0x00:
         return this.fail(ABORTED);
       default:
@@ -228,10 +256,60 @@ export class IdeChannel implements Device, PortDevice {
     }
   }
 
+  /** Commands that only CD-ROM drives carry out. IDENTIFY DEVICE is refused with the signature, by which software tells the two. */
+  private packetDriveCommand(code: number): void {
+    const s = this.state;
+    switch (code) {
+      case IDENTIFY_PACKET:
+        s.left = 0;
+        return this.offer(identifyPacket(this.firstNumber + this.selected));
+      case PACKET:
+        s.packet = { data: new Uint8Array(0), offered: 0, limit: (s.lbaMid[0]! | (s.lbaHigh[0]! << 8)) & 0xfffe || 0xfffe, dma: bit(s.feature[0]!, 0) };
+        Object.assign(s, { buffer: new Uint8Array(PACKET_SIZE), position: 0, transfer: 'packet', status: READY | SEEK_COMPLETE | DATA_REQUEST });
+        s.count[0] = COMMAND_PHASE;
+        return;
+      case DEVICE_RESET: // no interrupt, and not ready until the first packet command
+        this.signature();
+        s.status = 0;
+        return;
+      default:
+        s.signed = true;
+        return this.fail(ABORTED);
+    }
+  }
+
+  /** The packet is complete. */
+  private runPacket(): void {
+    const s = this.state;
+    s.transfer = undefined;
+    const result = packetCommand(this.drive!, s.buffer, this.unit.sense);
+    this.unit.sense = 'sense' in result ? result.sense : NO_SENSE;
+    s.count[0] = COMMAND_PHASE | TO_HOST;
+    if ('sense' in result) return this.fail((result.sense[0] << 4) | ABORTED);
+    s.left = 0;
+    s.packet.data = result.data;
+    if (result.data.length === 0) return this.finish();
+    if (!s.packet.dma) return this.offerPacketData();
+    if (!this.dma) return this.fail(ABORTED);
+    Object.assign(s, { dma: 'in', status: READY | SEEK_COMPLETE | DATA_REQUEST });
+    this.runDma();
+  }
+
+  private offerPacketData(): void {
+    const s = this.state;
+    const { data, offered, limit } = s.packet;
+    const piece = data.subarray(offered, offered + limit);
+    s.packet.offered += piece.length;
+    s.lbaMid[0] = piece.length & 0xff;
+    s.lbaHigh[0] = piece.length >> 8;
+    s.count[0] = TO_HOST;
+    this.offer(piece);
+  }
+
   private dataCommand({ transfer, extended, multiple, dma }: DataCommand): void {
     const s = this.state;
     const drive = this.drive!;
-    const block = s.units[this.selected]!.multiple;
+    const block = this.unit.multiple;
     if (multiple && block === 0) return this.fail(ABORTED);
     const count = extended ? ((s.count[1]! << 8) | s.count[0]!) || 65536 : s.count[0]! || 256;
     const sector = this.address(extended);
@@ -256,6 +334,10 @@ export class IdeChannel implements Device, PortDevice {
   runDma(): void {
     const s = this.state;
     if (!s.dma || !this.dma?.ready(s.dma === 'in')) return;
+    if (this.isCd) {
+      s.dma = undefined;
+      return this.dma.move(s.packet.data, true) ? this.finish() : this.fail(ABORTED);
+    }
     const bytes = new Uint8Array(s.left * SECTOR_SIZE);
     if (s.dma === 'in') for (let i = 0; i < s.left; i++) bytes.set(this.drive!.read(s.sector + i), i * SECTOR_SIZE);
     const complete = this.dma.move(bytes, s.dma === 'in');
@@ -326,7 +408,13 @@ export class IdeChannel implements Device, PortDevice {
     s.position += size;
     if (s.position >= s.buffer.length) {
       if (s.left > 0) this.nextRead();
-      else {
+      else if (s.packet.offered < s.packet.data.length) this.offerPacketData();
+      else if (s.packet.data.length > 0) {
+        s.packet.data = new Uint8Array(0);
+        s.packet.offered = 0;
+        s.count[0] = COMMAND_PHASE | TO_HOST;
+        this.finish();
+      } else {
         s.transfer = undefined;
         s.status = READY | SEEK_COMPLETE;
       }
@@ -336,9 +424,10 @@ export class IdeChannel implements Device, PortDevice {
 
   private writeData(value: number, size: number): void {
     const s = this.state;
-    if (s.transfer !== 'out') return;
+    if (s.transfer !== 'out' && s.transfer !== 'packet') return;
     for (let i = 0; i < size && s.position < s.buffer.length; i++) s.buffer[s.position++] = value >>> (8 * i);
     if (s.position < s.buffer.length) return;
+    if (s.transfer === 'packet') return this.runPacket();
     for (let at = 0; at < s.buffer.length; at += SECTOR_SIZE) this.drive!.write(s.sector++, s.buffer.subarray(at, at + SECTOR_SIZE));
     this.putAddress(s.sector - 1, s.extended);
     if (s.left > 0) this.nextWrite(true);

@@ -1,4 +1,4 @@
-/** A hard disk: an image whose bytes stay as they are, and an overlay of what was written. */
+/** A drive, hard disk or CD: an image whose bytes stay as they are, and an overlay of what was written. */
 import { UserError } from '../../base/errors';
 import type { DiskImage } from '../machineInterface';
 import { Overlay } from './overlay';
@@ -13,13 +13,18 @@ export interface Geometry {
   sectors: number;
 }
 
+const CD_NAME = /\.iso$/i;
+
 export class Drive {
   readonly overlay = new Overlay();
   readonly sectors: number;
+  /** How it is connected: as the image says, else a CD for a file named .iso, else an IDE disk. */
+  readonly attachment: NonNullable<DiskImage['attachment']>;
 
   /** Throws a UserError for an image of no bytes. */
   constructor(readonly image: DiskImage) {
     if (image.bytes.length === 0) throw new UserError('disk.empty', `${image.name} is empty: a disk image needs at least one sector of 512 bytes.`);
+    this.attachment = image.attachment ?? (CD_NAME.test(image.name) ? 'cdrom' : 'ide');
     this.sectors = Math.ceil(image.bytes.length / SECTOR_SIZE);
   }
 

@@ -9,14 +9,15 @@ import { type Device, NEVER, type PortDevice } from '../device';
 import { BASE_MEMORY_KIB, BIOS, BIOS_SIZE } from '../memory/addressMap';
 import { Bda, fillBiosData } from './biosData';
 import { CallFrame } from './callFrame';
+import { bootImage, findBootEntry } from './elTorito';
 import { int10 } from './int10';
-import { int13 } from './int13';
+import { CD_NUMBER, FIRST_HARD_DISK, int13 } from './int13';
 import { int15 } from './int15';
 import { int09, int16 } from './int16';
 import { int08, int1a } from './int1a';
 import type { MpOptions } from './mpTable';
 import { setUpPci } from './pciSetup';
-import { BIOS_SEGMENT, buildRom, POWER_ON_SERVICE, RESULT_PORT, SERVICE_PORT, type StubKind, stubOffset } from './rom';
+import { BIOS_SEGMENT, BOOT_ADDRESS, BOOT_DRIVE, buildRom, POWER_ON_SERVICE, RESULT_PORT, SERVICE_PORT, type StubKind, stubOffset } from './rom';
 import type { FirmwareParts, Service } from './services';
 import { unsupported } from './services';
 
@@ -97,7 +98,7 @@ export class Bios implements Device, PortDevice {
 
   /** Power-on: everything as a PC's firmware leaves it, and the boot sector in its place. True for a return through 40:67. */
   private powerOn(): boolean {
-    const { board, memory, drives } = this.parts;
+    const { board } = this.parts;
     const status = board.cmos.readRegister(SHUTDOWN_STATUS);
     if (status === RETURN || status === RETURN_WITH_EOI) {
       board.cmos.state.registers[SHUTDOWN_STATUS] = 0;
@@ -105,8 +106,27 @@ export class Bios implements Device, PortDevice {
       return true;
     }
     this.initialise();
-    if (drives[0]) memory.writeBytes(BOOT_SECTOR_AT, drives[0].read(0));
+    this.load();
     return false;
+  }
+
+  /** Loads the boot sector, or the CD's boot image, and leaves word of where it is. */
+  private load(): void {
+    const { memory, drives, cds, bootsCd } = this.parts;
+    const leave = (address: number, drive: number): void => {
+      memory.store(BOOT_ADDRESS, 4, address);
+      memory.store(BOOT_DRIVE, 2, drive);
+    };
+    const entry = bootsCd && cds[0] ? findBootEntry(cds[0]) : undefined;
+    if (cds[0] && typeof entry === 'object') {
+      memory.writeBytes(entry.segment * 16, bootImage(cds[0], entry));
+      // Boot programs expect segment 0 where the default segment is meant.
+      if (entry.segment * 16 === BOOT_SECTOR_AT) leave(BOOT_SECTOR_AT, CD_NUMBER);
+      else leave(entry.segment * 0x1_0000, CD_NUMBER);
+    } else if (drives[0]) {
+      memory.writeBytes(BOOT_SECTOR_AT, drives[0].read(0));
+      leave(BOOT_SECTOR_AT, FIRST_HARD_DISK);
+    }
   }
 
   /** Interrupt vectors, data areas and devices. Also what a multiboot kernel finds. */

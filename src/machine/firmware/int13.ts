@@ -1,16 +1,21 @@
-/** INT 13h: hard disks, by cylinder, head and sector and by the extensions (EDD 1.1). */
+/** INT 13h: hard disks, by cylinder, head and sector and by the extensions (EDD 1.1); CDs by the extensions. */
 import { Gpr, Seg } from '../../cpu/state';
+import { CD_BLOCK, cdBlocks, readCdBlock } from '../devices/atapi';
 import { type Drive, SECTOR_SIZE } from '../disk/drive';
 import { Bda } from './biosData';
+import { findBootEntry } from './elTorito';
 import type { CallFrame } from './callFrame';
 import type { FirmwareParts, Service } from './services';
 import { unsupported } from './services';
 import type { Linear } from '../../base/address';
 
 const VECTOR = 0x13;
-const FIRST_HARD_DISK = 0x80;
+export const FIRST_HARD_DISK = 0x80;
+/** The first CD's number. */
+export const CD_NUMBER = 0xe0;
 /** Status codes. */
 const BAD_COMMAND = 0x01;
+const WRITE_PROTECTED = 0x03;
 const SECTOR_NOT_FOUND = 0x04;
 const NO_DRIVE = 0x80;
 
@@ -43,13 +48,7 @@ const functions: Record<number, DiskService> = {
     call.carry = false;
     call.ah = 0x03; // a hard disk
   },
-  0x41: (call) => {
-    if (call.bx !== 0x55aa) return call.fail(BAD_COMMAND);
-    call.bx = 0xaa55;
-    call.cx = 0x0001; // the packet functions
-    call.carry = false;
-    call.ah = 0x01; // version 1.x
-  },
+  0x41: extensionsPresent,
   0x42: (call, drive) => byPacket(call, drive, 'read'),
   0x43: (call, drive) => byPacket(call, drive, 'write'),
   0x44: (call, drive) => byPacket(call, drive, 'verify'),
@@ -80,6 +79,8 @@ export const int13: Service = (call, parts) => {
     return;
   }
   const drive = parts.drives[number - FIRST_HARD_DISK];
+  const cd = parts.cds[number - CD_NUMBER];
+  if (cd) return cdService(call, cd, number);
   const f = functions[call.ah];
   // CD-ROM emulation (4Bh) is asked for by boot loaders on every drive; a plain refusal is the answer.
   if (!f && (call.ah === 0x4b || call.ah === 0x16 || call.ah === 0x05)) call.fail(BAD_COMMAND);
@@ -92,8 +93,68 @@ export const int13: Service = (call, parts) => {
   }
 };
 
+function extensionsPresent(call: CallFrame): void {
+  if (call.bx !== 0x55aa) return call.fail(BAD_COMMAND);
+  call.bx = 0xaa55;
+  call.cx = 0x0001; // the packet functions
+  call.carry = false;
+  call.ah = 0x01; // version 1.x
+}
+
+/** A CD without emulation: blocks of 2048 bytes, by the extensions only. */
+function cdService(call: CallFrame, cd: Drive, number: number): void {
+  const at = call.linear(Seg.DS, call.get16(Gpr.RSI));
+  switch (call.ah) {
+    case 0x00:
+    case 0x0d:
+    case 0x10:
+    case 0x11:
+    case 0x47:
+      return call.succeed();
+    case 0x41:
+      return extensionsPresent(call);
+    case 0x42:
+      return byPacket(call, cd, 'read');
+    case 0x44:
+      return byPacket(call, cd, 'verify');
+    case 0x03:
+    case 0x43:
+      return call.fail(WRITE_PROTECTED);
+    case 0x48: {
+      if (call.load(at, 2) < 26) return call.fail(BAD_COMMAND);
+      const table = new DataView(new ArrayBuffer(26));
+      table.setUint16(0, 26, true);
+      table.setUint16(2, 0x0074, true); // removable, change line, lockable; the geometry is not valid
+      for (const field of [4, 8, 12]) table.setUint32(field, 0xffff_ffff, true);
+      table.setBigUint64(16, BigInt(cdBlocks(cd)), true);
+      table.setUint16(24, CD_BLOCK, true);
+      call.write(at, new Uint8Array(table.buffer));
+      return call.succeed();
+    }
+    case 0x4b: {
+      const entry = findBootEntry(cd);
+      if (typeof entry === 'string') return call.fail(BAD_COMMAND);
+      const packet = new DataView(new ArrayBuffer(0x13));
+      packet.setUint8(0, 0x13);
+      packet.setUint8(2, number);
+      packet.setUint32(4, entry.block, true);
+      packet.setUint16(0x0c, entry.segment, true);
+      packet.setUint16(0x0e, entry.sectors, true);
+      call.write(at, new Uint8Array(packet.buffer));
+      return call.succeed();
+    }
+    default:
+      return call.fail(BAD_COMMAND);
+  }
+}
+
 /** Moves sectors between disk and memory; false when they are not all on the disk. */
 function move(call: CallFrame, drive: Drive, direction: Direction, first: number, count: number, at: Linear): boolean {
+  if (drive.attachment === 'cdrom') {
+    if (first + count > cdBlocks(drive)) return false;
+    for (let i = 0; i < count && direction === 'read'; i++) call.write((at + BigInt(i * CD_BLOCK)) as Linear, readCdBlock(drive, first + i));
+    return true;
+  }
   if (first + count > drive.sectors) return false;
   for (let i = 0; i < count && direction !== 'verify'; i++) {
     const linear = (at + BigInt(i * SECTOR_SIZE)) as Linear;

@@ -25,6 +25,10 @@ export type StubKind =
   /** No service: IRET. */
   | 'nothing';
 
+/** Where the power-on service leaves what is booted, in the data area's part for communication between programs: a far pointer, and the drive's number. */
+export const BOOT_ADDRESS = 0x4f0;
+export const BOOT_DRIVE = 0x4f4;
+
 const STUBS = 0xc000;
 const POWER_ON = 0xe05b;
 const STUB_SIZE = 32;
@@ -72,9 +76,9 @@ const POWER_ON_CODE = [
   [0x8e, 0xc0], // mov es, ax
   [0x8e, 0xd0], // mov ss, ax
   [0xbc, 0x00, 0x7c], // mov sp, 7C00h
-  [0xba, 0x80, 0x00], // mov dx, 0080h: the first hard disk
+  [0x8b, 0x16, BOOT_DRIVE & 0xff, BOOT_DRIVE >> 8], // mov dx, [BOOT_DRIVE]
   [0xfb], // sti
-  [0xea, 0x00, 0x7c, 0x00, 0x00], // jmp 0000:7C00
+  [0xff, 0x2e, BOOT_ADDRESS & 0xff, BOOT_ADDRESS >> 8], // jmp far [BOOT_ADDRESS]
 ].flat();
 
 /** Offset, in the ROM's segment, of the handler of an interrupt vector. */

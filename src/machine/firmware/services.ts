@@ -9,7 +9,11 @@ import type { TextScreen } from './textScreen';
 export interface FirmwareParts {
   memory: PhysicalMemory;
   board: Board;
+  /** Hard disks in the BIOS's order, and CDs. */
   drives: readonly Drive[];
+  cds: readonly Drive[];
+  /** Whether the CD comes before the disk. */
+  bootsCd: boolean;
   screen: TextScreen;
   host: DeviceHost;
 }
