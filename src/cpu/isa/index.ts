@@ -8,6 +8,8 @@ import { flagInstructions } from './flagInstructions';
 import { moves } from './move';
 import { multiplyAndDivide } from './multiply';
 import { shiftsAndRotates } from './shift';
+import { sseArithmetic } from './sseArithmetic';
+import { sseConversions } from './sseConvert';
 import { sseIntegers } from './sseInteger';
 import { sseMoves } from './sseMove';
 import { sseShuffles } from './sseShuffle';
@@ -28,4 +30,6 @@ export const instructionSet: readonly Semantics[] = [
   ...sseMoves,
   ...sseIntegers,
   ...sseShuffles,
+  ...sseArithmetic,
+  ...sseConversions,
 ];
