@@ -1,6 +1,7 @@
 /** The processor's state at power-on (SDM volume 3, "Processor Management and Initialization"). */
 import { Cr0 } from '../controlBits';
 import { writeFlags } from '../flags';
+import { powerOn } from '../fpu/environment';
 import { MXCSR_AT_RESET, writeMxcsr } from '../simd/mxcsr';
 import { CPU_STATE_SIZE, Gpr, Offset, Seg } from '../state';
 import { SIGNATURE } from '../system/cpuid';
@@ -49,5 +50,6 @@ export function resetProcessor(cpu: Cpu): void {
   s.set64(Offset.VMXON_POINTER, NONE);
   s.set64(Offset.CURRENT_VMCS, NONE);
   writeMxcsr(s, MXCSR_AT_RESET);
+  powerOn(s);
   cpu.restored();
 }

@@ -23,6 +23,9 @@ const HIGHEST_BASIC = 0x16;
 const HIGHEST_EXTENDED = 0x8000_0008;
 const BRAND = 'Hyperstep x86-64 virtual processor @ 1.00GHz';
 const CLFLUSH_QUADWORDS = 8;
+/** Leaf 7 EBX: the x87 updates FDP only when an exception is unmasked, and saves FCS and FDS as 0. */
+const FDP_ON_EXCEPTION = 1 << 6;
+const FCS_FDS_DEPRECATED = 1 << 13;
 
 /** The 48 bytes of the brand string, 16 per leaf. */
 const brandBytes = Uint8Array.from({ length: 48 }, (_, i) => (i < BRAND.length ? BRAND.charCodeAt(i) : 0));
@@ -49,6 +52,7 @@ const LEAVES: Readonly<Record<number, (cpu: Processor, subleaf: number) => Parti
   }),
   2: () => ({ eax: 0x00ff_ff01, ebx: 0, ecx: 0, edx: 0 }), // descriptor 0xff: see leaf 4
   4: (_cpu, subleaf) => CACHES[subleaf] ?? {},
+  7: (cpu, subleaf) => ({ ebx: subleaf === 0 && cpu.features.has('fpu') ? FDP_ON_EXCEPTION | FCS_FDS_DEPRECATED : 0 }),
   0x15: () => ({ eax: 1, ebx: 1, ecx: TSC_FREQUENCY }),
   0x16: () => ({ eax: TSC_MHZ, ebx: TSC_MHZ, ecx: TSC_MHZ }),
   0x8000_0000: () => ({ eax: HIGHEST_EXTENDED }),

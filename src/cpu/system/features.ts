@@ -24,7 +24,7 @@ const vmx = (name: string, ...needs: string[]): FeatureRow => ({ name, exists: t
 const future = (name: string): FeatureRow => ({ name, exists: false, needs: ['vmx'] });
 
 export const FEATURES: readonly FeatureRow[] = [
-  leaf1('edx', 'fpu', 0, false),
+  leaf1('edx', 'fpu', 0),
   leaf1('edx', 'vme', 1, false),
   leaf1('edx', 'de', 2),
   leaf1('edx', 'pse', 3),
@@ -42,7 +42,7 @@ export const FEATURES: readonly FeatureRow[] = [
   leaf1('edx', 'pat', 16),
   leaf1('edx', 'pse36', 17, true, 'pse'),
   leaf1('edx', 'clflush', 19),
-  leaf1('edx', 'mmx', 23, false, 'fpu'),
+  leaf1('edx', 'mmx', 23, true, 'fpu'),
   leaf1('edx', 'fxsr', 24, false, 'fpu'),
   leaf1('edx', 'sse', 25, false, 'fxsr'),
   leaf1('edx', 'sse2', 26, false, 'sse'),

@@ -1,8 +1,10 @@
 /** Every instruction that TypeScript performs, by the decoder's mnemonic. A new one goes into the file of its group. */
 import { Vector } from '../fault';
+import { fpuOperations } from '../fpu/index';
 import type { Processor, SlowOperation } from '../processor';
 import { controlOperations } from './controlOperations';
 import { decimalOperations } from './decimalOperations';
+import { fxsaveOperations } from './fxsave';
 import { integerOperations } from './integerOperations';
 import { ioOperations } from './ioOperations';
 import { msrOperations } from './msrOperations';
@@ -49,6 +51,8 @@ export const slowOperations: Record<string, SlowOperation> = {
   ...msrOperations,
   ...decimalOperations,
   ...integerOperations,
+  ...fpuOperations,
+  ...fxsaveOperations,
   ...vmxOperations,
   ...undefinedOperations,
 };
