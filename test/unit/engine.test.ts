@@ -228,7 +228,7 @@ describe('engine', () => {
 
   it('an instruction that Hyperstep does not have is told and raises #UD', () => {
     const told: string[] = [];
-    assert.equal(vectorOf('0f 58 c1 f4', (cpu) => (cpu.onUnimplemented = (name) => told.push(name))), 6); // addps xmm0, xmm1
-    assert.deepEqual(told, ['addps']);
+    assert.equal(vectorOf('c5 f8 58 c1 f4', (cpu) => (cpu.onUnimplemented = (name) => told.push(name))), 6); // vaddps xmm0, xmm0, xmm1
+    assert.deepEqual(told, ['vaddps']);
   });
 });

@@ -137,7 +137,7 @@ export class Cpu implements Processor {
   // Translation caches.
 
   flushTlb(): void {
-    this.attention = true; // the code that is executing may be mapped otherwise now
+    this.requestAttention(); // generated code holds the generation, and may itself be mapped otherwise now
     this.banks.flush();
   }
   flushOperation(nonRoot: boolean): void {
@@ -145,7 +145,7 @@ export class Cpu implements Processor {
     this.banks.flushOperation(nonRoot);
   }
   flushPage(linear: bigint): void {
-    this.attention = true;
+    this.requestAttention();
     this.banks.flushPage(linear);
   }
   /** A page got its first decoded instruction: its write tags must go, whatever they are for. */

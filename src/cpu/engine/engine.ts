@@ -61,6 +61,16 @@ class EngineImplementation implements Engine {
         return access(cpu, low, high, flags, budget);
       },
       commit: (base) => commit(this.cpuAt(base)),
+      portIn: (base, port, size, budget) => {
+        const cpu = this.cpuAt(base);
+        cpu.synchronize(budget);
+        return cpu.bus.in(port, size);
+      },
+      portOut: (base, port, size, value, budget) => {
+        const cpu = this.cpuAt(base);
+        cpu.synchronize(budget);
+        cpu.bus.out(port, size, value >>> 0);
+      },
       checkSegment: (base, segment, offset, flags) => this.checkSegment(this.cpuAt(base), segment, offset, flags),
     });
   }

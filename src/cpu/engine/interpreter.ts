@@ -16,6 +16,8 @@ export interface InterpreterImports {
   /** The TLB miss: mmu/slowPath.ts. */
   access(cpu: number, low: number, high: number, flags: number, budget: number): number;
   commit(cpu: number): void;
+  portIn(cpu: number, port: number, size: number, budget: number): number;
+  portOut(cpu: number, port: number, size: number, value: number, budget: number): void;
   /** Limit and type of a segment that is not flat. Returns 0 with the fault filled. */
   checkSegment(cpu: number, segment: number, offset: number, flags: number): number;
 }
@@ -220,8 +222,10 @@ export function compileInterpreter(handlers: readonly Handler[]): CompiledInterp
   module.importMemory(1, MAXIMUM_PAGES);
   const access = module.importFunction('access', ['i32', 'i32', 'i32', 'i32', 'i32'], ['i32']);
   const commit = module.importFunction('commit', ['i32'], []);
+  const portIn = module.importFunction('portIn', ['i32', 'i32', 'i32', 'i32'], ['i32']);
+  const portOut = module.importFunction('portOut', ['i32', 'i32', 'i32', 'i32', 'i32'], []);
   const checkSegment = module.importFunction('checkSegment', ['i32', 'i32', 'i32', 'i32'], ['i32']);
-  const helpers: HelperFunctions = { access, translate: {}, commit, checkSegment, lookup: 0, call: routines(module) };
+  const helpers: HelperFunctions = { access, translate: {}, commit, portIn, portOut, checkSegment, lookup: 0, call: routines(module) };
   helpers.translate['r16'] = module.add(translateFunction(16, false, access));
   helpers.translate['w16'] = module.add(translateFunction(16, true, access));
   helpers.lookup = module.add(lookupFunction());
@@ -232,7 +236,7 @@ export function compileInterpreter(handlers: readonly Handler[]): CompiledInterp
 
 /** Connects the interpreter with a memory and with the TypeScript that it calls. */
 export function createInterpreter({ module }: CompiledInterpreter, memory: WebAssembly.Memory, imports: InterpreterImports): Interpreter {
-  const env: Record<string, WebAssembly.ImportValue> = { memory, access: imports.access, commit: imports.commit, checkSegment: imports.checkSegment };
-  const instance = new WebAssembly.Instance(module, { env });
+  const { access, commit, portIn, portOut, checkSegment } = imports;
+  const instance = new WebAssembly.Instance(module, { env: { memory, access, commit, portIn, portOut, checkSegment } });
   return { run: instance.exports.run as (cpu: number) => number };
 }

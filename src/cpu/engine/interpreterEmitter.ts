@@ -15,6 +15,9 @@ export interface HelperFunctions {
   translate: Record<string, number>;
   /** (cpu) */
   commit: number;
+  /** (cpu, port, size, budget) -> value, and (cpu, port, size, value, budget). */
+  portIn: number;
+  portOut: number;
   /** (cpu, rip i64) -> record or 0 with RIP stored. */
   lookup: number;
   /** (cpu, segment, offset, flags) -> 0 with the fault filled. */
@@ -240,6 +243,18 @@ export class InterpreterEmitter extends Emitter {
   rip(): Value {
     return this.ripBase().add(this.field(Field.OFFSET, 2, 'i64'));
   }
+  /** The clock that a device sees is the one before the instruction: its count is given back for the call. */
+  portIn(port: Value): Value {
+    const value = this.let(Value.call(this.helpers.portIn, 'i32', this.cpu, port, Value.i32(this.size), this.budget.add(1)));
+    this.stopIfCut();
+    return value;
+  }
+  portOut(port: Value, value: Value): void {
+    for (const argument of [this.cpu, port, Value.i32(this.size), value, this.budget.add(1)]) argument.emit(this.f);
+    this.f.call(this.helpers.portOut);
+    this.stopIfCut();
+  }
+
   ripBase(): Value {
     return this.cpu.load('i64', 8, Offset.RIP_BASE);
   }

@@ -131,6 +131,11 @@ export abstract class Emitter {
   abstract clock(): Value;
   abstract rip(): Value;
 
+  // Ports: the access, with no check. A value of the operand width.
+
+  abstract portIn(port: Value): Value;
+  abstract portOut(port: Value, value: Value): void;
+
   // Control.
 
   /** RIP of the next instruction, i64. */

@@ -7,6 +7,7 @@ import { exchanges } from './exchange';
 import { flagInstructions } from './flagInstructions';
 import { moves } from './move';
 import { multiplyAndDivide } from './multiply';
+import { ports } from './port';
 import { shiftsAndRotates } from './shift';
 import { sseArithmetic } from './sseArithmetic';
 import { sseConversions } from './sseConvert';
@@ -26,6 +27,7 @@ export const instructionSet: readonly Semantics[] = [
   ...bitInstructions,
   ...exchanges,
   ...flagInstructions,
+  ...ports,
   ...vmcsInstructions,
   ...sseMoves,
   ...sseIntegers,
