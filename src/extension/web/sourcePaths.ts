@@ -1,6 +1,6 @@
 /**
- * In a browser VS Code names files by URI (`vscode-remote://host/work/vmx.c`), while the adapter in its worker only
- * knows paths (`/work/vmx.c`). Messages are rewritten on their way: every `source` object's `path`, both ways.
+ * In a browser VS Code names files by URI (`vscode-remote://host/lab/vmm/vmx.c`), while the adapter in its worker only
+ * knows paths (`/lab/vmm/vmx.c`). Messages are rewritten on their way: every `source` object's `path`, both ways.
  */
 
 /** The file system of the workspace: what stands before the path in its URIs, as in `vscode-remote://host`. */
