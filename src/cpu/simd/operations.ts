@@ -6,15 +6,19 @@ import { type Instruction, Kind } from '../decode/instruction';
 import { instructionSet } from '../isa/index';
 import type { SlowOperation } from '../processor';
 import { undefinedOpcode } from '../system/privilege';
+import { aesOperations } from './aes';
 import { requireAlignment, requireSimd } from './check';
 import { floatOperations } from './floatOperations';
 import { SIMD_LEVEL, type SimdFeature } from './levels';
+import { rareOperations } from './rareOperations';
+import { shaOperations } from './sha';
 import type { SimdOperation } from './simdOperation';
+import { stringCompareOperations } from './stringCompare';
 
 const FEATURE_OF_LEVEL = new Map(Object.entries(SIMD_LEVEL).map(([name, bit]) => [bit as number, name as SimdFeature]));
 
 /** What TypeScript performs, by mnemonic. */
-const performed: Record<string, SimdOperation> = { ...floatOperations };
+const performed: Record<string, SimdOperation> = { ...floatOperations, ...rareOperations, ...stringCompareOperations, ...aesOperations, ...shaOperations };
 
 /** Generated code leaves an integer SIMD instruction only where it faults. */
 const nothingLeft =
