@@ -50,6 +50,8 @@ export const Offset = {
   CPL: 0x0e8,
   /** u64. Linear address that an address record computed for the instruction record after it. Owned by the engine. */
   EFFECTIVE_ADDRESS: 0x0f0,
+  /** u32. Bits of isa/timestamp.ts: what generated code may execute. Kept by `stateChanged`. */
+  TIMESTAMP: 0xc80,
   /** i32. Instructions that were left when CUT ended a slice early. Owned by the engine. */
   CUT_BUDGET: 0x0f8,
 

@@ -21,7 +21,7 @@ import type { CodeCache } from './codeCache';
 import { CodeFetch, Fetched } from './codeFetch';
 import type { Interpreter } from './interpreter';
 import { Exit, Field, RECORD_SIZE, Special } from './record';
-import { deriveState } from './derived';
+import { deriveState, timestampBits } from './derived';
 import { leftOperations } from './leftOperations';
 import { TlbBanks } from './tlbBanks';
 
@@ -156,6 +156,7 @@ export class Cpu implements Processor {
   stateChanged(): void {
     const s = this.state;
     this.codeSize = deriveState(s, this.withheldSimd);
+    s.set32(Offset.TIMESTAMP, timestampBits(s, this.features));
     this.banks.select((s.cpl === 3 ? 1 : 0) | (s.get32(Offset.VMX_MODE) === 2 ? 2 : 0), this.codeSize);
     this.attention = true;
   }

@@ -1,7 +1,9 @@
 /** What follows from the architectural state and is kept beside it so that generated code need not work it out. */
-import { Cr0, Efer } from '../controlBits';
+import { Cr0, Cr4, Efer } from '../controlBits';
 import type { CodeSize } from '../decode/instruction';
 import { VM } from '../flags';
+import { Timestamp } from '../isa/timestamp';
+import type { Features } from '../processor';
 import { deriveSimd } from '../simd/levels';
 import { ACCESS_UNUSABLE, type CpuState, Offset, Seg, Segment, SEGMENT_STRIDE } from '../state';
 
@@ -11,6 +13,7 @@ const TYPE_WRITABLE = 2;
 const ACCESS_L = 1 << 13;
 const ACCESS_DB = 1 << 14;
 const ACCESS_PRESENT = 1 << 7;
+const NON_ROOT = 2;
 
 /** Code size by CS.L and CS.D. */
 function codeSizeOf(s: CpuState): CodeSize {
@@ -25,6 +28,13 @@ function isFlat(access: number, limit: number): boolean {
   const usable = (access & ACCESS_UNUSABLE) === 0 && (access & ACCESS_PRESENT) !== 0;
   const writableData = (access & (TYPE_CODE | TYPE_EXPAND_DOWN | TYPE_WRITABLE)) === TYPE_WRITABLE;
   return usable && writableData && limit === 0xffff_ffff;
+}
+
+/** What generated code may execute of isa/timestamp.ts. In VMX non-root operation the controls decide: nothing. */
+export function timestampBits(s: CpuState, features: Features): number {
+  if (s.get32(Offset.VMX_MODE) === NON_ROOT) return 0;
+  if (!features.has('tsc') || (s.cr4 & Cr4.TSD && s.cpl !== 0)) return Timestamp.PAUSE;
+  return Timestamp.PAUSE | Timestamp.RDTSC | (features.has('rdtscp') ? Timestamp.RDTSCP : 0);
 }
 
 /** Recomputes CS_BASE, SP_MASK, CODE_MODE, SIMD_DISABLED and the segments' FLAT; yields the code size. */

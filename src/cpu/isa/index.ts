@@ -15,6 +15,7 @@ import { sseIntegers } from './sseInteger';
 import { sseMoves } from './sseMove';
 import { sseShuffles } from './sseShuffle';
 import { stackInstructions } from './stack';
+import { timestampInstructions } from './timestamp';
 import { vmcsInstructions } from './vmcs';
 
 export const instructionSet: readonly Semantics[] = [
@@ -28,6 +29,7 @@ export const instructionSet: readonly Semantics[] = [
   ...exchanges,
   ...flagInstructions,
   ...ports,
+  ...timestampInstructions,
   ...vmcsInstructions,
   ...sseMoves,
   ...sseIntegers,
