@@ -91,7 +91,7 @@ class Pc implements Machine {
     this.cpu.secondLevel = this.unit;
     this.vmx = [this.unit];
     this.cpu.onUnimplemented = (mnemonic, rip) => warn(`The guest executed ${mnemonic} at ${hex(rip)}, which Hyperstep's processor does not have; it got #UD.`);
-    this.board.com1.transmit = (byte) => this.onSerial(byte);
+    this.board.onConsole = (byte) => this.onSerial(byte);
 
     resetProcessor(this.cpu);
     const mp: MpOptions = { cpus: options.cpus, signature: SIGNATURE, features: MP_FEATURES, ioApicInput: (irq) => (irq === 0 ? TIMER_INPUT : irq) };
@@ -223,7 +223,7 @@ class Pc implements Machine {
   }
 
   private arrive({ device, byte }: InputEvent): void {
-    if (device === 'serial') this.board.com1.receive(byte);
+    if (device === 'serial') this.board.typeConsole(byte);
     else this.board.keyboard.type(String.fromCharCode(byte));
   }
 

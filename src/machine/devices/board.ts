@@ -17,8 +17,12 @@ import { LocalApic } from './localApic';
 import { ParallelPort } from './parallelPort';
 import { hostBridge, isaBridge } from './pci/chipset';
 import { CONFIGURATION_ADDRESS, PciHost } from './pci/pciHost';
-import { PIRQ_INPUTS } from './pci/pciTable';
+import { PciSlot, PIRQ_INPUTS } from './pci/pciTable';
 import { PirqRouter } from './pci/pirqRouter';
+import { BlockKind } from './virtio/block';
+import { ConsoleKind, RECEIVE_QUEUE } from './virtio/console';
+import { EntropyKind } from './virtio/entropy';
+import { VirtioPci } from './virtio/virtioPci';
 import { Pic } from './pic';
 import { Pit } from './pit';
 import { Port92 } from './port92';
@@ -27,7 +31,13 @@ import { Uart } from './uart';
 import { Vga } from './vga';
 
 /** ISA interrupt lines. */
-export const Irq = { TIMER: 0, KEYBOARD: 1, COM1: 4, CLOCK: 8, IDE0: 14, IDE1: 15 } as const;
+export const Irq = { TIMER: 0, KEYBOARD: 1, COM2: 3, COM1: 4, CLOCK: 8, MOUSE: 12, IDE0: 14, IDE1: 15 } as const;
+const SERIAL_PORTS = [
+  { name: 'COM1', port: 0x3f8, irq: Irq.COM1 },
+  { name: 'COM2', port: 0x2f8, irq: Irq.COM2 },
+  { name: 'COM3', port: 0x3e8, irq: Irq.COM1 },
+  { name: 'COM4', port: 0x2e8, irq: Irq.COM2 },
+] as const;
 /** I/O APIC input of IRQ 0; all other lines have their own number (said so by the MP table). */
 export const TIMER_INPUT = 2;
 const ioApicInput = (irq: number): number => (irq === Irq.TIMER ? TIMER_INPUT : irq);
@@ -54,6 +64,8 @@ export class Board {
   readonly ide: readonly IdeChannel[];
   readonly debugConsole: DebugConsole;
   readonly pci: PciHost;
+  private readonly consoleKind = new ConsoleKind();
+  private readonly virtioConsole: VirtioPci;
   /** Every device: what a snapshot saves and the clock drives, in a fixed order. */
   readonly devices: readonly Device[];
 
@@ -95,7 +107,10 @@ export class Board {
     this.a20 = new A20Gate((enabled) => bus.memory.setA20(enabled));
     this.keyboard = new KeyboardController(wiring, this.a20, line(Irq.KEYBOARD), () => wiring.resetMachine());
     this.vga = new Vga(wiring);
-    this.com1 = new Uart('COM1', wiring, line(Irq.COM1));
+    // COM1 and COM3 share an interrupt line, COM2 and COM4 another.
+    const uarts: Uart[] = SERIAL_PORTS.map(({ name, irq }) => new Uart(name, wiring, () => line(irq)(uarts.some((u, n) => SERIAL_PORTS[n]!.irq === irq && u.raised))));
+    this.com1 = uarts[0]!;
+    for (const uart of uarts.slice(1)) uart.transmit = () => wiring.warn(`The guest writes to ${uart.name}, which is connected to nothing: the console is COM1.`);
     this.ide = [new IdeChannel('primary IDE channel', 0x1f0, [ide[0], ide[1]], 0, wiring, line(Irq.IDE0)), new IdeChannel('secondary IDE channel', 0x170, [ide[2], ide[3]], 2, wiring, line(Irq.IDE1))];
     this.debugConsole = new DebugConsole();
     const port92 = new Port92(this.a20, () => wiring.resetMachine());
@@ -104,10 +119,13 @@ export class Board {
     busMaster.started = (n) => this.ide[n]!.runDma();
     this.ide.forEach((channel, n) => (channel.dma = busMaster.port(n)));
     const router = new PirqRouter((irq, level) => line(irq)(level), (pirq, level) => this.ioApic.setLine(PIRQ_INPUTS[pirq]!, level));
-    this.pci = new PciHost(bus, [hostBridge, isaBridge((routes) => router.route(routes)), busMaster.pci], (pirq, level) => router.set(pirq, level));
+    this.virtioConsole = new VirtioPci(this.consoleKind, PciSlot.CONSOLE, bus.memory, wiring);
+    const virtio = [this.virtioConsole, new VirtioPci(new EntropyKind(), PciSlot.ENTROPY, bus.memory, wiring), ...this.cabling.virtio.map((drive, n) => new VirtioPci(new BlockKind(drive, n), PciSlot.FIRST_BLOCK + n, bus.memory, wiring))];
+    this.pci = new PciHost(bus, [hostBridge, isaBridge((routes) => router.route(routes)), busMaster.pci, ...virtio.map(({ pci }) => pci)], (pirq, level) => router.set(pirq, level));
+    for (const device of virtio) device.setInterrupt = (level) => this.pci.setInterrupt(device.pci, level);
     const power = new PowerControl(wiring);
     const acpi = new AcpiPower(wiring, wiring);
-    this.devices = [this.pic, this.pit, this.localApic, this.ioApic, this.cmos, this.a20, this.keyboard, this.vga, this.com1, ...this.ide, busMaster, lpt1, router, this.pci, port92, power, acpi, this.debugConsole];
+    this.devices = [this.pic, this.pit, this.localApic, this.ioApic, this.cmos, this.a20, this.keyboard, this.vga, ...uarts, ...this.ide, busMaster, lpt1, router, this.pci, ...virtio, port92, power, acpi, this.debugConsole];
 
     bus.claimPage(pageOf(IO_APIC), this.ioApic);
     this.localApicPage = this.localApic.state.page;
@@ -124,7 +142,7 @@ export class Board {
     bus.claimPorts(0x3c0, 0x10, this.vga);
     bus.claimPorts(0x3d4, 2, this.vga);
     bus.claimPorts(0x3da, 1, this.vga);
-    bus.claimPorts(0x3f8, 8, this.com1);
+    SERIAL_PORTS.forEach(({ port }, n) => bus.claimPorts(port, 8, uarts[n]!));
     bus.claimPorts(0x378, 3, lpt1);
     this.ide.forEach((channel, n) => {
       const base = n === 0 ? 0x1f0 : 0x170;
@@ -138,6 +156,22 @@ export class Board {
     for (const port of POWER_OFF_PORTS) bus.claimPorts(port, 1, power, true);
     bus.claimPorts(ACPI_PORTS.EVENT, 12, acpi, true);
     bus.claimPorts(0xe9, 1, this.debugConsole);
+  }
+
+  /** The console: serial port COM1 and the virtio console are one terminal for the user. */
+  set onConsole(show: (byte: number) => void) {
+    this.com1.transmit = (byte) => {
+      this.consoleKind.state.active = false;
+      show(byte);
+    };
+    this.consoleKind.transmit = show;
+  }
+
+  /** A byte typed at the console goes to the device that the guest wrote to last. */
+  typeConsole(byte: number): void {
+    if (!this.consoleKind.state.active) return this.com1.receive(byte);
+    this.consoleKind.state.typed.push(byte);
+    this.virtioConsole.serve(RECEIVE_QUEUE);
   }
 
   /** Whether waiting for the clock can ever wake a processor that waits for an interrupt, given what software masked. */

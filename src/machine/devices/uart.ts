@@ -130,9 +130,13 @@ export class Uart implements Device, PortDevice {
     return IIR_NONE;
   }
 
-  /** The interrupt line; on a PC it goes through OUT2. */
+  /** Whether it asks for an interrupt; on a PC the line goes through OUT2. */
+  get raised(): boolean {
+    return this.source() !== IIR_NONE && (this.state.modemControl & OUT2) !== 0;
+  }
+
   private update(): void {
-    const level = this.source() !== IIR_NONE && (this.state.modemControl & OUT2) !== 0;
+    const level = this.raised;
     this.setIrq(level);
     if (level) this.host.attention();
   }

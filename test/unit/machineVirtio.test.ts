@@ -1,0 +1,199 @@
+/** virtio devices over PCI, by the legacy and by the modern registers, with queues laid out as a driver does. */
+import assert from 'node:assert';
+import { setUpPci } from '../../src/machine/firmware/pciSetup';
+import { board } from './machineBoard';
+
+type Rig = ReturnType<typeof board>;
+
+const [CONSOLE, ENTROPY, BLOCK] = [3, 4, 5];
+const disk = { name: 'v.img', bytes: Uint8Array.from({ length: 16 * 512 }, (_, at) => at >> 9), attachment: 'virtio' as const };
+const config = (r: Rig, device: number, register: number): number => {
+  r.out32(0xcf8, (0x8000_0000 | (device << 11) | register) >>> 0);
+  return r.in32(0xcfc);
+};
+
+/** A driver of one device: its queues are where the legacy layout puts them. */
+class Driver {
+  readonly ports: number;
+  readonly memory: number;
+  private used: number[] = [];
+  constructor(readonly r: Rig, readonly device: number) {
+    this.ports = config(r, device, 0x10) & 0xfffc;
+    this.memory = (config(r, device, 0x20) & 0xffff_fff0) >>> 0;
+  }
+  page(queue: number): number {
+    return 0x20_0000 + this.device * 0x4_0000 + queue * 0x4000;
+  }
+  size(queue: number): number {
+    this.r.out16(this.ports + 14, queue);
+    return this.r.in16(this.ports + 12);
+  }
+  legacy(queues: number): this {
+    this.r.out8(this.ports + 18, 3);
+    for (let n = 0; n < queues; n++) {
+      this.r.out16(this.ports + 14, n);
+      this.r.out32(this.ports + 8, this.page(n) / 4096);
+    }
+    this.r.out8(this.ports + 18, 7);
+    return this;
+  }
+  modern(queues: number): this {
+    const write = (at: number, size: number, value: number): void => this.r.bus.write(this.memory + at, size, value);
+    write(0x14, 1, 3);
+    write(0x08, 4, 1);
+    write(0x0c, 4, 1); // VERSION_1
+    write(0x14, 1, 0x0b);
+    assert.strictEqual(this.r.bus.read(this.memory + 0x14, 1), 0x0b, 'features accepted');
+    for (let n = 0; n < queues; n++) {
+      const size = this.size(n);
+      write(0x16, 2, n);
+      const available = this.page(n) + 16 * size;
+      write(0x20, 4, this.page(n));
+      write(0x28, 4, available);
+      write(0x30, 4, Math.ceil((available + 6 + 2 * size) / 4096) * 4096);
+      write(0x1c, 2, 1);
+    }
+    write(0x14, 1, 0x0f);
+    return this;
+  }
+  /** Offers a chain of buffers: bytes to give, or a number of bytes to get. Yields where the buffers are. */
+  offer(queue: number, ...buffers: (number[] | number)[]): number[] {
+    const { r } = this;
+    const page = this.page(queue);
+    const size = this.size(queue);
+    const places = buffers.map((_, n) => 0x40_0000 + queue * 0x8000 + n * 0x1000);
+    buffers.forEach((buffer, n) => {
+      const length = typeof buffer === 'number' ? buffer : buffer.length;
+      if (typeof buffer !== 'number') r.memory.writeBytes(places[n]!, Uint8Array.from(buffer));
+      r.memory.store(page + 16 * n, 4, places[n]!);
+      r.memory.store(page + 16 * n + 8, 4, length);
+      r.memory.store(page + 16 * n + 12, 2, (typeof buffer === 'number' ? 2 : 0) | (n + 1 < buffers.length ? 1 : 0));
+      r.memory.store(page + 16 * n + 14, 2, n + 1);
+    });
+    const available = page + 16 * size;
+    const index = r.memory.load(available + 2, 2);
+    r.memory.store(available + 4 + 2 * (index % size), 2, 0);
+    r.memory.store(available + 2, 2, index + 1);
+    return places;
+  }
+  notify(queue: number, modern = false): void {
+    if (modern) this.r.bus.write(this.memory + 0x3000 + 4 * queue, 2, queue);
+    else this.r.out16(this.ports + 16, queue);
+  }
+  /** Bytes written to the next request that came back, or undefined. */
+  back(queue: number): number | undefined {
+    const size = this.size(queue);
+    const used = Math.ceil((this.page(queue) + 16 * size + 6 + 2 * size) / 4096) * 4096;
+    const seen = this.used[queue] ?? 0;
+    if (this.r.memory.load(used + 2, 2) === seen) return undefined;
+    this.used[queue] = seen + 1;
+    return this.r.memory.load(used + 4 + 8 * (seen % size) + 4, 4);
+  }
+}
+
+const ready = (...of: Parameters<typeof board>): Rig => {
+  const r = board(...of);
+  setUpPci(r.board);
+  return r;
+};
+const header = (type: number, sector: number): number[] => [type, 0, 0, 0, 0, 0, 0, 0, sector, 0, 0, 0, 0, 0, 0, 0];
+
+describe('virtio', () => {
+  it('shows transitional devices with their capabilities', () => {
+    const r = ready([], [disk]);
+    assert.deepStrictEqual([CONSOLE, ENTROPY, BLOCK].map((d) => config(r, d, 0).toString(16)), ['10031af4', '10051af4', '10011af4']);
+    assert.strictEqual(config(r, BLOCK, 0x2c), 0x0002_1af4);
+    assert.strictEqual(config(r, BLOCK + 1, 0), 0xffff_ffff);
+    const types: number[] = [];
+    for (let at = config(r, BLOCK, 0x34) & 0xff; at; at = (config(r, BLOCK, at) >> 8) & 0xff) types.push(config(r, BLOCK, at) >>> 24);
+    assert.deepStrictEqual(types, [1, 3, 4, 2]);
+  });
+
+  for (const modern of [false, true])
+    it(`block device, ${modern ? 'modern' : 'legacy'}: reads, writes, refuses what is behind the end`, () => {
+      const r = ready([], [disk]);
+      r.initialisePics();
+      const d = new Driver(r, BLOCK);
+      if (modern) d.modern(1);
+      else d.legacy(1);
+      const capacity = modern ? r.bus.read(d.memory + 0x2000, 4) : r.in32(d.ports + 20);
+      assert.strictEqual(capacity, 16);
+      const [, data, status] = d.offer(0, header(0, 3), 1024, 1);
+      d.notify(0, modern);
+      assert.strictEqual(d.back(0), 1025);
+      assert.deepStrictEqual([r.memory.load(data!, 1), r.memory.load(data! + 512, 1), r.memory.load(status!, 1)], [3, 4, 0]);
+      assert.deepStrictEqual(r.interrupts(), [0x2a], 'INTA# of device 5 is PIRQA#: line 10');
+      const isr = (): number => (modern ? r.bus.read(d.memory + 0x1000, 1) : r.in8(d.ports + 19));
+      assert.deepStrictEqual([isr(), isr()], [1, 0], 'reading it ends the interrupt');
+
+      d.offer(0, header(1, 5), new Array<number>(512).fill(0xcd), 1);
+      d.notify(0, modern);
+      assert.strictEqual(d.back(0), 1);
+      assert.strictEqual(r.drives[0]!.read(5)[0], 0xcd);
+      const [, , failed] = d.offer(0, header(0, 15), 1024, 1);
+      d.notify(0, modern);
+      assert.strictEqual(r.memory.load(failed!, 1), 1);
+      const [, unknown] = d.offer(0, header(99, 0), 1);
+      d.notify(0, modern);
+      assert.strictEqual(r.memory.load(unknown!, 1), 2);
+    });
+
+  it('entropy: different bytes each time, the same in every run', () => {
+    const bytes = (): string => {
+      const r = ready();
+      const d = new Driver(r, ENTROPY).legacy(1);
+      return [0, 1].map(() => {
+        const [at] = d.offer(0, 16);
+        d.notify(0);
+        assert.strictEqual(d.back(0), 16);
+        return Buffer.from(r.memory.readBytes(at!, 16)).toString('hex');
+      }).join(' ');
+    };
+    const [first, second] = [bytes(), bytes()];
+    assert.strictEqual(first, second);
+    assert.notStrictEqual(first.split(' ')[0], first.split(' ')[1]);
+  });
+
+  it('console: what the guest writes is shown, what is typed reaches the console that it wrote to last', () => {
+    const r = ready();
+    let shown = '';
+    r.board.onConsole = (byte) => (shown += String.fromCharCode(byte));
+    const d = new Driver(r, CONSOLE).modern(2);
+    const [at] = d.offer(0, 64);
+    d.notify(0, true);
+    r.board.typeConsole(0x61);
+    assert.strictEqual(d.back(0), undefined);
+    assert.strictEqual(r.in8(0x3f8), 0x61, 'the serial port, as nothing was written yet');
+    d.offer(1, [0x68, 0x69]);
+    d.notify(1, true);
+    assert.strictEqual(shown, 'hi');
+    r.board.typeConsole(0x62);
+    assert.strictEqual(d.back(0), 1);
+    assert.strictEqual(r.memory.load(at!, 1), 0x62);
+  });
+
+  it('asks for a reset when the rings cannot be, and says so once', () => {
+    const r = ready([], [disk]);
+    const d = new Driver(r, BLOCK).legacy(1);
+    d.offer(0, header(0, 0), 512, 1);
+    r.memory.store(d.page(0) + 14, 2, 0); // the first descriptor follows itself
+    d.notify(0);
+    assert.strictEqual(r.in8(d.ports + 18) & 0x40, 0x40);
+    assert.strictEqual(r.warnings.length, 1);
+    r.out8(d.ports + 18, 0);
+    assert.strictEqual(r.in8(d.ports + 18), 0);
+  });
+
+  it('saves and restores in the midst of its work', () => {
+    const r = ready([], [disk]);
+    const d = new Driver(r, BLOCK).legacy(1);
+    const saved = r.board.devices.map((device) => structuredClone(device.state));
+    r.out8(d.ports + 18, 0);
+    r.board.devices.forEach((device, n) => (device.state = saved[n]!));
+    r.board.restored();
+    assert.strictEqual(r.in8(d.ports + 18), 7);
+    d.offer(0, header(8, 0), 20, 1);
+    d.notify(0);
+    assert.strictEqual(d.back(0), 21);
+  });
+});
