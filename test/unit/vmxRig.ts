@@ -5,7 +5,7 @@ import { resetProcessor } from '../../src/cpu/engine/reset';
 import { readFlags } from '../../src/cpu/flags';
 import { Gpr, Offset, Seg } from '../../src/cpu/state';
 import { CpuFeatures } from '../../src/cpu/system/features';
-import { type ControlKind, controlField, Encoding, Entry, Exit, type ExitRecord, type FieldName, Primary, Secondary, VMCS_REVISION, type VmxFailure, VmxUnit } from '../../src/vmx';
+import { Capabilities, type ControlKind, controlField, Encoding, Entry, Exit, type ExitRecord, type FieldName, FIELDS, Primary, Secondary, VMCS_REVISION, type VmxFailure, VmxUnit } from '../../src/vmx';
 
 /** Bytes from text such as "0f a2 ; cpuid". */
 export const bytes = (text: string): number[] =>
@@ -36,7 +36,8 @@ export class VmxRig {
   interrupts: number[] = [];
   private readonly ram: number;
 
-  constructor(without: string[] = []) {
+  /** `announce` names features of VMX that the processor is to announce although they may not be implemented. */
+  constructor(without: string[] = [], announce: string[] = []) {
     const engine = createEngine({ ramBytes: MEBIBYTES << 20, cpus: 1 });
     this.ram = engine.frameBase;
     const frame = (page: number): number => (page < MEBIBYTES << 8 ? engine.frameBase + page * 0x1000 : 0);
@@ -47,10 +48,37 @@ export class VmxRig {
       features: new CpuFeatures(without),
     });
     this.unit = new VmxUnit(this.cpu);
+    if (announce.length > 0) this.announce(new Set(announce));
     this.cpu.intercepts = this.cpu.secondLevel = this.unit;
     resetProcessor(this.cpu);
     this.unit.observer = { exit: (r) => void this.exits.push(r), entry: () => undefined, failure: (f) => void this.failures.push(f) };
     this.longMode();
+  }
+
+  private announce(features: ReadonlySet<string>): void {
+    const VMFUNC = 0x491;
+    const real = this.unit.capabilities;
+    const facts = { has: (name: string) => this.cpu.features.has(name), cr4Bits: real.cr4Fixed1 };
+    class Announcing extends Capabilities {
+      override has(feature: string): boolean {
+        return features.has(feature) || super.has(feature);
+      }
+      override read(index: number): bigint | undefined {
+        return super.read(index) ?? (index === VMFUNC && features.has('vmfunc') ? 1n : undefined);
+      }
+    }
+    (this.unit as { capabilities: Capabilities }).capabilities = new Announcing(facts);
+    FIELDS.forEach((field, slot) => (this.unit.fieldExists[slot] = this.unit.capabilities.has(field.feature) ? 1 : 0));
+  }
+
+  /** Power-on again: a new rig without the cost of an engine. */
+  restart(): this {
+    this.cpu.views.u8.fill(0, this.ram, this.ram + (MEBIBYTES << 20));
+    for (let n = 0; n < MEBIBYTES << 8; n++) this.cpu.memoryChanged(n);
+    this.exits.length = this.failures.length = this.ports.length = this.interrupts.length = 0;
+    resetProcessor(this.cpu);
+    this.longMode();
+    return this;
   }
 
   /** 64-bit VMM: RAM mapped one to one, VMX allowed and enabled. */

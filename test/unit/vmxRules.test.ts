@@ -1,0 +1,16 @@
+/** The rules of VM entry are tested, and documented as they are. */
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { uncovered } from '../rules/uncovered';
+import { DOCUMENT, documentText } from '../rules/vmEntryChecksDocs';
+
+describe('VM-entry checks: rules', () => {
+  it('each has a test for both outcomes', function () {
+    this.timeout(60_000);
+    assert.deepEqual(uncovered(), []);
+  });
+
+  it('docs/vm-entry-checks.md is what the tables say', () => {
+    assert.equal(fs.readFileSync(DOCUMENT, 'utf8'), documentText(), 'npx tsx test/rules/vmEntryChecksDocs.ts writes it anew.');
+  });
+});
