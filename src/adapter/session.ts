@@ -102,7 +102,7 @@ export class Session {
       stopped: (cause) => this.hasStopped(cause),
       guestMapRead: () => this.state({ what: 'memory-map', icount: machine.icount }),
       tell: (sentence) => this.tell(sentence),
-    });
+    }, new Set(configuration.checksOff));
     d.stopAt = configuration.stopAt;
     for (const { path, image, world } of symbols) d.target.images.add(baseName(path), path, image, world);
     for (const complaint of d.exitBreakpoints.set(exits)) if (complaint !== undefined) throw new UserError('launch-configuration', `"breakOnExit" has a wrong condition: ${complaint}`);

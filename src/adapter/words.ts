@@ -1,5 +1,6 @@
 /** Stops in the words of the Debug Adapter Protocol and of the user. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
+import type { Finding } from '../debug/checks/check';
 import type { Debugger } from '../debug/debugger';
 import { eventWords, exitLines, exitTitle, exitWords, failureLines } from '../debug/exits/exitWords';
 import type { StopCause } from '../debug/run/stopCause';
@@ -29,6 +30,9 @@ function exception(exceptionId: string, description: string, lines: string[]): S
   };
 }
 
+/** What the run-time checks know about a failure, a line each. */
+const findingLines = (findings: readonly Finding[] | undefined): string[] => (findings ?? []).flatMap(({ sentence, notes }) => [sentence, ...notes]);
+
 /** What to tell about a stop. */
 export function stopWords(d: Debugger, cause: StopCause): StopWords {
   switch (cause.kind) {
@@ -47,23 +51,23 @@ export function stopWords(d: Debugger, cause: StopCause): StopWords {
     case 'vmx-failure': {
       const { vmx } = d.target;
       const lines = failureLines(cause.failure, (rip) => d.place(rip), (field) => vmx.fieldWriter(field), (field) => vmx.readField(field));
-      return exception(`${cause.failure.mnemonic.toUpperCase()} failed`, cause.failure.message, lines.slice(1));
+      return exception(`${cause.failure.mnemonic.toUpperCase()} failed`, cause.failure.message, [...lines.slice(1), ...findingLines(cause.findings)]);
     }
-    case 'storm':
-      return exception('VM exit storm', `VM exit storm: ${exitWords(cause.record)}`, [
-        `The guest has exited ${cause.count} times in a row at ${addressPlace(d.target, 'guest', cause.record.guestRip)} for the same reason, and nothing has changed between.`,
-        'Usually the exit handler does not advance GUEST_RIP by the instruction length, or does not repair what causes the exit.',
-      ]);
+    case 'check': {
+      const { check, sentence, notes } = cause.finding;
+      return exception(check.title, sentence, [...notes, `This is the VMX check "${check.id}"; "vmxChecks": { "${check.id}": false } in the launch configuration switches it off.`]);
+    }
     case 'triple-fault': {
       const who = cause.world === 'guest' ? 'guest' : 'VMM';
       const events = cause.exceptions.filter((e) => e.world === cause.world && e.type === EventType.HARDWARE_EXCEPTION).map((e) => eventWords(e, (rip) => addressPlace(d.target, cause.world, rip)));
       const lines = [`The ${who} met an exception that it could not deliver, and then another while delivering the double fault.`];
       if (events.length > 0) lines.push(`What led to it: ${events.join('; then ')}.`);
+      lines.push(...findingLines(cause.findings));
       if (!cause.record) lines.push('The processor is shut down: only Restart can go on from here.');
       return exception('Triple fault', `Triple fault in the ${who}`, lines);
     }
     case 'dead-halt':
-      return exception('Halted for ever', 'The processor halted with interrupts disabled', ['HLT was executed while interrupts are disabled: nothing but a restart can wake the processor.']);
+      return exception('Halted for ever', 'The processor halted with interrupts disabled', ['HLT was executed while interrupts are disabled: nothing but a restart can wake the processor.', ...findingLines(cause.findings)]);
     case 'ended':
       return plain('exited', cause.how === 'power-off' ? 'The machine was powered off' : `The debug-exit port was written: ${cause.value}`);
     case 'error':

@@ -23,7 +23,7 @@ const ACTIVITY_ACTIVE = 0;
 const VMX_NON_ROOT = 2;
 
 /** Whether no interrupt will ever be taken again: every processor waits, with interrupts off. */
-function isDead(machine: Machine): boolean {
+export function isDead(machine: Machine): boolean {
   return machine.cpus.every(({ state }) => state.get32(Offset.ACTIVITY) !== ACTIVITY_ACTIVE && (state.get32(Offset.FLAGS) & RFLAGS_IF) === 0 && state.get32(Offset.VMX_MODE) !== VMX_NON_ROOT);
 }
 

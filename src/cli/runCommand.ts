@@ -1,7 +1,8 @@
 /** `hyperstep run`: boots a machine, connects its console, watches its VM exits, and reports. */
 import fs from 'node:fs';
+import type { Finding } from '../debug/checks/check';
+import { VmxChecks } from '../debug/checks/vmxChecks';
 import { ExitRecorder } from '../debug/exits/exitRecorder';
-import { exitTitle } from '../debug/exits/exitWords';
 import { addressName } from '../debug/stack/callStack';
 import { Target } from '../debug/target';
 import { UserError } from '../base/errors';
@@ -13,7 +14,7 @@ import { exitReport } from './exitReport';
 import { ExitCounts, exitLine } from './exitTrace';
 import { loadMachine, loadSymbols, type LoadedSymbols, withLab } from './images';
 import { Keyboard } from './keyboard';
-import { Run, type RunHost } from './run';
+import { isDead, Run, type RunHost } from './run';
 import { parseRunOptions, type RunOptions } from './runOptions';
 
 /** Buffered lines of the exit trace, in characters, before they are written. */
@@ -54,7 +55,6 @@ class ExitWatch {
   /** The exit that --break-on-exit waited for. */
   found: ExitRecord | undefined;
   private failures = 0;
-  private stormTold = false;
 
   constructor(
     machine: Machine,
@@ -70,11 +70,10 @@ class ExitWatch {
         exit: (record) => this.exit(target, record),
         entry: () => {},
         delivering: () => {},
-        storm: (record, count) => this.storm(record, count),
         failure: (failure) => {
           if (++this.failures <= FAILURES_TOLD) say(`\n${failure.message}\n`);
         },
-      });
+      }, new VmxChecks(target, new Set(), found));
       machine.vmx[i]!.observer = target.recorder;
       return target;
     });
@@ -98,12 +97,14 @@ class ExitWatch {
     return name.startsWith('0x') ? undefined : name;
   }
 
-  private storm(record: ExitRecord, count: number): void {
-    if (this.stormTold) return;
-    this.stormTold = true;
-    say(`\n${exitTitle(record)}: the same exit ${count} times, with nothing changed in between. Does the handler advance RIP?\n`);
+  /** The run is over: what the run-time checks have to say about its end. */
+  ended(machine: Machine): void {
+    for (const { recorder } of this.targets) recorder.checks?.ended(machine.ended === 'shutdown' ? 'shutdown' : 'halt');
   }
 }
+
+/** What a run-time check has found, once for each. */
+const found = ({ check, sentence, notes }: Finding): void => say(`\nVMX check ${check.id}: ${[sentence, ...notes].join('\n  ')}\n`);
 
 /** The host's side of a run: time, rests, and standard output. */
 function nodeHost(canType: () => boolean): RunHost & { wake(): void } {
@@ -176,6 +177,7 @@ async function execute(options: RunOptions): Promise<Ending> {
     stats.write(JSON.stringify({ instructions, seconds, mips: seconds > 0 ? instructions / seconds / 1e6 : 0, exits: watch.counts.byName(), debugExit: debugExit ?? null }, undefined, 2) + '\n');
     stats.flush();
   }
+  if (machine.ended === 'shutdown' || isDead(machine)) watch.ended(machine);
   report(options, watch, ending, machine, run);
   return ending;
 }

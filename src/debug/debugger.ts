@@ -4,6 +4,8 @@
  */
 import { UserError } from '../base/errors';
 import type { Machine, MachineStop, Snapshot } from '../machine/machineInterface';
+import type { Finding } from './checks/check';
+import { VmxChecks } from './checks/vmxChecks';
 import { Breakpoints } from './breakpoints/breakpoints';
 import { Evaluator } from './evaluate/evaluator';
 import { ExitBreakpoints } from './exits/exitBreakpoints';
@@ -44,6 +46,8 @@ export class Debugger {
   private readonly stepping: Stepping;
   private readonly powerOn: Snapshot;
   private readonly events: DeliveredEvent[] = [];
+  /** What the checks have found about the failure or end that is being told. */
+  private readonly findings: Finding[] = [];
   private deliveries = 0;
   private stackOfStop: StackEntry[] | undefined;
   private mapExit: ExitRecord | undefined;
@@ -53,12 +57,13 @@ export class Debugger {
     readonly machine: Machine,
     scheduler: Scheduler,
     private readonly listener: DebuggerListener,
+    /** Ids of run-time checks that are switched off. */
+    checksOff: ReadonlySet<string> = new Set(),
   ) {
     const target = new Target(machine, 0);
     this.target = target;
     this.recorder = target.recorder = new ExitRecorder(target.cpu, target.vmx, {
       exit: (record) => this.exited(record),
-      storm: (record, count) => this.fail({ kind: 'storm', record, count }),
       entry: (record) => this.entered(record),
       failure: (failure) => this.failed(failure),
       delivering: (event) => {
@@ -66,7 +71,7 @@ export class Debugger {
         if (this.events.length >= KEPT_EVENTS) this.events.shift();
         this.events.push(event);
       },
-    });
+    }, new VmxChecks(target, checksOff, (finding) => this.found(finding)));
     target.vmx.observer = this.recorder;
     this.breakpoints = new Breakpoints(target.images, {
       holds: (condition) => this.evaluator(worldFrames(target, target.world)[0]).holds(condition),
@@ -80,6 +85,7 @@ export class Debugger {
       beforeStop: (cause) => this.beforeStop(cause),
       ended: (how) => this.ended(how),
       stopped: (cause) => {
+        if (cause.kind === 'dead-halt') cause = { kind: 'dead-halt', findings: this.findingsAtEnd('halt') };
         this.changed();
         listener.stopped(cause);
       },
@@ -134,6 +140,7 @@ export class Debugger {
     this.recorder.reset();
     this.breakpoints.resetHits();
     this.events.length = 0;
+    this.findings.length = 0;
     this.guestMap = undefined;
     this.mapExit = undefined;
     this.changed();
@@ -199,7 +206,7 @@ export class Debugger {
 
   /** An exit breakpoint stops at the first C line of the handler, unless the user wants HOST_RIP. */
   private beforeStop(cause: StopCause): Plan | undefined {
-    const atExit = cause.kind === 'exit' || (cause.kind === 'triple-fault' && cause.record !== undefined) || cause.kind === 'storm';
+    const atExit = cause.kind === 'exit' || (cause.kind === 'triple-fault' && cause.record !== undefined) || (cause.kind === 'check' && cause.finding.at === 'exit');
     return atExit && this.stopAt === 'source' ? this.toSource(cause) : undefined;
   }
 
@@ -229,7 +236,25 @@ export class Debugger {
   }
 
   private failed(failure: VmxFailure): void {
-    this.fail({ kind: 'vmx-failure', failure });
+    const findings = this.takeFindings();
+    this.fail({ kind: 'vmx-failure', failure, findings });
+    // Without the stop for failures the checks stop by themselves.
+    for (const finding of findings) this.fail({ kind: 'check', finding });
+  }
+
+  /** A finding about a failure or the end belongs to the stop that comes at once; the others are stops of their own. */
+  private found(finding: Finding): void {
+    if (finding.at === 'failure' || finding.at === 'end') this.findings.push(finding);
+    else this.fail({ kind: 'check', finding });
+  }
+
+  private takeFindings(): Finding[] {
+    return this.findings.splice(0).filter(() => !this.ignored.has('vmx-checks'));
+  }
+
+  private findingsAtEnd(how: 'halt' | 'shutdown'): Finding[] {
+    this.recorder.checks?.ended(how);
+    return this.takeFindings();
   }
 
   private fail(cause: StopCause): void {
@@ -238,7 +263,7 @@ export class Debugger {
   }
 
   private ended(how: MachineStop): StopCause {
-    if (how === 'shutdown') return { kind: 'triple-fault', world: this.target.world, record: undefined, exceptions: [...this.events] };
+    if (how === 'shutdown') return { kind: 'triple-fault', world: this.target.world, record: undefined, exceptions: [...this.events], findings: this.findingsAtEnd('shutdown') };
     return { kind: 'ended', how: how === 'power-off' ? 'power-off' : 'debug-exit', value: this.machine.debugExit };
   }
 }

@@ -26,10 +26,10 @@ export const FAILURES: readonly FailureKind[] = [
   },
   { id: 'triple-fault', label: 'Triple fault', description: 'Stops when the VMM or the guest meets a triple fault.', is: (c) => c.kind === 'triple-fault' },
   {
-    id: 'exit-storm',
-    label: 'VM exit storm',
-    description: 'Stops when the guest exits again and again for the same reason at the same instruction with nothing changed.',
-    is: (c) => c.kind === 'storm',
+    id: 'vmx-checks',
+    label: 'VMX checks',
+    description: 'Stops when a run-time check finds a mistake of the VMM: an exit storm, a guest register that was not saved, an INVEPT that is missing. "vmxChecks" in the launch configuration switches single checks off.',
+    is: (c) => c.kind === 'check',
   },
 ];
 

@@ -75,7 +75,7 @@ describe('DAP: running', () => {
 
   it('tells why a VM entry failed, and who wrote the fields to blame', async () => {
     await story.launch({});
-    await story.client.request('setExceptionBreakpoints', { filters: ['entry-failure', 'instruction-failure', 'triple-fault', 'exit-storm'] });
+    await story.client.request('setExceptionBreakpoints', { filters: ['entry-failure', 'instruction-failure', 'triple-fault', 'vmx-checks'] });
     await story.breakAt(lineWith('lab/vmm/vmentry.S', 'vmresume'));
     await first();
     await story.evaluate('$vmcs.GUEST_CR4 = 0', 'repl');
@@ -87,7 +87,7 @@ describe('DAP: running', () => {
 
   it('notices an exit storm: the handler does not advance RIP', async () => {
     await story.launch({});
-    await story.client.request('setExceptionBreakpoints', { filters: ['exit-storm'] });
+    await story.client.request('setExceptionBreakpoints', { filters: ['vmx-checks'] });
     await story.breakAt(lineWith('lab/vmm/vmexits.c', 'vmcs_write(VMCS_GUEST_RIP'));
     await first();
     // The function that steps over the instruction returns at once, as if a student had forgotten it.

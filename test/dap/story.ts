@@ -5,6 +5,7 @@
 import assert from 'node:assert';
 import fs from 'node:fs';
 import path from 'node:path';
+import type { Host } from '../../src/adapter/host';
 import { Client } from './client';
 
 const ROOT = path.resolve(__dirname, '../..');
@@ -60,8 +61,12 @@ export function stable(text: string): string {
 }
 
 export class Story {
-  readonly client = new Client();
+  readonly client: Client;
   private readonly lines: string[] = [];
+
+  constructor(host?: Host) {
+    this.client = new Client(host);
+  }
 
   tell(text: string): void {
     this.lines.push(stable(text));

@@ -2,7 +2,7 @@
 import assert from 'node:assert';
 import { parseReference, referenceTo, fromBase64, toBase64 } from '../../src/adapter/memoryReference';
 import { frame, MessageReader } from '../../src/adapter/hosts/messageStream';
-import { StormDetector } from '../../src/debug/exits/exitStorm';
+import { StormDetector } from '../../src/debug/checks/exitStorm';
 import { walkPages, type PagingRegisters } from '../../src/debug/memory/pageWalk';
 import { instructionKind } from '../../src/debug/run/instructionKind';
 import { nearest } from '../../src/base/nearest';

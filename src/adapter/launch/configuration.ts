@@ -1,5 +1,7 @@
 /** The launch configuration: its keys as a table, and the typed value the rest works with. */
 import { UserError } from '../../base/errors';
+import { nearest } from '../../base/nearest';
+import { CHECKS } from '../../debug/checks/table';
 import { parseMemorySize } from './memorySize';
 import { check, type Shape } from './schema';
 
@@ -16,6 +18,8 @@ export interface LaunchConfiguration {
   sourceMap: Record<string, string>;
   breakOnExit: string[];
   stopAt: StopAt;
+  /** Ids of run-time checks that are switched off. */
+  checksOff: string[];
   stopOnEntry: boolean;
   /** `terminal`: only as hyperstep/serial events. `console`: as output events too, for clients that have no terminal for it. */
   serial: 'terminal' | 'console';
@@ -50,6 +54,26 @@ const FILE_WITH_APPEND: Shape = {
 
 function text(key: string, value: unknown): string | undefined {
   return typeof value === 'string' ? undefined : `"${key}" is ${JSON.stringify(value)}, but must be a text.`;
+}
+
+/** All checks are on: `vmxChecks` is false for none, a list of those to switch off, or an object of ids and whether they are on. */
+function vmxChecks(key: string, value: unknown): string | undefined {
+  if (typeof value === 'boolean') return undefined;
+  if (typeof value !== 'object' || value === null) return `"${key}" is ${JSON.stringify(value)}, but must be false, a list of checks to switch off, or an object as in { "exit-storm": false }.`;
+  const ids = CHECKS.map((c) => c.id);
+  for (const [name, on] of Array.isArray(value) ? value.map((id): [unknown, boolean] => [id, false]) : Object.entries(value)) {
+    if (typeof on !== 'boolean') return `"${key}.${String(name)}" is ${JSON.stringify(on)}, but must be true or false.`;
+    if (typeof name === 'string' && ids.includes(name)) continue;
+    const near = typeof name === 'string' ? nearest(name, ids) : undefined;
+    return `"${key}" names ${JSON.stringify(name)}, which is no check: ${near ? `did you mean "${near}"?` : `the checks are ${ids.join(', ')}.`}`;
+  }
+  return undefined;
+}
+
+function checksOff(written: Written['vmxChecks']): string[] {
+  if (written === undefined || written === true) return [];
+  if (written === false) return CHECKS.map((c) => c.id);
+  return Array.isArray(written) ? written : Object.keys(written).filter((id) => written[id] === false);
 }
 
 const BOOT_FORMS = '{ "disk": "file" }, { "multiboot": "file", "append": "..." }, { "kernel": "file", "initrd": "file", "append": "..." } or { "lab": true }';
@@ -99,6 +123,7 @@ const CONFIGURATION: Shape = {
     sourceMap: { kind: 'map', of: STRING },
     breakOnExit: { kind: 'list', of: STRING },
     vmexit: { kind: 'object', keys: { stopAt: { kind: 'word', words: ['source', 'exit'] } } },
+    vmxChecks: { kind: 'rule', check: vmxChecks },
     stopOnEntry: BOOLEAN,
     serial: { kind: 'word', words: ['terminal', 'console'] },
     cwd: STRING,
@@ -118,6 +143,7 @@ interface Written {
   sourceMap?: Record<string, string>;
   breakOnExit?: string[];
   vmexit?: { stopAt?: StopAt };
+  vmxChecks?: boolean | string[] | Record<string, boolean>;
   stopOnEntry?: boolean;
   serial?: 'terminal' | 'console';
   cwd?: string;
@@ -141,6 +167,7 @@ export function readConfiguration(value: unknown): LaunchConfiguration {
     sourceMap: w.sourceMap ?? {},
     breakOnExit: w.breakOnExit ?? [],
     stopAt: w.vmexit?.stopAt ?? 'source',
+    checksOff: checksOff(w.vmxChecks),
     stopOnEntry: w.stopOnEntry ?? false,
     serial: w.serial ?? 'terminal',
     cwd: w.cwd,

@@ -5,10 +5,10 @@
 import type { Processor } from '../../cpu/processor';
 import { Offset } from '../../cpu/state';
 import type { ExitRecord, VmxFailure, VmxInspection, VmxObserver } from '../../vmx/observe';
+import type { VmxChecks } from '../checks/vmxChecks';
 import type { RecordedGprs } from '../registers/registerFile';
 import { worldOf } from '../run/position';
 import type { DeliveredEvent } from '../run/stopCause';
-import { StormDetector } from './exitStorm';
 
 /** How many of the last exits are kept for the exits view. */
 const KEPT_EXITS = 1000;
@@ -26,8 +26,6 @@ export interface EntryRecord {
 
 export interface ExitListener {
   exit(record: ExitRecord): void;
-  /** The same exit again and again, `count` times, with nothing changed between. */
-  storm(record: ExitRecord, count: number): void;
   entry(record: EntryRecord): void;
   failure(failure: VmxFailure): void;
   /** An event is about to be delivered through the IDT. */
@@ -35,12 +33,15 @@ export interface ExitListener {
 }
 
 export class ExitRecorder implements VmxObserver {
+  readonly fieldRead: VmxObserver['fieldRead'];
+  readonly fieldWritten: VmxObserver['fieldWritten'];
+  readonly eptInvalidated: VmxObserver['eptInvalidated'];
+  readonly eptWalked: VmxObserver['eptWalked'];
   readonly counts = new Map<string, number>();
   lastEntry: EntryRecord | undefined;
   private readonly ring: ExitRecord[] = [];
   private readonly gprs = new Uint32Array(GPR_WORDS);
   private readonly view: Uint32Array;
-  private readonly storms = new StormDetector();
   private entries = 0;
   private seen = false;
 
@@ -48,7 +49,15 @@ export class ExitRecorder implements VmxObserver {
     private readonly cpu: Processor,
     private readonly vmx: VmxInspection,
     private readonly listener: ExitListener,
+    /** The run-time checks, if there are to be any. They are told first: what they find belongs to the stop that follows. */
+    readonly checks?: VmxChecks,
   ) {
+    if (checks) {
+      this.fieldRead = checks.fieldRead;
+      this.fieldWritten = checks.fieldWritten;
+      this.eptInvalidated = checks.eptInvalidated;
+      this.eptWalked = checks.eptWalked;
+    }
     const start = (cpu.state.base + Offset.GPR) >>> 2;
     this.view = cpu.views.u32.subarray(start, start + GPR_WORDS);
     this.entries = vmx.entries;
@@ -61,26 +70,27 @@ export class ExitRecorder implements VmxObserver {
     this.lastEntry = undefined;
     this.seen = false;
     this.entries = this.vmx.entries;
-    this.storms.reset();
+    this.checks?.reset();
   }
 
   exit(record: ExitRecord): void {
     // Host state has no general-purpose registers but RSP: the others are still the guest's.
-    const changed = this.keepGprs();
+    this.keepGprs();
     this.counts.set(record.name, (this.counts.get(record.name) ?? 0) + 1);
     this.ring.push(record);
     if (this.ring.length >= 2 * KEPT_EXITS) this.ring.splice(0, KEPT_EXITS);
-    const storm = this.storms.exit(record, changed);
+    this.checks?.exit(record);
     this.listener.exit(record);
-    if (storm) this.listener.storm(record, storm);
   }
 
   entry(icount: number, launch: boolean): void {
     this.lastEntry = { n: ++this.entries, icount, launch, rip: this.cpu.instructionRip };
+    this.checks?.entry(launch);
     this.listener.entry(this.lastEntry);
   }
 
   failure(failure: VmxFailure): void {
+    this.checks?.failure(failure);
     this.listener.failure(failure);
   }
 
@@ -106,17 +116,8 @@ export class ExitRecorder implements VmxObserver {
     return { values, stillInProcessor: this.cpu.state.icount === this.lastExit?.icount };
   }
 
-  /** Copies the registers; true when one of them (RSP aside, which is the host's by now) differs from the exit before. */
-  private keepGprs(): boolean {
-    let changed = !this.seen;
-    for (let i = 0; i < GPR_WORDS; i++) {
-      const word = this.view[i]!;
-      if (word !== this.gprs[i]) {
-        this.gprs[i] = word;
-        if (i >>> 1 !== 4) changed = true;
-      }
-    }
+  private keepGprs(): void {
+    this.gprs.set(this.view);
     this.seen = true;
-    return changed;
   }
 }

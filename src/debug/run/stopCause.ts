@@ -1,5 +1,6 @@
 /** Why the machine stands still. */
 import type { ExitRecord, VmxFailure } from '../../vmx/observe';
+import type { Finding } from '../checks/check';
 import type { World } from '../world';
 
 export type StopCause =
@@ -10,12 +11,13 @@ export type StopCause =
   | { kind: 'breakpoint'; ids: number[]; sort: 'source' | 'function' | 'instruction' }
   /** An exit breakpoint matched. */
   | { kind: 'exit'; record: ExitRecord }
-  | { kind: 'vmx-failure'; failure: VmxFailure }
-  | { kind: 'storm'; record: ExitRecord; count: number }
+  | { kind: 'vmx-failure'; failure: VmxFailure; findings?: Finding[] }
+  /** A run-time check has found a mistake of the VMM. */
+  | { kind: 'check'; finding: Finding }
   /** A triple fault. In the guest it is a VM exit (`record`), in the VMM the end of the machine. */
-  | { kind: 'triple-fault'; world: World; record: ExitRecord | undefined; exceptions: DeliveredEvent[] }
+  | { kind: 'triple-fault'; world: World; record: ExitRecord | undefined; exceptions: DeliveredEvent[]; findings?: Finding[] }
   /** HLT with interrupts disabled: nothing can wake the processor. */
-  | { kind: 'dead-halt' }
+  | { kind: 'dead-halt'; findings?: Finding[] }
   /** The machine is over: power-off, or the debug-exit port. */
   | { kind: 'ended'; how: 'power-off' | 'debug-exit'; value: number | undefined }
   /** A defect of Hyperstep or something it cannot do yet, met while running. */

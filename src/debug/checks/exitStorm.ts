@@ -2,7 +2,11 @@
  * An exit storm: the guest exits for the same reason at the same instruction with the same registers again and again.
  * Its usual cause is a handler that does not advance RIP, or that returns without repairing what caused the exit.
  */
+import { hex } from '../../base/bits';
 import type { ExitRecord } from '../../vmx/observe';
+import { Encoding, exitReason } from '../../vmx/tables';
+import { exitWords } from '../exits/exitWords';
+import type { VmxCheck } from './check';
 
 /** So many identical exits in a row are no accident; a polling guest changes a register or exits for another reason before. */
 const STORM = 200;
@@ -35,3 +39,24 @@ export class StormDetector {
     return this.count === STORM ? STORM : 0;
   }
 }
+
+export const exitStorm: VmxCheck = {
+  id: 'exit-storm',
+  title: 'VM exit storm',
+  sentence: 'The guest exits again and again for the same reason at the same instruction, and nothing has changed between.',
+  watch({ trip, report, guestPlace, writer }) {
+    const detector = new StormDetector();
+    return {
+      exit(record) {
+        const count = detector.exit(record, trip.changedSinceExit);
+        if (count === 0) return;
+        const repeated = `The guest has exited ${count} times in a row at ${guestPlace(record.guestRip)} for the same reason, ${exitWords(record)}, and nothing has changed between.`;
+        const advice = exitReason(record.reason)?.hasInstructionLength
+          ? `The handler did not advance GUEST_RIP: it is still ${hex(record.guestRip)}, ${writer(Encoding.GUEST_RIP)}. The instruction length was ${record.instructionLength}, so the guest goes on at ${hex(record.guestRip + BigInt(record.instructionLength))}.`
+          : 'The handler returns without repairing what causes the exit.';
+        report('exit', record.n, repeated, advice);
+      },
+      reset: () => detector.reset(),
+    };
+  },
+};

@@ -1,0 +1,130 @@
+/** The run-time checks at work on one processor: hands what happens to the watchers, and their findings on. */
+import { Offset } from '../../cpu/state';
+import type { ExitRecord, VmxFailure } from '../../vmx/observe';
+import { addressPlace } from '../stack/callStack';
+import type { Target } from '../target';
+import type { Finding, RoundTrip, Sight, VmxCheck, Watcher } from './check';
+import { CHECKS } from './table';
+
+const GPR_WORDS = 32;
+/** Words of RSP: host state has one of its own. */
+const RSP_LOW = 8;
+const RSP_HIGH = 9;
+
+type Told<K extends keyof Watcher> = NonNullable<Watcher[K]>;
+
+export class VmxChecks {
+  /** Present only when a check wants it: what nobody watches is not told. */
+  readonly fieldRead: Told<'fieldRead'> | undefined;
+  readonly fieldWritten: Told<'fieldWritten'> | undefined;
+  readonly eptInvalidated: Told<'eptInvalidated'> | undefined;
+  readonly eptWalked: Told<'eptWalked'> | undefined;
+  private readonly watchers: Watcher[];
+  private readonly exits: Told<'exit'>[];
+  private readonly entries: Told<'entry'>[];
+  private readonly failures: Told<'failure'>[];
+  private readonly trip: RoundTrip & { exit: ExitRecord | undefined };
+  private readonly told = new Set<string>();
+  private exitVmcs: number | undefined;
+
+  /** @param off ids of checks that are switched off */
+  constructor(
+    private readonly target: Target,
+    off: ReadonlySet<string>,
+    private readonly found: (finding: Finding) => void,
+  ) {
+    const start = (target.cpu.state.base + Offset.GPR) >>> 2;
+    this.trip = {
+      exit: undefined,
+      before: new Uint32Array(GPR_WORDS),
+      atExit: new Uint32Array(GPR_WORDS),
+      now: target.cpu.views.u32.subarray(start, start + GPR_WORDS),
+      changedSinceExit: true,
+    };
+    this.watchers = CHECKS.filter((c) => !off.has(c.id)).map((c) => c.watch(this.sight(c)));
+    this.exits = this.all('exit');
+    this.entries = this.all('entry');
+    this.failures = this.all('failure');
+    this.fieldRead = one(this.all('fieldRead'));
+    this.fieldWritten = one(this.all('fieldWritten'));
+    this.eptInvalidated = one(this.all('eptInvalidated'));
+    this.eptWalked = one(this.all('eptWalked'));
+  }
+
+  private all<K extends keyof Watcher>(name: K): Told<K>[] {
+    return this.watchers.flatMap((w) => (w[name] ? [(w[name] as (...args: never[]) => void).bind(w) as Told<K>] : []));
+  }
+
+  /** The machine went elsewhere: to power-on, or to another instant. */
+  reset(): void {
+    this.trip.exit = undefined;
+    this.trip.changedSinceExit = true;
+    this.exitVmcs = undefined;
+    this.told.clear();
+    for (const w of this.watchers) w.reset?.();
+  }
+
+  exit(record: ExitRecord): void {
+    const { trip } = this;
+    this.keepGuestRegisters();
+    trip.exit = record;
+    this.exitVmcs = this.target.vmx.currentVmcs;
+    for (const told of this.exits) told(record);
+  }
+
+  entry(launch: boolean): void {
+    const { trip } = this;
+    if (trip.exit && this.exitVmcs !== this.target.vmx.currentVmcs) trip.exit = undefined;
+    for (const told of this.entries) told(launch);
+    trip.before.set(trip.now);
+  }
+
+  failure(failure: VmxFailure): void {
+    for (const told of this.failures) told(failure);
+  }
+
+  ended(how: 'halt' | 'shutdown'): void {
+    for (const w of this.watchers) w.ended?.(how);
+  }
+
+  private keepGuestRegisters(): void {
+    const { now, atExit } = this.trip;
+    let changed = false;
+    for (let i = 0; i < GPR_WORDS; i++) {
+      if (now[i] === atExit[i]) continue;
+      atExit[i] = now[i]!;
+      if (i !== RSP_LOW && i !== RSP_HIGH) changed = true;
+    }
+    this.trip.changedSinceExit = changed;
+  }
+
+  private sight(check: VmxCheck): Sight {
+    const { target } = this;
+    const place = (rip: bigint): string => addressPlace(target, 'vmm', rip);
+    return {
+      target,
+      trip: this.trip,
+      place,
+      guestPlace: (rip) => addressPlace(target, 'guest', rip),
+      field: (encoding) => target.vmx.readField(encoding) ?? 0n,
+      writer: (encoding) => {
+        const writer = target.vmx.fieldWriter(encoding);
+        return writer ? `last written at ${place(writer.rip)}` : 'never written';
+      },
+      report: (at, key, sentence, ...notes) => {
+        const once = `${check.id} ${key}`;
+        if (this.told.has(once)) return;
+        this.told.add(once);
+        this.found({ check, at, sentence, notes: notes.filter((n): n is string => n !== undefined) });
+      },
+    };
+  }
+}
+
+/** One function that tells all; none when there is nobody to tell. */
+function one<A extends unknown[]>(functions: readonly ((...args: A) => void)[]): ((...args: A) => void) | undefined {
+  if (functions.length <= 1) return functions[0];
+  return (...args) => {
+    for (const f of functions) f(...args);
+  };
+}
