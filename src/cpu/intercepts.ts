@@ -70,11 +70,11 @@ export interface SecondLevel {
   /** True when EPT translates at present. */
   readonly active: boolean;
   /**
-   * Translates a guest-physical page for an access. Returns the host-physical page number, or -1 with `fault` filled.
-   * `rights` of the translation (ACCESS_* that a cached entry may have, dirty rules applied) are left in `this.rights`;
-   * `linear` is the linear address, and `walk` says that the access is to a paging structure of the guest, at `offset` in its page.
+   * Translates a guest-physical page for an access. Returns the host-physical page number, or -1 with `fault` filled
+   * but for its linear address, which the caller knows. `rights` of the translation (ACCESS_* that a cached entry may have, dirty rules applied) are left in `this.rights`;
+   * `offset` is that of the access in its page, `linearValid` says that there is a linear address, `walk` that the access is to a paging structure of the guest.
    */
-  translate(gpaPage: number, access: number, linear: bigint, linearValid: boolean, walk: boolean, fault: Fault, offset?: number): number;
+  translate(gpaPage: number, access: number, offset: number, linearValid: boolean, walk: boolean, fault: Fault): number;
   readonly rights: number;
   /** The same for inspection: no fault, no exit, no accessed or dirty bit. Host-physical page number, or -1 when nothing is mapped. */
   peek(gpaPage: number): number;

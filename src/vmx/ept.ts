@@ -60,7 +60,7 @@ export class Ept implements SecondLevel {
     return this.vmx.nonRoot && this.vmx.secondary(Secondary.EPT);
   }
 
-  translate(gpaPage: number, access: number, linear: bigint, linearValid: boolean, walk: boolean, fault: Fault, offset = 0): number {
+  translate(gpaPage: number, access: number, offset: number, linearValid: boolean, walk: boolean, fault: Fault): number {
     const accessedDirty = (this.vmx.vmcs.low(EPT_POINTER) & EPTP_ACCESSED_DIRTY) !== 0;
     // With accessed and dirty flags, reading a guest paging structure counts as writing it.
     if (walk && accessedDirty) access |= ACCESS_WRITE;
@@ -69,10 +69,9 @@ export class Ept implements SecondLevel {
     if (outcome !== WALK_DONE || (access & ~this.permitted) !== 0) {
       let qualification = access | (this.permitted << 3);
       if (linearValid) qualification |= Qualification.LINEAR_VALID | (walk ? 0 : Qualification.FINAL_ADDRESS);
-      const within = walk ? offset : Number(linear & 0xfffn);
-      const detail: EptFault = { misconfiguration: outcome === WALK_MALFORMED, qualification, gpa: gpaPage * 0x1000 + within };
+      const detail: EptFault = { misconfiguration: outcome === WALK_MALFORMED, qualification, gpa: gpaPage * 0x1000 + offset };
       fault.kind = 'second-level';
-      fault.address = linear;
+      fault.address = 0n;
       fault.detail = detail;
       return -1;
     }

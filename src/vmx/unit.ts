@@ -112,8 +112,8 @@ export class VmxUnit extends Vmx implements Intercepts, SecondLevel, VmxInspecti
   get rights(): number {
     return this.ept.rights;
   }
-  translate(gpaPage: number, access: number, linear: bigint, linearValid: boolean, walk: boolean, fault: Fault, offset = 0): number {
-    return this.ept.translate(gpaPage, access, linear, linearValid, walk, fault, offset);
+  translate(gpaPage: number, access: number, offset: number, linearValid: boolean, walk: boolean, fault: Fault): number {
+    return this.ept.translate(gpaPage, access, offset, linearValid, walk, fault);
   }
   peek(gpaPage: number): number {
     return this.ept.peek(gpaPage);

@@ -83,7 +83,8 @@ export class CodeCache implements CodePages {
   /** The code page for a physical page, made when there is none yet. */
   find(page: number, codeSize: CodeSize, frame: number, breakpoints: Set<number> | undefined): CodePage {
     let list = this.pages.get(page);
-    const known = list?.find((p) => p.codeSize === codeSize);
+    let known: CodePage | undefined;
+    if (list) for (let i = 0; i < list.length; i++) if (list[i]!.codeSize === codeSize) known = list[i];
     if (known) {
       if (breakpoints) this.addBreakpoints(known, breakpoints);
       return known;

@@ -2,7 +2,7 @@
  * From RIP to a record: by the code TLB, else by translating the fetch and decoding. Instructions that cannot be kept
  * (no RAM behind them, or CS.limit ends in their page) are staged and executed once.
  */
-import { MASK32 } from '../../base/bits';
+import { join64, MASK32 } from '../../base/bits';
 import type { CodeSize, Instruction } from '../decode/instruction';
 import { Vector } from '../fault';
 import { fetchTranslate } from '../mmu/linear';
@@ -53,15 +53,20 @@ export class CodeFetch {
     const known = this.lookUp();
     if (known !== 0) return known;
     const s = this.cpu.state;
-    if (!this.withinCodeSegment(s.rip)) {
+    const ripLow = s.get32(Offset.RIP);
+    const ripHigh = s.high(Offset.RIP);
+    const long = this.cpu.codeSize === 64;
+    if (!long && ripHigh * 0x1_0000_0000 + ripLow > s.limit(Seg.CS)) {
       this.cpu.fault.exception(Vector.GP, 0);
       return Fetched.FAULT;
     }
-    const linear = this.linearRip();
-    const page = this.codePageAt(linear);
+    const low = (ripLow + s.get32(Offset.CS_BASE)) >>> 0;
+    const page = this.codePage(low, long ? ripHigh : 0);
     if (typeof page === 'number') return page;
-    const record = this.cache.record(page, Number(linear & 0xfffn));
-    s.set64(Offset.RIP_BASE, s.rip - (linear & 0xfffn));
+    const record = this.cache.record(page, low & 0xfff);
+    const baseLow = ripLow - (low & 0xfff);
+    s.set32(Offset.RIP_BASE, baseLow);
+    s.set32(Offset.RIP_BASE + 4, baseLow < 0 ? ripHigh - 1 : ripHigh);
     return record;
   }
 
@@ -90,24 +95,27 @@ export class CodeFetch {
   }
 
   /** Whether every byte of the linear page is below CS.limit. */
-  private limitCoversPage(linear: bigint): boolean {
+  private limitCoversPage(low: number): boolean {
     if (this.cpu.codeSize === 64) return true;
     const limit = this.cpu.state.limit(Seg.CS);
     if (limit === 0xffff_ffff) return true;
-    const start = (linear & ~0xfffn) - this.cpu.state.get64(Offset.CS_BASE);
-    return start >= 0n && start + 0xfffn <= BigInt(limit);
+    const start = ((low & ~0xfff) >>> 0) - this.cpu.state.get32(Offset.CS_BASE);
+    return start >= 0 && start + 0xfff <= limit;
   }
 
   /** The code page for a linear address, entered into the code TLB, or a Fetched. */
   private codePageAt(linear: bigint): CodePage | typeof Fetched.FAULT | typeof Fetched.UNCACHED {
+    return this.codePage(Number(linear & MASK32), Number(linear >> 32n));
+  }
+
+  /** The same for an address in two halves: it is hot. */
+  private codePage(low: number, high: number): CodePage | typeof Fetched.FAULT | typeof Fetched.UNCACHED {
     const { state, bus, views, codeSize } = this.cpu;
-    const low = Number(linear & MASK32);
-    const high = Number(linear >> 32n);
     const physical = fetchTranslate(this.cpu, low, high);
     if (physical < 0) return Fetched.FAULT;
     const frame = bus.frameForRead(physical);
-    if (frame === 0 || !this.limitCoversPage(linear)) return Fetched.UNCACHED;
-    const page = this.cache.find(physical, codeSize, frame, this.breakpoints.get(linear & ~0xfffn));
+    if (frame === 0 || !this.limitCoversPage(low)) return Fetched.UNCACHED;
+    const page = this.cache.find(physical, codeSize, frame, this.breakpoints.size === 0 ? undefined : this.breakpoints.get(join64((low & ~0xfff) >>> 0, high)));
     const entry = (state.get32(Offset.CTLB_BASE) + ((low >>> 12) & (TLB_ENTRIES - 1)) * CTLB_ENTRY_SIZE) >>> 2;
     const { u32 } = views;
     u32[entry] = ((low & ~0xfff) | state.get32(Offset.GENERATION)) >>> 0;

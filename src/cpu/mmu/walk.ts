@@ -88,6 +88,12 @@ function pageFault(cpu: Processor, low: number, high: number, access: number, pr
   return false;
 }
 
+/** Second-level translation has filled the fault but for the linear address. */
+function secondLevelFault(cpu: Processor, low: number, high: number): false {
+  cpu.fault.address = join64(low, high);
+  return false;
+}
+
 /** Second-level translation of the page in `found.gpaPage`; fills `found.page`. */
 function finish(cpu: Processor, low: number, high: number, access: number, privilege: number): boolean {
   const second = cpu.secondLevel;
@@ -100,8 +106,8 @@ function finish(cpu: Processor, low: number, high: number, access: number, privi
     found.page = second.peek(found.gpaPage);
     return found.page >= 0;
   }
-  const page = second.translate(found.gpaPage, access, join64(low, high), true, false, cpu.fault);
-  if (page < 0) return false;
+  const page = second.translate(found.gpaPage, access, low & 0xfff, true, false, cpu.fault);
+  if (page < 0) return secondLevelFault(cpu, low, high);
   found.page = page;
   found.readable = (second.rights & ACCESS_READ) !== 0;
   if (!(second.rights & ACCESS_WRITE)) found.writable = false;
@@ -128,7 +134,6 @@ export function walk(cpu: Processor, low: number, high: number, access: number, 
   const long = (efer & Efer.LMA) !== 0;
   const nxe = wide && (efer & Efer.NXE) !== 0;
   const second = cpu.secondLevel;
-  const linear = second.active ? join64(low, high) : 0n;
 
   // Bits of an entry's high half that must be 0: addresses beyond the implemented width; in PAE paging 62:52 too; XD
   // unless NXE.
@@ -162,8 +167,8 @@ export function walk(cpu: Processor, low: number, high: number, access: number, 
 
     let tablePage = table;
     if (second.active) {
-      tablePage = privilege === Privilege.PEEK ? second.peek(table) : second.translate(table, ACCESS_READ, linear, true, true, cpu.fault, wide ? index << 3 : index << 2);
-      if (tablePage < 0) return false;
+      tablePage = privilege === Privilege.PEEK ? second.peek(table) : second.translate(table, ACCESS_READ, wide ? index << 3 : index << 2, true, true, cpu.fault);
+      if (tablePage < 0) return privilege !== Privilege.PEEK && secondLevelFault(cpu, low, high);
     }
     const offset = wide ? index << 3 : index << 2;
     readEntry(cpu, tablePage, offset, wide);
@@ -222,7 +227,7 @@ export function walk(cpu: Processor, low: number, high: number, access: number, 
   for (let i = 0; i < used; i++) {
     const want = i === used - 1 && access & ACCESS_WRITE ? Entry.A | Entry.D : Entry.A;
     if ((usedLow[i]! & want) === want) continue;
-    if (second.active && second.translate(usedTable[i]!, ACCESS_READ | ACCESS_WRITE, linear, true, true, cpu.fault, usedAddress[i]! % 0x1000) < 0) return false;
+    if (second.active && second.translate(usedTable[i]!, ACCESS_READ | ACCESS_WRITE, usedAddress[i]! % 0x1000, true, true, cpu.fault) < 0) return secondLevelFault(cpu, low, high);
     usedLow[i]! |= want;
     setEntryBits(cpu, usedAddress[i]!, usedLow[i]!);
   }

@@ -54,7 +54,7 @@ function readPdptes(cpu: Processor, cr3: number): bigint[] | undefined {
   let address = cr3 & ~0x1f & 0xffff_ffff;
   address >>>= 0;
   if (cpu.secondLevel.active) {
-    const page = cpu.secondLevel.translate(Math.floor(address / 0x1000), ACCESS_READ, 0n, false, true, cpu.fault, address % 0x1000);
+    const page = cpu.secondLevel.translate(Math.floor(address / 0x1000), ACCESS_READ, address % 0x1000, false, true, cpu.fault);
     if (page < 0) throw cpu.fault;
     address = page * 0x1000 + (address & 0xfff);
   }
