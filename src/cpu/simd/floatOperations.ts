@@ -163,9 +163,11 @@ const dotProduct =
     const b = elements(readVector(cpu, insn, 1), f.bits);
     const a = elements(readXmm(cpu.state, n), f.bits);
     const products = withFloatUnit(cpu, (unit) => a.map((x, i) => (imm & (16 << i) ? unit.multiply(f, x, b[i]!) : 0n)));
-    const pairs = withFloatUnit(cpu, (unit) => Array.from({ length: count / 2 }, (_, i) => unit.add(f, products[2 * i]!, products[2 * i + 1]!)));
-    const sum = pairs.length === 1 ? pairs[0]! : withFloatUnit(cpu, (unit) => unit.add(f, pairs[0]!, pairs[1]!));
-    writeXmm(cpu.state, n, join(a.map((_x, i) => (imm & (1 << i) ? sum : 0n)), f.bits));
+    // Every element adds for itself; which of two NaNs it gets follows from the order.
+    const swap = (list: readonly bigint[], distance: number, ownFirst: boolean): bigint[] =>
+      withFloatUnit(cpu, (unit) => list.map((x, i) => (ownFirst ? unit.add(f, x, list[i ^ distance]!) : unit.add(f, list[i ^ distance]!, x))));
+    const sums = count === 2 ? swap(products, 1, true) : swap(swap(products, 1, false), 2, true);
+    writeXmm(cpu.state, n, join(sums.map((sum, i) => (imm & (1 << i) ? sum : 0n)), f.bits));
   };
 
 /** RCPPS, RSQRTPS and their scalars: the SDM allows a relative error of 1.5 * 2^-12; this one rounds to 12 bits. No exception is raised. */

@@ -10,6 +10,7 @@ import { aesOperations } from './aes';
 import { requireAlignment, requireSimd } from './check';
 import { floatOperations } from './floatOperations';
 import { SIMD_LEVEL, type SimdFeature } from './levels';
+import { mixedOperations } from './mmxOperations';
 import { rareOperations } from './rareOperations';
 import { shaOperations } from './sha';
 import type { SimdOperation } from './simdOperation';
@@ -37,6 +38,7 @@ const enter = (mnemonic: string, feature: SimdFeature, perform: SlowOperation): 
 };
 for (const { mnemonic, simd } of instructionSet) if (simd) enter(mnemonic, FEATURE_OF_LEVEL.get(simd)!, nothingLeft(mnemonic));
 for (const [mnemonic, { feature, perform }] of Object.entries(performed)) enter(mnemonic, feature, perform);
+for (const [mnemonic, { feature, perform }] of Object.entries(mixedOperations)) enter(mnemonic, feature, perform);
 
 const usesMmx = (insn: Instruction): boolean => {
   for (let i = 0; i < insn.operandCount; i++) if (insn.operands[i]!.kind === Kind.MM) return true;
@@ -47,6 +49,7 @@ const usesMmx = (insn: Instruction): boolean => {
 export function withSimd(mnemonic: string, other: SlowOperation | undefined): SlowOperation | undefined {
   const simd = operations.get(mnemonic);
   if (!simd) return other;
+  if (mixedOperations[mnemonic]) return simd;
   return (cpu, insn) => {
     if (!usesMmx(insn)) return simd(cpu, insn);
     if (!other) undefinedOpcode(cpu);
