@@ -12,6 +12,7 @@ import type { ExitRecord } from '../vmx/observe';
 import { type Ending, Status } from './ending';
 import { exitReport } from './exitReport';
 import { ExitCounts, exitLine } from './exitTrace';
+import { failureReport } from './failureReport';
 import { loadMachine, loadSymbols, type LoadedSymbols, withLab } from './images';
 import { Keyboard } from './keyboard';
 import { isDead, Run, type RunHost } from './run';
@@ -71,7 +72,7 @@ class ExitWatch {
         entry: () => {},
         delivering: () => {},
         failure: (failure) => {
-          if (++this.failures <= FAILURES_TOLD) say(`\n${failure.message}\n`);
+          if (++this.failures <= FAILURES_TOLD) say('\n' + failureReport(target, failure));
         },
       }, new VmxChecks(target, new Set(), found));
       machine.vmx[i]!.observer = target.recorder;

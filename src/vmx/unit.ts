@@ -145,6 +145,7 @@ export class VmxUnit extends Vmx implements Intercepts, SecondLevel, VmxInspecti
     if (slot < 0) return false;
     if (encoding & 1) this.vmcs.set(slot, (this.vmcs.get(slot) & 0xffff_ffffn) | ((value & 0xffff_ffffn) << 32n));
     else this.vmcs.setField(FIELDS[slot]!, value);
+    this.vmcs.forgetWriter(slot);
     return true;
   }
   fieldWriter(encoding: number): FieldWriter | undefined {

@@ -85,6 +85,10 @@ export class Vmcs {
     this.u32[clocks + 1] = clock / 0x1_0000_0000;
     this.u64[(this.rips >>> 1) + slot] = rip;
   }
+  /** The value is no VMWRITE's any more: the debugger has set it. */
+  forgetWriter(slot: number): void {
+    this.recordWriter(slot, 0, 0n);
+  }
   /** Clock and RIP of the VMWRITE that last wrote the field; undefined when none did. */
   writer(slot: number): { icount: number; rip: bigint } | undefined {
     const clocks = this.clocks + slot * 2;

@@ -3,6 +3,7 @@ import { hex } from '../../base/bits';
 import { UserError } from '../../base/errors';
 import type { InspectionGroup, InspectionNode } from '../../debug/inspect/node';
 import { registerGroups } from '../../debug/inspect/registers';
+import { blameOf } from '../../debug/exits/blame';
 import { vmcsGroups } from '../../debug/inspect/vmcs';
 import { addressName } from '../../debug/stack/callStack';
 import { otherWorld } from '../../debug/world';
@@ -42,7 +43,7 @@ export const customHandlers = (session: Session): Handlers => ({
     const d = session.debugger;
     const { currentVmcs } = d.target.vmx;
     if (currentVmcs === undefined) return { groups: [] };
-    return { address: hex(currentVmcs), groups: vmcsGroups(d.target.vmx, (rip) => d.place(rip)).map(group) };
+    return { address: hex(currentVmcs), groups: vmcsGroups(d.target.vmx, (rip) => d.place(rip), blameOf(session.stopped?.cause)).map(group) };
   },
 
   [HyperstepRequest.registers](): RegistersResponse {

@@ -1,6 +1,7 @@
 /** stackTrace, scopes, modules, loadedSources. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { UserError } from '../../base/errors';
+import { blameOf } from '../../debug/exits/blame';
 import type { InspectionGroup, InspectionNode } from '../../debug/inspect/node';
 import { localNodes } from '../../debug/inspect/locals';
 import { registerGroups } from '../../debug/inspect/registers';
@@ -42,7 +43,7 @@ export function codeFrame(session: Session, frameId: number): CodeFrame {
 }
 
 /** Headings with their lines as nodes. */
-const grouped = (groups: readonly InspectionGroup[]): InspectionNode[] => groups.map((g) => ({ name: g.name, value: '', children: () => g.nodes }));
+const grouped = (groups: readonly InspectionGroup[]): InspectionNode[] => groups.map((g) => ({ name: g.name, value: g.note ?? '', children: () => g.nodes }));
 
 /** Registers of an outer frame: what unwinding recovered. */
 function recovered(frame: CodeFrame): InspectionNode[] {
@@ -77,7 +78,7 @@ export const stackHandlers = (session: Session): Handlers => ({
     const registers = frame.level === 0 ? () => grouped(registerGroups(frame.registers, frame.world !== d.target.world)) : () => recovered(frame);
     scopes.push({ name: 'Registers', presentationHint: 'registers', expensive: false, variablesReference: session.references.container(registers) });
     if (d.target.vmx.currentVmcs !== undefined) {
-      const vmcs = session.references.container(() => grouped(vmcsGroups(d.target.vmx, (rip) => d.place(rip))));
+      const vmcs = session.references.container(() => grouped(vmcsGroups(d.target.vmx, (rip) => d.place(rip), blameOf(session.stopped?.cause))));
       scopes.push({ name: 'VMCS', expensive: false, variablesReference: vmcs });
     }
     return { scopes };

@@ -2,7 +2,7 @@
 import { hex } from '../../base/bits';
 import { EventType } from '../../cpu/intercepts';
 import type { ExitRecord, VmxFailure } from '../../vmx/observe';
-import { exitReason, fieldOf, vectorName } from '../../vmx/tables';
+import { decodeField, exitReason, fieldOf, vectorName } from '../../vmx/tables';
 import type { DeliveredEvent } from '../run/stopCause';
 
 const detail = (value: number | string): string => (typeof value === 'number' && value > 9 ? hex(value) : String(value));
@@ -31,17 +31,22 @@ export function exitLines(record: ExitRecord): string[] {
 export type DescribeAddress = (rip: bigint) => string;
 export type LastWriter = (encoding: number) => { rip: bigint } | undefined;
 
-/** A failed VMX instruction with every check that failed, and who wrote the fields to blame. */
+/** `GUEST_CR4 is none (0x0), last written at init_vmcs (vmx.c:120).` */
+function blamedField(encoding: number, describe: DescribeAddress, writer: LastWriter, read: (encoding: number) => bigint | undefined): string {
+  const field = fieldOf(encoding);
+  const value = read(encoding);
+  const last = writer(encoding);
+  const words = field && value !== undefined ? decodeField(field, value).text : '';
+  const inWords = words === '' || /^(0x[0-9a-f]+|[0-9]+)$/.test(words) ? '' : ` (${words})`;
+  return `${field?.name ?? hex(encoding)}${value === undefined ? '' : ` is ${hex(value)}${inWords}`}, ${last ? `last written at ${describe(last.rip)}` : 'not written by VMWRITE'}.`;
+}
+
+/** A failed VMX instruction: the failure in words, where it is, and every check that failed with the fields to blame and who wrote them. */
 export function failureLines(failure: VmxFailure, describe: DescribeAddress, writer: LastWriter, read: (encoding: number) => bigint | undefined): string[] {
   const lines = [failure.message, `${failure.mnemonic.toUpperCase()} at ${describe(failure.rip)}.`];
   for (const check of failure.checks) {
-    lines.push(`${check.section}: ${check.message}`);
-    for (const encoding of check.fields) {
-      const value = read(encoding);
-      const last = writer(encoding);
-      const name = fieldOf(encoding)?.name ?? hex(encoding);
-      lines.push(`  ${name}${value === undefined ? '' : ` is ${hex(value)}`}, ${last ? `last written at ${describe(last.rip)}` : 'never written'}.`);
-    }
+    lines.push(`${check.id}: ${check.message}`, `  Intel SDM volume 3, "${check.section}".`);
+    for (const encoding of check.fields) lines.push(`  ${blamedField(encoding, describe, writer, read)}`);
   }
   return lines;
 }

@@ -20,5 +20,7 @@ export interface InspectionNode {
 /** A heading with its lines. */
 export interface InspectionGroup {
   name: string;
+  /** What to say beside the heading. */
+  note?: string;
   nodes: InspectionNode[];
 }

@@ -3,6 +3,7 @@ import { hex } from '../../base/bits';
 import { UserError } from '../../base/errors';
 import type { VmxInspection } from '../../vmx/observe';
 import { decodeField, Encoding, FIELDS, type DecodeContext, type Field, type FieldGroup } from '../../vmx/tables';
+import type { Blame } from '../exits/blame';
 import { parseInteger } from './integer';
 import type { InspectionGroup, InspectionNode } from './node';
 import { bitNodes } from './registers';
@@ -41,14 +42,17 @@ export function fieldText(field: Field, value: bigint, context: DecodeContext): 
 /** Names the function and line of a VMM address. */
 export type DescribeAddress = (rip: bigint) => string;
 
-function node(vmx: VmxInspection, field: Field, value: bigint, context: DecodeContext, describe: DescribeAddress): InspectionNode {
+/** Stands before the value of a field that a failed VM entry is blamed on. */
+export const BLAME_MARK = '\u26a0 ';
+
+function node(vmx: VmxInspection, field: Field, value: bigint, context: DecodeContext, describe: DescribeAddress, wrong: readonly string[] | undefined): InspectionNode {
   const decoded = decodeField(field, value, context);
   const writer = vmx.fieldWriter(field.encoding);
   return {
     name: field.name,
-    value: fieldText(field, value, context),
+    value: `${wrong ? BLAME_MARK : ''}${fieldText(field, value, context)}`,
     evaluateName: `$vmcs.${field.name}`,
-    description: `Encoding ${hex(field.encoding, 4)}, ${field.width === 'natural' ? 'natural width' : `${field.width} bits`}${writer ? `; last written at ${describe(writer.rip)}` : ''}.`,
+    description: `Encoding ${hex(field.encoding, 4)}, ${field.width === 'natural' ? 'natural width' : `${field.width} bits`}${writer ? `; last written at ${describe(writer.rip)}` : ''}.${wrong ? ` The VM entry failed: ${wrong.join(' ')}` : ''}`,
     children: decoded.bits?.length ? () => bitNodes(decoded) : undefined,
     write: (text) => setField(vmx, field, parseInteger(text)),
   };
@@ -60,16 +64,17 @@ export function setField(vmx: VmxInspection, field: Field, value: bigint): void 
   if (!vmx.writeField(field.encoding, BigInt.asUintN(bits, value))) throw new UserError('vmcs', `${field.name} cannot be set: there is no current VMCS that has it.`);
 }
 
-/** The groups with the fields that exist on this processor; none when there is no current VMCS. */
-export function vmcsGroups(vmx: VmxInspection, describe: DescribeAddress): InspectionGroup[] {
+/** The groups with the fields that exist on this processor, those of `blame` marked; none when there is no current VMCS. */
+export function vmcsGroups(vmx: VmxInspection, describe: DescribeAddress, blame?: Blame): InspectionGroup[] {
   if (vmx.currentVmcs === undefined) return [];
   const context = decodeContext(vmx);
   return GROUPS.map(([group, name]) => {
     const fields = FIELDS.filter((f) => f.group === group).sort((a, b) => rank(a) - rank(b));
     const nodes = fields.flatMap((field) => {
       const value = vmx.readField(field.encoding);
-      return value === undefined ? [] : [node(vmx, field, value, context, describe)];
+      return value === undefined ? [] : [node(vmx, field, value, context, describe, blame?.get(field.encoding))];
     });
-    return { name, nodes };
+    const blamed = fields.filter((field) => blame?.has(field.encoding)).length;
+    return { name, nodes, ...(blamed === 0 ? {} : { note: `${BLAME_MARK}${blamed} ${blamed === 1 ? 'field' : 'fields'} to look at` }) };
   });
 }

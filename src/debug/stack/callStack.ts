@@ -66,11 +66,16 @@ export function addressName(target: Target, world: World, address: bigint): stri
   return symbol.offset === 0n ? symbol.symbol.name : `${symbol.symbol.name}+${hex(symbol.offset)}`;
 }
 
-/** `function (file:line)` of a VMM address, for sentences. */
+/** `function (file:line)` of an address, for sentences; where a function was inlined there, the line that calls it comes first. */
 export function addressPlace(target: Target, world: World, address: bigint): string {
   const line = target.code.lineAt(world, address)?.entry;
   const name = addressName(target, world, address);
-  return line ? `${name} (${line.file.written}:${line.line})` : name;
+  if (!line) return name;
+  const here = `${line.file.written}:${line.line}`;
+  const calls = target.images.at(world, address)?.image.inlinedAt(address) ?? [];
+  const outermost = calls.at(-1);
+  if (!outermost?.callFile || outermost.callLine === undefined) return `${name} (${here})`;
+  return `${name} (${outermost.callFile.written}:${outermost.callLine}), by ${calls[0]!.name} (${here}) inlined there`;
 }
 
 /** The frames of one world, innermost first; empty when its registers are not known. */
