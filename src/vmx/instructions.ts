@@ -162,7 +162,6 @@ function vmwrite(vmx: Vmx, insn: Instruction): Ended {
   if (encoding & 1n) vmcs.set(slot, (vmcs.get(slot) & 0xffff_ffffn) | ((value & 0xffff_ffffn) << 32n));
   else vmcs.setField(field, value);
   vmcs.recordWriter(slot, vmx.state.icount, vmx.cpu.instructionRip);
-  vmx.observer?.fieldWritten?.(Number(encoding));
   succeed(vmx);
 }
 

@@ -64,10 +64,8 @@ export interface VmxObserver {
    * `type` is in the numbering of EventType; `length` is what the return address adds to RIP.
    */
   delivering?(type: number, vector: number, errorCode: number | undefined, length: number): void;
-  /** The VMM has read a field by VMREAD. */
+  /** The VMM has read a field by VMREAD. With this function VMREAD and VMWRITE are slow, so an observer has it only while it needs it, and is assigned anew when that changes. */
   fieldRead?(encoding: number): void;
-  /** The VMM has written a field by VMWRITE. */
-  fieldWritten?(encoding: number): void;
   /** INVEPT has succeeded. */
   eptInvalidated?(): void;
   /** EPT was walked for an access of the guest, at a miss of the TLB: page numbers, the host's -1 where nothing is mapped; `rights` as the entries' bits 2:0. */

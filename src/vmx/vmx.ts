@@ -70,11 +70,11 @@ export class Vmx {
     return (this.vmcs.low(VM_ENTRY_CONTROLS) & mask) !== 0;
   }
 
-  /** Tells generated code which fields exist, so that it performs VMREAD and VMWRITE by itself: none while an observer wants to know of them. */
+  /** Tells generated code which fields exist, so that it performs VMREAD and VMWRITE by itself: none while an observer wants to know of them. An observer that begins or ceases to is assigned anew. */
   private offerFields(): void {
     const table = this.state.base + Offset.VMCS_SLOTS;
     const { u8 } = this.state.views;
-    const watched = this.watcher?.fieldRead !== undefined || this.watcher?.fieldWritten !== undefined;
+    const watched = this.watcher?.fieldRead !== undefined;
     for (const f of FIELDS) u8[table + fieldKey(f.encoding)] = this.fieldExists[f.slot] === 1 && !watched ? f.slot + 1 : 0;
   }
 

@@ -50,6 +50,8 @@ export interface Sight {
   place(rip: bigint): string;
   /** `function (file:line)` of the guest. */
   guestPlace(rip: bigint): string;
+  /** Whether this check's `fieldRead` wants to be told. It makes VMREAD slow, so it is for short whiles. */
+  watchReads(on: boolean): void;
   /** A field of the current VMCS, 0 where there is none. */
   field(encoding: number): bigint;
   /** `last written at function (file:line)`, or `never written`. */
@@ -62,8 +64,8 @@ export interface Watcher {
   /** The entry is complete: registers and RIP are the guest's. */
   entry?(launch: boolean): void;
   failure?(failure: VmxFailure): void;
+  /** Told only while the watcher asks for it by `watchReads`. */
   fieldRead?(encoding: number): void;
-  fieldWritten?(encoding: number): void;
   eptInvalidated?(): void;
   eptWalked?(gpaPage: number, page: number, rights: number): void;
   /** The VMM has halted for ever, or shut down by a triple fault. */

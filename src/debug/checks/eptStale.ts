@@ -10,7 +10,6 @@ import type { VmxCheck } from './check';
 /** Translations remembered, by page number modulo this; of two in the same place the later one stays. */
 const REMEMBERED = 1 << 15;
 const PAGE_BITS = 12n;
-const GROUP_WITHOUT_HALF = ~1;
 
 const rightsText = (rights: number): string => ['r', 'w', 'x'].map((letter, n) => ((rights >>> n) & 1 ? letter : '-')).join('');
 const pageText = (page: number, rights: number): string => (page < 0 ? 'nothing' : `host-physical ${hex(BigInt(page) << PAGE_BITS)} ${rightsText(rights)}`);
@@ -19,13 +18,12 @@ export const eptStale: VmxCheck = {
   id: 'ept-stale',
   title: 'INVEPT missing',
   sentence: 'An EPT entry that the guest has used is changed or cleared, and the guest uses it again with no INVEPT between.',
-  watch({ target, trip, report, guestPlace, field }) {
+  watch({ target, report, guestPlace, field }) {
     const keys = new Int32Array(REMEMBERED).fill(-1);
     const pages = new Int32Array(REMEMBERED);
     const rightsOf = new Uint8Array(REMEMBERED);
     let empty = true;
     let eptp = 0n;
-    let vmcs: number | undefined;
     const forget = (): void => {
       if (!empty) keys.fill(-1);
       empty = true;
@@ -59,15 +57,11 @@ export const eptStale: VmxCheck = {
         const page = Math.floor(gpa / 0x1000);
         if (keys[page % REMEMBERED] === page) keys[page % REMEMBERED] = -1;
       },
-      fieldWritten(encoding) {
-        if ((encoding & GROUP_WITHOUT_HALF) !== Encoding.EPT_POINTER || field(Encoding.EPT_POINTER) === eptp) return;
-        eptp = field(Encoding.EPT_POINTER);
-        forget();
-      },
       entry() {
-        if (trip.exit && target.vmx.currentVmcs === vmcs) return;
-        if (target.vmx.currentVmcs !== vmcs) forget();
-        vmcs = target.vmx.currentVmcs;
+        // Translations belong to an EPTP.
+        const now = field(Encoding.EPT_POINTER);
+        if (now !== eptp) forget();
+        eptp = now;
       },
       reset: forget,
     };

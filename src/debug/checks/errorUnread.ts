@@ -9,12 +9,16 @@ export const errorUnread: VmxCheck = {
   id: 'error-unread',
   title: 'VM-instruction error never read',
   sentence: 'A VM entry fails, and the VMM reads exit information, enters again or dies without reading the VM-instruction error.',
-  watch({ report, place }) {
+  watch({ report, place, watchReads }) {
     let unread: VmxFailure | undefined;
+    const remember = (failure: VmxFailure | undefined): void => {
+      unread = failure;
+      watchReads(failure !== undefined);
+    };
     const complain = (at: 'instruction' | 'failure' | 'end', what: string): void => {
       if (!unread) return;
       const { mnemonic, rip, error } = unread;
-      unread = undefined;
+      remember(undefined);
       report(
         at,
         rip.toString(),
@@ -28,17 +32,19 @@ export const errorUnread: VmxCheck = {
         if (!ENTRY.test(failure.mnemonic)) return;
         complain('failure', 'enters again');
         // VMfailInvalid has no number to read.
-        unread = failure.error ? failure : undefined;
+        remember(failure.error ? failure : undefined);
       },
-      entry: () => (unread = undefined),
+      entry() {
+        if (unread) remember(undefined);
+      },
       fieldRead(encoding) {
         if (!unread) return;
         const field = fieldOf(encoding);
-        if (encoding === Encoding.VM_INSTRUCTION_ERROR) unread = undefined;
+        if (encoding === Encoding.VM_INSTRUCTION_ERROR) remember(undefined);
         else if (field?.group === 'exit-information') complain('instruction', `reads ${field.name}, as after a VM exit,`);
       },
       ended: (how) => complain('end', how === 'halt' ? 'has halted' : 'has died of a triple fault'),
-      reset: () => (unread = undefined),
+      reset: () => remember(undefined),
     };
   },
 };

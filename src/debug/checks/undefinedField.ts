@@ -5,6 +5,9 @@ import type { VmxCheck } from './check';
 
 /** Interruption and IDT-vectoring information: valid, with an error code. */
 const VALID_WITH_ERROR = 0x8000_0800n;
+/** Exits of one reason that are watched: what a handler does wrong it does from the beginning, and watching makes VMREAD slow. */
+const WATCHED = 8;
+
 type ReadField = (encoding: number) => bigint;
 
 /** Encoding -> whether the field means something after an exit. Fields that are not here always do. */
@@ -22,11 +25,15 @@ export const undefinedField: VmxCheck = {
   id: 'undefined-field',
   title: 'Undefined exit information',
   sentence: 'A handler reads an exit-information field that the exit\'s reason leaves undefined, and resumes the guest.',
-  watch({ target, trip, report, field, place }) {
+  watch({ target, trip, report, field, place, watchReads }) {
     let read: { encoding: number; rip: bigint }[] = [];
+    let watched = new Map<number, number>();
     return {
-      exit() {
+      exit({ reason }) {
         if (read.length > 0) read = [];
+        const times = watched.get(reason) ?? 0;
+        if (times < WATCHED) watched.set(reason, times + 1);
+        watchReads(times < WATCHED);
       },
       fieldRead(encoding) {
         // High halves are odd encodings.
@@ -51,7 +58,11 @@ export const undefinedField: VmxCheck = {
           `After VM exit ${exit.n} (${exit.name}) the VMM has read ${name} at ${place(first.rip)}, but this exit leaves that field undefined: it holds what happens to be there.`,
         );
       },
-      reset: () => (read = []),
+      reset() {
+        read = [];
+        watched = new Map();
+        watchReads(false);
+      },
     };
   },
 };

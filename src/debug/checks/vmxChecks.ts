@@ -14,9 +14,9 @@ const RSP_HIGH = 9;
 type Told<K extends keyof Watcher> = NonNullable<Watcher[K]>;
 
 export class VmxChecks {
+  /** Called when `fieldRead` has come or gone. */
+  onReadsWatched: () => void = () => {};
   /** Present only when a check wants it: what nobody watches is not told. */
-  readonly fieldRead: Told<'fieldRead'> | undefined;
-  readonly fieldWritten: Told<'fieldWritten'> | undefined;
   readonly eptInvalidated: Told<'eptInvalidated'> | undefined;
   readonly eptWalked: Told<'eptWalked'> | undefined;
   private readonly watchers: Watcher[];
@@ -26,6 +26,9 @@ export class VmxChecks {
   private readonly trip: RoundTrip & { exit: ExitRecord | undefined };
   private readonly told = new Set<string>();
   private exitVmcs: number | undefined;
+  private readonly reads: Told<'fieldRead'> | undefined;
+  /** Checks that want to be told of VMREAD now. */
+  private readonly readers = new Set<string>();
 
   /** @param off ids of checks that are switched off */
   constructor(
@@ -45,10 +48,22 @@ export class VmxChecks {
     this.exits = this.all('exit');
     this.entries = this.all('entry');
     this.failures = this.all('failure');
-    this.fieldRead = one(this.all('fieldRead'));
-    this.fieldWritten = one(this.all('fieldWritten'));
+    this.reads = one(this.all('fieldRead'));
     this.eptInvalidated = one(this.all('eptInvalidated'));
     this.eptWalked = one(this.all('eptWalked'));
+  }
+
+  /** What is to be told of each VMREAD, while a check wants it. */
+  get fieldRead(): Told<'fieldRead'> | undefined {
+    return this.readers.size > 0 ? this.reads : undefined;
+  }
+
+  private watchReads(id: string, on: boolean): void {
+    if (this.readers.has(id) === on) return;
+    const before = this.fieldRead;
+    if (on) this.readers.add(id);
+    else this.readers.delete(id);
+    if (this.fieldRead !== before) this.onReadsWatched();
   }
 
   private all<K extends keyof Watcher>(name: K): Told<K>[] {
@@ -106,6 +121,7 @@ export class VmxChecks {
       trip: this.trip,
       place,
       guestPlace: (rip) => addressPlace(target, 'guest', rip),
+      watchReads: (on) => this.watchReads(check.id, on),
       field: (encoding) => target.vmx.readField(encoding) ?? 0n,
       writer: (encoding) => {
         const writer = target.vmx.fieldWriter(encoding);

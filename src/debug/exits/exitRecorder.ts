@@ -33,8 +33,7 @@ export interface ExitListener {
 }
 
 export class ExitRecorder implements VmxObserver {
-  readonly fieldRead: VmxObserver['fieldRead'];
-  readonly fieldWritten: VmxObserver['fieldWritten'];
+  fieldRead: VmxObserver['fieldRead'];
   readonly eptInvalidated: VmxObserver['eptInvalidated'];
   readonly eptWalked: VmxObserver['eptWalked'];
   readonly counts = new Map<string, number>();
@@ -53,8 +52,10 @@ export class ExitRecorder implements VmxObserver {
     readonly checks?: VmxChecks,
   ) {
     if (checks) {
-      this.fieldRead = checks.fieldRead;
-      this.fieldWritten = checks.fieldWritten;
+      checks.onReadsWatched = () => {
+        this.fieldRead = checks.fieldRead;
+        if (vmx.observer === this) vmx.observer = this;
+      };
       this.eptInvalidated = checks.eptInvalidated;
       this.eptWalked = checks.eptWalked;
     }
