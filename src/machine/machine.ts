@@ -83,6 +83,7 @@ class Pc implements Machine {
       hasFeature: (name) => features.has(name),
       tscOffset: () => this.cpu.state.get64(Offset.TSC_ADJUST),
       dropTranslations,
+      cpus: options.cpus,
     });
     this.cpu = engine.createProcessor(0, { bus: this.bus, interrupts: this.board.localApic, deviceMsrs: this.board.localApic, features });
     this.cpus = [this.cpu];

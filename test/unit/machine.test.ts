@@ -4,7 +4,7 @@ import { UserError } from '../../src/base/errors';
 import { readFlags } from '../../src/cpu/flags';
 import { createMachine } from '../../src/machine/machine';
 import type { DiskImage, Machine, MachineOptions } from '../../src/machine/machineInterface';
-import { BIOS_CALLS, ECHO, LAPIC_TIMER, PIT_INTERRUPTS, STAGE1 } from './machinePrograms';
+import { BIOS_CALLS, BIOS_WAIT, ECHO, LAPIC_TIMER, PIT_INTERRUPTS, STAGE1 } from './machinePrograms';
 
 const MIB = 0x10_0000;
 
@@ -53,6 +53,15 @@ describe('PC booting from a disk', () => {
     assert.strictEqual(word(m, 0x9000), 0x0101, 'CHS read');
     assert.strictEqual(word(m, 0x9200), 0x0202, 'LBA read');
     assert.strictEqual(word(m, 0x700c), 0x2d78, 'scan code and character of x');
+  });
+
+  it('INT 15h 86h waits as long as it is asked to, asleep; the firmware left the caches on', () => {
+    const m = machine({ sector: BIOS_WAIT });
+    assert.strictEqual(m.run(1e9), 'debug-exit');
+    assert.strictEqual(m.debugExit, 0);
+    // 0x186A0 microseconds, to the next of 1024 periods a second.
+    assert.ok(m.icount >= 100e6 && m.icount < 102e6, String(m.icount));
+    assert.ok(m.instructions < 50_000, String(m.instructions));
   });
 
   it('A20, protected mode, PIO reads: the program is at 1 MiB after a few thousand instructions', () => {

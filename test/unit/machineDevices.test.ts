@@ -465,4 +465,47 @@ describe('the rest of the board', () => {
     r.board.devices.forEach((d, n) => (d.state = structuredClone(saved[n]!)));
     assert.deepStrictEqual(r.board.devices.map((d) => d.state), saved);
   });
+
+  it('the configuration device tells memory, processors and named files', () => {
+    const r = board();
+    const item = (key: number, n: number): number[] => {
+      r.out16(0x510, key);
+      return Array.from({ length: n }, () => r.in8(0x511));
+    };
+    assert.strictEqual(String.fromCharCode(...item(0, 4)), 'QEMU');
+    assert.deepStrictEqual(item(3, 9), [0, 0, 0, 4, 0, 0, 0, 0, 0], '64 MiB, and zeros behind the end');
+    assert.deepStrictEqual(item(5, 2), [1, 0]);
+    const file = item(0x19, 68).slice(4);
+    assert.strictEqual(String.fromCharCode(...file.slice(8)).replace(/\0+$/, ''), 'etc/e820');
+    assert.strictEqual(file[3]! % 20, 0);
+    assert.deepStrictEqual(item(file[4]! * 256 + file[5]!, 20).slice(0, 16), [0, 0, 0, 0, 0, 0, 0, 0, 0, 0xfc, 9, 0, 0, 0, 0, 0]);
+    assert.deepStrictEqual(item(0x77, 2), [0, 0], 'not there');
+  });
+  it('a mouse answers, on its own line and marked in the status', () => {
+    const r = board();
+    r.initialisePics();
+    r.out8(0x64, 0xa8, 0x60);
+    r.out8(0x60, 0x47); // both interrupts on
+    r.out8(0x64, 0xd4);
+    r.out8(0x60, 0xff);
+    const bytes: number[] = [];
+    while (r.in8(0x64) & 1) {
+      assert.strictEqual(r.in8(0x64) & 0x20, 0x20);
+      bytes.push(r.in8(0x60));
+    }
+    assert.deepStrictEqual(bytes, [0xfa, 0xaa, 0x00]);
+    assert.deepStrictEqual(r.interrupts(), [0x2c]);
+    r.out8(0x64, 0xd4);
+    r.out8(0x60, 0xf2);
+    assert.deepStrictEqual([r.in8(0x60), r.in8(0x60)], [0xfa, 0]);
+  });
+  it('COM1 and COM3 share a line', () => {
+    const r = board();
+    r.initialisePics();
+    r.out8(0x3ec, 0x08);
+    r.out8(0x3e9, 0x02); // transmitter interrupt
+    assert.deepStrictEqual(r.interrupts(), [0x24]);
+    r.out8(0x3f9, 0x01);
+    assert.strictEqual(r.in8(0x3ea), 0x02, 'COM1 does not lower what COM3 raises');
+  });
 });

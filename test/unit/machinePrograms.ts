@@ -243,3 +243,16 @@ export const BIOS_CALLS = bytes(`
   f4                                ; hlt
   10 00 01 00 00 92 00 00 02 00 00 00 00 00 00 00 ; data
 `);
+
+/** Waits a tenth of a second by INT 15h 86h, then exits with the high byte of CR0's upper half: caches on is 0. */
+export const BIOS_WAIT = bytes(`
+  b4 86                             ; mov ah,0x86
+  b9 01 00                          ; mov cx,0x1
+  ba a0 86                          ; mov dx,0x86a0
+  cd 15                             ; int 0x15
+  72 09                             ; jb 0x15
+  0f 20 c0                          ; mov eax,cr0
+  66 c1 e8 18                       ; shr eax,0x18
+  e6 f4                             ; out 0xf4,al
+  f4                                ; hlt
+`);

@@ -15,6 +15,7 @@ import { IoApic } from './ioApic';
 import { KeyboardController } from './keyboardController';
 import { LocalApic } from './localApic';
 import { ParallelPort } from './parallelPort';
+import { FirmwareConfig, SELECTOR } from './firmwareConfig';
 import { hostBridge, isaBridge } from './pci/chipset';
 import { CONFIGURATION_ADDRESS, PciHost } from './pci/pciHost';
 import { PciSlot, PIRQ_INPUTS } from './pci/pciTable';
@@ -48,6 +49,8 @@ export interface BoardWiring extends DeviceHost, PowerSwitch {
   hasFeature(name: string): boolean;
   tscOffset(): bigint;
   dropTranslations(): void;
+  /** Processors, for those that ask; one unless said. */
+  readonly cpus?: number;
 }
 
 export class Board {
@@ -105,7 +108,7 @@ export class Board {
     this.pit = new Pit(wiring, line(Irq.TIMER));
     this.cmos = new Cmos(wiring, memory, this.cabling.ide.filter((drive, n) => n < 2 && drive?.attachment === 'ide').length, line(Irq.CLOCK));
     this.a20 = new A20Gate((enabled) => bus.memory.setA20(enabled));
-    this.keyboard = new KeyboardController(wiring, this.a20, line(Irq.KEYBOARD), () => wiring.resetMachine());
+    this.keyboard = new KeyboardController(wiring, this.a20, line(Irq.KEYBOARD), line(Irq.MOUSE), () => wiring.resetMachine());
     this.vga = new Vga(wiring);
     // COM1 and COM3 share an interrupt line, COM2 and COM4 another.
     const uarts: Uart[] = SERIAL_PORTS.map(({ name, irq }) => new Uart(name, wiring, () => line(irq)(uarts.some((u, n) => SERIAL_PORTS[n]!.irq === irq && u.raised))));
@@ -124,6 +127,7 @@ export class Board {
     this.pci = new PciHost(bus, [hostBridge, isaBridge((routes) => router.route(routes)), busMaster.pci, ...virtio.map(({ pci }) => pci)], (pirq, level) => router.set(pirq, level));
     for (const device of virtio) device.setInterrupt = (level) => this.pci.setInterrupt(device.pci, level);
     const power = new PowerControl(wiring);
+    const firmwareConfig = new FirmwareConfig({ memory, cpus: wiring.cpus ?? 1, e820: () => bus.memory.map.e820() });
     const acpi = new AcpiPower(wiring, wiring);
     this.devices = [this.pic, this.pit, this.localApic, this.ioApic, this.cmos, this.a20, this.keyboard, this.vga, ...uarts, ...this.ide, busMaster, lpt1, router, this.pci, ...virtio, port92, power, acpi, this.debugConsole];
 
@@ -155,6 +159,7 @@ export class Board {
     bus.claimPorts(DEBUG_EXIT, 1, power, true);
     for (const port of POWER_OFF_PORTS) bus.claimPorts(port, 1, power, true);
     bus.claimPorts(ACPI_PORTS.EVENT, 12, acpi, true);
+    bus.claimPorts(SELECTOR, 2, firmwareConfig, true);
     bus.claimPorts(0xe9, 1, this.debugConsole);
   }
 

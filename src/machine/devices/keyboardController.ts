@@ -1,7 +1,8 @@
-/** The 8042 keyboard controller and the keyboard behind it. It answers at once; there is no mouse. */
+/** The 8042 keyboard controller with keyboard and mouse behind it. It answers at once. */
 import { bit } from '../../base/bits';
 import { type Device, type DeviceHost, NEVER, type PortDevice } from '../device';
 import type { A20Gate } from './a20Gate';
+import { mouseAnswer, mouseAtReset } from './mouse';
 import { LEFT_CONTROL, LEFT_SHIFT, strokeFor } from './scancodes';
 
 /** Status: output buffer full, system flag, last write was a command, not inhibited. */
@@ -9,9 +10,13 @@ const OUTPUT_FULL = 0x01;
 const SYSTEM = 0x04;
 const COMMAND = 0x08;
 const NOT_INHIBITED = 0x10;
+/** The byte in the output buffer is the mouse's. */
+const FROM_MOUSE = 0x20;
 /** Command byte: interrupt, system flag, keyboard disabled, translate to set 1. */
 const INTERRUPT = 0x01;
+const MOUSE_INTERRUPT = 0x02;
 const DISABLED = 0x10;
+const MOUSE_DISABLED = 0x20;
 const TRANSLATE = 0x40;
 
 const ACKNOWLEDGE = 0xfa;
@@ -20,15 +25,17 @@ const SELF_TEST_PASSED = 0x55;
 const KEYBOARD_TEST_PASSED = 0xaa;
 
 const powerOn = () => ({
-  commandByte: TRANSLATE | INTERRUPT | SYSTEM,
+  commandByte: TRANSLATE | INTERRUPT | SYSTEM | MOUSE_DISABLED,
   /** Controller command that waits for its data byte, or 0. */
   waiting: 0,
   /** Keyboard command that waits for its data byte, or 0. */
   keyboardWaiting: 0,
   lastWasCommand: false,
-  /** Bytes for port 0x60; answers of the controller come before keys. */
+  /** Bytes for port 0x60; the controller's and the keyboard's answers come before the mouse's bytes, and those before keys. */
   answers: [] as number[],
+  mouseBytes: [] as number[],
   keys: [] as number[],
+  mouse: mouseAtReset(),
   scanning: true,
   lastRead: 0,
   ram: new Uint8Array(32),
@@ -42,6 +49,7 @@ export class KeyboardController implements Device, PortDevice {
     private readonly host: DeviceHost,
     private readonly a20: A20Gate,
     private readonly setIrq1: (level: boolean) => void,
+    private readonly setIrq12: (level: boolean) => void,
     private readonly resetMachine: () => void,
   ) {}
 
@@ -72,9 +80,10 @@ export class KeyboardController implements Device, PortDevice {
 
   readPort(port: number): number {
     const s = this.state;
-    if (port === 0x64) return (this.available() ? OUTPUT_FULL : 0) | (s.commandByte & SYSTEM) | (s.lastWasCommand ? COMMAND : 0) | NOT_INHIBITED;
-    if (this.available()) s.lastRead = (s.answers.length ? s.answers : s.keys).shift()!;
+    if (port === 0x64) return (this.available() ? OUTPUT_FULL : 0) | (s.commandByte & SYSTEM) | (s.lastWasCommand ? COMMAND : 0) | NOT_INHIBITED | (this.source() === s.mouseBytes ? FROM_MOUSE : 0);
+    s.lastRead = this.source()?.shift() ?? s.lastRead;
     this.setIrq1(false);
+    this.setIrq12(false);
     this.update();
     return s.lastRead;
   }
@@ -98,9 +107,10 @@ export class KeyboardController implements Device, PortDevice {
     switch (value) {
       case 0xa7: // disable and enable the mouse port
       case 0xa8:
+        s.commandByte = value === 0xa7 ? s.commandByte | MOUSE_DISABLED : s.commandByte & ~MOUSE_DISABLED;
         break;
-      case 0xa9: // test the mouse port: its clock line is stuck, there is none
-        s.answers.push(0x02);
+      case 0xa9: // test the mouse port
+        s.answers.push(0x00);
         break;
       case 0xaa:
         s.commandByte |= SYSTEM;
@@ -149,7 +159,11 @@ export class KeyboardController implements Device, PortDevice {
       this.a20.set(bit(value, 1));
       if (!bit(value, 0)) this.resetMachine();
     } else if (command === 0xd2) s.answers.push(value);
-    // 0xd3 and 0xd4 speak to a mouse that is not there: no answer, as with an empty socket.
+    else if (command === 0xd3) s.mouseBytes.push(value);
+    else {
+      if (value === 0xff) s.mouseBytes = [];
+      s.mouseBytes.push(...mouseAnswer(s.mouse, value));
+    }
   }
 
   /** A command to the keyboard itself. */
@@ -191,12 +205,22 @@ export class KeyboardController implements Device, PortDevice {
     }
   }
 
-  private available(): boolean {
+  /** The queue whose first byte is in the output buffer. */
+  private source(): number[] | undefined {
     const s = this.state;
-    return s.answers.length > 0 || (s.keys.length > 0 && s.scanning && !(s.commandByte & DISABLED));
+    if (s.answers.length > 0) return s.answers;
+    if (s.mouseBytes.length > 0 && !(s.commandByte & MOUSE_DISABLED)) return s.mouseBytes;
+    return s.keys.length > 0 && s.scanning && !(s.commandByte & DISABLED) ? s.keys : undefined;
+  }
+  private available(): boolean {
+    return this.source() !== undefined;
   }
 
   private update(): void {
-    if (this.available() && this.state.commandByte & INTERRUPT) this.setIrq1(true);
+    const { mouseBytes, commandByte } = this.state;
+    const source = this.source();
+    if (source === mouseBytes) {
+      if (commandByte & MOUSE_INTERRUPT) this.setIrq12(true);
+    } else if (source && commandByte & INTERRUPT) this.setIrq1(true);
   }
 }

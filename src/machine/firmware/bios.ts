@@ -4,7 +4,7 @@
  */
 import { hex } from '../../base/bits';
 import type { Processor } from '../../cpu/processor';
-import { Seg } from '../../cpu/state';
+import { Offset, Seg } from '../../cpu/state';
 import { type Device, NEVER, type PortDevice } from '../device';
 import { BASE_MEMORY_KIB, BIOS, BIOS_SIZE } from '../memory/addressMap';
 import { Bda, fillBiosData } from './biosData';
@@ -31,6 +31,11 @@ const FIRST_IRQ = 0x08;
 const SECOND_IRQ = 0x70;
 const MASKS = [0b1111_1000, 0b0011_1110] as const;
 const EOI = 0x20;
+/** The CMOS clock's line, and its register that tells why it interrupts. */
+const CLOCK_IRQ = 8;
+const CLOCK_CAUSE = 0x0c;
+/** CR0 bits that are set at reset: caches off. */
+const CACHES_OFF = 0x6000_0000n;
 
 interface Entry {
   kind: StubKind;
@@ -150,6 +155,9 @@ export class Bios implements Device, PortDevice {
     pit.writePort(0x40, 0);
     board.localApic.initialise();
     setUpPci(board);
+    const { state } = this.cpu();
+    state.set64(Offset.CR0, state.get64(Offset.CR0) & ~CACHES_OFF);
+    this.cpu().stateChanged();
     memory.store(Bda.VIDEO_MODE, 1, 3);
     screen.clear();
   }
@@ -171,6 +179,7 @@ function interruptRequest(irq: number, vector: number, call: CallFrame, parts: F
   const { pic } = parts.board;
   const spurious = (irq & 7) === 7;
   if (!pic.inService(irq) && !spurious) return vector < 0x20 ? exception(vector, call, parts) : false;
+  if (irq === CLOCK_IRQ) parts.board.cmos.readRegister(CLOCK_CAUSE); // reading it is what ends the request
   if (irq >= 8 && pic.inService(irq)) pic.writePort(0xa0, EOI);
   if (irq >= 8 || pic.inService(irq)) pic.writePort(0x20, EOI);
   return false;

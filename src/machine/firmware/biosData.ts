@@ -34,6 +34,8 @@ export const Bda = {
   CHARACTER_HEIGHT: 0x485,
   VIDEO_CONTROL: 0x487,
   KEYBOARD_TYPE: 0x496,
+  /** This BIOS's own: tick at which the wait of INT 15h 86h is over, 8 bytes; 0 while nobody waits. */
+  WAIT_UNTIL: 0x4f8,
 } as const;
 
 /** Offsets of the keyboard buffer inside segment 0x40: sixteen words. */

@@ -95,6 +95,13 @@ export class CallFrame {
     return { ip: this.load(this.stack(0), 2), cs: this.load(this.stack(2), 2) };
   }
 
+  /** Makes the stub's IRET go elsewhere first, with the caller's own frame still on the stack behind it. */
+  detour(cs: number, ip: number): void {
+    const flags = this.load(this.stack(PUSHED_FLAGS), 2);
+    this.set16(Gpr.RSP, this.get16(Gpr.RSP) - 6);
+    [ip, cs, flags].forEach((word, n) => this.store(this.stack(2 * n), 2, word));
+  }
+
   load(linear: Linear, size: number): number {
     return Number(this.cpu.readLinear(linear, size));
   }

@@ -1,7 +1,9 @@
-/** INT 15h: memory sizes and maps, the A20 gate, block moves. */
+/** INT 15h: memory sizes and maps, the A20 gate, block moves, waiting. */
 import { type Linear, linearOf } from '../../base/address';
 import { Gpr, Seg } from '../../cpu/state';
-import { BIOS_SEGMENT, CONFIGURATION } from './rom';
+import { BIOS_SEGMENT, CONFIGURATION, SLEEP } from './rom';
+import { TICKS_PER_SECOND } from '../clock';
+import { Bda } from './biosData';
 import type { CallFrame } from './callFrame';
 import type { FirmwareParts, Service } from './services';
 import { unsupported } from './services';
@@ -23,6 +25,8 @@ export const int15: Service = (call, parts) => {
     case 0x53:
     case 0xc2:
       return call.fail(BAD_COMMAND);
+    case 0x86:
+      return wait(call, parts);
     case 0x87:
       return blockMove(call);
     case 0x88:
@@ -39,6 +43,36 @@ export const int15: Service = (call, parts) => {
   }
   return unsupported(call, parts, VECTOR);
 };
+
+/** CMOS clock: register B with its periodic interrupt, register A with the rate of 1024 a second. */
+const CLOCK_A = 0x0a;
+const CLOCK_B = 0x0b;
+const PERIODIC = 0x40;
+const TICKS_PER_MICROSECOND = TICKS_PER_SECOND / 1_000_000;
+
+/** Waits CX:DX microseconds: asleep, woken by the clock's periodic interrupt, as PCs do it. */
+function wait(call: CallFrame, { board, memory, host }: FirmwareParts): void {
+  const clock = (index: number, value?: number): number => {
+    board.cmos.writePort(0x70, index);
+    if (value !== undefined) board.cmos.writePort(0x71, value);
+    return board.cmos.readPort(0x71);
+  };
+  const until = memory.load(Bda.WAIT_UNTIL, 4) + memory.load(Bda.WAIT_UNTIL + 4, 4) * 0x1_0000_0000;
+  const setUntil = (tick: number): void => {
+    memory.store(Bda.WAIT_UNTIL, 4, tick % 0x1_0000_0000);
+    memory.store(Bda.WAIT_UNTIL + 4, 4, Math.floor(tick / 0x1_0000_0000));
+  };
+  if (until === 0) {
+    setUntil(host.now() + ((call.cx << 16) >>> 0) * TICKS_PER_MICROSECOND + call.dx * TICKS_PER_MICROSECOND + 1);
+    clock(CLOCK_A, 0x26);
+    clock(CLOCK_B, clock(CLOCK_B) | PERIODIC);
+    return call.detour(BIOS_SEGMENT, SLEEP);
+  }
+  if (host.now() < until) return call.detour(BIOS_SEGMENT, SLEEP);
+  setUntil(0);
+  clock(CLOCK_B, clock(CLOCK_B) & ~PERIODIC);
+  call.succeed();
+}
 
 /** KiB of RAM from 1 MiB up to the first hole. */
 const extendedKib = ({ memory }: FirmwareParts): number => Math.max(0, memory.map.lowEnd - EXTENDED_RAM) / 1024;

@@ -37,6 +37,8 @@ const MP_TABLE = 0x6000;
 /** The ACPI tables: software looks for them at every 16th byte. */
 const ACPI_TABLES = 0x0000;
 const ACPI_TABLES_END = 0x5e00;
+/** Where INT 15h sleeps until the next interrupt: sti; hlt; jmp to its stub. */
+export const SLEEP = 0x5d00;
 /** The system configuration table of INT 15h C0h: length, model AT, submodel, revision, features (second 8259, clock, keyboard intercept; extended data area). */
 export const CONFIGURATION = 0x5e00;
 const CONFIGURATION_TABLE = [0x08, 0x00, 0xfc, 0x01, 0x00, 0x74, 0x40, 0x00, 0x00, 0x00];
@@ -98,6 +100,8 @@ export function buildRom(kindOf: (vector: number) => StubKind, mp: MpOptions): U
   rom[0xfffe] = 0xfc; // model: AT
   rom.set([0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0x9b, 0xcf, 0, 0xff, 0xff, 0, 0, 0, 0x93, 0xcf, 0], ROM_GDT);
   rom.set(CONFIGURATION_TABLE, CONFIGURATION);
+  const stub15 = stubOffset(0x15);
+  rom.set([0xfb, 0xf4, 0xea, stub15 & 0xff, stub15 >> 8, BIOS_SEGMENT & 0xff, BIOS_SEGMENT >> 8], SLEEP);
   const acpi = acpiTables(BIOS + ACPI_TABLES, mp);
   if (acpi.length > ACPI_TABLES_END - ACPI_TABLES) throw new Error('The ACPI tables do not fit into the ROM.');
   rom.set(acpi, ACPI_TABLES);
