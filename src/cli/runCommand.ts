@@ -74,7 +74,7 @@ class ExitWatch {
         failure: (failure) => {
           if (++this.failures <= FAILURES_TOLD) say('\n' + failureReport(target, failure));
         },
-      }, new VmxChecks(target, new Set(), found));
+      }, new VmxChecks(target, new Set(options.checksOff), found));
       machine.vmx[i]!.observer = target.recorder;
       return target;
     });

@@ -6,6 +6,7 @@ import { DEFAULT_MEMORY } from '../adapter/launch/configuration';
 import { parseMemorySize } from '../adapter/launch/memorySize';
 import { nearest } from '../base/nearest';
 import { UserError } from '../base/errors';
+import { CHECKS } from '../debug/checks/table';
 import { EXIT_REASONS } from '../vmx/tables';
 import { unescape } from './unescape';
 
@@ -51,6 +52,8 @@ export interface RunOptions {
   stats: string | undefined;
   /** Names of exit reasons. */
   breakOnExit: string[];
+  /** Ids of run-time checks that are switched off. */
+  checksOff: string[];
   /** Prints a table of VM exits at the end. */
   summary: boolean;
 }
@@ -82,6 +85,14 @@ function exitName(name: string, value: string): string {
   if (names.includes(wanted)) return wanted;
   const near = nearest(wanted, names);
   throw usage(`${name} ${value}: there is no VM-exit reason of that name${near ? `; did you mean ${near}?` : ', for example CPUID, VMCALL, EPT_VIOLATION or IO_INSTRUCTION.'}`);
+}
+
+function checkIds(name: string, value: string): string[] {
+  const ids = CHECKS.map((c) => c.id);
+  if (value === 'all') return ids;
+  if (ids.includes(value)) return [value];
+  const near = nearest(value, ids);
+  throw usage(`${name} ${value}: there is no VMX check of that name${near ? `; did you mean ${near}?` : `: they are ${ids.join(', ')}.`}`);
 }
 
 function symbolFile(value: string): SymbolOption {
@@ -133,6 +144,7 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   '--exits': { argument: 'FILE', help: 'writes one JSON object per VM exit, one a line', set: (o, value) => (o.exits = value) },
   '--stats': { argument: 'FILE', help: 'writes instructions, seconds, MIPS and exits by name as JSON', set: (o, value) => (o.stats = value) },
   '--break-on-exit': { argument: 'NAME', help: 'prints the first such VM exit, the VMCS and the stack, and ends', set: (o, value, name) => void o.breakOnExit.push(...value.split(',').map((v) => exitName(name, v))) },
+  '--no-check': { argument: 'ID,...', help: 'VMX checks that are not made; "all" for none at all', set: (o, value, name) => void o.checksOff.push(...value.split(',').flatMap((v) => checkIds(name, v))) },
   '--summary': { argument: undefined, help: 'prints a table of VM exits by reason at the end', set: (o) => (o.summary = true) },
 };
 
@@ -145,7 +157,7 @@ function text(name: string, value: string): string {
 export function parseRunOptions(words: readonly string[]): RunOptions {
   const options: RunOptions = {
     disks: [], cdroms: [], virtio: [], multiboot: undefined, modules: [], kernel: undefined, initrd: undefined, append: '', lab: 'complete', symbols: [], memory: DEFAULT_MEMORY, cpus: 1, without: [],
-    script: [], failOn: [], maxInstructions: undefined, timeout: undefined, exits: undefined, stats: undefined, breakOnExit: [], summary: false,
+    script: [], failOn: [], maxInstructions: undefined, timeout: undefined, exits: undefined, stats: undefined, breakOnExit: [], checksOff: [], summary: false,
   };
   const given = new Set<string>();
   for (let i = 0; i < words.length; i++) {

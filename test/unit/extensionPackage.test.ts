@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { readConfiguration } from '../../src/adapter/launch/configuration';
+import { CHECKS } from '../../src/debug/checks/table';
 import { EXIT_REASONS } from '../../src/vmx/tables';
 
 const ROOT = path.resolve(__dirname, '../..');
@@ -29,6 +30,12 @@ describe('package.json', () => {
   it('offers the exit reasons of the table', () => {
     const offered: string[] = launch.breakOnExit.items.anyOf[0].enum;
     assert.deepEqual(offered, EXIT_REASONS.map(({ name }) => name));
+  });
+
+  it('offers the run-time checks of the table, and says what they watch for', () => {
+    const [object, list] = launch.vmxChecks.anyOf;
+    assert.deepEqual(Object.entries<{ description: string }>(object.properties).map(([id, { description }]) => [id, description]), CHECKS.map(({ id, sentence }) => [id, sentence]));
+    assert.deepEqual(list.items.enum, CHECKS.map(({ id }) => id));
   });
 
   it('offers configurations that the adapter accepts', () => {
