@@ -3,7 +3,7 @@ import type { Cpu } from '../../src/cpu/engine/cpu';
 import { CpuFeatures } from '../../src/cpu/system/features';
 import { Mxcsr, MXCSR_AT_RESET, readMxcsr, writeMxcsr } from '../../src/cpu/simd/mxcsr';
 import { readXmm, writeXmm } from '../../src/cpu/simd/vectorOperands';
-import { Gpr, Offset } from '../../src/cpu/state';
+import { Gpr, Offset, Seg } from '../../src/cpu/state';
 import { createFlatMachine, noVmx } from '../silicon/flatMachine';
 
 const CODE = 0x20_0000;
@@ -55,7 +55,7 @@ describe('SSE', () => {
     assert.equal(raised[0], 13);
   });
 
-  it('a memory operand is one instruction with its record, also across pages and with a breakpoint', () => {
+  it('a memory operand with the record that loads it is one instruction, also at a breakpoint', () => {
     const { cpu, ram } = machine('66 0f fe 07 66 0f fe 07'); // paddd xmm0, [rdi], twice
     cpu.views.data.setUint32(ram + DATA, 5, true);
     cpu.setBreakpoints(new Set([BigInt(CODE + 4)]));
@@ -65,6 +65,41 @@ describe('SSE', () => {
     assert.equal(cpu.run(1), 'budget');
     assert.equal(cpu.state.icount, 2);
     assert.equal(readXmm(cpu.state, 0), 10n);
+  });
+
+  it('a memory operand with a segment base, and one of an instruction across pages', () => {
+    const { cpu, ram } = machine('64 66 0f fe 07'); // paddd xmm0, fs:[rdi]
+    cpu.state.setSegBase(Seg.FS, 0x100n);
+    cpu.stateChanged();
+    cpu.views.data.setUint32(ram + DATA + 0x100, 7, true);
+    cpu.run(1);
+    assert.equal(readXmm(cpu.state, 0), 7n);
+    const across = CODE + 0xffd;
+    cpu.views.u8.set(bytes('64 66 0f fe 07 f4'), ram + across);
+    cpu.state.rip = BigInt(across);
+    assert.equal(cpu.run(10), 'halt');
+    assert.equal(readXmm(cpu.state, 0), 14n);
+    assert.equal(cpu.state.icount, 3);
+  });
+
+  it('in 32-bit code the segment limit is checked', () => {
+    const { cpu, ram, raised } = machine('66 0f fe 07 66 0f fe 47 10'); // paddd xmm0, [edi]; paddd xmm0, [edi+16]
+    cpu.state.setAccess(Seg.CS, 0xc09b);
+    cpu.state.setLimit(Seg.DS, DATA + 15);
+    cpu.stateChanged();
+    cpu.views.data.setUint32(ram + DATA, 9, true);
+    cpu.run(2);
+    assert.equal(readXmm(cpu.state, 0), 9n);
+    assert.equal(cpu.state.icount, 1);
+    assert.equal(raised[0], 13);
+  });
+
+  it('code that overwrites the memory operand of the next instruction executes the new one', () => {
+    const { cpu, ram } = machine('66 0f fe 47 00 c6 05 04 00 00 00 10 66 0f fe 47 00'); // paddd; mov byte [rip+4], 16; paddd xmm0, [rdi+0 -> 16]
+    cpu.views.data.setUint32(ram + DATA, 1, true);
+    cpu.views.data.setUint32(ram + DATA + 16, 100, true);
+    assert.equal(cpu.run(10), 'halt');
+    assert.equal(readXmm(cpu.state, 0), 101n);
   });
 
   it('a memory operand that is not mapped raises #PF', () => {
