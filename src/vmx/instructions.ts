@@ -174,7 +174,9 @@ function enter(vmx: Vmx, insn: Instruction, launch: boolean): Ended {
   if (error !== 0) fail(vmx, mnemonic, error, failedChecks(vmx));
 }
 
+/** VMCALL of a guest exits in every mode: unlike its kin it is not undefined in real and compatibility mode. */
 function vmcall(vmx: Vmx, insn: Instruction): Ended {
+  if (vmx.nonRoot) return exitOfInstruction(vmx, Reason.VMCALL, insn, NO_INFORMATION);
   if (preamble(vmx, insn, Reason.VMCALL)) return true;
   fail(vmx, 'vmcall', E.VMCALL_IN_ROOT);
 }

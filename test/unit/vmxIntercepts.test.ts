@@ -43,6 +43,11 @@ describe('VMX intercepts: instructions', () => {
     assert.deepEqual([exit.name, exit.details, exit.instructionLength], ['VMCALL', { number: 2 }, 3]);
   });
 
+  it('VMCALL exits in real mode, where its kin are undefined', () => {
+    assert.equal(firstExit('0f 01 c1 ; vmcall').exit.name, 'VMCALL');
+    assert.equal(firstExit('0f 01 c4 ; vmxoff').exit.name, 'TRIPLE_FAULT');
+  });
+
   it('VMX instructions exit with displacement and instruction information', () => {
     const { rig, exit } = firstExit('0f 78 54 8b 10 ; vmread [rbx+rcx*4+16], rdx', { long: true });
     assert.deepEqual([exit.name, exit.qualification], ['VMREAD', 16n]);
