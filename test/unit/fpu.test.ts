@@ -107,6 +107,8 @@ describe('x87: when it may execute', () => {
     assert.equal(execute(cpu, FLD1), '#UD');
     assert.equal(execute(cpu, EMMS), '#UD');
     assert.equal(cpuid(cpu, 1, 0).edx & ((1 << 23) | 1), 0);
+    cpu.features = new CpuFeatures(['cmov']);
+    assert.deepEqual(['da c1', 'db f1', FLD1].map((code) => execute(cpu, code)), ['#UD', '#UD', 'no fault'], 'FCMOV and FCOMI came with CMOV');
     cpu.features = new CpuFeatures([]);
     assert.equal(cpuid(cpu, 1, 0).edx & ((1 << 23) | 1), (1 << 23) | 1);
   });

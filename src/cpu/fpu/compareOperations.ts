@@ -3,7 +3,7 @@ import type { Instruction } from '../decode/instruction';
 import { AF, CF, OF, PF, readFlags, SF, writeFlags, ZF } from '../flags';
 import type { Processor, SlowOperation } from '../processor';
 import { Class, classOf, type Extended, isNan, scaleOf, zero } from './extended';
-import { begin, checkAvailable, reportPending, settle } from './frame';
+import { begin, checkAvailable, reportPending, requiring, settle } from './frame';
 import { noteDenormals } from './nan';
 import type { Numeric } from './numeric';
 import { isEmpty, pop, readStack, setLastInstruction, setStatusWord, statusWord } from './registers';
@@ -59,10 +59,8 @@ const withStatus =
   (quietly: boolean, pops: number, integer = false): SlowOperation =>
   (cpu, insn) =>
     compare(cpu, insn, fromMemory(insn) || insn.operandCount === 1 ? 0 : -1, integer, quietly, pops, toStatus);
-const withFlags =
-  (quietly: boolean, pops: number): SlowOperation =>
-  (cpu, insn) =>
-    compare(cpu, insn, 1, false, quietly, pops, toFlags);
+const withFlags = (quietly: boolean, pops: number): SlowOperation =>
+  requiring('cmov', (cpu, insn) => compare(cpu, insn, 1, false, quietly, pops, toFlags));
 
 /** C3, C2, C0 by class of ST(0); C1 is its sign. */
 const EXAMINED: Readonly<Record<number, number>> = {

@@ -18,6 +18,14 @@ export function checkAvailable(cpu: Processor): void {
   if (cpu.state.cr0 & (Cr0.EM | Cr0.TS)) throw cpu.fault.exception(Vector.NM);
 }
 
+/** An x87 instruction that came with a later feature: #UD without it. */
+export const requiring =
+  (feature: string, operation: SlowOperation): SlowOperation =>
+  (cpu, insn) => {
+    requireFeature(cpu, feature);
+    operation(cpu, insn);
+  };
+
 /** Reports an unmasked exception of an earlier instruction: #MF with CR0.NE, otherwise the way of the PC/AT. */
 export function reportPending(cpu: Processor): void {
   if (!(statusWord(cpu.state) & Status.SUMMARY)) return;

@@ -4,7 +4,7 @@ import { CF, PF, readFlags, ZF } from '../flags';
 import type { SlowOperation } from '../processor';
 import { type Extended, INDEFINITE } from './extended';
 import { BCD_INDEFINITE, fromBcd, fromInteger, narrow, storeInteger, toBcd, widen } from './formats';
-import { begin, settle } from './frame';
+import { begin, requiring, settle } from './frame';
 import { load80, loadAt, operandOffset, pack80, store80, storeAt, unpack80 } from './memoryOperand';
 import { nanOf, noteDenormals } from './nan';
 import type { Numeric } from './numeric';
@@ -124,9 +124,8 @@ const exchange: SlowOperation = (cpu, insn) => {
   writeStack(s, i, a);
 };
 
-const conditionalMove =
-  (flags: number, wanted: boolean): SlowOperation =>
-  (cpu, insn) => {
+const conditionalMove = (flags: number, wanted: boolean): SlowOperation =>
+  requiring('cmov', (cpu, insn) => {
     const env = begin(cpu);
     const s = cpu.state;
     const i = insn.operands[1].number;
@@ -139,7 +138,7 @@ const conditionalMove =
       return;
     }
     writeStack(s, 0, underflow ? INDEFINITE : readStack(s, i));
-  };
+  });
 
 export const loadStoreOperations: Record<string, SlowOperation> = {
   fld: (cpu, insn) => (insn.operands[0].kind === Kind.MEM ? loadFloat : loadRegister)(cpu, insn),
@@ -151,7 +150,7 @@ export const loadStoreOperations: Record<string, SlowOperation> = {
   }, true),
   fist: integerStore(false),
   fistp: integerStore(true),
-  fisttp: integerStore(true, RoundingControl.ZERO),
+  fisttp: requiring('sse3', integerStore(true, RoundingControl.ZERO)),
   fbld: loading((cpu, insn) => fromBcd(load80(cpu, insn)), true),
   fbstp: storing(toBcd, () => BCD_INDEFINITE, true),
   fxch: exchange,
