@@ -12,6 +12,7 @@ const USAGE = `Usage: hyperstep COMMAND [OPTION...]
   hyperstep run          runs a machine with an Intel processor and VMX; with no image, the built-in lab
   hyperstep lab build    builds the lab from its sources (hyperstep lab build --state cpuid --cc clang --out FOLDER)
   hyperstep dap          serves the Debug Adapter Protocol on standard input and output, or on --port N
+  hyperstep gdb          a machine with the options of run that waits for GDB on --port N (1234 unless told)
   hyperstep --version
 
 The serial console goes to standard output, what is typed to the serial port; Ctrl+C ends.
@@ -58,9 +59,7 @@ const COMMANDS: Readonly<Record<string, (words: readonly string[]) => number | P
   // Loaded when it is asked for: the adapter brings the disassembler along, which a plain run has no use for.
   dap: async (words) => (await import('./dapCommand')).dapCommand(words),
   lab,
-  gdb: () => {
-    throw usage('hyperstep gdb does not exist yet: debug by hyperstep dap, or in VS Code.');
-  },
+  gdb: async (words) => (await import('./gdbCommand')).gdbCommand(words),
   help,
   '--help': help,
   '-h': help,

@@ -12,7 +12,8 @@ const ALLOWED = {
   debug: ['symbols', 'machine', 'vmx', 'cpu', 'base'],
   adapter: ['debug', 'symbols', 'machine', 'vmx', 'cpu', 'base'],
   'adapter/hosts': ['adapter', 'debug', 'symbols', 'machine', 'vmx', 'cpu', 'base', 'node'],
-  cli: ['adapter/hosts', 'adapter', 'debug', 'symbols', 'machine', 'vmx', 'cpu', 'base', 'node'],
+  gdb: ['debug', 'symbols', 'machine', 'vmx', 'cpu', 'base'],
+  cli: ['adapter/hosts', 'adapter', 'gdb', 'debug', 'symbols', 'machine', 'vmx', 'cpu', 'base', 'node'],
   language: ['vmx/tables', 'base'],
   extension: ['adapter/messages', 'base', 'node'],
 };

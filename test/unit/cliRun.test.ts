@@ -161,7 +161,6 @@ describe('hyperstep run', function () {
       [['run', '--memory', '0'], /"--memory" is "0"/],
       [['walk'], /There is no command walk/],
       [['lab', 'grade'], /does not exist yet/],
-      [['gdb'], /does not exist yet/],
       [[], /needs a command/],
     ];
     const trace = file('never.jsonl');

@@ -1,0 +1,106 @@
+/** `hyperstep gdb`: a machine that waits for GDB, its serial console on standard input and output. */
+import { nodeScheduler } from '../adapter/hosts/nodeScheduler';
+import { stopWords } from '../adapter/words';
+import { UserError } from '../base/errors';
+import { Debugger } from '../debug/debugger';
+import type { StopCause } from '../debug/run/stopCause';
+import { GdbStub } from '../gdb/stub';
+import { createMachine } from '../machine/machine';
+import { type Ending, Status } from './ending';
+import { serveGdb } from './gdbServer';
+import { loadMachine, loadSymbols, withLab } from './images';
+import { Keyboard } from './keyboard';
+import { parseRunOptions, type RunOptions } from './runOptions';
+
+/** What most people expect a remote stub to listen on. */
+const DEFAULT_PORT = 1234;
+const MOST_PORT = 65535;
+
+/** Options of run that say when it ends, or write files about it: with GDB it ends when GDB says so. */
+const MEANINGLESS: readonly [string, (options: RunOptions) => boolean][] = [
+  ['--expect and --type', (o) => o.script.length > 0],
+  ['--fail-on', (o) => o.failOn.length > 0],
+  ['--max-instructions', (o) => o.maxInstructions !== undefined],
+  ['--timeout', (o) => o.timeout !== undefined],
+  ['--exits', (o) => o.exits !== undefined],
+  ['--stats', (o) => o.stats !== undefined],
+  ['--summary', (o) => o.summary],
+];
+
+/** `--port` and the machine's options. Throws a UserError for anything else. */
+export function parseGdbOptions(words: readonly string[]): { port: number; options: RunOptions } {
+  const rest: string[] = [];
+  let port = DEFAULT_PORT;
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i]!;
+    if (word !== '--port' && !word.startsWith('--port=')) {
+      rest.push(word);
+      continue;
+    }
+    const value = word === '--port' ? words[++i] : word.slice('--port='.length);
+    port = /^[0-9]+$/.test(value ?? '') ? Number(value) : NaN;
+    if (!(port <= MOST_PORT)) throw new UserError('usage', `--port needs a number from 0 to ${MOST_PORT} behind it${value === undefined ? '' : `, not ${value}`}; 0 takes a free one.`);
+  }
+  const options = parseRunOptions(rest);
+  const wrong = MEANINGLESS.find(([, given]) => given(options));
+  if (wrong) throw new UserError('usage', `${wrong[0]} can be given to hyperstep run, not to hyperstep gdb: here GDB says when the machine runs and ends.`);
+  return { port, options };
+}
+
+const say = (text: string): void => void process.stderr.write(text);
+
+/** What GDB's own words for a stop do not tell. */
+function sentences(d: Debugger, cause: StopCause): string[] {
+  if (cause.kind === 'breakpoint' || cause.kind === 'step' || cause.kind === 'pause' || cause.kind === 'entry') return [];
+  const { description, text } = stopWords(d, cause);
+  return text === undefined || text === description ? [description] : [description, text];
+}
+
+function endingOf(cause: StopCause): Ending | undefined {
+  if (cause.kind !== 'ended') return undefined;
+  if (cause.how === 'power-off' || cause.value === 0) return { status: Status.DONE };
+  return { status: Status.DEBUG_EXIT, sentence: `The guest wrote ${cause.value} to the debug-exit port.` };
+}
+
+/** Serves until GDB kills the machine, the machine ends, or Ctrl+C. Yields the exit status. */
+export async function gdbCommand(words: readonly string[]): Promise<number> {
+  const { port: wanted, options: given } = parseGdbOptions(words);
+  const options = withLab(given);
+  const machineOptions = loadMachine(options);
+  const symbols = loadSymbols(options);
+  const machine = await createMachine(machineOptions);
+
+  let finish!: (ending: Ending) => void;
+  const finished = new Promise<Ending>((resolve) => (finish = resolve));
+  const d: Debugger = new Debugger(machine, nodeScheduler, {
+    stopped: (cause) => {
+      stub.stopped(cause);
+      const ending = endingOf(cause);
+      if (ending) finish(ending);
+    },
+    guestMapRead: () => {},
+    tell: (sentence) => void (stub.tell(sentence) || say(`\n${sentence}\n`)),
+  });
+  // GDB wants to stand at the exit itself: it steps by its own symbols.
+  d.stopAt = 'exit';
+  for (const { name, image, world } of symbols) d.target.images.add(name, name, image, world);
+  d.exitBreakpoints.set(options.breakOnExit.map((name) => ({ name, condition: undefined })));
+  const stub = new GdbStub({ debugger: d, explain: (cause) => sentences(d, cause), killed: () => finish({ status: Status.DONE }) });
+
+  machine.onSerial = (byte) => void process.stdout.write(Uint8Array.of(byte));
+  machine.onWarning = (sentence) => say(`\n${sentence}\n`);
+  const interrupted = (): void => finish({ status: Status.INTERRUPTED });
+  process.once('SIGINT', interrupted);
+  const { server, port } = await serveGdb(stub, wanted);
+  say(`hyperstep: the machine waits for GDB: target remote 127.0.0.1:${port}\n`);
+  const keyboard = new Keyboard(process.stdin, (bytes) => bytes.length > 0 && d.type(bytes), interrupted);
+
+  const { status, sentence } = await finished;
+  keyboard.close();
+  d.dispose();
+  server.close();
+  if (sentence !== undefined) say(`\n${sentence}\n`);
+  // What GDB is still to be told goes out before the connection ends.
+  setImmediate(() => process.exit(status));
+  return status;
+}

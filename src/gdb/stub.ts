@@ -1,0 +1,405 @@
+/**
+ * GDB's remote stub: packets in, packets out, over the debugger of one machine. It has no I/O of its own. GDB is served
+ * in all-stop mode with one thread, the processor; what a packet means is in the GDB manual, "Packets".
+ */
+import { UserError } from '../base/errors';
+import type { Debugger } from '../debug/debugger';
+import type { Plan } from '../debug/run/plan';
+import type { StopCause } from '../debug/run/stopCause';
+import { WORLD_NAME } from '../debug/world';
+import { frame, PacketReader } from './framing';
+import { fromHex, fromLittleEndian, littleEndian, parseNumber, textToHex, toHex } from './hexText';
+import { monitor } from './monitor';
+import { EXPEDITED, GDB_REGISTERS } from './registers';
+import { RegisterView } from './registerView';
+import { TARGET_XML } from './targetDescription';
+import { WorldChoice } from './worldChoice';
+
+export interface GdbStubEnvironment {
+  debugger: Debugger;
+  /** A stop in sentences; none for one that GDB understands by itself. */
+  explain(cause: StopCause): string[];
+  /** GDB wants the machine thrown away. */
+  killed(): void;
+}
+
+/** Bytes of a packet, as GDB is told; a reply with memory has two digits a byte. */
+const PACKET_SIZE = 0x4000;
+const MOST_MEMORY = PACKET_SIZE / 2 - 8;
+/** Characters of console text in one packet. */
+const TEXT_CHUNK = 1000;
+
+/** Signal numbers as GDB counts them. */
+const Signal = { INT: 2, TRAP: 5, ABRT: 6, SEGV: 11 } as const;
+
+const OK = 'OK';
+const ERROR = 'E01';
+const UNKNOWN = '';
+
+function* untilEvent(event: 'exit' | 'entry'): Plan {
+  yield { kind: 'run', until: { event } };
+  return { kind: 'step' };
+}
+
+function signalOf(cause: StopCause | undefined): number {
+  if (cause?.kind === 'pause') return Signal.INT;
+  if (cause?.kind === 'triple-fault') return Signal.SEGV;
+  return cause?.kind === 'error' ? Signal.ABRT : Signal.TRAP;
+}
+
+export class GdbStub {
+  private readonly reader = new PacketReader({
+    packet: (payload) => this.packet(payload),
+    interrupt: () => this.interrupt(),
+    damaged: () => this.raw('-'),
+    repeat: () => this.lastPacket && this.send?.(this.lastPacket),
+  });
+  private send: ((bytes: Uint8Array) => void) | undefined;
+  private lastPacket: Uint8Array | undefined;
+  private acknowledges = true;
+  /** GDB waits for a stop reply. */
+  private waits = false;
+  private steps = false;
+  private cause: StopCause | undefined;
+  private readonly worlds: WorldChoice;
+  /** Addresses of Z1, of the Z0s that are also in place. */
+  private readonly hardware = new Set<bigint>();
+  private readonly software = new Set<bigint>();
+
+  constructor(private readonly env: GdbStubEnvironment) {
+    this.worlds = new WorldChoice(env.debugger.target);
+  }
+
+  get connected(): boolean {
+    return this.send !== undefined;
+  }
+
+  /** A GDB has connected; one that is there already must go first. */
+  connect(send: (bytes: Uint8Array) => void): void {
+    if (this.send) throw new UserError('gdb', 'Another GDB is connected.');
+    this.send = send;
+    this.acknowledges = true;
+    this.waits = false;
+  }
+
+  /** GDB has gone, with or without a word: the machine stands still, as it does without a GDB from the start. */
+  disconnect(): void {
+    this.send = undefined;
+    this.lastPacket = undefined;
+    this.forgetBreakpoints();
+    if (this.waits) this.env.debugger.pause();
+    this.waits = false;
+  }
+
+  receive(bytes: Uint8Array): void {
+    this.reader.bytes(bytes);
+  }
+
+  /** The machine stands still. */
+  stopped(cause: StopCause): void {
+    const { debugger: d } = this.env;
+    const { left } = this.worlds;
+    if (this.steps && cause.kind === 'step' && left) {
+      // The step has led out of the world that GDB looks at: it ends when that world goes on.
+      d.changed();
+      d.run.start(untilEvent(left === 'guest' ? 'entry' : 'exit'));
+      return;
+    }
+    this.steps = false;
+    this.cause = cause;
+    if (!this.waits) return;
+    this.waits = false;
+    const sentences = this.env.explain(cause);
+    if (sentences.length > 0) this.console(sentences.join('\n') + '\n');
+    this.reply(this.stopReply());
+  }
+
+  /** Something to tell the user: GDB shows it while it waits. False when it cannot be told now. */
+  tell(sentence: string): boolean {
+    if (!this.waits) return false;
+    this.console(sentence + '\n');
+    return true;
+  }
+
+  private raw(text: string): void {
+    this.send?.(new TextEncoder().encode(text));
+  }
+
+  private reply(payload: string): void {
+    this.lastPacket = frame(payload);
+    this.send?.(this.lastPacket);
+  }
+
+  private console(text: string): void {
+    for (let at = 0; at < text.length; at += TEXT_CHUNK) this.reply('O' + textToHex(text.slice(at, at + TEXT_CHUNK)));
+  }
+
+  private interrupt(): void {
+    if (this.env.debugger.run.running) this.env.debugger.pause();
+  }
+
+  private packet(payload: string): void {
+    if (this.acknowledges) this.raw('+');
+    let answer: string | undefined;
+    try {
+      answer = this.perform(payload);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      answer = `E.${error.message}`;
+    }
+    if (answer !== undefined) this.reply(answer);
+  }
+
+  /** Yields the reply; undefined when it comes later or never. */
+  private perform(payload: string): string | undefined {
+    const rest = payload.slice(1);
+    switch (payload[0]) {
+      case '?':
+        return this.why();
+      case 'g':
+        return this.readRegisters();
+      case 'G':
+        return this.writeRegisters(rest);
+      case 'p':
+        return this.readRegister(rest);
+      case 'P':
+        return this.writeRegister(rest);
+      case 'm':
+        return this.readMemory(rest);
+      case 'M':
+        return this.writeMemory(rest, fromHex(rest.slice(rest.indexOf(':') + 1)));
+      case 'X':
+        return this.writeMemory(rest, Uint8Array.from(rest.slice(rest.indexOf(':') + 1), (c) => c.charCodeAt(0)));
+      case 'c':
+      case 'C':
+      case 's':
+      case 'S':
+        return this.resumeAt(payload[0], rest);
+      case 'v':
+        return this.performV(payload);
+      case 'Z':
+      case 'z':
+        return this.breakpoint(payload[0] === 'Z', rest);
+      case 'q':
+      case 'Q':
+        return this.query(payload);
+      case 'H':
+      case 'T':
+      case '!':
+        return OK;
+      case 'D':
+        return this.detach();
+      case 'k':
+        this.env.killed();
+        return undefined;
+      case 'R':
+        this.restart();
+        return undefined;
+    }
+    return UNKNOWN;
+  }
+
+  private performV(payload: string): string | undefined {
+    if (payload === 'vCont?') return 'vCont;c;C;s;S';
+    if (payload.startsWith('vCont;')) {
+      // The first action that names our thread, or every thread, is ours.
+      const action = payload.slice('vCont;'.length).split(';').find((a) => /^[cs](?::(?:1|-1|p1\.1))?$|^[CS][0-9a-f]{2}(?::(?:1|-1))?$/.test(a));
+      return action === undefined ? ERROR : this.resume(/^s/i.test(action));
+    }
+    if (payload.startsWith('vKill')) {
+      this.reply(OK);
+      this.env.killed();
+      return undefined;
+    }
+    return UNKNOWN;
+  }
+
+  private query(payload: string): string | undefined {
+    const colon = payload.indexOf(':');
+    const comma = payload.indexOf(',');
+    const end = [colon, comma].filter((n) => n >= 0).reduce((a, b) => Math.min(a, b), payload.length);
+    const rest = payload.slice(end + 1);
+    switch (payload.slice(0, end)) {
+      case 'qSupported':
+        return `PacketSize=${PACKET_SIZE.toString(16)};qXfer:features:read+;QStartNoAckMode+;vContSupported+;swbreak+;hwbreak+`;
+      case 'QStartNoAckMode':
+        this.acknowledges = false;
+        return OK;
+      case 'qXfer':
+        return this.transfer(rest);
+      case 'qAttached':
+        return '1';
+      case 'qC':
+        return 'QC1';
+      case 'qfThreadInfo':
+        return 'm1';
+      case 'qsThreadInfo':
+        return 'l';
+      case 'qThreadExtraInfo':
+        return textToHex(`Processor 0, in the ${WORLD_NAME[this.env.debugger.target.world]}`);
+      case 'qSymbol':
+        return OK;
+      case 'qRcmd':
+        return this.monitor(rest);
+    }
+    return UNKNOWN;
+  }
+
+  private transfer(what: string): string {
+    const found = /^features:read:target\.xml:([0-9a-f]+),([0-9a-f]+)$/.exec(what);
+    if (!found) return what.startsWith('features:') ? 'E00' : UNKNOWN;
+    const offset = parseInt(found[1]!, 16);
+    const part = TARGET_XML.slice(offset, offset + Math.min(parseInt(found[2]!, 16), PACKET_SIZE / 2));
+    return (offset + part.length < TARGET_XML.length ? 'm' : 'l') + part;
+  }
+
+  private monitor(hexLine: string): string {
+    const bytes = fromHex(hexLine);
+    if (!bytes) return ERROR;
+    this.console(monitor({ debugger: this.env.debugger, worlds: this.worlds, restart: () => this.restart() }, new TextDecoder().decode(bytes)));
+    return OK;
+  }
+
+  private get view(): RegisterView {
+    return new RegisterView(this.env.debugger.target, this.worlds.shown);
+  }
+
+  private readRegisters(): string {
+    const { view } = this;
+    return GDB_REGISTERS.map((r) => littleEndian(r.read(view), r.bits)).join('');
+  }
+
+  private writeRegisters(text: string): string {
+    const { view } = this;
+    let at = 0;
+    for (const register of GDB_REGISTERS) {
+      const value = fromLittleEndian(text.slice(at, (at += register.bits / 4)));
+      // Whole sets are written to restore them: what has not changed need not be writable.
+      if (value !== undefined && value !== register.read(view)) register.write(view, value);
+    }
+    this.env.debugger.changed();
+    return OK;
+  }
+
+  private readRegister(text: string): string {
+    const register = GDB_REGISTERS[parseInt(text, 16)];
+    return register ? littleEndian(register.read(this.view), register.bits) : ERROR;
+  }
+
+  private writeRegister(text: string): string {
+    const [number, digits = ''] = text.split('=');
+    const register = GDB_REGISTERS[parseInt(number!, 16)];
+    const value = fromLittleEndian(digits);
+    if (!register || value === undefined) return ERROR;
+    const written = register.write(this.view, value);
+    this.env.debugger.changed();
+    return written ? OK : `E.${register.name} of this world cannot be set now.`;
+  }
+
+  private readMemory(text: string): string {
+    const [address, length] = text.split(',').map(parseNumber);
+    if (address === undefined || length === undefined) return ERROR;
+    const wanted = Math.min(Number(length), MOST_MEMORY);
+    const bytes = this.env.debugger.target.read(this.worlds.shown, address, wanted);
+    return bytes.length === 0 && wanted > 0 ? ERROR : toHex(bytes);
+  }
+
+  private writeMemory(text: string, bytes: Uint8Array | undefined): string {
+    const [address, length] = text.slice(0, text.indexOf(':')).split(',').map(parseNumber);
+    if (address === undefined || !bytes || BigInt(bytes.length) !== length) return ERROR;
+    const written = this.env.debugger.target.write(this.worlds.shown, address, bytes);
+    this.env.debugger.changed();
+    return written === bytes.length ? OK : ERROR;
+  }
+
+  /** `Z0,addr,kind` and `Z1`; there are no watchpoints. */
+  private breakpoint(insert: boolean, text: string): string {
+    const [type, digits] = text.split(',');
+    const address = parseNumber(digits);
+    const set = type === '0' ? this.software : type === '1' ? this.hardware : undefined;
+    if (!set) return UNKNOWN;
+    if (address === undefined) return ERROR;
+    if (insert) {
+      set.add(address);
+      this.worlds.insert(address);
+    } else {
+      set.delete(address);
+      if (!this.software.has(address) && !this.hardware.has(address)) this.worlds.remove(address);
+    }
+    this.env.debugger.breakpoints.setInstructions(this.worlds.breakpoints);
+    return OK;
+  }
+
+  private forgetBreakpoints(): void {
+    this.software.clear();
+    this.hardware.clear();
+    this.worlds.clear();
+    this.env.debugger.breakpoints.setInstructions([]);
+  }
+
+  private resumeAt(how: string, rest: string): string | undefined {
+    const address = parseNumber(/^[cs]$/.test(how) ? rest : rest.split(';')[1]);
+    if (address !== undefined && !this.view.write('rip', address)) return ERROR;
+    return this.resume(how.toLowerCase() === 's');
+  }
+
+  private resume(step: boolean): undefined {
+    const { debugger: d } = this.env;
+    const { left } = this.worlds;
+    this.waits = true;
+    this.steps = step;
+    try {
+      if (step && left) {
+        d.changed();
+        d.run.start(untilEvent(left === 'guest' ? 'entry' : 'exit'));
+      } else if (step) d.step('in', 'instruction');
+      else {
+        this.worlds.continued();
+        d.continue();
+      }
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      // The protocol has no error for this: GDB is told, and that the machine still stands.
+      this.waits = this.steps = false;
+      this.console(error.message + '\n');
+      this.reply(this.stopReply());
+    }
+  }
+
+  private why(): string | undefined {
+    const { debugger: d } = this.env;
+    if (!d.run.running) return this.stopReply();
+    // A machine that was left running stands still for the GDB that comes.
+    this.waits = true;
+    d.pause();
+    return undefined;
+  }
+
+  private stopReply(): string {
+    const { cause, view } = this;
+    // Eight bits of it are all that GDB can take.
+    if (cause?.kind === 'ended') return `W${((cause.value ?? 0) & 0xff).toString(16).padStart(2, '0')}`;
+    const registers = EXPEDITED.flatMap((n) => {
+      const register = GDB_REGISTERS[n]!;
+      const value = register.read(view);
+      return value === undefined ? [] : [`${n.toString(16).padStart(2, '0')}:${littleEndian(value, register.bits)};`];
+    });
+    const pc = view.read('rip');
+    const hit = cause?.kind !== 'breakpoint' || pc === undefined ? '' : this.hardware.has(pc) ? 'hwbreak:;' : 'swbreak:;';
+    return `T${signalOf(cause).toString(16).padStart(2, '0')}${registers.join('')}${hit}thread:1;`;
+  }
+
+  /** The machine runs on without GDB. */
+  private detach(): string {
+    this.forgetBreakpoints();
+    const { debugger: d } = this.env;
+    if (!d.run.running && d.machine.ended === undefined) d.continue();
+    return OK;
+  }
+
+  private restart(): void {
+    this.env.debugger.restart();
+    this.cause = undefined;
+    this.steps = this.waits = false;
+  }
+}
