@@ -133,6 +133,7 @@ describe('virtio', () => {
       const [, , failed] = d.offer(0, header(0, 15), 1024, 1);
       d.notify(0, modern);
       assert.strictEqual(r.memory.load(failed!, 1), 1);
+      assert.match(r.warnings.join(), /behind the end of v\.img, which has 16/);
       const [, unknown] = d.offer(0, header(99, 0), 1);
       d.notify(0, modern);
       assert.strictEqual(r.memory.load(unknown!, 1), 2);

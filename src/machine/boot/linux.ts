@@ -104,9 +104,9 @@ export function linuxKernelOf({ name, bytes }: DiskImage): Kernel {
   if (version < OLDEST_VERSION) throw new UserError('boot.linuxVersion', `${name} speaks version ${version >> 8}.${String(version & 0xff).padStart(2, '0')} of the Linux boot protocol, but Hyperstep needs 2.05 (Linux 2.6.20) or newer.`);
   if (!(data.getUint8(Header.LOAD_FLAGS) & LOADED_HIGH)) throw new UserError('boot.linuxVersion', `${name} is a zImage that wants to be loaded low; build it as a bzImage.`);
   const setup = ((data.getUint8(Header.SETUP_SECTORS) || 4) + 1) * SECTOR;
+  const whole = setup + data.getUint32(Header.PARAGRAPHS, true) * PARAGRAPH;
   // The size is rounded up to paragraphs; the file may end inside the last one.
-  const whole = setup + data.getUint32(Header.PARAGRAPHS, true) * PARAGRAPH - (PARAGRAPH - 1);
-  if (setup >= bytes.length || whole > bytes.length) throw new UserError('boot.truncated', `${name} is truncated: its setup header describes ${Math.max(whole, setup + 1)} bytes, the file has ${bytes.length}.`);
+  if (setup >= bytes.length || whole - bytes.length >= PARAGRAPH) throw new UserError('boot.truncated', `${name} is truncated: its setup header describes ${Math.max(whole, setup + 1)} bytes, the file has ${bytes.length}.`);
   const code = bytes.subarray(setup);
   const sized = version >= VERSION_WITH_INIT_SIZE;
   return {

@@ -123,7 +123,7 @@ export class Board {
     this.ide.forEach((channel, n) => (channel.dma = busMaster.port(n)));
     const router = new PirqRouter((irq, level) => line(irq)(level), (pirq, level) => this.ioApic.setLine(PIRQ_INPUTS[pirq]!, level));
     this.virtioConsole = new VirtioPci(this.consoleKind, PciSlot.CONSOLE, bus.memory, wiring);
-    const virtio = [this.virtioConsole, new VirtioPci(new EntropyKind(), PciSlot.ENTROPY, bus.memory, wiring), ...this.cabling.virtio.map((drive, n) => new VirtioPci(new BlockKind(drive, n), PciSlot.FIRST_BLOCK + n, bus.memory, wiring))];
+    const virtio = [this.virtioConsole, new VirtioPci(new EntropyKind(), PciSlot.ENTROPY, bus.memory, wiring), ...this.cabling.virtio.map((drive, n) => new VirtioPci(new BlockKind(drive, n, (sentence) => wiring.warn(sentence)), PciSlot.FIRST_BLOCK + n, bus.memory, wiring))];
     this.pci = new PciHost(bus, [hostBridge, isaBridge((routes) => router.route(routes)), busMaster.pci, ...virtio.map(({ pci }) => pci)], (pirq, level) => router.set(pirq, level));
     for (const device of virtio) device.setInterrupt = (level) => this.pci.setInterrupt(device.pci, level);
     const power = new PowerControl(wiring);

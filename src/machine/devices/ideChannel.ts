@@ -313,6 +313,7 @@ export class IdeChannel implements Device, PortDevice {
     if (multiple && block === 0) return this.fail(ABORTED);
     const count = extended ? ((s.count[1]! << 8) | s.count[0]!) || 65536 : s.count[0]! || 256;
     const sector = this.address(extended);
+    if (sector + count > drive.sectors) this.host.warn(drive.beyondEnd);
     if (sector < 0 || sector + count > drive.sectors) return this.fail(NOT_FOUND);
     Object.assign(s, { extended, sector, left: count, blockSectors: multiple ? block : 1 });
     if (dma) {

@@ -37,6 +37,11 @@ export class Drive {
     return this.image.bytes.length % SECTOR_SIZE !== 0;
   }
 
+  /** For the user, when a guest asks for more than there is: an image that was cut short looks like this. */
+  get beyondEnd(): string {
+    return `The guest asked for sectors behind the end of ${this.name}, which has ${this.sectors}; it got an error, as from a real disk.`;
+  }
+
   /** The 512 bytes of a sector. Must not be modified. */
   read(sector: number): Uint8Array {
     const written = this.overlay.get(sector);

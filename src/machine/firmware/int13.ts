@@ -24,9 +24,9 @@ type Direction = 'read' | 'write' | 'verify';
 
 const functions: Record<number, DiskService> = {
   0x00: (call) => call.succeed(),
-  0x02: (call, drive) => byGeometry(call, drive, 'read'),
-  0x03: (call, drive) => byGeometry(call, drive, 'write'),
-  0x04: (call, drive) => byGeometry(call, drive, 'verify'),
+  0x02: (call, drive, parts) => byGeometry(call, drive, 'read', parts),
+  0x03: (call, drive, parts) => byGeometry(call, drive, 'write', parts),
+  0x04: (call, drive, parts) => byGeometry(call, drive, 'verify', parts),
   0x08: (call, drive, { drives }) => {
     const { cylinders, heads, sectors } = drive.biosGeometry;
     const last = cylinders - 1;
@@ -49,10 +49,10 @@ const functions: Record<number, DiskService> = {
     call.ah = 0x03; // a hard disk
   },
   0x41: extensionsPresent,
-  0x42: (call, drive) => byPacket(call, drive, 'read'),
-  0x43: (call, drive) => byPacket(call, drive, 'write'),
-  0x44: (call, drive) => byPacket(call, drive, 'verify'),
-  0x47: (call, drive) => byPacket(call, drive, 'verify'),
+  0x42: (call, drive, parts) => byPacket(call, drive, 'read', parts),
+  0x43: (call, drive, parts) => byPacket(call, drive, 'write', parts),
+  0x44: (call, drive, parts) => byPacket(call, drive, 'verify', parts),
+  0x47: (call, drive, parts) => byPacket(call, drive, 'verify', parts),
   0x48: (call, drive) => {
     const at = call.linear(Seg.DS, call.get16(Gpr.RSI));
     const { cylinders, heads, sectors } = drive.physicalGeometry;
@@ -80,7 +80,7 @@ export const int13: Service = (call, parts) => {
   }
   const drive = parts.drives[number - FIRST_HARD_DISK];
   const cd = parts.cds[number - CD_NUMBER];
-  if (cd) return cdService(call, cd, number);
+  if (cd) return cdService(call, cd, number, parts);
   const f = functions[call.ah];
   // CD-ROM emulation (4Bh) is asked for by boot loaders on every drive; a plain refusal is the answer.
   if (!f && (call.ah === 0x4b || call.ah === 0x16 || call.ah === 0x05)) call.fail(BAD_COMMAND);
@@ -102,7 +102,7 @@ function extensionsPresent(call: CallFrame): void {
 }
 
 /** A CD without emulation: blocks of 2048 bytes, by the extensions only. */
-function cdService(call: CallFrame, cd: Drive, number: number): void {
+function cdService(call: CallFrame, cd: Drive, number: number, parts: FirmwareParts): void {
   const at = call.linear(Seg.DS, call.get16(Gpr.RSI));
   switch (call.ah) {
     case 0x00:
@@ -114,9 +114,9 @@ function cdService(call: CallFrame, cd: Drive, number: number): void {
     case 0x41:
       return extensionsPresent(call);
     case 0x42:
-      return byPacket(call, cd, 'read');
+      return byPacket(call, cd, 'read', parts);
     case 0x44:
-      return byPacket(call, cd, 'verify');
+      return byPacket(call, cd, 'verify', parts);
     case 0x03:
     case 0x43:
       return call.fail(WRITE_PROTECTED);
@@ -149,13 +149,19 @@ function cdService(call: CallFrame, cd: Drive, number: number): void {
 }
 
 /** Moves sectors between disk and memory; false when they are not all on the disk. */
-function move(call: CallFrame, drive: Drive, direction: Direction, first: number, count: number, at: Linear): boolean {
+function move(call: CallFrame, { host }: FirmwareParts, drive: Drive, direction: Direction, first: number, count: number, at: Linear): boolean {
   if (drive.attachment === 'cdrom') {
-    if (first + count > cdBlocks(drive)) return false;
+    if (first + count > cdBlocks(drive)) {
+      host.warn(drive.beyondEnd);
+      return false;
+    }
     for (let i = 0; i < count && direction === 'read'; i++) call.write((at + BigInt(i * CD_BLOCK)) as Linear, readCdBlock(drive, first + i));
     return true;
   }
-  if (first + count > drive.sectors) return false;
+  if (first + count > drive.sectors) {
+    host.warn(drive.beyondEnd);
+    return false;
+  }
   for (let i = 0; i < count && direction !== 'verify'; i++) {
     const linear = (at + BigInt(i * SECTOR_SIZE)) as Linear;
     if (direction === 'read') call.write(linear, drive.read(first + i));
@@ -164,7 +170,7 @@ function move(call: CallFrame, drive: Drive, direction: Direction, first: number
   return true;
 }
 
-function byGeometry(call: CallFrame, drive: Drive, direction: Direction): void {
+function byGeometry(call: CallFrame, drive: Drive, direction: Direction, parts: FirmwareParts): void {
   const { heads, sectors } = drive.biosGeometry;
   const cylinder = (call.cx >> 8) | ((call.cx & 0xc0) << 2);
   const head = call.dx >> 8;
@@ -172,12 +178,12 @@ function byGeometry(call: CallFrame, drive: Drive, direction: Direction): void {
   const count = call.al;
   if (sector === 0 || sector > sectors || head >= heads || count === 0) return call.fail(BAD_COMMAND);
   const first = (cylinder * heads + head) * sectors + sector - 1;
-  if (move(call, drive, direction, first, count, call.linear(Seg.ES, call.bx))) return call.succeed();
+  if (move(call, parts, drive, direction, first, count, call.linear(Seg.ES, call.bx))) return call.succeed();
   call.al = 0;
   call.fail(SECTOR_NOT_FOUND);
 }
 
-function byPacket(call: CallFrame, drive: Drive, direction: Direction): void {
+function byPacket(call: CallFrame, drive: Drive, direction: Direction, parts: FirmwareParts): void {
   const at = call.linear(Seg.DS, call.get16(Gpr.RSI));
   const packet = new DataView(call.read(at, 24).buffer);
   if (packet.getUint8(0) < 16) return call.fail(BAD_COMMAND);
@@ -187,7 +193,7 @@ function byPacket(call: CallFrame, drive: Drive, direction: Direction): void {
   const first = Number(packet.getBigUint64(8, true));
   const flat = offset === 0xffff && segment === 0xffff && packet.getUint8(0) >= 24;
   const buffer = flat ? packet.getBigUint64(16, true) : BigInt(segment * 16 + offset);
-  if (move(call, drive, direction, first, count, buffer as Linear)) return call.succeed();
+  if (move(call, parts, drive, direction, first, count, buffer as Linear)) return call.succeed();
   call.store((at + 2n) as Linear, 2, 0);
   call.fail(SECTOR_NOT_FOUND);
 }

@@ -22,6 +22,7 @@ export class BlockKind implements VirtioKind {
   constructor(
     private readonly drive: Drive,
     private readonly number: number,
+    private readonly warn: (sentence: string) => void,
   ) {
     this.name = `virtio disk ${number}`;
   }
@@ -82,6 +83,8 @@ export class BlockKind implements VirtioKind {
   }
 
   private holds(sector: number, length: number): boolean {
-    return length % SECTOR_SIZE === 0 && sector + length / SECTOR_SIZE <= this.drive.sectors;
+    const within = sector + length / SECTOR_SIZE <= this.drive.sectors;
+    if (!within) this.warn(this.drive.beyondEnd);
+    return within && length % SECTOR_SIZE === 0;
   }
 }
