@@ -30,6 +30,7 @@ export interface LaunchConfiguration {
 
 export type BootConfiguration =
   | { kind: 'disk'; disk: string }
+  | { kind: 'cdrom'; cdrom: string }
   | { kind: 'multiboot'; multiboot: string; append: string; modules: { file: string; append: string }[] }
   | { kind: 'linux'; kernel: string; initrd: string | undefined; append: string }
   | { kind: 'lab' };
@@ -76,17 +77,19 @@ function checksOff(written: Written['vmxChecks']): string[] {
   return Array.isArray(written) ? written : Object.keys(written).filter((id) => written[id] === false);
 }
 
-const BOOT_FORMS = '{ "disk": "file" }, { "multiboot": "file", "append": "..." }, { "kernel": "file", "initrd": "file", "append": "..." } or { "lab": true }';
+const BOOT_FORMS = '{ "disk": "file" }, { "cdrom": "file" }, { "multiboot": "file", "append": "..." }, { "kernel": "file", "initrd": "file", "append": "..." } or { "lab": true }';
 
 const BOOT: Shape = {
   kind: 'choose',
   by: (value): Shape => {
     const boot = typeof value === 'object' && value !== null ? value : {};
-    const forms = ['disk', 'multiboot', 'kernel', 'lab'].filter((form) => form in boot);
+    const forms = ['disk', 'cdrom', 'multiboot', 'kernel', 'lab'].filter((form) => form in boot);
     if (forms.length > 1) return { kind: 'rule', check: (key) => `"${key}" has both "${forms[0]}" and "${forms[1]}": keep the one the machine is to start from.` };
     switch (forms[0]) {
       case 'disk':
         return { kind: 'object', keys: { disk: STRING } };
+      case 'cdrom':
+        return { kind: 'object', keys: { cdrom: STRING } };
       case 'multiboot':
         return { kind: 'object', keys: { multiboot: STRING, append: { kind: 'rule', check: text }, modules: { kind: 'list', of: FILE_WITH_APPEND } } };
       case 'lab':
@@ -97,7 +100,7 @@ const BOOT: Shape = {
         // An object without a known form: name the nearest key when there is one, else say what the forms are.
         return Object.keys(boot).length === 0
           ? { kind: 'rule', check: (key) => `"${key}" says nothing to start from: write ${BOOT_FORMS}.` }
-          : { kind: 'object', keys: { disk: STRING, multiboot: STRING, kernel: STRING, initrd: STRING, append: STRING, modules: { kind: 'list', of: FILE_WITH_APPEND }, lab: BOOLEAN } };
+          : { kind: 'object', keys: { disk: STRING, cdrom: STRING, multiboot: STRING, kernel: STRING, initrd: STRING, append: STRING, modules: { kind: 'list', of: FILE_WITH_APPEND }, lab: BOOLEAN } };
     }
   },
 };
@@ -136,7 +139,7 @@ const sentence = (parsed: number | string): string | undefined => (typeof parsed
 /** The keys as the user may write them, all optional; read only after CONFIGURATION has approved them. */
 interface Written {
   machine?: { memory?: string | number; cpus?: number; cpu?: { without?: string[] } };
-  boot?: { disk?: string; multiboot?: string; kernel?: string; initrd?: string; append?: string; modules?: (string | { file: string; append?: string })[]; lab?: true };
+  boot?: { disk?: string; cdrom?: string; multiboot?: string; kernel?: string; initrd?: string; append?: string; modules?: (string | { file: string; append?: string })[]; lab?: true };
   drives?: string[];
   persistDrives?: boolean;
   symbols?: (string | { file: string; world?: 'vmm' | 'guest' })[];
@@ -178,6 +181,7 @@ export function readConfiguration(value: unknown): LaunchConfiguration {
 function readBoot(boot: Written['boot']): BootConfiguration | undefined {
   if (!boot) return undefined;
   if (boot.disk !== undefined) return { kind: 'disk', disk: boot.disk };
+  if (boot.cdrom !== undefined) return { kind: 'cdrom', cdrom: boot.cdrom };
   if (boot.kernel !== undefined) return { kind: 'linux', kernel: boot.kernel, initrd: boot.initrd, append: boot.append ?? '' };
   if (boot.multiboot === undefined) return { kind: 'lab' };
   const modules = (boot.modules ?? []).map((m) => (typeof m === 'string' ? { file: m, append: '' } : { file: m.file, append: m.append ?? '' }));

@@ -28,6 +28,11 @@ export async function loadMachine(files: FileSource, configuration: LaunchConfig
     checkBootDisk(disk.name, disk.bytes);
     drives.push(disk);
     boot = { kind: 'disk' };
+  } else if (targets.boot.kind === 'cdrom') {
+    const cd = await image(files, targets.boot.cdrom);
+    checkDrive(cd.name, cd.bytes);
+    drives.push({ ...cd, attachment: 'cdrom' });
+    boot = { kind: 'cdrom' };
   } else if (targets.boot.kind === 'linux') {
     const kernel = await image(files, targets.boot.kernel);
     checkLinux(kernel.name, kernel.bytes);

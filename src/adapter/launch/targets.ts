@@ -63,6 +63,7 @@ function whole(path: string, cwd: string | undefined): string {
 
 function wholeBoot(boot: Exclude<BootConfiguration, { kind: 'lab' }>, cwd: string | undefined): LaunchTargets['boot'] {
   if (boot.kind === 'disk') return { ...boot, disk: whole(boot.disk, cwd) };
+  if (boot.kind === 'cdrom') return { ...boot, cdrom: whole(boot.cdrom, cwd) };
   if (boot.kind === 'linux') return { ...boot, kernel: whole(boot.kernel, cwd), initrd: boot.initrd === undefined ? undefined : whole(boot.initrd, cwd) };
   return { ...boot, multiboot: whole(boot.multiboot, cwd), modules: boot.modules.map((m) => ({ ...m, file: whole(m.file, cwd) })) };
 }
