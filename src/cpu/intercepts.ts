@@ -43,9 +43,12 @@ export interface Intercepts {
   externalInterrupt(): boolean;
   /** The processor is at an instruction boundary: preemption timer, interrupt and NMI windows, monitor trap flag, NMI exiting. Performs the exit and returns true, or returns false. */
   boundary(): boolean;
+  /** IRET is about to return. Whether it ends blocking by NMI. */
+  iretUnblocksNmi(): boolean;
   /** Ticks until the next boundary that VMX must see (preemption timer), or Infinity. */
   ticksToBoundary(): number;
-  taskSwitch(selector: number, source: number, instructionLength: number): void;
+  /** A task switch is due: `source` is 0 CALL, 1 IRET, 2 JMP (RIP is the next instruction's), 3 a task gate in the IDT. */
+  taskSwitch(selector: number, source: number): void;
   tripleFault(): void;
   /** Faults of kind `second-level`, thrown by SecondLevel.translate. Performs the exit and returns. */
   secondLevelFault(fault: Fault): void;
@@ -65,6 +68,9 @@ export const ACCESS_READ = 1;
 export const ACCESS_WRITE = 2;
 export const ACCESS_FETCH = 4;
 
+/** What the guest's own paging says of the page that is accessed: the linear address is user-mode. */
+export const PAGE_USER = 1;
+
 /** EPT, as the page walker sees it. */
 export interface SecondLevel {
   /** True when EPT translates at present. */
@@ -72,9 +78,9 @@ export interface SecondLevel {
   /**
    * Translates a guest-physical page for an access. Returns the host-physical page number, or -1 with `fault` filled
    * but for its linear address, which the caller knows. `rights` of the translation (ACCESS_* that a cached entry may have, dirty rules applied) are left in `this.rights`;
-   * `offset` is that of the access in its page, `linearValid` says that there is a linear address, `walk` that the access is to a paging structure of the guest.
+   * `offset` is that of the access in its page, `linearValid` says that there is a linear address, `walk` that the access is to a paging structure of the guest; `guestPage` has PAGE_* bits for what is no walk.
    */
-  translate(gpaPage: number, access: number, offset: number, linearValid: boolean, walk: boolean, fault: Fault): number;
+  translate(gpaPage: number, access: number, offset: number, linearValid: boolean, walk: boolean, fault: Fault, guestPage?: number): number;
   readonly rights: number;
   /** The same for inspection: no fault, no exit, no accessed or dirty bit. Host-physical page number, or -1 when nothing is mapped. */
   peek(gpaPage: number): number;

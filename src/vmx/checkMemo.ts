@@ -3,7 +3,8 @@
  * that it reads are noted, and at the next VM entry only those checks run whose words have other values than when all
  * checks last held. Nobody has to announce changes: the values themselves are compared, whoever wrote them and whichever VMCS it is.
  *
- * Checks that look at anything else (memory, the VMM's own state) run at every VM entry.
+ * Other values that the context has (the VMM's own mode) are treated alike. Checks that call its functions (memory) run at
+ * every VM entry.
  */
 import type { CpuState } from '../cpu/state';
 import { Offset } from '../cpu/state';
@@ -16,6 +17,13 @@ const WORDS = FIELDS.length * 2;
 /** No check is about the status flags, which are others at every exit. */
 const RFLAGS_WORD = Slot.GUEST_RFLAGS * 2;
 
+/** A value of the context besides fields. */
+interface Input {
+  readonly key: keyof EntryContext;
+  held: unknown;
+  readonly readers: number[];
+}
+
 export class CheckMemo {
   /** Fields as they were when all checks held. */
   private readonly held = new Uint32Array(WORDS);
@@ -24,7 +32,8 @@ export class CheckMemo {
   private readonly readers: number[][] = Array.from({ length: WORDS }, () => []);
   private readonly read: number[] = [];
   private readonly knows: Uint8Array;
-  /** Checks that read something besides fields, always made. */
+  private readonly inputs: Input[] = [];
+  /** Checks that call a function of the context, always made. */
   private readonly always: number[] = [];
   private readonly isAlways: Uint8Array;
   /** The check that is running, and the number of the entry in which a check ran last. */
@@ -35,10 +44,10 @@ export class CheckMemo {
   /** Index of slot 0 in 32-bit words. */
   private readonly words: number;
 
-  /** `context` must give the present values. What it holds itself never changes; its class's methods and getters besides `low` and `high` count as reading something else. */
+  /** `context` must give the present values. What it holds itself never changes; its class's getters give values that may change, and its methods besides `low` and `high` anything. */
   constructor(
     private readonly checks: readonly EntryCheck[],
-    context: EntryContext,
+    private readonly context: EntryContext,
     private readonly state: CpuState,
   ) {
     this.knows = new Uint8Array(checks.length * WORDS);
@@ -60,10 +69,15 @@ export class CheckMemo {
       }
       return u32[this.words + word]!;
     };
-    const noteElse = (): void => {
+    const noteCall = (): void => {
       if (this.isAlways[this.running] !== 0) return;
       this.isAlways[this.running] = 1;
       this.always.push(this.running);
+    };
+    const noteInput = (key: keyof EntryContext, held: unknown): void => {
+      let input = this.inputs.find((i) => i.key === key);
+      if (!input) this.inputs.push((input = { key, held, readers: [] }));
+      if (!input.readers.includes(this.running)) input.readers.push(this.running);
     };
     const noting = Object.create(context) as EntryContext;
     Object.defineProperty(noting, 'low', {
@@ -77,9 +91,13 @@ export class CheckMemo {
       const key = name as keyof EntryContext;
       Object.defineProperty(noting, name, {
         get: (): unknown => {
-          noteElse();
           const value: unknown = context[key];
-          return typeof value === 'function' ? (value as (...all: unknown[]) => unknown).bind(context) : value;
+          if (typeof value !== 'function') {
+            noteInput(key, value);
+            return value;
+          }
+          noteCall();
+          return (value as (...all: unknown[]) => unknown).bind(context);
         },
       });
     }
@@ -101,6 +119,13 @@ export class CheckMemo {
         // The list may grow while a check runs, by that check itself: it does not run twice.
         for (let r = 0; r < readers.length; r++) holds = this.make(readers[r]!) && holds;
       }
+    }
+    for (let i = 0; i < this.inputs.length; i++) {
+      const input = this.inputs[i]!;
+      const value: unknown = this.context[input.key];
+      if (value === input.held) continue;
+      input.held = value;
+      for (let r = 0; r < input.readers.length; r++) holds = this.make(input.readers[r]!) && holds;
     }
     for (let a = 0; a < this.always.length; a++) holds = this.make(this.always[a]!) && holds;
     return this.remember(holds);

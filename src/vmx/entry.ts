@@ -147,6 +147,8 @@ export function enterGuest(vmx: Vmx, launch: boolean): number {
   s.set32(Private.TRAP_PENDING, 0);
   s.set32(Private.DELIVERING, 0);
   vmx.setF64(Private.ENTRY_CLOCK, clock);
+  vmx.setF64(Private.PAUSE_FIRST, clock);
+  vmx.setF64(Private.PAUSE_LAST, -Infinity);
   vmx.setF64(Private.ENTRIES, vmx.f64(Private.ENTRIES) + 1);
   startPreemptionTimer(vmx, clock);
   vmx.translations.atEntry();

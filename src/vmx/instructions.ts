@@ -15,14 +15,18 @@ import { VMCS_REVISION } from './tables/capabilities';
 import { Reason } from './tables/exitReasons';
 import { FIELDS, slotOf } from './tables/fields';
 import { InstructionErrorNumber as E } from './tables/instructionErrors';
+import { shadowed, shadowRead, shadowWrite } from './shadow';
 import { Region } from './vmcs';
+import { vmfunc } from './vmFunctions';
 import type { Vmx } from './vmx';
 
+/** Bit 31 of a VMCS region's first four bytes: a shadow VMCS. */
+const SHADOW_INDICATOR = 0x8000_0000;
 const FEATURE_CONTROL_LOCK = 1;
 const FEATURE_CONTROL_VMX_OUTSIDE_SMX = 4;
 
 /** True when the instruction ended in a VM exit of the guest. */
-type Ended = boolean | void;
+export type Ended = boolean | void;
 
 const undefinedOpcode = (vmx: Vmx): never => {
   throw vmx.cpu.fault.exception(Vector.UD);
@@ -111,7 +115,9 @@ function vmptrld(vmx: Vmx, insn: Instruction): Ended {
   const address = regionOperand(vmx, insn);
   if (address === undefined) return fail(vmx, 'vmptrld', E.VMPTRLD_INVALID_ADDRESS);
   if (address === vmxonPointer(vmx)) return fail(vmx, 'vmptrld', E.VMPTRLD_VMXON_POINTER);
-  if (vmx.physical32(address) !== VMCS_REVISION) return fail(vmx, 'vmptrld', E.VMPTRLD_WRONG_REVISION);
+  const revision = vmx.physical32(address);
+  const shadow = revision === (VMCS_REVISION | SHADOW_INDICATOR) >>> 0 && vmx.capabilities.has('vmcs-shadowing');
+  if (revision !== VMCS_REVISION && !shadow) return fail(vmx, 'vmptrld', E.VMPTRLD_WRONG_REVISION);
   // Software loads the same VMCS again and again; its fields are already here.
   if (address !== vmx.vmcs.pointer) {
     vmx.vmcs.store(vmx.cpu);
@@ -127,7 +133,7 @@ function vmptrst(vmx: Vmx, insn: Instruction): Ended {
 }
 
 /** The slot that an encoding operand names, or -1 for what this processor does not have. */
-function slotOperand(vmx: Vmx, encoding: bigint): number {
+export function slotOperand(vmx: Vmx, encoding: bigint): number {
   if (encoding > 0x7fffn) return -1;
   const slot = slotOf(Number(encoding));
   return slot >= 0 && vmx.fieldExists[slot] === 1 ? slot : -1;
@@ -136,6 +142,7 @@ function slotOperand(vmx: Vmx, encoding: bigint): number {
 const noCurrentVmcs = 'There is no current VMCS: VMPTRLD comes first.';
 
 function vmread(vmx: Vmx, insn: Instruction): Ended {
+  if (vmx.nonRoot && shadowed(vmx, insn, 1, false)) return shadowRead(vmx, insn);
   if (preamble(vmx, insn, Reason.VMREAD, 0, 1)) return true;
   if (vmx.vmcs.pointer < 0) return failInvalid(vmx, 'vmread', noCurrentVmcs);
   const size = is64(vmx.state) ? 8 : 4;
@@ -149,6 +156,7 @@ function vmread(vmx: Vmx, insn: Instruction): Ended {
 }
 
 function vmwrite(vmx: Vmx, insn: Instruction): Ended {
+  if (vmx.nonRoot && shadowed(vmx, insn, 0, true)) return shadowWrite(vmx, insn);
   if (preamble(vmx, insn, Reason.VMWRITE, 1, 0)) return true;
   const { vmcs } = vmx;
   if (vmcs.pointer < 0) return failInvalid(vmx, 'vmwrite', noCurrentVmcs);
@@ -181,11 +189,6 @@ function vmcall(vmx: Vmx, insn: Instruction): Ended {
   fail(vmx, 'vmcall', E.VMCALL_IN_ROOT);
 }
 
-/** VM functions do not exist yet: the control cannot be set, and VMFUNC raises #UD wherever it is executed. */
-function vmfunc(vmx: Vmx): void {
-  undefinedOpcode(vmx);
-}
-
 const INVEPT_SINGLE_CONTEXT = 1n;
 const INVEPT_ALL_CONTEXT = 2n;
 const INVVPID_ADDRESS = 0n;
@@ -210,7 +213,8 @@ function invept(vmx: Vmx, insn: Instruction): Ended {
   succeed(vmx);
 }
 
-function eptpValid(vmx: Vmx, eptp: bigint): boolean {
+/** Whether VM entry would accept an EPTP. */
+export function eptpValid(vmx: Vmx, eptp: bigint): boolean {
   const type = eptp & 7n;
   const accessedDirty = (eptp & 0x40n) !== 0n;
   return (type === 0n || type === 6n) && ((eptp >> 3n) & 7n) === 3n && (eptp & 0xf80n) === 0n && eptp >> BigInt(vmx.physicalAddressBits) === 0n && (!accessedDirty || vmx.capabilities.has('ept-ad'));

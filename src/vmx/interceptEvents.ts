@@ -13,7 +13,7 @@ import { Reason } from './tables/exitReasons';
 import { Slot } from './tables/fields';
 import type { Vmx } from './vmx';
 
-const { EXCEPTION_BITMAP, PAGE_FAULT_ERROR_CODE_MASK, PAGE_FAULT_ERROR_CODE_MATCH, TSC_OFFSET, TSC_MULTIPLIER } = Slot;
+const { EXCEPTION_BITMAP, PAGE_FAULT_ERROR_CODE_MASK, PAGE_FAULT_ERROR_CODE_MATCH, TSC_OFFSET, TSC_MULTIPLIER, VIRTUALIZATION_EXCEPTION_INFORMATION_ADDRESS, EPTP_INDEX, PLE_GAP, PLE_WINDOW } = Slot;
 
 const VALID = 0x8000_0000;
 const ERROR_CODE_VALID = 0x800;
@@ -124,12 +124,53 @@ export function noteDelivery(vmx: Vmx, event: { type: number; vector: number; er
   s.set32(Private.DELIVERING_LENGTH, event.length);
 }
 
-export function interceptTaskSwitch(vmx: Vmx, selector: number, source: number, instructionLength: number): void {
-  exitNow(vmx, Reason.TASK_SWITCH, { qualification: BigInt(selector & 0xffff) | (BigInt(source) << 30n), instructionLength, noVectoring: source !== 3 });
+/** A task switch by an instruction (CALL, IRET, JMP: RIP is the next one's) or by a task gate in the IDT (source 3). */
+export function interceptTaskSwitch(vmx: Vmx, selector: number, source: number): void {
+  const s = vmx.state;
+  const qualification = BigInt(selector & 0xffff) | (BigInt(source) << 30n);
+  if (source === SOURCE_IDT) exitNow(vmx, Reason.TASK_SWITCH, { qualification });
+  const instructionLength = Number(BigInt.asUintN(16, s.rip - vmx.cpu.instructionRip));
+  s.rip = vmx.cpu.instructionRip;
+  exitNow(vmx, Reason.TASK_SWITCH, { qualification, instructionLength, noVectoring: true });
 }
 
 export function interceptTripleFault(vmx: Vmx): void {
   exitNow(vmx, Reason.TRIPLE_FAULT, { noVectoring: true });
+}
+
+const SOURCE_IDT = 3;
+
+/** Offsets in the virtualization-exception information area (SDM volume 3, "Virtualization-Exception Information"). */
+const VeArea = { REASON: 0, BUSY: 4, QUALIFICATION: 8, LINEAR: 16, GPA: 24, EPTP_INDEX: 32 } as const;
+
+/** Makes an EPT violation a #VE of the guest where the controls and the area say so. Returns whether it did. */
+function convertViolation(vmx: Vmx, fault: Fault, detail: EptFault): boolean {
+  const { state: s, vmcs, cpu } = vmx;
+  if (!vmx.secondary(Secondary.EPT_VIOLATION_VE) || !(s.cr0 & Cr0.PE) || s.get32(Private.DELIVERING) >>> 31 !== 0) return false;
+  const area = vmcs.address(VIRTUALIZATION_EXCEPTION_INFORMATION_ADDRESS);
+  if (cpu.readPhysical(area + VeArea.BUSY, 4) !== 0n) return false;
+  cpu.writePhysical(area + VeArea.REASON, 4, BigInt(Reason.EPT_VIOLATION));
+  cpu.writePhysical(area + VeArea.BUSY, 4, 0xffff_ffffn);
+  cpu.writePhysical(area + VeArea.QUALIFICATION, 8, BigInt(detail.qualification));
+  cpu.writePhysical(area + VeArea.LINEAR, 8, fault.address);
+  cpu.writePhysical(area + VeArea.GPA, 8, BigInt(detail.gpa));
+  cpu.writePhysical(area + VeArea.EPTP_INDEX, 2, BigInt(vmcs.low(EPTP_INDEX)));
+  deliverFault(cpu, fault.exception(Vector.VE));
+  return true;
+}
+
+/** Whether PAUSE at CPL 0 has been in a loop for longer than the window (SDM volume 3, "PAUSE-Loop Exiting"). */
+export function pauseLoopExits(vmx: Vmx): boolean {
+  const s = vmx.state;
+  if (!vmx.secondary(Secondary.PAUSE_LOOP_EXITING) || s.cpl !== 0) return false;
+  const now = s.icount;
+  const inLoop = now - vmx.f64(Private.PAUSE_LAST) <= vmx.vmcs.low(PLE_GAP);
+  vmx.setF64(Private.PAUSE_LAST, now);
+  if (!inLoop) {
+    vmx.setF64(Private.PAUSE_FIRST, now);
+    return false;
+  }
+  return now - vmx.f64(Private.PAUSE_FIRST) > vmx.vmcs.low(PLE_WINDOW);
 }
 
 /** EPT violation or misconfiguration; RIP is that of the instruction. */
@@ -138,6 +179,8 @@ export function exitForEpt(vmx: Vmx, fault: Fault): void {
   const detail = fault.detail as EptFault;
   // The instruction will be restarted: RF keeps its instruction breakpoint from being hit twice.
   if (s.get32(Private.DELIVERING) >>> 31 === 0) s.set32(Offset.FLAGS, s.get32(Offset.FLAGS) | RF);
+  if (detail.logFull) return performExit(vmx, Reason.PAGE_MODIFICATION_LOG_FULL);
+  if (detail.convertible && !detail.misconfiguration && convertViolation(vmx, fault, detail)) return;
   if (detail.misconfiguration) performExit(vmx, Reason.EPT_MISCONFIGURATION, { gpa: detail.gpa });
   else performExit(vmx, Reason.EPT_VIOLATION, { qualification: BigInt(detail.qualification), linear: fault.address, gpa: detail.gpa });
 }

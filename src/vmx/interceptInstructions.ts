@@ -1,6 +1,7 @@
 /** Instructions of the guest that cause VM exits (SDM volume 3, "Instructions That Cause VM Exits"), but those about registers, ports and MSRs. */
 import type { Instruction } from '../cpu/decode/instruction';
 import { Vector } from '../cpu/fault';
+import { pauseLoopExits } from './interceptEvents';
 import { exitByInstruction, exitOfInstruction, NO_INFORMATION } from './exit';
 import { displacement, operandInfo } from './instructionInfo';
 import { Primary, Secondary } from './tables/controls';
@@ -43,7 +44,7 @@ export function interceptInstruction(vmx: Vmx, mnemonic: string, insn: Instructi
   if (rule.enable !== undefined && !vmx.secondary(rule.enable)) throw vmx.cpu.fault.exception(Vector.UD);
   const conditional = rule.primary !== undefined || rule.secondary !== undefined;
   const asked = (rule.primary !== undefined && vmx.primary(rule.primary)) || (rule.secondary !== undefined && vmx.secondary(rule.secondary));
-  if (conditional && !asked) return false;
+  if (conditional && !asked && !(mnemonic === 'pause' && pauseLoopExits(vmx))) return false;
   const info = mnemonic === 'rdrand' || mnemonic === 'rdseed' ? (insn.operands[0].number << 3) | ((insn.operandSize >>> 2) << 11) : 0;
   return exitOfInstruction(vmx, rule.reason, insn, info === 0 ? NO_INFORMATION : { instructionInfo: info });
 }

@@ -41,10 +41,13 @@ export const Private = {
   EXIT_CLOCK: at(0x70),
   /** 16 x u64: the guest's general-purpose registers at the exit, RSP included. */
   EXIT_GPR: at(0x80),
+  /** f64 each: clock of the first PAUSE of a loop, and of the last PAUSE at CPL 0. */
+  PAUSE_FIRST: at(0x100),
+  PAUSE_LAST: at(0x108),
 } as const;
 
 /** All of it lies below this. */
-export const PRIVATE_END = at(0x100);
+export const PRIVATE_END = at(0x110);
 
 /** Values of Offset.VMX_MODE. */
 export const VmxMode = { OFF: 0, ROOT: 1, NON_ROOT: 2 } as const;

@@ -12,7 +12,7 @@ import * as registers from './interceptRegisters';
 import type { ExitRecord, FieldWriter, VmxInspection } from './observe';
 import { Private, VmxMode } from './privateState';
 import { exitRecord } from './record';
-import { Secondary } from './tables/controls';
+import { Pin, Secondary } from './tables/controls';
 import { FIELDS, slotOf } from './tables/fields';
 import { Vmx } from './vmx';
 
@@ -76,11 +76,15 @@ export class VmxUnit extends Vmx implements Intercepts, SecondLevel, VmxInspecti
   boundary(): boolean {
     return this.nonRoot && events.atBoundary(this);
   }
+  iretUnblocksNmi(): boolean {
+    // With NMI exiting but without virtual NMIs, blocking is the VMM's business alone.
+    return !this.nonRoot || !this.pin(Pin.NMI_EXITING) || this.pin(Pin.VIRTUAL_NMIS);
+  }
   ticksToBoundary(): number {
     return this.nonRoot ? events.ticksToBoundary(this) : Infinity;
   }
-  taskSwitch(selector: number, source: number, instructionLength: number): void {
-    if (this.nonRoot) events.interceptTaskSwitch(this, selector, source, instructionLength);
+  taskSwitch(selector: number, source: number): void {
+    if (this.nonRoot) events.interceptTaskSwitch(this, selector, source);
   }
   tripleFault(): void {
     if (this.nonRoot) events.interceptTripleFault(this);
@@ -112,8 +116,8 @@ export class VmxUnit extends Vmx implements Intercepts, SecondLevel, VmxInspecti
   get rights(): number {
     return this.ept.rights;
   }
-  translate(gpaPage: number, access: number, offset: number, linearValid: boolean, walk: boolean, fault: Fault): number {
-    return this.ept.translate(gpaPage, access, offset, linearValid, walk, fault);
+  translate(gpaPage: number, access: number, offset: number, linearValid: boolean, walk: boolean, fault: Fault, guestPage = 0): number {
+    return this.ept.translate(gpaPage, access, offset, linearValid, walk, fault, guestPage);
   }
   peek(gpaPage: number): number {
     return this.ept.peek(gpaPage);

@@ -84,6 +84,9 @@ export class FakeIntercepts implements Intercepts {
   boundary(): boolean {
     return false;
   }
+  iretUnblocksNmi(): boolean {
+    return true;
+  }
   ticksToBoundary(): number {
     return Infinity;
   }

@@ -102,7 +102,7 @@ export const EXECUTION_CASES: Record<string, EntryCase> = {
   'control.eptp.shadow-stack': { breaks: eptp(0x80) },
   'control.eptp.reserved': { breaks: eptp(0x100) },
   'control.pml.ept': needsEpt(Secondary.PML, 'pml', { base: { PML_ADDRESS: PAGE }, keeps: secondary(Secondary.PML) }),
-  'control.pml.address': page({ ...secondary(Secondary.PML), ...eptp(0x40) }, 'PML_ADDRESS', { announce: ['pml'] }),
+  'control.pml.address': page({ ...secondary(Secondary.PML), ...eptp(0x40), PML_INDEX: 511 }, 'PML_ADDRESS', { announce: ['pml'] }),
   'control.unrestricted-guest': { breaks: { SECONDARY_PROCESSOR_BASED_CONTROLS: off(Secondary.EPT) } },
   'control.mode-based-execute': needsEpt(Secondary.MODE_BASED_EXECUTE, 'mode-based-execute'),
   'control.sub-page.ept': needsEpt(Secondary.SUB_PAGE_PERMISSIONS, 'sub-page-permissions', { base: { SUB_PAGE_PERMISSION_TABLE_POINTER: PAGE } }),

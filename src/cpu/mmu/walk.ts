@@ -8,7 +8,7 @@
 import { join64 } from '../../base/bits';
 import { Cr0, Cr4, Efer, RESERVED_ADDRESS_HIGH } from '../controlBits';
 import { AC } from '../flags';
-import { ACCESS_FETCH, ACCESS_READ, ACCESS_WRITE } from '../intercepts';
+import { ACCESS_FETCH, ACCESS_READ, ACCESS_WRITE, PAGE_USER } from '../intercepts';
 import type { Processor } from '../processor';
 import { Offset } from '../state';
 
@@ -94,8 +94,8 @@ function secondLevelFault(cpu: Processor, low: number, high: number): false {
   return false;
 }
 
-/** Second-level translation of the page in `found.gpaPage`; fills `found.page`. */
-function finish(cpu: Processor, low: number, high: number, access: number, privilege: number): boolean {
+/** Second-level translation of the page in `found.gpaPage`, which is as PAGE_* bits say; fills `found.page`. */
+function finish(cpu: Processor, low: number, high: number, access: number, privilege: number, guestPage: number): boolean {
   const second = cpu.secondLevel;
   if (!second.active) {
     found.page = found.gpaPage;
@@ -106,7 +106,7 @@ function finish(cpu: Processor, low: number, high: number, access: number, privi
     found.page = second.peek(found.gpaPage);
     return found.page >= 0;
   }
-  const page = second.translate(found.gpaPage, access, low & 0xfff, true, false, cpu.fault);
+  const page = second.translate(found.gpaPage, access, low & 0xfff, true, false, cpu.fault, guestPage);
   if (page < 0) return secondLevelFault(cpu, low, high);
   found.page = page;
   found.readable = (second.rights & ACCESS_READ) !== 0;
@@ -126,7 +126,7 @@ export function walk(cpu: Processor, low: number, high: number, access: number, 
     found.gpaPage = low >>> 12;
     found.user = false;
     found.writable = true;
-    return finish(cpu, low, high, access, privilege);
+    return finish(cpu, low, high, access, privilege, PAGE_USER);
   }
   const cr4 = s.cr4;
   const efer = s.efer;
@@ -211,7 +211,8 @@ export function walk(cpu: Processor, low: number, high: number, access: number, 
   const mayWrite = (rights & Entry.RW) !== 0 || (privilege !== Privilege.USER && (cr0 & Cr0.WP) === 0);
   found.gpaPage = gpaPage;
   found.user = userPage;
-  if (privilege === Privilege.PEEK) return finish(cpu, low, high, access, privilege);
+  const guestPage = userPage ? PAGE_USER : 0;
+  if (privilege === Privilege.PEEK) return finish(cpu, low, high, access, privilege, guestPage);
 
   let denied = false;
   if (privilege === Privilege.USER) denied = !userPage;
@@ -232,5 +233,5 @@ export function walk(cpu: Processor, low: number, high: number, access: number, 
     setEntryBits(cpu, usedAddress[i]!, usedLow[i]!);
   }
   found.writable = mayWrite && (usedLow[used - 1]! & Entry.D) !== 0;
-  return finish(cpu, low, high, access, privilege);
+  return finish(cpu, low, high, access, privilege, guestPage);
 }

@@ -72,7 +72,7 @@ function deliverGate(cpu: Processor, vector: number, errorCode: number | undefin
   const s = cpu.state;
   const gate = readGate(cpu, vector, software, ext);
   if (gate.type === SystemType.TASK_GATE) {
-    cpu.intercepts.taskSwitch(gate.selector, 3, 0);
+    cpu.intercepts.taskSwitch(gate.selector, 3);
     throw new Error(`Vector ${vector} has a task gate: hardware task switches are not implemented.`);
   }
   const long = isLong(s);

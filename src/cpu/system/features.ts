@@ -105,6 +105,12 @@ export const FEATURES: readonly FeatureRow[] = [
   vmx('ept-2m-pages', 'ept'),
   vmx('ept-1g-pages', 'ept'),
   vmx('ept-ad', 'ept'),
+  vmx('mode-based-execute', 'ept'),
+  vmx('ept-violation-ve', 'ept'),
+  vmx('pml', 'ept-ad'),
+  vmx('vmfunc', 'ept'),
+  vmx('vmcs-shadowing', 'secondary-controls'),
+  vmx('pause-loop-exiting', 'secondary-controls'),
   vmx('unrestricted-guest', 'ept'),
   vmx('vpid', 'secondary-controls'),
   vmx('descriptor-table-exiting', 'secondary-controls'),
@@ -119,12 +125,6 @@ export const FEATURES: readonly FeatureRow[] = [
   future('apic-register-virtualization'),
   future('virtual-interrupt-delivery'),
   future('posted-interrupts'),
-  future('pause-loop-exiting'),
-  future('vmfunc'),
-  future('vmcs-shadowing'),
-  future('pml'),
-  future('ept-violation-ve'),
-  future('mode-based-execute'),
 ];
 
 const BY_NAME: ReadonlyMap<string, FeatureRow> = new Map(FEATURES.map((row) => [row.name, row]));

@@ -37,13 +37,15 @@ function returnToVirtual8086(cpu: Processor, stack: Stack, rip: bigint, selector
   setCpl(s, 3);
 }
 
+const BLOCKING_NMI = 8;
+
 /** IRET with an operand size of 2, 4 or 8 bytes. */
 export function interruptReturn(cpu: Processor, size: number): void {
   const s = cpu.state;
   const protectedMode = isProtected(s);
   if (protectedMode && !isVirtual8086(s) && s.get32(Offset.FLAGS) & NT) {
     if (isLong(s)) throw cpu.fault.exception(Vector.GP, 0);
-    cpu.intercepts.taskSwitch(s.selector(Seg.TR), 1, 0);
+    cpu.intercepts.taskSwitch(s.selector(Seg.TR), 1);
     throw new Error('IRET with NT set: hardware task switches are not implemented.');
   }
   if (isVirtual8086(s) && ioplOf(s) < 3) throw cpu.fault.exception(Vector.GP, 0);
@@ -74,6 +76,6 @@ export function interruptReturn(cpu: Processor, size: number): void {
     if (!switched) stack.commit();
     setFlags(s, flags, mask);
   }
-  s.set32(Offset.INTERRUPTIBILITY, s.get32(Offset.INTERRUPTIBILITY) & ~8);
+  if (cpu.intercepts.iretUnblocksNmi()) s.set32(Offset.INTERRUPTIBILITY, s.get32(Offset.INTERRUPTIBILITY) & ~BLOCKING_NMI);
   cpu.stateChanged();
 }

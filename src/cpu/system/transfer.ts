@@ -54,7 +54,7 @@ function resolve(cpu: Processor, selector: number, offset: bigint, call: boolean
   if (dpl < s.cpl || dpl < (selector & 3)) throw cpu.fault.exception(Vector.GP, code);
   if (!isPresent(named.access)) throw cpu.fault.exception(Vector.NP, code);
   if (isTask) {
-    cpu.intercepts.taskSwitch(type === SystemType.TASK_GATE ? named.low >>> 16 : selector, call ? 0 : 2, 0);
+    cpu.intercepts.taskSwitch(type === SystemType.TASK_GATE ? named.low >>> 16 : selector, call ? 0 : 2);
     refuseTask(selector);
   }
 

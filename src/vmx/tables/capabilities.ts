@@ -16,6 +16,12 @@ export const VMX_FEATURES: readonly (readonly [name: string, sentence: string])[
   ['ept-2m-pages', '2-MiB pages in EPT.'],
   ['ept-1g-pages', '1-GiB pages in EPT.'],
   ['ept-ad', 'Accessed and dirty flags in EPT.'],
+  ['mode-based-execute', 'EPT execute permission that differs between supervisor-mode and user-mode linear addresses.'],
+  ['ept-violation-ve', 'EPT violations that become virtualization exceptions in the guest.'],
+  ['pml', 'Page-modification logging.'],
+  ['vmfunc', 'VMFUNC, with EPTP switching.'],
+  ['vmcs-shadowing', 'VMREAD and VMWRITE of a guest from a shadow VMCS.'],
+  ['pause-loop-exiting', 'Exits on tight loops of PAUSE.'],
   ['unrestricted-guest', 'Guests in real mode and without paging.'],
   ['vpid', 'Virtual-processor identifiers and INVVPID.'],
   ['preemption-timer', 'The VMX-preemption timer.'],
@@ -39,6 +45,12 @@ const NEEDS: Readonly<Record<string, readonly string[]>> = {
   'ept-2m-pages': ['ept'],
   'ept-1g-pages': ['ept'],
   'ept-ad': ['ept'],
+  'mode-based-execute': ['ept'],
+  'ept-violation-ve': ['ept'],
+  pml: ['ept-ad'],
+  vmfunc: ['ept'],
+  'vmcs-shadowing': ['secondary-controls'],
+  'pause-loop-exiting': ['secondary-controls'],
   'unrestricted-guest': ['ept'],
   vpid: ['secondary-controls'],
   'rdrand-exiting': ['rdrand'],
@@ -98,6 +110,8 @@ export const VmxMsr = {
 } as const;
 
 const CR0_PE_NE_PG = 0x8000_0021;
+/** VM function 0. */
+const EPTP_SWITCHING = 1n;
 const CR4_VMXE = 0x2000;
 
 export class Capabilities {
@@ -139,6 +153,7 @@ export class Capabilities {
     set(VmxMsr.VMCS_ENUM, BigInt(HIGHEST_FIELD_INDEX << 1));
     if (this.has('secondary-controls')) set(VmxMsr.PROCBASED_CTLS2, BigInt(this.controls.secondary.may) << 32n);
     if (this.has('ept') || this.has('vpid')) set(VmxMsr.EPT_VPID_CAP, this.eptVpid());
+    if (this.has('vmfunc')) set(VmxMsr.VMFUNC, EPTP_SWITCHING);
     if (trueControls) {
       set(VmxMsr.TRUE_PINBASED_CTLS, pair(this.controls.pin));
       set(VmxMsr.TRUE_PROCBASED_CTLS, pair(this.controls.primary));
