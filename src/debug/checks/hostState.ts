@@ -45,7 +45,8 @@ class HostState {
     if (this.physical(rip) === undefined) yield [Encoding.HOST_RIP, `HOST_RIP is ${hex(rip)}, where HOST_CR3 maps nothing: the VM exit ends in a triple fault`];
     for (const encoding of [Encoding.HOST_GDTR_BASE, Encoding.HOST_IDTR_BASE]) {
       const base = field(encoding);
-      if (this.physical(base) === undefined) yield [encoding, `${fieldOf(encoding)!.name} is ${hex(base)}, where HOST_CR3 maps nothing: the VMM's first exception or interrupt after the VM exit ends in a triple fault`];
+      // A VMM that never takes an interrupt may leave them 0.
+      if (base !== 0n && this.physical(base) === undefined) yield [encoding, `${fieldOf(encoding)!.name} is ${hex(base)}, where HOST_CR3 maps nothing: the VMM's first exception or interrupt after the VM exit ends in a triple fault`];
     }
     const descriptorOf = (selector: bigint): bigint | undefined => {
       const physical = this.physical(field(Encoding.HOST_GDTR_BASE) + (selector & ~SELECTOR_RPL_AND_TI));
