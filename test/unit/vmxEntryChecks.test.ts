@@ -1,50 +1,15 @@
 /** Every rule of docs/vm-entry-checks.md, both ways: a VMM that breaks it, and one that only just keeps it. */
 import assert from 'node:assert/strict';
 import { Offset, Seg } from '../../src/cpu/state';
-import { Encoding, ENTRY_CHECKS, Entry, Exit, type FieldName, MSR_LOAD_CHECKS, Secondary, VmxMsr } from '../../src/vmx';
-import { type EntryCase, EXECUTION_CASES, EXIT_ENTRY_CASES, type GuestMode, HOST_CASES, type Writes } from './vmxEntryCases';
+import { Encoding, ENTRY_CHECKS, Exit, type FieldName, MSR_LOAD_CHECKS, VmxMsr } from '../../src/vmx';
+import { type EntryCase, EXECUTION_CASES, EXIT_ENTRY_CASES, HOST_CASES, type Writes } from './vmxEntryCases';
 import { MSR_CASES, REGISTER_CASES, SEGMENT_CASES, STATE_CASES } from './vmxEntryGuestCases';
-import { At, GUEST_CODE, VmxRig } from './vmxRig';
+import { prepare, rigFor, write } from './vmxEntryVmm';
+import { At, type VmxRig } from './vmxRig';
 
-const CPUID = '0f a2 ; cpuid';
 const VMLAUNCH = '0f 01 c2 ; vmlaunch';
 const PAGE_DIRECTORY_32 = 0x9000;
 const MSR_AREA = 0x4_0000;
-/** HLT of the guest's handlers of events in real mode. */
-const HANDLER = 0x8000;
-
-const rigs = new Map<string, VmxRig>();
-function rigFor(without: string[], announce: string[]): VmxRig {
-  const key = JSON.stringify([without, announce]);
-  let rig = rigs.get(key);
-  if (rig) return rig.restart();
-  rigs.set(key, (rig = new VmxRig(without, announce)));
-  return rig;
-}
-
-function write(rig: VmxRig, writes: Writes): void {
-  for (const [name, value] of Object.entries(writes)) rig.set({ [name]: typeof value === 'function' ? value(rig.get(name as FieldName)) : value });
-}
-
-function prepare(rig: VmxRig, mode: GuestMode): void {
-  if (mode === 'real') {
-    rig.realModeGuest(CPUID);
-    for (let vector = 0; vector < 256; vector++) rig.guest(vector * 4, '00 80 00 00');
-    rig.guest(HANDLER, 'f4 ; hlt');
-    return;
-  }
-  rig.longModeGuest(CPUID);
-  if (mode === 'long') return;
-  // The first 4 MiB one to one, for user code too, by one entry.
-  rig.guest(0x1000, '87 00 00 00');
-  write(rig, { VM_ENTRY_CONTROLS: (v) => v & ~BigInt(Entry.IA32E_MODE_GUEST), GUEST_CR4: 0x2010, GUEST_CS_ACCESS_RIGHTS: 0xc09b });
-  if (mode === 'vm86') {
-    write(rig, { GUEST_RFLAGS: 0x2_0002, GUEST_RIP: 0 });
-    for (const s of ['ES', 'CS', 'SS', 'DS', 'FS', 'GS'] as const) rig.set({ [`GUEST_${s}_SELECTOR`]: GUEST_CODE >> 4, [`GUEST_${s}_BASE`]: GUEST_CODE, [`GUEST_${s}_LIMIT`]: 0xffff, [`GUEST_${s}_ACCESS_RIGHTS`]: 0xf3 });
-  }
-  if (mode === 'pae' || mode === 'pae-no-ept') write(rig, { GUEST_CR4: 0x2020 });
-  if (mode === 'pae-no-ept') write(rig, { SECONDARY_PROCESSOR_BASED_CONTROLS: (v) => v & ~BigInt(Secondary.EPT | Secondary.UNRESTRICTED_GUEST) });
-}
 
 /** Puts the VMM, host state included, into 32-bit mode with 4-MiB pages. */
 function vmmIn32Bits(rig: VmxRig): void {

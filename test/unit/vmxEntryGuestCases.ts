@@ -87,7 +87,7 @@ export const SEGMENT_CASES: Record<string, EntryCase> = {
   ...each(CODE_AND_DATA, 's', (s) => unlessUnusable(s, s === 'CS' ? 0xa08b : 0xc083)),
   'guest.cs.dpl': { breaks: { GUEST_CS_ACCESS_RIGHTS: USER_CODE }, keeps: { GUEST_CS_ACCESS_RIGHTS: CONFORMING } },
   'guest.ss.dpl': { breaks: { ...RESTRICTED, GUEST_SS_ACCESS_RIGHTS: 0xc0f3, GUEST_CS_ACCESS_RIGHTS: CONFORMING }, keeps: RESTRICTED },
-  'guest.ss.dpl.real': { guest: 'real', breaks: { GUEST_SS_ACCESS_RIGHTS: 0xf3 }, keeps: { GUEST_SS_ACCESS_RIGHTS: 0xc0f3, GUEST_CS_ACCESS_RIGHTS: USER_CODE }, keepsIn: { guest: 'long' } },
+  'guest.ss.dpl.real': { guest: 'real', breaks: { GUEST_SS_ACCESS_RIGHTS: 0xf3 }, keeps: { GUEST_SS_SELECTOR: 0x13, GUEST_SS_ACCESS_RIGHTS: 0xc0f3, GUEST_CS_SELECTOR: 0xb, GUEST_CS_ACCESS_RIGHTS: USER_CODE }, keepsIn: { guest: 'long' } },
   ...each(DATA, 'dpl', (s) => ({ base: { ...RESTRICTED, [`GUEST_${s}_SELECTOR`]: 0x13 }, breaks: { [rights(s)]: 0xc093 }, keeps: { [rights(s)]: 0xc09f } })),
   ...each(CODE_AND_DATA, 'present', (s) => unlessUnusable(s, s === 'CS' ? 0xa01b : 0xc013)),
   ...each(CODE_AND_DATA, 'reserved', (s) => ({ breaks: { [rights(s)]: on(0x800) }, keeps: { [rights(s)]: on(0x1000) } })),
