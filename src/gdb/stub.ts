@@ -86,6 +86,8 @@ export class GdbStub {
   disconnect(): void {
     this.send = undefined;
     this.lastPacket = undefined;
+    // The next one knows nothing of this one's choice.
+    this.worlds.choice = 'auto';
     this.forgetBreakpoints();
     if (this.waits) this.env.debugger.pause();
     this.waits = false;
