@@ -9,6 +9,7 @@ import { UserError } from '../base/errors';
 import { CHECKS } from '../debug/checks/table';
 import { EXIT_REASONS } from '../vmx/tables';
 import { unescape } from './unescape';
+import { MODELS, withheldBy } from '../cpu/system/models';
 
 /** The lab's states, in the order in which a student gets through them. */
 export const LAB_STATES = ['reason', 'cpuid', 'disk', 'complete'] as const;
@@ -133,6 +134,15 @@ const OPTIONS: Readonly<Record<string, Option>> = {
     set: (o, value, name) => {
       o.cpus = positive(name, value, true);
       if (o.cpus > 8) throw usage(`${name} is ${value}, but the machine can have 8 processors at most.`);
+    },
+  },
+  '--cpu': {
+    argument: 'MODEL',
+    help: `the processor's model: ${MODELS.join(', ')}`,
+    set: (o, value, name) => {
+      const withheld = withheldBy(value);
+      if (!withheld) throw usage(`${name} is "${value}", but the models are: ${MODELS.join(', ')}.`);
+      o.without.push(...withheld);
     },
   },
   '--without': { argument: 'FEATURE,...', help: 'features that the processor shall not have', set: (o, value) => void o.without.push(...value.split(',').filter((f) => f !== '')) },

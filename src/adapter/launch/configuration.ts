@@ -4,6 +4,7 @@ import { nearest } from '../../base/nearest';
 import { CHECKS } from '../../debug/checks/table';
 import { parseMemorySize } from './memorySize';
 import { check, type Shape } from './schema';
+import { MODELS, withheldBy } from '../../cpu/system/models';
 
 /** What the user wrote, checked and with defaults filled in; paths are still as written. */
 export interface LaunchConfiguration {
@@ -116,7 +117,7 @@ const CONFIGURATION: Shape = {
       keys: {
         memory: { kind: 'rule', check: (key, value) => sentence(parseMemorySize(key, value)) },
         cpus: { kind: 'integer', least: 1, most: 8 },
-        cpu: { kind: 'object', keys: { without: { kind: 'list', of: STRING } } },
+        cpu: { kind: 'object', keys: { model: { kind: 'word', words: MODELS }, without: { kind: 'list', of: STRING } } },
       },
     },
     boot: BOOT,
@@ -138,7 +139,7 @@ const sentence = (parsed: number | string): string | undefined => (typeof parsed
 
 /** The keys as the user may write them, all optional; read only after CONFIGURATION has approved them. */
 interface Written {
-  machine?: { memory?: string | number; cpus?: number; cpu?: { without?: string[] } };
+  machine?: { memory?: string | number; cpus?: number; cpu?: { model?: string; without?: string[] } };
   boot?: { disk?: string; cdrom?: string; multiboot?: string; kernel?: string; initrd?: string; append?: string; modules?: (string | { file: string; append?: string })[]; lab?: true };
   drives?: string[];
   persistDrives?: boolean;
@@ -162,7 +163,7 @@ export function readConfiguration(value: unknown): LaunchConfiguration {
   const w = value as Written;
   const memory = w.machine?.memory === undefined ? DEFAULT_MEMORY : (parseMemorySize('machine.memory', w.machine.memory) as number);
   return {
-    machine: { memory, cpus: w.machine?.cpus ?? 1, without: w.machine?.cpu?.without ?? [] },
+    machine: { memory, cpus: w.machine?.cpus ?? 1, without: [...(withheldBy(w.machine?.cpu?.model ?? '') ?? []), ...(w.machine?.cpu?.without ?? [])] },
     boot: readBoot(w.boot),
     drives: w.drives ?? [],
     persistDrives: w.persistDrives ?? false,
