@@ -3,15 +3,12 @@
  * The golden texts hold every sentence; the table says which VMX check, or which failure, has to notice.
  */
 import assert from 'node:assert';
-import fs from 'node:fs';
 import path from 'node:path';
-import zlib from 'node:zlib';
 import type { Host } from '../../src/adapter/host';
 import { nodeHost } from '../../src/adapter/hosts/nodeHost';
 import { CHECKS } from '../../src/debug/checks/table';
+import { planted } from '../fixtures/mistakes/images';
 import { Story } from './story';
-
-const FIXTURE = path.resolve(__dirname, '../fixtures/mistakes/images.br');
 
 interface Expected {
   /** The check that notices; undefined where another stop names the cause: the VM-entry checks. */
@@ -52,20 +49,6 @@ const MISTAKES: Record<string, Expected> = {
   'host-selector': { check: 'host-state', says: /no 64-bit code segment/ },
   'invept-missing': { check: 'ept-stale', says: /no INVEPT between/ },
 };
-
-/** The images of the fixture by path: `/mistakes/ID/vmm.img`. */
-function planted(): Map<string, Uint8Array> {
-  const whole = zlib.brotliDecompressSync(fs.readFileSync(FIXTURE));
-  const end = whole.indexOf(10);
-  const images = new Map<string, Uint8Array>();
-  let at = end + 1;
-  for (const { id, vmm, elf } of JSON.parse(whole.toString('utf8', 0, end)) as { id: string; vmm: number; elf: number }[]) {
-    images.set(`/mistakes/${id}/vmm.img`, whole.subarray(at, at + vmm));
-    images.set(`/mistakes/${id}/vmm.elf`, whole.subarray(at + vmm, at + vmm + elf));
-    at += vmm + elf;
-  }
-  return images;
-}
 
 /** A host that has the planted images besides its own files. */
 function hostWith(images: ReadonlyMap<string, Uint8Array>): Host {

@@ -6,6 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { UserError } from '../../src/base/errors';
 import { perform } from '../../src/cli/commands';
+import { planted } from '../fixtures/mistakes/images';
 
 const ROOT = path.resolve(__dirname, '../..');
 const MAIN = path.join(ROOT, 'src/cli/main.ts');
@@ -49,6 +50,16 @@ describe('hyperstep run', function () {
 
   before(() => (folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hyperstep-cli-'))));
   after(() => fs.rmSync(folder, { recursive: true, force: true }));
+
+  it('tells what the VMX checks find on standard error, once, unless they are switched off', async () => {
+    const disk = file('mistake.img', planted().get('/mistakes/cpuid-wrong-bit/vmm.img'));
+    const words = ['run', '--disk', disk, '--disk', path.join(ROOT, 'lab/images/complete/guest.img'), '--expect', 'vm$'];
+    const { status, out, err } = await hyperstep(words);
+    assert.equal(status, 0);
+    assert.doesNotMatch(out, /VMX check/);
+    assert.equal(err.match(/VMX check cpuid-vmx: CPUID leaf 1 tells the guest that it has VMX/g)?.length, 1);
+    assert.doesNotMatch((await hyperstep([...words, '--no-check', 'cpuid-vmx'])).err, /VMX check/);
+  });
 
   it('boots the lab to its shell, and two runs leave the same trace', async () => {
     const traces = [file('a.jsonl'), file('b.jsonl')];
