@@ -77,6 +77,16 @@ export const readTsc = (cpu: Processor): bigint => BigInt.asUintN(64, BigInt(Mat
 
 const APIC_BASE_BSP = 1n << 8n;
 const APIC_BASE_ENABLE = 1n << 11n;
+const APIC_BASE_X2APIC = 1n << 10n;
+
+/** The local APIC's mode changes that are allowed (SDM volume 3, "x2APIC State Transitions"): x2APIC mode is entered from xAPIC mode alone, and left by disabling the APIC. */
+function apicModeFollows(before: bigint, after: bigint): boolean {
+  const mode = (value: bigint): 'disabled' | 'xAPIC' | 'x2APIC' | 'invalid' => (value & APIC_BASE_ENABLE ? (value & APIC_BASE_X2APIC ? 'x2APIC' : 'xAPIC') : value & APIC_BASE_X2APIC ? 'invalid' : 'disabled');
+  const [from, to] = [mode(before), mode(after)];
+  return to !== 'invalid' && !(from === 'disabled' && to === 'x2APIC') && !(from === 'x2APIC' && to === 'xAPIC');
+}
+/** Revision of the microcode, in the upper half of its MSR. Kernels distrust the TSC deadline of this model before revision 0x22. */
+const MICROCODE = 0x28n;
 const FEATURE_CONTROL_LOCK = 1n;
 /** Lock, VMX inside and outside SMX. */
 const FEATURE_CONTROL_BITS = 7n;
@@ -105,8 +115,9 @@ const ROWS: MsrRow[] = [
     feature: 'apic',
     read: (cpu) => cpu.state.get64(Offset.APIC_BASE),
     write: (cpu, value) => {
-      const reserved = ~((physicalMask & ~0xfffn) | APIC_BASE_BSP | APIC_BASE_ENABLE);
-      if (value & reserved) return false;
+      const x2apic = cpu.features.has('x2apic') ? APIC_BASE_X2APIC : 0n;
+      const reserved = ~((physicalMask & ~0xfffn) | APIC_BASE_BSP | APIC_BASE_ENABLE | x2apic);
+      if (value & reserved || !apicModeFollows(cpu.state.get64(Offset.APIC_BASE), value)) return false;
       cpu.state.set64(Offset.APIC_BASE, value);
       cpu.interrupts.setBase(value);
       cpu.flushTlb();
@@ -125,7 +136,7 @@ const ROWS: MsrRow[] = [
     },
   },
   stored(0x3b, 'IA32_TSC_ADJUST', Offset.TSC_ADJUST, anything, 'tsc-adjust'),
-  constant(0x8b, 'IA32_BIOS_SIGN_ID', 1n << 32n, true),
+  constant(0x8b, 'IA32_BIOS_SIGN_ID', MICROCODE << 32n, true),
   constant(0xfe, 'IA32_MTRRCAP', MTRR_CAPABILITY, false, 'mtrr'),
   stored(0x174, 'IA32_SYSENTER_CS', Offset.SYSENTER_CS, anything, 'sep'),
   stored(0x175, 'IA32_SYSENTER_ESP', Offset.SYSENTER_ESP, canonical, 'sep'),
