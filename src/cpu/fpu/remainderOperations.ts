@@ -1,6 +1,6 @@
 /** FPREM and FPREM1: exact partial remainders (SDM volume 2, "FPREM—Partial Remainder"). */
 import type { SlowOperation } from '../processor';
-import { Class, classOf, type Extended, exponentOf, INDEFINITE, scaleOf, zero } from './extended';
+import { Class, classOf, type Extended, exponentOf, extended, INDEFINITE, INTEGER_BIT, scaleOf, zero } from './extended';
 import { begin, settle } from './frame';
 import { invalid, nanOfTwo, noteDenormals } from './nan';
 import { type Numeric, roundExtended } from './numeric';
@@ -27,9 +27,11 @@ function remainder(env: Numeric, a: Extended, b: Extended, nearest: boolean): Re
   if (kindA === Class.INFINITY || kindB === Class.ZERO) return { value: invalid(env), quotient: NONE };
   noteDenormals(env, a, b);
   if (kindA === Class.ZERO) return { value: a, quotient: 0 };
+  // A pseudo-denormal comes out as the normal number that it stands for.
+  if (kindB === Class.INFINITY) return { value: a.exponent === 0 && a.significand & INTEGER_BIT ? extended(a.sign, 1, a.significand) : a, quotient: 0 };
   const distance = exponentOf(a) - exponentOf(b);
-  // A denormal is rounded all the same: it may underflow, and a pseudo-denormal becomes the normal number that it stands for.
-  if (kindB === Class.INFINITY || distance < -1) return { value: roundExtended(env, a.sign, a.significand, scaleOf(a), 64), quotient: 0 };
+  // Of finite numbers even an unchanged denormal is rounded: it may underflow.
+  if (distance < -1) return { value: roundExtended(env, a.sign, a.significand, scaleOf(a), 64), quotient: 0 };
   const bottom = Math.min(scaleOf(a), scaleOf(b));
   const divisor = b.significand << BigInt(scaleOf(b) - bottom);
   let rest = a.significand << BigInt(scaleOf(a) - bottom);
