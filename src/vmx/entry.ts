@@ -81,6 +81,9 @@ function memoOf(vmx: Vmx): CheckMemo {
   return memo;
 }
 
+/** Whether every check holds now; those whose inputs did not change since they last all held are not made again. */
+export const allChecksHold = (vmx: Vmx): boolean => memoOf(vmx).allHold();
+
 /** A failed check in words: the values of its fields, then what must be so. */
 function described(check: EntryCheck, c: EntryContext): FailedCheck {
   const values = check.fields.map((name) => `${name} is 0x${fieldValue(c, name).toString(16)}`).join(', ');
@@ -121,7 +124,7 @@ export function failedBasicCheck(vmx: Vmx, launch: boolean): BasicCheck | undefi
 export function enterGuest(vmx: Vmx, launch: boolean): number {
   // Whether real NMIs are blocked must be known after an exit, when the interruptibility state has been the guest's.
   vmx.state.set32(Private.PHYSICAL_NMI_BLOCKED, vmx.state.get32(Offset.INTERRUPTIBILITY) & 8);
-  if (!memoOf(vmx).allHold()) {
+  if (!allChecksHold(vmx)) {
     const context = contextOf(vmx);
     if (!context.controls.every((c) => c.holds(context))) return InstructionErrorNumber.INVALID_CONTROL_FIELDS;
     if (!context.host.every((c) => c.holds(context))) return InstructionErrorNumber.INVALID_HOST_STATE;
