@@ -1,7 +1,8 @@
 /**
- * The Debug Adapter Protocol's base: numbers messages, answers each request once, in order. It knows no transport:
- * messages come in by `receive` and leave by `send`.
+ * The Debug Adapter Protocol's base, on the protocol server of @vscode/debugadapter: answers each request once, in order.
+ * It knows no transport: messages come in by `receive` and leave by `send`.
  */
+import { ProtocolServer } from '@vscode/debugadapter/lib/protocol';
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { UserError } from '../base/errors';
 
@@ -10,14 +11,19 @@ import { UserError } from '../base/errors';
 export type Handler = (args: any) => unknown;
 export type Handlers = Record<string, Handler>;
 
-export class Protocol {
+/** The protocol server numbers what it sends. */
+const UNNUMBERED = 0;
+
+export class Protocol extends ProtocolServer {
   private readonly handlers: Handlers = {};
-  private sequence = 1;
   /** Requests are handled one after the other, also where one waits for a file. */
   private queue: Promise<void> = Promise.resolve();
   private afterAnswer: (() => void)[] = [];
 
-  constructor(private readonly send: (message: DebugProtocol.ProtocolMessage) => void) {}
+  constructor(send: (message: DebugProtocol.ProtocolMessage) => void) {
+    super();
+    this.onDidSendMessage((message) => send(message as DebugProtocol.ProtocolMessage));
+  }
 
   handle(handlers: Handlers): void {
     Object.assign(this.handlers, handlers);
@@ -25,12 +31,15 @@ export class Protocol {
 
   /** A message of the client. Anything but a request is ignored: the adapter asks nothing. */
   receive(message: DebugProtocol.ProtocolMessage): void {
-    if (message.type !== 'request') return;
-    this.queue = this.queue.then(() => this.answer(message as DebugProtocol.Request));
+    this.handleMessage(message);
+  }
+
+  protected override dispatchRequest(request: DebugProtocol.Request): void {
+    this.queue = this.queue.then(() => this.answer(request));
   }
 
   event(event: string, body?: unknown): void {
-    this.post({ type: 'event', event, body });
+    this.sendEvent({ seq: UNNUMBERED, type: 'event', event, body });
   }
 
   /** Calls `task` when the request that is being handled has been answered. */
@@ -39,22 +48,18 @@ export class Protocol {
   }
 
   private async answer(request: DebugProtocol.Request): Promise<void> {
-    const response = { type: 'response', request_seq: request.seq, command: request.command };
+    const response = { seq: UNNUMBERED, type: 'response', request_seq: request.seq, command: request.command };
     this.afterAnswer = [];
     try {
       const handler = Object.hasOwn(this.handlers, request.command) ? this.handlers[request.command] : undefined;
       if (!handler) throw new UserError('request', `Hyperstep does not know the request ${request.command}.`);
       const body = await handler(request.arguments ?? {});
-      this.post({ ...response, success: true, body });
+      this.sendResponse({ ...response, success: true, body });
     } catch (error) {
       this.afterAnswer = [];
-      this.post({ ...response, success: false, ...failure(error) });
+      this.sendResponse({ ...response, success: false, ...failure(error) });
     }
     for (const task of this.afterAnswer) task();
-  }
-
-  private post(message: object): void {
-    this.send({ seq: this.sequence++, ...message } as DebugProtocol.ProtocolMessage);
   }
 }
 
