@@ -37,6 +37,9 @@ export interface Processor {
   /** The one fault object: `throw cpu.fault.exception(Vector.GP, 0)`. */
   readonly fault: Fault;
 
+  /** Told of something that software asks for and Hyperstep does not do although the processor it stands for would: one whole sentence. */
+  onGap?: (sentence: string) => void;
+
   /** RIP of the instruction that is executing (state.rip is already the next one's). */
   readonly instructionRip: bigint;
 

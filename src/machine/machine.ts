@@ -91,6 +91,7 @@ class Pc implements Machine {
     this.cpu.intercepts = this.unit;
     this.cpu.secondLevel = this.unit;
     this.vmx = [this.unit];
+    this.cpu.onGap = warn;
     this.cpu.onUnimplemented = (mnemonic, rip) => warn(`The guest executed ${mnemonic} at ${hex(rip)}, which Hyperstep's processor does not have; it got #UD.`);
     this.board.onConsole = (byte) => this.onSerial(byte);
 

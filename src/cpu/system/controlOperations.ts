@@ -24,6 +24,8 @@ const DR6_WRITABLE = 0xe00fn;
 /** Bits 15, 14, 12 and 11 are always 0, bit 10 is always 1. */
 const DR7_RESERVED = 0xd800n;
 const DR7_ONE = 0x400n;
+/** L0, G0 ... L3, G3. */
+const DR7_ENABLES = 0xffn;
 
 /** Number of the debug register: DR4 and DR5 are DR6 and DR7 unless CR4.DE is set. */
 function debugRegister(cpu: Processor, dr: number): number {
@@ -127,7 +129,10 @@ export const controlOperations: Record<string, SlowOperation> = {
     let value = readGpr(cpu.state, insn.operands[1].number, registerWidth(cpu));
     if (dr >= 6 && high32(value) !== 0) throw cpu.fault.exception(Vector.GP, 0);
     if (dr === 6) value = (value & DR6_WRITABLE) | DR6_FIXED;
-    if (dr === 7) value = (value & ~DR7_RESERVED) | DR7_ONE;
+    if (dr === 7) {
+      value = (value & ~DR7_RESERVED) | DR7_ONE;
+      if (value & DR7_ENABLES) cpu.onGap?.('Software enabled breakpoints in DR0 to DR3: Hyperstep keeps the registers, but these breakpoints never hit.');
+    }
     cpu.state.set64(debugOffset(dr), value);
   },
   smsw(cpu, insn) {
