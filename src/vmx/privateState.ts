@@ -46,8 +46,5 @@ export const Private = {
   PAUSE_LAST: at(0x108),
 } as const;
 
-/** All of it lies below this. */
-export const PRIVATE_END = at(0x110);
-
 /** Values of Offset.VMX_MODE. */
 export const VmxMode = { OFF: 0, ROOT: 1, NON_ROOT: 2 } as const;

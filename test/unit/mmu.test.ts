@@ -3,7 +3,8 @@ import { Cr0, Cr4, Efer } from '../../src/cpu/controlBits';
 import { AC } from '../../src/cpu/flags';
 import { ACCESS_FETCH } from '../../src/cpu/intercepts';
 import { fetchTranslate, peekTranslate, readLinear, translate, writeLinear } from '../../src/cpu/mmu/linear';
-import { access, AccessFlag, commit } from '../../src/cpu/mmu/slowPath';
+import { AccessFlag } from '../../src/cpu/accessFlags';
+import { access, commit } from '../../src/cpu/mmu/slowPath';
 import { Offset } from '../../src/cpu/state';
 import { CPU_BASE, describeFault, DEVICE_PAGE, FakeProcessor } from './systemFake';
 

@@ -4,7 +4,7 @@
  */
 import { MASK32 } from '../../base/bits';
 import type { DeviceMsrs, InterruptController, PhysicalBus } from '../bus';
-import type { CodeSize, Instruction } from '../decode/instruction';
+import { type CodeSize, type Instruction, Prefix } from '../decode/instruction';
 import { mnemonics } from '../decode/decode';
 import { Fault, STATE_REPLACED, Vector } from '../fault';
 import { IF, TF } from '../flags';
@@ -226,7 +226,7 @@ export class Cpu implements Processor {
         return;
       }
       const blocking = s.get32(Offset.INTERRUPTIBILITY);
-      if (s.get32(Offset.NMI_PENDING) !== 0 && (blocking & (BLOCKING_NMI | 2)) === 0) {
+      if (s.get32(Offset.NMI_PENDING) !== 0 && (blocking & (BLOCKING_NMI | BLOCKING_MOVSS)) === 0) {
         taken = true;
         s.set32(Offset.NMI_PENDING, 0);
         this.wake();
@@ -429,9 +429,8 @@ export class Cpu implements Processor {
   }
 
   private repeats(insn: Instruction): boolean {
-    return (insn.prefixes & 6) !== 0;
+    return (insn.prefixes & (Prefix.REP | Prefix.REPNE)) !== 0;
   }
-
 
   private deliver(): void {
     this.state.rip = this.instructionRip;

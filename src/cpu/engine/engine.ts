@@ -1,5 +1,6 @@
 /** The engine: one WebAssembly memory, one interpreter, one code cache, and the processors that share them. */
 import { UserError } from '../../base/errors';
+import { AccessFlag } from '../accessFlags';
 import type { Fault } from '../fault';
 import { instructionSet } from '../isa/index';
 import { access, commit } from '../mmu/slowPath';
@@ -10,9 +11,6 @@ import { Cpu, type CpuParts } from './cpu';
 import { HandlerTable } from './handlers';
 import { compileInterpreter, type CompiledInterpreter, createInterpreter, type Interpreter } from './interpreter';
 import { CPU_BASE, FRAMES_BASE, MAXIMUM_CPUS, memoryPages } from './layout';
-
-const ACCESS_SIZE = 0xff;
-const ACCESS_WRITE = 0x100;
 
 export interface Engine {
   readonly views: MemoryViews;
@@ -83,7 +81,7 @@ class EngineImplementation implements Engine {
   private checkSegment(cpu: Cpu, segment: number, offset: number, flags: number): number {
     const seg = segment < 8 ? segment : (segment - Offset.SEGMENTS) / SEGMENT_STRIDE;
     try {
-      segmentLinear(cpu, seg, BigInt(offset >>> 0), flags & ACCESS_SIZE, (flags & ACCESS_WRITE) !== 0);
+      segmentLinear(cpu, seg, BigInt(offset >>> 0), flags & AccessFlag.SIZE, (flags & AccessFlag.WRITE) !== 0);
       return 1;
     } catch (thrown) {
       if ((thrown as Fault) !== cpu.fault) throw thrown;

@@ -1,7 +1,8 @@
 /** The emitter of the interpreter: operands come from the decoded record at run time. */
+import { AccessFlag } from '../accessFlags';
 import type { FunctionBuilder, Label, ValueType } from '../../wasm/function';
 import { Value } from '../../wasm/value';
-import { ACCESS_FLAG_MODIFY, ACCESS_FLAG_WRITE, type CallRoutine, Emitter, type Routine, typeOf } from '../isa/emitter';
+import { type CallRoutine, Emitter, type Routine, typeOf } from '../isa/emitter';
 import { Vector } from '../fault';
 import { Offset, Seg, Segment, SEGMENT_STRIDE, TLB_ENTRIES, TLB_ENTRY_SIZE } from '../state';
 import { RECORDS_BASE } from './layout';
@@ -142,7 +143,7 @@ export class InterpreterEmitter extends Emitter {
 
   /** Translates by the helper, for accesses that are not worth their own copy of the hit test. */
   private translate(linear: Value, size: number, flags: number): Value {
-    const helper = this.helpers.translate[(flags & ACCESS_FLAG_WRITE ? 'w' : 'r') + size]!;
+    const helper = this.helpers.translate[(flags & AccessFlag.WRITE ? 'w' : 'r') + size]!;
     return this.let(Value.call(helper, 'i32', this.cpu, linear, Value.i32(flags | size), this.budget));
   }
   /**
@@ -161,7 +162,7 @@ export class InterpreterEmitter extends Emitter {
     const entry = this.let(linear.wrap().shrU(7).and((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).add(Value.local(this.locals.tlb, 'i32')));
     const last = size === 1 ? linear : linear.add(size - 1);
     const tag = last.and(~0xfffn).or(Value.local(this.locals.generation, 'i64'));
-    tag.eq(entry.load('i64', 8, flags & ACCESS_FLAG_WRITE ? 8 : 0)).emit(this.f);
+    tag.eq(entry.load('i64', 8, flags & AccessFlag.WRITE ? 8 : 0)).emit(this.f);
     this.f.if();
     use(this.let(linear.wrap().add(entry.load('i32', 4, 16))), false);
     this.f.else();
@@ -196,7 +197,7 @@ export class InterpreterEmitter extends Emitter {
     return Value.local(result, typeOf(size));
   }
   store(linear: Value, value: Value, size: number, flags = 0): void {
-    this.access(linear, size, flags | ACCESS_FLAG_WRITE, (host, slow) => {
+    this.access(linear, size, flags | AccessFlag.WRITE, (host, slow) => {
       host.store(this.f, value, size);
       if (slow) this.commitScratch(host);
     });
@@ -204,7 +205,7 @@ export class InterpreterEmitter extends Emitter {
   modifyAt(linear: Value, compute: (old: Value) => Value, size: number): Value {
     const at = this.f.temporary('i32');
     const host = Value.local(at, 'i32');
-    this.access(linear, size, ACCESS_FLAG_WRITE | ACCESS_FLAG_MODIFY, (found) => this.set(at, found));
+    this.access(linear, size, AccessFlag.WRITE | AccessFlag.RMW, (found) => this.set(at, found));
     const result = this.let(compute(this.let(host.load(typeOf(size), size))));
     host.store(this.f, result, size);
     this.commitScratch(host);
@@ -314,7 +315,7 @@ export class InterpreterEmitter extends Emitter {
     if (this.longStack) return offset;
     const within = this.let(offset.and(this.stackMask()));
     this.when(this.cpu.load('i32', 4, SS_CACHE + Segment.FLAT).eqz(), () => {
-      const flags = Value.i32(size | (write ? ACCESS_FLAG_WRITE : 0));
+      const flags = Value.i32(size | (write ? AccessFlag.WRITE : 0));
       this.when(Value.call(this.helpers.checkSegment, 'i32', this.cpu, Value.i32(Seg.SS), within.wrap(), flags).eqz(), () => this.exit(Exit.FAULT, false));
     });
     return within.add(this.cpu.load('i64', 8, SS_CACHE + Segment.BASE)).and(0xffff_ffffn);

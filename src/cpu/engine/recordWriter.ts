@@ -1,6 +1,6 @@
 /** Writes the records of one instruction. */
+import { AccessFlag } from '../accessFlags';
 import { type Instruction, Kind, NO_REGISTER, type Operand, RIP_REGISTER } from '../decode/instruction';
-import { ACCESS_FLAG_WRITE } from '../isa/emitter';
 import { type MemoryViews, Offset, Seg, SEGMENT_STRIDE } from '../state';
 import { Field, RECORD_SIZE, Special } from './record';
 
@@ -55,7 +55,7 @@ export class RecordWriter {
       // In 64-bit code only FS and GS have a base; the ZERO slot stands for the others' and is read as their BASE.
       u16[(record + Field.SEGMENT) >>> 1] = this.segmentOffset(insn);
       const writes = memory === 0 && !READS_FIRST.has(mnemonic);
-      u16[(record + Field.ACCESS) >>> 1] = insn.operands[memory]!.size | (writes ? ACCESS_FLAG_WRITE : 0);
+      u16[(record + Field.ACCESS) >>> 1] = insn.operands[memory]!.size | (writes ? AccessFlag.WRITE : 0);
       record += RECORD_SIZE;
     }
     if (staged !== 0) {

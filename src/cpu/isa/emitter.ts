@@ -7,6 +7,7 @@
  *
  * Values of 1, 2 and 4 bytes are i32, zero-extended; values of 8 bytes are i64.
  */
+import { AccessFlag } from '../accessFlags';
 import type { FunctionBuilder, ValueType } from '../../wasm/function';
 import { Value } from '../../wasm/value';
 import { Gpr } from '../state';
@@ -24,11 +25,6 @@ export interface Routine {
   build(f: FunctionBuilder, call: CallRoutine): void;
 }
 export type CallRoutine = (routine: Routine, ...args: Value[]) => Value;
-
-/** Access flags of the translation helpers, above the size in bits 7:0; mmu/slowPath.ts reads them too. */
-export const ACCESS_FLAG_WRITE = 1 << 8;
-export const ACCESS_FLAG_MODIFY = 1 << 9;
-export const ACCESS_FLAG_STACK = 1 << 10;
 
 export abstract class Emitter {
   /** Operand width in bytes of the instruction at hand. */
@@ -170,12 +166,12 @@ export abstract class Emitter {
   /** Pushes a value; `beforeCommit` may do what can still fault. */
   push(value: Value, size: number = this.size): void {
     const sp = this.movedStack(-size);
-    this.store(this.let(this.stackLinear(sp, size, true)), value, size, ACCESS_FLAG_STACK);
+    this.store(this.let(this.stackLinear(sp, size, true)), value, size, AccessFlag.STACK);
     this.setFixed(Gpr.RSP, sp);
   }
   /** Reads the top of the stack; the caller commits by `dropStack`. */
   top(size: number = this.size): Value {
-    return this.load(this.let(this.stackLinear(this.let(this.fixed(Gpr.RSP)), size, false)), size, ACCESS_FLAG_STACK);
+    return this.load(this.let(this.stackLinear(this.let(this.fixed(Gpr.RSP)), size, false)), size, AccessFlag.STACK);
   }
   dropStack(bytes: number | Value): void {
     this.setFixed(Gpr.RSP, this.movedStack(bytes));

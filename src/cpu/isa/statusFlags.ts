@@ -47,11 +47,6 @@ export function setCarryAlone(e: Emitter, cf: Value): void {
   e.setAux(e.aux().xor(cf.xor(carry(e)).mul(0xc000_0000 | 0)));
 }
 
-/** Sets CF and OF and keeps SF, ZF, PF and AF (rotates). */
-export function setCarryOverflow(e: Emitter, cf: Value, of: Value): void {
-  e.setAux(e.aux().and(0x3fff_ffff).or(auxOfCarryOverflow(cf, of)));
-}
-
 const sign = (e: Emitter): Value => e.res().shrU(63).wrap().xor(e.aux()).and(1);
 const overflow = (e: Emitter): Value => e.aux().xor(e.aux().shl(1)).shrU(31);
 const zero = (e: Emitter): Value => e.res().eqz();

@@ -1,11 +1,12 @@
 /** Linear memory for TypeScript callers: the same rules as for generated code, but faults are thrown. */
+import { AccessFlag } from '../accessFlags';
 import { high32, low32 } from '../../base/bits';
 import { Efer } from '../controlBits';
 import { Vector } from '../fault';
 import { ACCESS_FETCH, ACCESS_READ, ACCESS_WRITE } from '../intercepts';
 import type { Processor } from '../processor';
 import { Offset } from '../state';
-import { AccessFlag, commit, stage } from './slowPath';
+import { commit, stage } from './slowPath';
 import { fill, lookup } from './tlb';
 import { found, Privilege, walk } from './walk';
 

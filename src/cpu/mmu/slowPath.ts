@@ -2,6 +2,7 @@
  * What generated code calls when the TLB has no tag: translate, enter the translation into the TLB, or stage the
  * access in the scratch bytes where it crosses a page, reaches a device or writes a page with decoded code.
  */
+import { AccessFlag } from '../accessFlags';
 import { Efer } from '../controlBits';
 import { Vector } from '../fault';
 import { ACCESS_READ, ACCESS_WRITE } from '../intercepts';
@@ -9,15 +10,6 @@ import type { Processor } from '../processor';
 import { Offset } from '../state';
 import { fill } from './tlb';
 import { found, Privilege, walk } from './walk';
-
-/** Bits of `flags` above the size in bytes (7:0). */
-export const AccessFlag = {
-  WRITE: 1 << 8,
-  /** Together with WRITE: the present value is needed too. */
-  RMW: 1 << 9,
-  /** A non-canonical address raises #SS(0), not #GP(0). */
-  STACK: 1 << 10,
-} as const;
 
 /** The write that `commit` has to perform: one or two pieces, each inside a host-physical page. */
 const pending = { pieces: 0, address: [0, 0], length: [0, 0] };
@@ -66,7 +58,7 @@ function writePiece(cpu: Processor, address: number, length: number, from: numbe
  * scratch address (then a write needs `commit` once the value is there), or 0 with `cpu.fault` filled.
  */
 export function stage(cpu: Processor, low: number, high: number, flags: number, privilege: number, cache: boolean): number {
-  const size = flags & 0xff;
+  const size = flags & AccessFlag.SIZE;
   const write = (flags & AccessFlag.WRITE) !== 0;
   const rmw = (flags & AccessFlag.RMW) !== 0;
   const access = (write ? ACCESS_WRITE : 0) | (!write || rmw ? ACCESS_READ : 0);

@@ -1,9 +1,10 @@
 /** Integer instructions too rare to be generated code. */
+import { AccessFlag } from '../accessFlags';
 import { high32, join64, low32 } from '../../base/bits';
 import { Vector } from '../fault';
 import { CF, OF, readFlags, writeFlags, ZF } from '../flags';
 import { currentPrivilege, readLinear } from '../mmu/linear';
-import { AccessFlag, commit, stage } from '../mmu/slowPath';
+import { commit, stage } from '../mmu/slowPath';
 import type { SlowOperation } from '../processor';
 import { Gpr, Offset } from '../state';
 import { memoryLinear, readEdxEax, readGpr, readOperand, truncate, writeEdxEax, writeGpr, writeOperand } from './operands';

@@ -2,10 +2,10 @@
  * A stack that is being pushed to or popped from by one instruction or one event. Nothing of the processor's state
  * changes before `commit`, so a fault in the middle leaves RSP as it was.
  */
+import { AccessFlag } from '../accessFlags';
 import { isCanonical } from '../../base/bits';
 import { Vector } from '../fault';
 import { currentPrivilege, readLinearAs, writeLinearAs } from '../mmu/linear';
-import { AccessFlag } from '../mmu/slowPath';
 import type { Processor } from '../processor';
 import { type CpuState, Gpr, Seg } from '../state';
 import { is64 } from './mode';

@@ -1,6 +1,5 @@
 /** C values as lines: how they read, and their members and elements as children. */
 import { hex } from '../../base/bits';
-import { UserError } from '../../base/errors';
 import { stripped, typeName, type Type } from '../../symbols/types';
 import { childCount, children, formatValue, integerOf, readString, type FormatOptions, type Value, type ValueReader } from '../../symbols/values';
 import type { Evaluated } from '../evaluate/evaluated';
@@ -93,8 +92,3 @@ export function evaluatedNode(result: Evaluated, context: VariableContext, evalu
   const store = result.store;
   return { ...node, write: store ? (typed) => store(context.parse(typed)) : undefined };
 }
-
-/** What a user may type for a value where no frame is: a plain error. */
-export const noParse = (text: string): never => {
-  throw new UserError('assign', `"${text}" cannot be assigned here.`);
-};

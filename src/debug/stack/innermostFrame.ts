@@ -1,5 +1,5 @@
 /** The innermost frame of a world, as the symbols want it. */
-import { REGISTER_NAMES, RBP, RIP, RSP } from '../../symbols/registers';
+import { REGISTER_NAMES, RBP, RIP } from '../../symbols/registers';
 import type { Frame } from '../../symbols/frame';
 import { readNamed, type RegisterFile } from '../registers/registerFile';
 import { registerNamed } from '../registers/registerTable';
@@ -61,6 +61,3 @@ function savedFramePointer(target: Target, rsp: bigint): bigint | undefined {
   }
   return undefined;
 }
-
-/** The stack pointer of a frame. */
-export const stackPointer = (frame: Frame): bigint | undefined => frame.register(RSP);
