@@ -95,6 +95,8 @@ async function run(test, { root, folder }) {
   }
   const stats = fs.existsSync(file('stats.json')) ? JSON.parse(fs.readFileSync(file('stats.json'), 'utf8')) : undefined;
   for (const name of test.exits ?? []) if (!stats?.exits[name]) failures.push(`KVM had no VM exit ${name}`);
+  // A hypervisor in production is no student: what Hyperstep says of it is a false alarm.
+  if (/VMX check|failed/i.test(errors)) failures.push(`Hyperstep found fault with it:\n${errors}`);
   return { failures, stats };
 }
 
