@@ -47,6 +47,11 @@ export class Evaluator {
     return { result: this.compute(expression, mayAssign), format };
   }
 
+  /** The number that a part of a condition is. */
+  numberOf(expression: Expression): bigint {
+    return this.integer(this.decayed(this.compute(expression, false)));
+  }
+
   /** Whether a condition holds. */
   holds(text: string): boolean {
     return this.truth(this.evaluate(text, false).result);
@@ -93,6 +98,11 @@ export class Evaluator {
         return this.unary(e, mayAssign);
       case 'binary':
         return this.binary(e, mayAssign);
+      case 'in': {
+        const value = this.decayed(this.compute(e.operand, mayAssign));
+        const within = this.truth(this.operate('>=', value, this.compute(e.low, mayAssign))) && this.truth(this.operate('<=', value, this.compute(e.high, mayAssign)));
+        return computed('in', INT, within ? 1n : 0n, this.common);
+      }
       case 'conditional':
         return this.compute(this.truth(this.compute(e.test, mayAssign)) ? e.yes : e.no, mayAssign);
       case 'cast':

@@ -7,6 +7,8 @@ import type { BinaryOperator, Expression, Format, ParsedInput, TypeName, UnaryOp
 const PRECEDENCE: Record<BinaryOperator, number> = {
   '||': 1, '&&': 2, '|': 3, '^': 4, '&': 5, '==': 6, '!=': 6, '<': 7, '<=': 7, '>': 7, '>=': 7, '<<': 8, '>>': 8, '+': 9, '-': 9, '*': 10, '/': 10, '%': 10,
 };
+/** The level of `<`, which `in` shares. */
+const RELATIONAL = 7;
 const UNARY = new Set(['-', '+', '!', '~', '*', '&']);
 const ASSIGNMENTS = new Set(['=', '+=', '-=', '*=', '/=', '%=', '&=', '|=', '^=', '<<=', '>>=']);
 const FORMATS = new Set(['x', 'd', 'b', 'c', 's']);
@@ -58,6 +60,10 @@ class Parser {
     let left = this.unary();
     for (;;) {
       const token = this.peek();
+      if (token.kind === 'name' && token.text === 'in' && minimum <= RELATIONAL) {
+        left = this.range(left);
+        continue;
+      }
       if (token.kind !== 'punctuator') return left;
       const operator = token.text as BinaryOperator;
       const precedence = PRECEDENCE[operator];
@@ -65,6 +71,14 @@ class Parser {
       this.position++;
       left = { kind: 'binary', operator, left, right: this.binary(precedence + 1) };
     }
+  }
+
+  /** Behind `in`: `low..high`. */
+  private range(operand: Expression): Expression {
+    this.position++;
+    const low = this.binary(RELATIONAL + 1);
+    this.expect('..');
+    return { kind: 'in', operand, low, high: this.binary(RELATIONAL + 1) };
   }
 
   private unary(): Expression {

@@ -21,6 +21,8 @@ export type Expression =
   | { kind: 'index'; object: Expression; index: Expression }
   | { kind: 'unary'; operator: UnaryOperator; operand: Expression }
   | { kind: 'binary'; operator: BinaryOperator; left: Expression; right: Expression }
+  /** `x in low..high`, both ends included. */
+  | { kind: 'in'; operand: Expression; low: Expression; high: Expression }
   | { kind: 'conditional'; test: Expression; yes: Expression; no: Expression }
   | { kind: 'cast'; type: TypeName; operand: Expression }
   | { kind: 'sizeof'; type: TypeName }
