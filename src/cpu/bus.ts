@@ -29,6 +29,8 @@ export interface InterruptController {
   /** CR8: the task priority, 0 to 15. */
   getTaskPriority(): number;
   setTaskPriority(value: number): void;
+  /** Ends the interrupt in service, as a write to the EOI register does. */
+  endOfInterrupt?(): void;
   /** Told when IA32_APIC_BASE changes. */
   setBase(value: bigint): void;
 }

@@ -37,6 +37,18 @@ export interface Intercepts {
   timestamp(tsc: bigint): bigint;
   /** INVLPG, INVPCID and descriptor-table instructions: `linear` is the operand's address. */
   memoryOperand(mnemonic: string, linear: bigint, insn: Instruction): void;
+  /** MOV to CR8 after `writeControlRegister`: true when the task priority that it writes is not the local APIC's. Throws #GP for reserved bits. */
+  writeTaskPriority?(value: bigint): boolean;
+  /** RDMSR and WRMSR of MSRs 0x800 to 0x8ff after `rdmsr` and `wrmsr`: x2APIC registers that VMX virtualizes; undefined and false for those of the local APIC. */
+  readApicMsr?(index: number): bigint | undefined;
+  writeApicMsr?(index: number, value: bigint): boolean;
+  /**
+   * A linear access (ACCESS_* bits, `size` bytes at `offset` in the page, `whole` unless it runs into another page) reached
+   * the page of Offset.APIC_ACCESS_PAGE. Yields the host-physical page to access instead, or -1 with `fault` filled.
+   */
+  apicAccess?(offset: number, size: number, whole: boolean, access: number, fault: Fault): number;
+  /** IRET has ended blocking by NMI; should it fault now, VMX tells so. */
+  nmiUnblocked?(): void;
   /** An exception or software interrupt before its delivery. */
   event(type: number, vector: number, fault: Fault | undefined, instructionLength: number): void;
   /** An interrupt waits and the processor could take it (RFLAGS.IF is not yet considered). Returns true when it was consumed by an exit or must not be delivered. */

@@ -112,6 +112,8 @@ export const Offset = {
   PENDING_DEBUG: 0x428,
   /** u32. An NMI waits to be delivered. */
   NMI_PENDING: 0x430,
+  /** u32. 1 + the host-physical page whose accesses VMX virtualizes (the APIC-access page); 0 when there is none. Such a page has no TLB tags. */
+  APIC_ACCESS_PAGE: 0x434,
 
   /** u64. Clock at the end of the slice that generated code is in: its clock is this less BUDGET. Owned by the engine. */
   SLICE_END: 0x438,
