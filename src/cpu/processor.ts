@@ -7,7 +7,10 @@ import type { Instruction } from './decode/instruction';
 import type { Fault } from './fault';
 import type { Intercepts, SecondLevel } from './intercepts';
 import type { CodePages } from './mmu/codePages';
+import type { Watch, Watches, WatchHit } from './mmu/watch';
 import type { CpuState, MemoryViews } from './state';
+
+export type { Watch, WatchHit } from './mmu/watch';
 
 /** Why generated code and the run loop came back. */
 export type StopReason =
@@ -17,6 +20,8 @@ export type StopReason =
   | 'halt'
   /** A breakpoint at the present RIP, which was not executed. */
   | 'breakpoint'
+  /** An instruction has accessed watched memory and retired (or a repeated string instruction has done one iteration, or an event was delivered through it): see `watchHits`. */
+  | 'watch'
   /** Somebody asked through `requestStop` (a device, a VM-exit hook). */
   | 'request'
   /** Triple fault outside VMX non-root operation, or a VMX abort. */
@@ -42,6 +47,12 @@ export interface Processor {
 
   /** RIP of the instruction that is executing (state.rip is already the next one's). */
   readonly instructionRip: bigint;
+
+  /**
+   * Told of each instruction that TypeScript performs, when it has retired or become a VM exit (not when it faults): the
+   * debugger has it only while it watches system registers.
+   */
+  onOperation?: ((insn: Instruction) => void) | undefined;
 
   /** Runs at most `budget` ticks. The clock, `state.icount`, says exactly how many were used. */
   run(budget: number): StopReason;
@@ -76,6 +87,20 @@ export interface Processor {
 
   /** Breakpoints by linear address, whatever the world; `run` stops before the instruction. */
   setBreakpoints(linear: ReadonlySet<bigint>): void;
+  /**
+   * Watches memory for the debugger; replaces the watches set before. `run` returns 'watch' right after an instruction
+   * that accessed a watched range: it has retired, `state.icount` counts it, RIP is the next one's, and no interrupt has
+   * come in between. The interrupted access of an instruction that faults or exits does not count. A repeated string
+   * instruction stops after the iteration, with RIP still on it and uncounted until its last. Costs nothing while the list is empty; accesses to other bytes of a
+   * watched page take the slow path. Not seen: the page walk's own accesses and VMX's to its structures.
+   */
+  setWatches(watches: readonly Watch[]): void;
+  /** What was accessed when `run` last returned 'watch': at most one hit per watch and direction, in order. */
+  readonly watchHits: readonly WatchHit[];
+  /** A device wrote host-physical memory while the machine runs (DMA, firmware): watches of it are hit. */
+  deviceWrote(address: number, length: number): void;
+  /** What is watched, for the memory accesses. */
+  readonly watches: Watches;
   /** The next `run` executes the instruction at RIP even if it has a breakpoint. */
   skipBreakpointOnce(): void;
 }

@@ -62,6 +62,9 @@ class Pc implements Machine {
     const dropTranslations = (): void => (this.cpu as Cpu | undefined)?.flushTlb();
     this.memory = new PhysicalMemory(engine.views, engine.frameBase, engine.frameLimit, new AddressMap(memory), {
       pageChanged: (page) => (this.cpu as Cpu | undefined)?.memoryChanged(page),
+      written: (address, length) => {
+        if (this.running) this.cpu.deviceWrote(address, length);
+      },
       dropTranslations,
     });
     const warn = (sentence: string): void => this.warn(sentence);
@@ -148,7 +151,7 @@ class Pc implements Machine {
       if (this.stopRequested) return 'request';
       if (now >= end) return 'budget';
       const reason = this.cpu.run(Math.min(end, this.board.nextDeadline(), this.input.nextDeadline) - now);
-      if (reason === 'breakpoint') return reason;
+      if (reason === 'breakpoint' || reason === 'watch') return reason;
       if (reason === 'shutdown' && !this.resetRequested) this.end('shutdown');
       if (reason === 'halt' && !this.idle(end)) return 'halt';
     }

@@ -7,6 +7,7 @@ import { writeFlags } from '../../src/cpu/flags';
 import type { Intercepts, SecondLevel } from '../../src/cpu/intercepts';
 import type { CodePages } from '../../src/cpu/mmu/codePages';
 import { peekTranslate, readLinear, writeLinear } from '../../src/cpu/mmu/linear';
+import { Watches } from '../../src/cpu/mmu/watch';
 import type { Features, Processor, StopReason } from '../../src/cpu/processor';
 import { CpuState, CPU_BLOCK_SIZE, MemoryViews, Offset, Seg } from '../../src/cpu/state';
 
@@ -145,6 +146,8 @@ export class FakeProcessor implements Processor {
   intercepts: Intercepts = this.fakeIntercepts;
   secondLevel: SecondLevel = { active: false, rights: 7, translate: (page) => page, peek: (page) => page };
   readonly fault = new Fault();
+  readonly watches = new Watches();
+  readonly watchHits = [];
   instructionRip = 0n;
   flushes = 0;
   changes = 0;
@@ -206,6 +209,8 @@ export class FakeProcessor implements Processor {
   }
   memoryChanged(): void {}
   setBreakpoints(): void {}
+  setWatches(): void {}
+  deviceWrote(): void {}
   skipBreakpointOnce(): void {}
 
   /** Runs an action that must fault; yields the exception in words. */

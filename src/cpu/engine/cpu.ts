@@ -11,6 +11,7 @@ import { IF, TF } from '../flags';
 import { EventType, type Intercepts, type SecondLevel } from '../intercepts';
 import { peekTranslate, readLinear, writeLinear } from '../mmu/linear';
 import { readPhysical, writePhysical } from '../mmu/physical';
+import { type Watch, Watches, type WatchHit } from '../mmu/watch';
 import type { Features, Processor, StopReason } from '../processor';
 import { withSimd } from '../simd/operations';
 import { withheldLevels } from '../simd/levels';
@@ -52,6 +53,8 @@ export class Cpu implements Processor {
   readonly deviceMsrs: DeviceMsrs;
   readonly features: Features;
   readonly fault = new Fault();
+  readonly watches = new Watches();
+  watchHits: readonly WatchHit[] = [];
   intercepts!: Intercepts;
   secondLevel!: SecondLevel;
   instructionRip = 0n;
@@ -135,6 +138,14 @@ export class Cpu implements Processor {
     this.flushTlb();
   }
 
+  setWatches(watches: readonly Watch[]): void {
+    this.watches.set(watches);
+    this.flushTlb();
+  }
+  deviceWrote(address: number, length: number): void {
+    if (this.watches.active && this.watches.noteDevice(address, length)) this.requestAttention();
+  }
+
   // Translation caches.
 
   flushTlb(): void {
@@ -178,6 +189,10 @@ export class Cpu implements Processor {
     const end = s.icount + budget;
     this.stopRequested = false;
     for (let events = 0; ; ) {
+      if (this.watches.hit) {
+        this.watchHits = this.watches.takeHits();
+        return 'watch';
+      }
       if (this.stopRequested) {
         this.stopRequested = false;
         return 'request';
@@ -406,15 +421,9 @@ export class Cpu implements Processor {
         this.onUnimplemented(mnemonics[insn.op]!, start);
         throw this.fault.exception(Vector.UD);
       }
-      if (operation(this, insn) === true) {
-        this.attention = true;
-        return false;
-      }
+      if (operation(this, insn) === true) return this.replaced();
     } catch (thrown) {
-      if (thrown === STATE_REPLACED) {
-        this.attention = true;
-        return false;
-      }
+      if (thrown === STATE_REPLACED) return this.replaced();
       if (thrown !== this.fault) throw thrown;
       this.deliver();
       return false;
@@ -428,12 +437,20 @@ export class Cpu implements Processor {
     return !this.attention;
   }
 
+  /** A VM exit or entry took the instruction's place. */
+  private replaced(): false {
+    this.attention = true;
+    this.watches.forgetInstruction();
+    return false;
+  }
+
   private repeats(insn: Instruction): boolean {
     return (insn.prefixes & (Prefix.REP | Prefix.REPNE)) !== 0;
   }
 
   private deliver(): void {
     this.state.rip = this.instructionRip;
+    this.watches.forgetInstruction();
     this.guarded(() => deliverFault(this, this.fault));
     this.attention = true;
   }

@@ -9,6 +9,7 @@ import { Offset } from '../state';
 import { commit, stage } from './slowPath';
 import { fill, lookup } from './tlb';
 import { found, Privilege, walk } from './walk';
+import { linearPage } from './watch';
 
 /** The privilege of an instruction that executes now. */
 export const currentPrivilege = (cpu: Processor): number => (cpu.state.cpl === 3 ? Privilege.USER : Privilege.SUPERVISOR);
@@ -84,7 +85,7 @@ export function writeLinearAs(cpu: Processor, linear: bigint, size: number, valu
 
 /**
  * Host address of a byte whose page is plain RAM, so that the rest of the page may be accessed directly; 0 where every
- * access has to be made singly (device, ROM, page with decoded code when writing). Throws the fault of the translation.
+ * access has to be made singly (device, ROM, watched page, page with decoded code when writing). Throws the fault of the translation.
  */
 export function plainHost(cpu: Processor, linear: bigint, write: boolean): number {
   const low = low32(linear);
@@ -94,6 +95,7 @@ export function plainHost(cpu: Processor, linear: bigint, write: boolean): numbe
   checkCanonical(cpu, high, false);
   if (!walk(cpu, low, high, write ? ACCESS_WRITE : ACCESS_READ, currentPrivilege(cpu))) throw cpu.fault;
   if (write && cpu.codePages.has(found.page)) return 0;
+  if (cpu.watches.active && cpu.watches.withholds(linearPage(low, high), found.page, write)) return 0;
   const frame = write ? cpu.bus.frameForWrite(found.page) : cpu.bus.frameForRead(found.page);
   if (frame === 0) return 0;
   fill(cpu, low, high, frame, write);

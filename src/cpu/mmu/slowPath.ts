@@ -10,6 +10,7 @@ import type { Processor } from '../processor';
 import { Offset } from '../state';
 import { fill } from './tlb';
 import { found, Privilege, walk } from './walk';
+import { linearPage } from './watch';
 
 /** The write that `commit` has to perform: one or two pieces, each inside a host-physical page. */
 const pending = { pieces: 0, address: [0, 0], length: [0, 0] };
@@ -53,6 +54,13 @@ function writePiece(cpu: Processor, address: number, length: number, from: numbe
   }
 }
 
+/** Tells the watches of an access inside one page; where it met one the run loop looks after this instruction. */
+function noteAccess(cpu: Processor, low: number, high: number, page: number, length: number, write: boolean, rmw: boolean): boolean {
+  const met = cpu.watches.note(linearPage(low, high), page, low & 0xfff, length, !write || rmw, write);
+  if (met) cpu.requestAttention();
+  return met;
+}
+
 /**
  * Makes `flags & 0xff` bytes at a linear address accessible with a Privilege. Returns their host address, or the
  * scratch address (then a write needs `commit` once the value is there), or 0 with `cpu.fault` filled.
@@ -80,7 +88,9 @@ export function stage(cpu: Processor, low: number, high: number, flags: number, 
   if (!walk(cpu, low, high, access, privilege)) return 0;
   const page = found.page;
   const first = Math.min(size, 0x1000 - offset);
-  if (first === size) {
+  const met = cpu.watches.active && noteAccess(cpu, low, high, page, first, write, rmw);
+  // A watched write is staged even where there is RAM: generated code looks whether to stop only after a staged one.
+  if (first === size && !(met && write)) {
     const frame = write ? cpu.bus.frameForWrite(page) : cpu.bus.frameForRead(page);
     if (frame !== 0 && !(write && cpu.codePages.has(page))) {
       if (cache) fill(cpu, low, high, frame, write);
@@ -94,6 +104,7 @@ export function stage(cpu: Processor, low: number, high: number, flags: number, 
     // Both pages are translated before anything is touched, so that a fault leaves no partial effect.
     const nextHigh = lastLow > 0xffff_ffff && cpu.state.efer & Efer.LMA ? (high + 1) >>> 0 : high;
     if (!walk(cpu, (lastLow & ~0xfff) >>> 0, nextHigh, access, privilege)) return 0;
+    if (cpu.watches.active) noteAccess(cpu, (lastLow & ~0xfff) >>> 0, nextHigh, found.page, size - first, write, rmw);
     pending.address[1] = found.page * 0x1000;
     pending.length[1] = size - first;
     pieces = 2;

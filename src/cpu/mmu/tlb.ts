@@ -1,12 +1,13 @@
 /**
  * Filling and looking up the software TLB, whose layout state.ts describes. What must not be accessed directly
- * (devices, ROM, pages with decoded code, pages that a snapshot still has to copy) simply gets no tag, so that
+ * (devices, ROM, pages with decoded code, watched pages, pages that a snapshot still has to copy) simply gets no tag, so that
  * generated code comes to the slow path.
  */
 import { Cr4 } from '../controlBits';
 import type { Processor } from '../processor';
 import { Offset, TLB_ENTRIES, TLB_ENTRY_SIZE } from '../state';
 import { found } from './walk';
+import { linearPage } from './watch';
 
 const WITHHELD = 0xffff_ffff;
 
@@ -26,9 +27,14 @@ export function fill(cpu: Processor, low: number, high: number, frame: number, w
   const u32 = cpu.views.u32;
   const i = entryIndex(s.get32(Offset.TLB_BASE), low);
   const tagLow = ((low & ~0xfff) | s.get32(Offset.GENERATION)) >>> 0;
-  const reads = found.readable && (!write || cpu.bus.frameForRead(found.page) === frame);
+  let reads = found.readable && (!write || cpu.bus.frameForRead(found.page) === frame);
   // A clean page gets its write tag at the first write: asking for the frame now would copy it for a snapshot.
-  const writes = write && found.writable && !cpu.codePages.has(found.page);
+  let writes = write && found.writable && !cpu.codePages.has(found.page);
+  if (cpu.watches.active) {
+    const linear = linearPage(low, high);
+    reads &&= !cpu.watches.withholds(linear, found.page, false);
+    writes &&= !cpu.watches.withholds(linear, found.page, true);
+  }
   u32[i + Word.READ_TAG] = reads ? tagLow : WITHHELD;
   u32[i + Word.READ_TAG + 1] = reads ? high : WITHHELD;
   u32[i + Word.WRITE_TAG] = writes ? tagLow : WITHHELD;

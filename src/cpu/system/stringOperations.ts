@@ -90,6 +90,13 @@ class Strings {
   }
 }
 
+/** Stops between two iterations: the instruction goes on when it is executed again. */
+function pause(cpu: Processor, strings: Strings): void {
+  if (strings.count === 0n) return;
+  cpu.state.rip = cpu.instructionRip;
+  cpu.requestAttention();
+}
+
 /**
  * Repeats `step` as the prefix asks. `step` handles at most `most` elements, at least one, and returns how many it
  * did, negative when the comparison ends the repetition.
@@ -100,14 +107,11 @@ function repeat(cpu: Processor, strings: Strings, step: (most: number) => number
     return;
   }
   for (let done = 0; strings.count !== 0n; ) {
-    if (done >= LONGEST_RUN) {
-      cpu.state.rip = cpu.instructionRip;
-      cpu.requestAttention();
-      return;
-    }
+    if (done >= LONGEST_RUN) return pause(cpu, strings);
     const count = strings.count;
     const handled = step(count > BigInt(LONGEST_RUN) ? LONGEST_RUN : Number(count));
     if (handled < 0) return;
+    if (cpu.watches.met) return pause(cpu, strings);
     done += handled === 1 ? SINGLE_COST : handled;
   }
 }

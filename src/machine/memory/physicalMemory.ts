@@ -21,6 +21,8 @@ const ALIAS_PAGE = BIOS_ALIAS / PAGE_SIZE;
 export interface MemoryListener {
   /** A page's bytes changed behind the processor's back. */
   pageChanged(page: number): void;
+  /** Bytes were written by a device, the firmware or the debugger. */
+  written?(address: number, length: number): void;
   /** Write permission of every page was taken back: no translation may be kept. */
   dropTranslations(): void;
 }
@@ -135,6 +137,7 @@ export class PhysicalMemory implements PageStore {
       this.listener.pageChanged(page);
       done += n;
     }
+    this.listener.written?.(address, bytes.length);
     return true;
   }
 

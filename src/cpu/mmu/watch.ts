@@ -1,0 +1,180 @@
+/**
+ * Watched memory: the debugger's data breakpoints and the guest software's DR0 to DR3. A page with a watched byte gets no
+ * TLB tag for the kind of access that is watched, so every such access comes to the slow path, which asks here. While
+ * nothing is watched that is one flag at a TLB miss.
+ *
+ * The accesses of the page walk itself (paging structures, their accessed and dirty bits) and of VMX to its own structures
+ * are not seen.
+ */
+
+/** A range of memory for the debugger. */
+export interface Watch {
+  /** What `WatchHit.id` says; chosen by the caller, unique among the watches. */
+  readonly id: number;
+  /** Linear addresses match in every address space and world; physical ones are host-physical. */
+  readonly space: 'linear' | 'physical';
+  readonly start: bigint;
+  /** In bytes, at least 1. */
+  readonly length: number;
+  readonly read: boolean;
+  readonly write: boolean;
+}
+
+/** An access to a watched range. */
+export interface WatchHit {
+  readonly id: number;
+  /** The access's own first byte in the watched page; 0 for a device. */
+  readonly linear: bigint;
+  /** The same as host-physical address. */
+  readonly hpa: number;
+  /** Bytes accessed, in that page. */
+  readonly size: number;
+  readonly write: boolean;
+  /** Who accessed: the processor's instruction or event delivery, or a device by itself. */
+  readonly source: 'processor' | 'device';
+}
+
+const PAGE_BITS = 12n;
+const PAGE_MASK = 0xfffn;
+
+/** A range as (page, offset) pairs: page numbers are exact as JavaScript numbers, whole addresses are not. */
+class Range {
+  private readonly firstPage: number;
+  private readonly firstOffset: number;
+  private readonly lastPage: number;
+  private readonly lastOffset: number;
+
+  constructor(
+    readonly id: number,
+    start: bigint,
+    length: number,
+    readonly read: boolean,
+    readonly write: boolean,
+  ) {
+    const last = start + BigInt(length - 1);
+    this.firstPage = Number(start >> PAGE_BITS);
+    this.firstOffset = Number(start & PAGE_MASK);
+    this.lastPage = Number(last >> PAGE_BITS);
+    this.lastOffset = Number(last & PAGE_MASK);
+  }
+
+  hasPage(page: number): boolean {
+    return page >= this.firstPage && page <= this.lastPage;
+  }
+
+  /** Whether bytes of one page meet the range. */
+  meets(page: number, offset: number, length: number): boolean {
+    if (!this.hasPage(page)) return false;
+    return (page !== this.firstPage || offset + length > this.firstOffset) && (page !== this.lastPage || offset <= this.lastOffset);
+  }
+}
+
+/** Page number of a linear address in two halves. */
+export const linearPage = (low: number, high: number): number => (high >>> 0) * 0x10_0000 + (low >>> 12);
+
+export class Watches {
+  private linear: Range[] = [];
+  private physical: Range[] = [];
+  /** DR0 to DR3 where they watch data; the id is the register's number. */
+  private registers: Range[] = [];
+
+  /** Whether anything is watched: asked at every TLB miss. */
+  active = false;
+  /** Hits of the debugger's watches that no stop has told of yet. */
+  private hits: WatchHit[] = [];
+  /** Data breakpoints of DR0 to DR3 that the present instruction has met, by bit. */
+  registerHits = 0;
+
+  /** Replaces the debugger's watches; hits that were not told of are forgotten. The caller flushes the TLB. Throws a RangeError for an impossible range. */
+  set(watches: readonly Watch[]): void {
+    for (const w of watches) {
+      if (w.start < 0n || !Number.isInteger(w.length) || w.length < 1) throw new RangeError(`Watch ${w.id} is no range of memory: start ${w.start}, length ${w.length}.`);
+    }
+    const ranges = (space: Watch['space']): Range[] => watches.filter((w) => w.space === space && (w.read || w.write)).map((w) => new Range(w.id, w.start, w.length, w.read, w.write));
+    this.linear = ranges('linear');
+    this.physical = ranges('physical');
+    this.hits = [];
+    this.update();
+  }
+
+  /** Replaces what DR0 to DR3 watch. The caller flushes the TLB. */
+  setRegisters(registers: readonly { number: number; start: bigint; length: number; read: boolean; write: boolean }[]): void {
+    this.registers = registers.map((r) => new Range(r.number, r.start, r.length, r.read, r.write));
+    this.update();
+  }
+
+  private update(): void {
+    this.active = this.linear.length + this.physical.length + this.registers.length > 0;
+  }
+
+  /** Whether a page must not get a TLB tag for reading (writing; instructions that read and write ask for that one alone). Both numbers are page numbers. */
+  withholds(linear: number, physical: number, write: boolean): boolean {
+    const watches = (r: Range): boolean => write || r.read;
+    return this.linear.some((r) => watches(r) && r.hasPage(linear)) || this.registers.some((r) => watches(r) && r.hasPage(linear)) || this.physical.some((r) => watches(r) && r.hasPage(physical));
+  }
+
+  /**
+   * Notes an access of the processor to bytes of one page. Returns whether it met something watched: the run loop has to
+   * look after the instruction.
+   */
+  note(linear: number, physical: number, offset: number, length: number, read: boolean, write: boolean): boolean {
+    const met = (r: Range, page: number): boolean => ((read && r.read) || (write && r.write)) && r.meets(page, offset, length);
+    let any = false;
+    for (const r of this.registers) {
+      if (!met(r, linear)) continue;
+      this.registerHits |= 1 << r.id;
+      any = true;
+    }
+    for (const [ranges, page] of [[this.linear, linear], [this.physical, physical]] as const) {
+      for (const r of ranges) {
+        if (!met(r, page)) continue;
+        this.add({ id: r.id, linear: (BigInt(linear) << PAGE_BITS) + BigInt(offset), hpa: physical * 0x1000 + offset, size: length, write, source: 'processor' });
+        any = true;
+      }
+    }
+    return any;
+  }
+
+  /** Notes a write by a device to host-physical memory. Returns whether it met something watched. */
+  noteDevice(address: number, length: number): boolean {
+    let any = false;
+    for (let done = 0; done < length; ) {
+      const page = Math.floor((address + done) / 0x1000);
+      const offset = (address + done) % 0x1000;
+      const size = Math.min(length - done, 0x1000 - offset);
+      for (const r of this.physical) {
+        if (!r.write || !r.meets(page, offset, size)) continue;
+        this.add({ id: r.id, linear: 0n, hpa: address + done, size, write: true, source: 'device' });
+        any = true;
+      }
+      done += size;
+    }
+    return any;
+  }
+
+  /** An instruction may meet a range many times; the first time is told. */
+  private add(hit: WatchHit): void {
+    if (!this.hits.some((h) => h.id === hit.id && h.write === hit.write && h.source === hit.source)) this.hits.push(hit);
+  }
+
+  /** Whether the debugger has to be told of something. */
+  get hit(): boolean {
+    return this.hits.length > 0;
+  }
+  /** Whether the instruction that executes has met something watched: a repeated string instruction stops after its iteration. */
+  get met(): boolean {
+    return this.hits.length > 0 || this.registerHits !== 0;
+  }
+
+  /** Hands the hits over. */
+  takeHits(): WatchHit[] {
+    const { hits } = this;
+    this.hits = [];
+    return hits;
+  }
+  /** The instruction faulted or became a VM exit: what it accessed counts for nothing, it will be executed again. Devices have done what they did. */
+  forgetInstruction(): void {
+    this.registerHits = 0;
+    if (this.hits.length > 0) this.hits = this.hits.filter((h) => h.source === 'device');
+  }
+}
