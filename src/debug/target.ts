@@ -5,7 +5,8 @@ import type { VmxInspection } from '../vmx/observe';
 import type { ExitRecorder } from './exits/exitRecorder';
 import { readBytes, readInteger, writeBytes, type MemorySpace, type SpaceName } from './memory/memorySpace';
 import { walkPages } from './memory/pageWalk';
-import { LiveRegisters, readNamed, SavedGuestRegisters, SavedHostRegisters, type RegisterFile } from './registers/registerFile';
+import { pagingRegisters } from './memory/translation';
+import { LiveRegisters, SavedGuestRegisters, SavedHostRegisters, type RegisterFile } from './registers/registerFile';
 import { worldOf } from './run/position';
 import { CodeMap } from './symbols/codeMap';
 import { ImageSet } from './symbols/imageSet';
@@ -75,11 +76,10 @@ export class Target {
       const hpa = this.cpu.peekTranslate(address);
       return hpa < 0 ? undefined : hpa;
     }
-    const file = this.registers(world);
-    const [cr0, cr3, cr4, efer] = ['cr0', 'cr3', 'cr4', 'efer'].map((name) => readNamed(file, name));
-    if (cr0 === undefined || cr3 === undefined || cr4 === undefined || efer === undefined) return undefined;
+    const registers = pagingRegisters(this, world);
+    if (!registers) return undefined;
     const toHost = (physical: number): number | undefined => (world === 'guest' ? this.vmx.peekGpa(physical) : physical);
-    const physical = walkPages({ cr0, cr3, cr4, efer }, address, (at, size) => {
+    const physical = walkPages(registers, address, (at, size) => {
       const hpa = toHost(at);
       return hpa === undefined ? undefined : this.readInteger('hpa', BigInt(hpa), size);
     });

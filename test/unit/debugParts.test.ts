@@ -11,7 +11,7 @@ import type { ExitRecord } from '../../src/vmx/observe';
 describe('debugger: page walk', () => {
   const PG = 1n << 31n;
   const read = (entries: Record<number, bigint>) => (address: number) => entries[address] ?? 0n;
-  const long: PagingRegisters = { cr0: PG, cr3: 0x1000n, cr4: 1n << 5n, efer: 1n << 10n };
+  const long: PagingRegisters = { cr0: PG, cr3: 0x1000n, cr4: 1n << 5n, efer: (1n << 10n) | (1n << 11n) };
 
   it('no paging: linear is physical', () => assert.strictEqual(walkPages({ cr0: 0n, cr3: 0n, cr4: 0n, efer: 0n }, 0x1_0000_1234n, read({})), 0x1234));
   it('four levels to a 4-KiB page', () => {
