@@ -62,6 +62,7 @@ export class Cpu implements Processor {
   /** Told when an instruction is reached that Hyperstep does not have (and CPUID does not announce); it then raises #UD. */
   onUnimplemented: (mnemonic: string, rip: bigint) => void = () => undefined;
   onGap: (sentence: string) => void = () => undefined;
+  onOperation: ((insn: Instruction) => void) | undefined = undefined;
 
   private stopRequested = false;
   private attention = false;
@@ -421,9 +422,9 @@ export class Cpu implements Processor {
         this.onUnimplemented(mnemonics[insn.op]!, start);
         throw this.fault.exception(Vector.UD);
       }
-      if (operation(this, insn) === true) return this.replaced();
+      if (operation(this, insn) === true) return this.replaced(insn);
     } catch (thrown) {
-      if (thrown === STATE_REPLACED) return this.replaced();
+      if (thrown === STATE_REPLACED) return this.replaced(insn);
       if (thrown !== this.fault) throw thrown;
       this.deliver();
       return false;
@@ -431,6 +432,7 @@ export class Cpu implements Processor {
     // A long REP stops early with RIP still on the instruction: it has not retired then.
     const rip = s.rip;
     this.wentOn = rip === next;
+    this.onOperation?.(insn);
     if (rip !== start || !this.repeats(insn)) s.icount += 1;
     // Interrupts may have been enabled, a trap flag set, the processor halted.
     if (s.get32(Offset.FLAGS) !== flags || (s.get32(Offset.INTERRUPTIBILITY) & BLOCKING_STI_MOVSS) !== 0 || s.get32(Offset.ACTIVITY) !== 0) this.attention = true;
@@ -438,7 +440,8 @@ export class Cpu implements Processor {
   }
 
   /** A VM exit or entry took the instruction's place. */
-  private replaced(): false {
+  private replaced(insn: Instruction): false {
+    this.onOperation?.(insn);
     this.attention = true;
     this.watches.forgetInstruction();
     return false;
