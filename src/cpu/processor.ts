@@ -35,8 +35,10 @@ export interface Processor {
   readonly interrupts: InterruptController;
   readonly deviceMsrs: DeviceMsrs;
   readonly features: Features;
-  /** Pages with decoded instructions: memory accesses ask and tell it. */
+  /** Pages with decoded instructions or paging structures: memory accesses ask and tell it. */
   readonly codePages: CodePages;
+  /** Page walks tell `codePages` which pages they use. */
+  tracksTables: boolean;
   intercepts: Intercepts;
   secondLevel: SecondLevel;
   /** The one fault object: `throw cpu.fault.exception(Vector.GP, 0)`. */

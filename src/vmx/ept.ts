@@ -131,6 +131,7 @@ export class Ept implements SecondLevel {
     for (let level = LEVELS; ; level--) {
       const index = level === 4 ? Math.floor(gpaPage / 0x800_0000) & 0x1ff : (gpaPage >>> (9 * (level - 1))) & 0x1ff;
       const address = table * 0x1000 + index * 8;
+      if (this.vmx.cpu.tracksTables) this.vmx.cpu.codePages.tableUsed(table);
       const frame = this.vmx.cpu.bus.frameForRead(table);
       const low = frame !== 0 ? this.vmx.state.u32[(frame + index * 8) >>> 2]! : this.vmx.cpu.bus.read(address, 4);
       const high = frame !== 0 ? this.vmx.state.u32[(frame + index * 8 + 4) >>> 2]! : this.vmx.cpu.bus.read(address + 4, 4);
@@ -186,6 +187,6 @@ export class Ept implements SecondLevel {
     const frame = cpu.bus.frameForWrite(page);
     if (frame === 0) return cpu.bus.write(address, 4, low >>> 0);
     state.u32[(frame + (address % 0x1000)) >>> 2] = low;
-    if (cpu.codePages.has(page)) cpu.codePages.written(page, address % 0x1000, 4);
+    if (cpu.codePages.has(page)) cpu.codePages.marked(page, address % 0x1000);
   }
 }

@@ -3,58 +3,90 @@
  * Information"). The processor keeps those of VMX non-root operation apart from all others, but does not tag them.
  *
  * Without VPID each transition drops those of the operation that it enters: nothing could have used them in between.
- * With VPID they survive if they are for the same VPID, EPTP, CR3 and paging mode as before. Real processors ask less
- * (they tag by VPID, EPTP and PCID); ours never keeps what theirs would drop.
+ * It drops them in effect only: where no paging structure was written since they were last dropped, a walk would find
+ * the same, and so they stay. With VPID they stay in either case. In both they must be for the same VPID, EPTP, CR3 and
+ * paging mode as before. Real processors ask less (they tag by VPID, EPTP and PCID); ours never keeps what theirs would
+ * drop.
  */
+import { Cr0, Cr4, Efer } from '../cpu/controlBits';
 import { Offset } from '../cpu/state';
 import { Secondary } from './tables/controls';
 import { Slot } from './tables/fields';
 import type { Vmx } from './vmx';
 
-const { VPID, EPT_POINTER } = Slot;
+const { VPID, EPT_POINTER, APIC_ACCESS_ADDRESS } = Slot;
 
-/** What the translations of one operation depend on: CR3, CR0, CR4, EFER; for the guest also VPID, EPTP and the secondary controls. */
+/** What the translations of one operation depend on: CR3, CR0, CR4, EFER; for the guest also the secondary controls, VPID, EPTP and the APIC-access address. */
 const STATE_WORDS = [Offset.CR3, Offset.CR3 + 4, Offset.CR0, Offset.CR4, Offset.EFER] as const;
-const WORDS = STATE_WORDS.length + 4;
+const WORDS = STATE_WORDS.length + 6;
+
+/** The translations of one operation. */
+class Side {
+  readonly words = new Uint32Array(WORDS);
+  /** `codePages.tableWrites` when they were last dropped here; none when walks were not tracked yet. */
+  droppedAt = NaN;
+
+  constructor(
+    readonly guest: boolean,
+    readonly count: number,
+  ) {}
+}
 
 export class Translations {
-  private readonly guest = new Uint32Array(WORDS);
-  private readonly host = new Uint32Array(WORDS);
+  private readonly guest = new Side(true, WORDS);
+  private readonly host = new Side(false, STATE_WORDS.length);
   private readonly present = new Uint32Array(WORDS);
 
   constructor(private readonly vmx: Vmx) {}
 
   /** Before the guest's state is loaded: what the VMM's translations are for. */
   beforeEntry(): void {
-    this.note(this.host, false);
+    this.note(this.host.words, false);
   }
   /** After it: non-root operation is entered. */
   atEntry(): void {
-    if (!this.vmx.secondary(Secondary.VPID) || !this.same(this.guest, true)) this.vmx.cpu.flushOperation(true);
+    this.enter(this.guest);
   }
   /** Before the host's state is loaded. */
   beforeExit(): void {
-    this.note(this.guest, true);
+    this.note(this.guest.words, true);
   }
   /** After it: root operation is entered. */
   atExit(): void {
-    if (!this.vmx.secondary(Secondary.VPID) || !this.same(this.host, false)) this.vmx.cpu.flushOperation(false);
+    this.enter(this.host);
+  }
+
+  private enter(side: Side): void {
+    const { cpu } = this.vmx;
+    const tagged = this.vmx.secondary(Secondary.VPID);
+    if (!tagged) cpu.tracksTables = true;
+    if (this.same(side) && (tagged || (side.droppedAt === cpu.codePages.tableWrites && !this.usesPdptes()))) return;
+    cpu.flushOperation(side.guest);
+    side.droppedAt = cpu.tracksTables ? cpu.codePages.tableWrites : NaN;
+  }
+
+  /** PAE paging: what the PDPTE registers hold is not compared. */
+  private usesPdptes(): boolean {
+    const s = this.vmx.state;
+    return (s.cr0 & Cr0.PG) !== 0 && (s.cr4 & Cr4.PAE) !== 0 && (s.efer & Efer.LMA) === 0;
   }
 
   private note(words: Uint32Array, guest: boolean): void {
     const { state, vmcs } = this.vmx;
     for (let i = 0; i < STATE_WORDS.length; i++) words[i] = state.get32(STATE_WORDS[i]!);
     if (!guest) return;
-    words[5] = vmcs.low(VPID);
-    words[6] = vmcs.low(EPT_POINTER);
-    words[7] = vmcs.high(EPT_POINTER);
-    words[8] = this.vmx.secondaryControls;
+    words[5] = this.vmx.secondaryControls;
+    words[6] = vmcs.low(VPID);
+    words[7] = vmcs.low(EPT_POINTER);
+    words[8] = vmcs.high(EPT_POINTER);
+    words[9] = vmcs.low(APIC_ACCESS_ADDRESS);
+    words[10] = vmcs.high(APIC_ACCESS_ADDRESS);
   }
 
-  private same(words: Uint32Array, guest: boolean): boolean {
+  private same(side: Side): boolean {
     const { present } = this;
-    this.note(present, guest);
-    for (let i = 0; i < (guest ? WORDS : STATE_WORDS.length); i++) if (present[i] !== words[i]) return false;
+    this.note(present, side.guest);
+    for (let i = 0; i < side.count; i++) if (present[i] !== side.words[i]) return false;
     return true;
   }
 }

@@ -120,6 +120,14 @@ export class FakeCodePages implements CodePages {
   written(page: number, offset: number, length: number): void {
     this.writes.push({ page, offset, length });
   }
+  marked(page: number, offset: number): void {
+    this.writes.push({ page, offset, length: 4 });
+  }
+  readonly tables = new Set<number>();
+  tableUsed(page: number): void {
+    this.tables.add(page);
+  }
+  readonly tableWrites = 0;
 }
 
 export class FakeProcessor implements Processor {
@@ -129,6 +137,7 @@ export class FakeProcessor implements Processor {
   readonly index = 0;
   readonly bus = new FakeBus();
   readonly codePages = new FakeCodePages();
+  tracksTables = false;
   taskPriority = 0;
   readonly interrupts: InterruptController = {
     pending: () => false,

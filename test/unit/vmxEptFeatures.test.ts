@@ -111,6 +111,59 @@ describe('EPT features', () => {
   });
 });
 
+describe('translations without VPID', () => {
+  /** A guest that reads a byte of a page and exits; how often EPT was walked while it ran. */
+  const reader = (): { rig: VmxRig; walks: () => number } => {
+    const rig = guest('48 8b 04 25 18 00 05 00 0f a2 eb f4 ; mov rax, [0x50018]; cpuid; again', 0);
+    rig.guest64(PAGE + 0x18, 1n);
+    rig.guest64(0x6_0018, 2n);
+    let count = 0;
+    rig.unit.observer = { ...rig.unit.observer!, eptWalked: () => count++ };
+    const walks = (): number => {
+      count = 0;
+      rig.resumeBehind();
+      return count;
+    };
+    rig.launch();
+    walks();
+    return { rig, walks };
+  };
+
+  it('are found again without a walk when no paging structure was written', () => {
+    const { rig, walks } = reader();
+    assert.equal(walks(), 0);
+    assert.equal(rig.cpu.state.reg(Gpr.RAX), 1n);
+  });
+
+  it('are walked for again after the VMM has stored into an EPT entry', () => {
+    const { rig, walks } = reader();
+    rig.host('48 89 08 ; mov [rax], rcx', { RAX: BigInt(rig.eptEntry(PAGE)), RCX: BigInt(At.GUEST + 0x6_0000 + 0x37) });
+    assert.notEqual(walks(), 0);
+    assert.equal(rig.cpu.state.reg(Gpr.RAX), 2n);
+  });
+
+  it('are walked for again when the EPT pointer is another', () => {
+    const { rig, walks } = reader();
+    rig.set({ EPT_POINTER: Number(rig.get('EPT_POINTER')) ^ 0x40 }); // accessed and dirty flags
+    assert.notEqual(walks(), 0);
+  });
+
+  it('of the VMM are walked for again after it has changed its page tables, a page at a time or over and over', () => {
+    const { rig } = reader();
+    const read = '48 8b 18 ; mov rbx, [rax]';
+    const large = 0x60_0000n;
+    rig.write64(0x40_0000, 4n);
+    rig.write64(Number(large), 6n);
+    for (let i = 0; i < 200; i++) {
+      const to = i % 2 ? large : 0x40_0000n;
+      rig.host('48 89 08 ; mov [rax], rcx', { RAX: 0x3000n + 5n * 8n, RCX: to + 0x87n });
+      rig.resumeBehind();
+      rig.host(read, { RAX: 0xa0_0000n });
+      assert.equal(rig.cpu.state.reg(Gpr.RBX), to / 0x10_0000n);
+    }
+  });
+});
+
 describe('VMCS shadowing', () => {
   const SHADOW = 0x1_b000;
   const BITMAPS = 0x1_c000;

@@ -15,7 +15,7 @@ export const bytes = (text: string): number[] =>
     .filter((t) => t !== '')
     .map((t) => parseInt(t, 16));
 
-const MEBIBYTES = 16;
+export const MEBIBYTES = 16;
 /** Host-physical addresses. */
 export const At = {
   PAGE_TABLES: 0x1000, VMXON: 0x1_0000, VMCS: 0x1_1000, OTHER_VMCS: 0x1_2000, MSR_BITMAP: 0x1_3000, IO_BITMAPS: 0x1_4000, MSR_LISTS: 0x1_6000, POINTER: 0x1_7000,
@@ -34,7 +34,8 @@ export class VmxRig {
   readonly ports: { port: number; size: number; value: number }[] = [];
   /** Vectors of the interrupts that wait. */
   interrupts: number[] = [];
-  private readonly ram: number;
+  /** Where RAM begins in the engine's memory. */
+  readonly ram: number;
 
   /** `announce` names features of VMX that the processor is to announce although they may not be implemented. */
   constructor(without: string[] = [], announce: string[] = []) {
@@ -109,9 +110,11 @@ export class VmxRig {
   }
   write32(address: number, value: number): void {
     this.cpu.views.data.setUint32(this.ram + address, value, true);
+    this.cpu.memoryChanged(address >>> 12);
   }
   write64(address: number, value: bigint): void {
     this.cpu.views.data.setBigUint64(this.ram + address, value, true);
+    this.cpu.memoryChanged(address >>> 12);
   }
   read64(address: number): bigint {
     return this.cpu.views.data.getBigUint64(this.ram + address, true);

@@ -10,6 +10,7 @@ import { type HandlerTable } from './handlers';
 import { RECORDS_BASE, RECORDS_SIZE } from './layout';
 import { Field, RECORD_SIZE, Special } from './record';
 import { RecordWriter } from './recordWriter';
+import { TablePages } from './tablePages';
 
 const PAGE = 0x1000;
 /** Longest instruction. */
@@ -60,6 +61,7 @@ export class CodePage {
 
 export class CodeCache implements CodePages {
   private readonly pages = new Map<number, CodePage[]>();
+  private readonly tables = new TablePages();
   private next = FIRST_RECORD;
   private readonly insn = new Instruction();
   private readonly writer: RecordWriter;
@@ -70,14 +72,21 @@ export class CodeCache implements CodePages {
   constructor(
     private readonly views: MemoryViews,
     private readonly handlers: HandlerTable,
-    /** Told when a page gets its first decoded instruction (write tags must go) and when everything was dropped. */
-    private readonly changed: { codeAppeared(page: number): void; allDropped(): void },
+    /** Told when a page gets its first decoded instruction or is first used by a page walk (write tags must go), and when everything was dropped. */
+    private readonly changed: { watchedPageAppeared(page: number): void; allDropped(): void },
   ) {
     this.writer = new RecordWriter(views);
   }
 
   has(page: number): boolean {
-    return this.pages.has(page);
+    return this.pages.has(page) || this.tables.has(page);
+  }
+
+  tableUsed(page: number): void {
+    if (this.tables.use(page)) this.changed.watchedPageAppeared(page);
+  }
+  get tableWrites(): number {
+    return this.tables.writes;
   }
 
   /** The code page for a physical page, made when there is none yet. */
@@ -101,7 +110,7 @@ export class CodeCache implements CodePages {
     if (list) list.push(made);
     else {
       this.pages.set(page, [made]);
-      this.changed.codeAppeared(page);
+      this.changed.watchedPageAppeared(page);
     }
     return made;
   }
@@ -324,6 +333,11 @@ export class CodeCache implements CodePages {
   }
 
   written(page: number, offset: number, length: number): void {
+    this.tables.written(page);
+    this.marked(page, offset, length);
+  }
+
+  marked(page: number, offset: number, length = 4): void {
     for (const code of this.pages.get(page) ?? []) {
       if (this.overlaps(code, offset, length)) this.dropPage(page);
     }
@@ -348,6 +362,12 @@ export class CodeCache implements CodePages {
     if (real >= Special.LOAD_1 && real <= Special.LOAD_16) return u16[(record + Field.NEXT) >>> 1]! - u16[(record + Field.OFFSET) >>> 1]!;
     const at = real === Special.ADDRESS_LONG || real === Special.ADDRESS_LEGACY ? record + RECORD_SIZE : record;
     return u16[(at + Field.NEXT) >>> 1]! - u16[(at + Field.OFFSET) >>> 1]!;
+  }
+
+  /** Memory was changed as a whole page: by a device, by the debugger. */
+  pageChanged(page: number): void {
+    this.tables.written(page);
+    this.dropPage(page);
   }
 
   /** Drops what was decoded from a physical page, and what crosses into it. */

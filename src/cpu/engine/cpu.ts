@@ -58,6 +58,7 @@ export class Cpu implements Processor {
   intercepts!: Intercepts;
   secondLevel!: SecondLevel;
   instructionRip = 0n;
+  tracksTables = false;
 
   /** Told when an instruction is reached that Hyperstep does not have (and CPUID does not announce); it then raises #UD. */
   onUnimplemented: (mnemonic: string, rip: bigint) => void = () => undefined;
@@ -126,7 +127,7 @@ export class Cpu implements Processor {
     if (this.state.get32(Offset.CUT) === 0) this.state.set32(Offset.CUT, 1);
   }
   memoryChanged(page: number): void {
-    this.cache.dropPage(page);
+    this.cache.pageChanged(page);
   }
 
   skipBreakpointOnce(): void {
@@ -161,7 +162,7 @@ export class Cpu implements Processor {
     this.requestAttention();
     this.banks.flushPage(linear);
   }
-  /** A page got its first decoded instruction: its write tags must go, whatever they are for. */
+  /** Writes to a page have to be seen from now on: its write tags must go, whatever they are for. */
   withholdWrites(page: number): void {
     this.banks.withholdWrites(page);
   }

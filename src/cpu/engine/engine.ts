@@ -49,7 +49,7 @@ class EngineImplementation implements Engine {
     this.frameLimit = pages * 0x1_0000;
     const { handlers, compiled } = sharedParts();
     this.cache = new CodeCache(this.views, handlers, {
-      codeAppeared: (page) => this.cpus.forEach((cpu) => cpu?.withholdWrites(page)),
+      watchedPageAppeared: (page) => this.cpus.forEach((cpu) => cpu?.withholdWrites(page)),
       allDropped: () => this.cpus.forEach((cpu) => cpu?.flushTlb()),
     });
     this.interpreter = createInterpreter(compiled, memory, {

@@ -74,7 +74,7 @@ function setEntryBits(cpu: Processor, address: number, value: number): void {
     return;
   }
   cpu.views.u32[(frame + offset) >>> 2] = value;
-  if (cpu.codePages.has(page)) cpu.codePages.written(page, offset, 4);
+  if (cpu.codePages.has(page)) cpu.codePages.marked(page, offset);
 }
 
 function pageFault(cpu: Processor, low: number, high: number, access: number, privilege: number, code: number): boolean {
@@ -172,6 +172,7 @@ export function walk(cpu: Processor, low: number, high: number, access: number, 
     }
     const offset = wide ? index << 3 : index << 2;
     readEntry(cpu, tablePage, offset, wide);
+    if (cpu.tracksTables) cpu.codePages.tableUsed(tablePage);
     const entry = entryLow;
     if (!(entry & Entry.P)) return pageFault(cpu, low, high, access, privilege, 0);
 
