@@ -31,6 +31,8 @@ export interface InterruptController {
   setTaskPriority(value: number): void;
   /** Ends the interrupt in service, as a write to the EOI register does. */
   endOfInterrupt?(): void;
+  /** Told when INIT has reset the processor. */
+  init?(): void;
   /** Told when IA32_APIC_BASE changes. */
   setBase(value: bigint): void;
 }

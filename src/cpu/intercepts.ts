@@ -62,6 +62,10 @@ export interface Intercepts {
   /** A task switch is due: `source` is 0 CALL, 1 IRET, 2 JMP (RIP is the next instruction's), 3 a task gate in the IDT. */
   taskSwitch(selector: number, source: number): void;
   tripleFault(): void;
+  /** An INIT signal waits: 'blocked' in VMX root operation (it stays pending) and while the guest waits for a SIPI, 'exit' when it caused a VM exit, 'reset' when the processor shall do as INIT says. */
+  initSignal?(): 'blocked' | 'exit' | 'reset';
+  /** A start-up IPI arrived in the wait-for-SIPI state. True: a VM exit. */
+  startUp?(vector: number): boolean;
   /** Faults of kind `second-level`, thrown by SecondLevel.translate. Performs the exit and returns. */
   secondLevelFault(fault: Fault): void;
   /** An event is being delivered (IDT vectoring): told at the start with its type, vector and error code, and with undefined at the end. */

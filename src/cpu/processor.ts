@@ -31,6 +31,8 @@ export interface Processor {
   readonly state: CpuState;
   readonly views: MemoryViews;
   readonly index: number;
+  /** Processors of the machine; 1 unless said. */
+  readonly processors?: number;
   readonly bus: PhysicalBus;
   readonly interrupts: InterruptController;
   readonly deviceMsrs: DeviceMsrs;

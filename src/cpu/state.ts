@@ -123,6 +123,8 @@ export const Offset = {
   /** u64 Hpa each; all ones when there is none. */
   VMXON_POINTER: 0x448,
   CURRENT_VMCS: 0x450,
+  /** u32. Signals of other processors that wait to be taken: bits of system/signals.ts. */
+  SIGNALS: 0x458,
   /** 0x460 to 0x5ff: for vmx/ alone. */
   VMX_PRIVATE: 0x460,
 
