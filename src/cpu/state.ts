@@ -123,7 +123,7 @@ export const Offset = {
   /** u64 Hpa each; all ones when there is none. */
   VMXON_POINTER: 0x448,
   CURRENT_VMCS: 0x450,
-  /** u32. Signals of other processors that wait to be taken: bits of system/signals.ts. */
+  /** u32. Signals of other processors that wait to be taken: see engine/signals.ts. */
   SIGNALS: 0x458,
   /** 0x460 to 0x5ff: for vmx/ alone. */
   VMX_PRIVATE: 0x460,
@@ -139,8 +139,10 @@ export const Offset = {
   SIMD_DISABLED: 0xd00,
   /** u32. What MXCSR allows generated code to compute: see simd/mxcsr.ts. */
   SIMD_FLOAT: 0xd04,
-  /** 16 bytes: the memory operand of the SIMD instruction whose record follows. Owned by the engine. */
+  /** 32 bytes: the memory operand of the SIMD instruction whose record follows. Owned by the engine. */
   SIMD_OPERAND: 0xd10,
+  /** u64. State of the generator behind RDRAND and RDSEED. */
+  RANDOM: 0xd30,
   /** 64 bytes in which generated code puts vectors to address their elements by number. */
   SIMD_SCRATCH: 0xd40,
   /** The current VMCS, for vmx/ and for VMREAD and VMWRITE in generated code: 256 slots of u64 values. */

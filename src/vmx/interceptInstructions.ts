@@ -34,6 +34,9 @@ const RULES: Readonly<Record<string, Rule>> = {
   wbnoinvd: { reason: Reason.WBINVD, secondary: Secondary.WBINVD_EXITING },
   rdrand: { reason: Reason.RDRAND, secondary: Secondary.RDRAND_EXITING },
   rdseed: { reason: Reason.RDSEED, secondary: Secondary.RDSEED_EXITING },
+  // With no supervisor component in IA32_XSS, no bit of the XSS-exiting bitmap can ask for an exit.
+  xsaves: { reason: Reason.XSAVES, secondary: 0, enable: Secondary.XSAVES },
+  xrstors: { reason: Reason.XRSTORS, secondary: 0, enable: Secondary.XSAVES },
   vmcall: { reason: Reason.VMCALL },
 };
 

@@ -39,9 +39,13 @@ export const found = {
 const Entry = { P: 1, RW: 2, US: 4, A: 0x20, D: 0x40, PS: 0x80 } as const;
 const NX_HIGH = 0x8000_0000;
 /** Bits of the #PF error code. */
-const Code = { P: 1, W: 2, U: 4, RSVD: 8, I: 16 } as const;
+const Code = { P: 1, W: 2, U: 4, RSVD: 8, I: 16, PK: 32 } as const;
 
 const PAGES_PER_4GIB = 0x10_0000;
+
+/** Access disabled and write disabled, of a key. */
+const PKRU_AD = 1;
+const PKRU_WD = 2;
 
 /** Where the entries used by this walk lie (host-physical), with their tables' guest-physical pages and low halves. */
 const usedAddress = [0, 0, 0, 0];
@@ -209,7 +213,15 @@ export function walk(cpu: Processor, low: number, high: number, access: number, 
   }
 
   const userPage = (rights & Entry.US) !== 0;
-  const mayWrite = (rights & Entry.RW) !== 0 || (privilege !== Privilege.USER && (cr0 & Cr0.WP) === 0);
+  let mayWrite = (rights & Entry.RW) !== 0 || (privilege !== Privilege.USER && (cr0 & Cr0.WP) === 0);
+  // Protection keys (SDM volume 3, "Protection Keys"): bits 62:59 of the last entry choose two bits of PKRU for data accesses to user pages.
+  let keyDenies = false;
+  if (cr4 & Cr4.PKE && long && userPage && !(access & ACCESS_FETCH)) {
+    const key = s.get32(Offset.PKRU) >>> ((entryHigh >>> 26) & 0x1e);
+    const refusesWrites = (key & PKRU_WD) !== 0 && (privilege === Privilege.USER || (cr0 & Cr0.WP) !== 0);
+    keyDenies = (key & PKRU_AD) !== 0 || ((access & ACCESS_WRITE) !== 0 && refusesWrites);
+    if (refusesWrites) mayWrite = false;
+  }
   found.gpaPage = gpaPage;
   found.user = userPage;
   const guestPage = userPage ? PAGE_USER : 0;
@@ -223,7 +235,7 @@ export function walk(cpu: Processor, low: number, high: number, access: number, 
   }
   if (access & ACCESS_FETCH && !executable) denied = true;
   if (access & ACCESS_WRITE && !mayWrite) denied = true;
-  if (denied) return pageFault(cpu, low, high, access, privilege, Code.P);
+  if (denied || keyDenies) return pageFault(cpu, low, high, access, privilege, keyDenies ? Code.P | Code.PK : Code.P);
 
   // Accessed and dirty bits, once the access is known to be permitted.
   for (let i = 0; i < used; i++) {

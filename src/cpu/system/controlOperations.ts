@@ -1,15 +1,15 @@
 /** Control and debug registers, cache and TLB instructions, HLT, and the flags that need privilege. */
-import { high32, isCanonical, low32 } from '../../base/bits';
+import { high32, isCanonical } from '../../base/bits';
 import { Cr0, Cr4 } from '../controlBits';
 import { type Instruction, Kind } from '../decode/instruction';
 import { Vector } from '../fault';
 import { AC, IF } from '../flags';
 import { readLinear } from '../mmu/linear';
 import type { Processor, SlowOperation } from '../processor';
-import { Gpr, Offset } from '../state';
+import { Offset } from '../state';
 import { setCr0, setCr3, setCr4, setCr8 } from './controlRegisters';
 import { is64, ioplOf, isProtected, isVirtual8086 } from './mode';
-import { effectiveOffset, memoryLinear, readEdxEax, readGpr, readOperand, writeGpr, writeOperand } from './operands';
+import { effectiveOffset, memoryLinear, readGpr, readOperand, writeGpr, writeOperand } from './operands';
 import { checkUmip, requireCpl0, requireFeature, undefinedOpcode } from './privilege';
 import { segmentBaseOf } from './segmentation';
 
@@ -112,7 +112,7 @@ export const controlOperations: Record<string, SlowOperation> = {
     if (cr === 0) setCr0(cpu, value);
     else if (cr === 3) setCr3(cpu, value);
     else if (cr === 4) setCr4(cpu, value);
-    else setCr8(cpu, value);
+    else if (cpu.intercepts.writeTaskPriority?.(value) !== true) setCr8(cpu, value);
   },
   mov_from_dr(cpu, insn) {
     const dr = debugRegister(cpu, insn.operands[1].number);
@@ -154,22 +154,6 @@ export const controlOperations: Record<string, SlowOperation> = {
     requireCpl0(cpu);
     if (cpu.intercepts.clts(insn)) cpu.state.set32(Offset.CR0, cpu.state.cr0 & ~Cr0.TS);
     cpu.stateChanged();
-  },
-  xgetbv(cpu) {
-    if (!(cpu.state.cr4 & Cr4.OSXSAVE)) undefinedOpcode(cpu);
-    if (cpu.state.reg32(Gpr.RCX) !== 0) throw cpu.fault.exception(Vector.GP, 0);
-    const value = cpu.state.get64(Offset.XCR0);
-    cpu.state.setReg32(Gpr.RAX, low32(value));
-    cpu.state.setReg32(Gpr.RDX, high32(value));
-  },
-  xsetbv(cpu, insn) {
-    if (!(cpu.state.cr4 & Cr4.OSXSAVE)) undefinedOpcode(cpu);
-    requireCpl0(cpu);
-    if (cpu.intercepts.instruction('xsetbv', insn)) return true;
-    const value = readEdxEax(cpu.state);
-    const allowed = 3n | (cpu.features.has('avx') ? 4n : 0n);
-    if (cpu.state.reg32(Gpr.RCX) !== 0 || !(value & 1n) || value & ~allowed || (value & 4n && !(value & 2n))) throw cpu.fault.exception(Vector.GP, 0);
-    cpu.state.set64(Offset.XCR0, value);
   },
   invlpg(cpu, insn) {
     requireCpl0(cpu);

@@ -31,6 +31,7 @@ const CR4_FEATURES: readonly (readonly [number, string | undefined])[] = [
   [Cr4.OSXSAVE, 'xsave'],
   [Cr4.SMEP, 'smep'],
   [Cr4.SMAP, 'smap'],
+  [Cr4.PKE, 'pku'],
 ];
 
 /** The bits of CR4 that may be 1 with these features: what IA32_VMX_CR4_FIXED1 reports too. */

@@ -3,6 +3,7 @@ import { Cr4, PHYSICAL_ADDRESS_BITS } from '../controlBits';
 import type { Processor } from '../processor';
 import { Offset } from '../state';
 import { type CpuidRegister, FEATURES } from './features';
+import { xsaveLeaf } from './xsave';
 
 export interface CpuidResult {
   eax: number;
@@ -26,6 +27,10 @@ const CLFLUSH_QUADWORDS = 8;
 /** Leaf 7 EBX: the x87 updates FDP only when an exception is unmasked, and saves FCS and FDS as 0. */
 const FDP_ON_EXCEPTION = 1 << 6;
 const FCS_FDS_DEPRECATED = 1 << 13;
+/** Leaf 7 ECX: the system enabled protection keys. */
+const OSPKE = 1 << 4;
+/** Leaves whose meaning depends on the subleaf in ECX. */
+const WITH_SUBLEAVES = new Set([4, 7, 0xd]);
 
 /** The 48 bytes of the brand string, 16 per leaf. */
 const brandBytes = Uint8Array.from({ length: 48 }, (_, i) => (i < BRAND.length ? BRAND.charCodeAt(i) : 0));
@@ -52,7 +57,9 @@ const LEAVES: Readonly<Record<number, (cpu: Processor, subleaf: number) => Parti
   }),
   2: () => ({ eax: 0x00ff_ff01, ebx: 0, ecx: 0, edx: 0 }), // descriptor 0xff: see leaf 4
   4: (_cpu, subleaf) => CACHES[subleaf] ?? {},
-  7: (cpu, subleaf) => ({ ebx: subleaf === 0 && cpu.features.has('fpu') ? FDP_ON_EXCEPTION | FCS_FDS_DEPRECATED : 0 }),
+  7: (cpu, subleaf) =>
+    subleaf === 0 ? { ebx: cpu.features.has('fpu') ? FDP_ON_EXCEPTION | FCS_FDS_DEPRECATED : 0, ecx: cpu.state.cr4 & Cr4.PKE ? OSPKE : 0 } : {},
+  0xd: xsaveLeaf,
   0x15: () => ({ eax: 1, ebx: 1, ecx: TSC_FREQUENCY }),
   0x16: () => ({ eax: TSC_MHZ, ebx: TSC_MHZ, ecx: TSC_MHZ }),
   0x8000_0000: () => ({ eax: HIGHEST_EXTENDED }),
@@ -72,7 +79,7 @@ export function cpuid(cpu: Processor, leaf: number, subleaf: number): CpuidResul
     result[register] = (result[register] | bits) >>> 0;
   };
   for (const { name, cpuid: place } of FEATURES) {
-    if (!place || place[0] !== leaf || (leaf === 7 && place[1] !== subleaf)) continue;
+    if (!place || place[0] !== leaf || (WITH_SUBLEAVES.has(leaf) && place[1] !== subleaf)) continue;
     if (cpu.features.has(name) && visible(cpu, name)) or(place[2], (1 << place[3]) >>> 0);
   }
   return result;

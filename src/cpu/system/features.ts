@@ -19,6 +19,7 @@ export interface FeatureRow {
 const leaf1 = (register: CpuidRegister, name: string, bit: number, exists = true, ...needs: string[]): FeatureRow => ({ name, cpuid: [1, 0, register, bit], exists, needs });
 const leaf7 = (register: CpuidRegister, name: string, bit: number, exists = true, ...needs: string[]): FeatureRow => ({ name, cpuid: [7, 0, register, bit], exists, needs });
 const extended = (register: CpuidRegister, name: string, bit: number, exists = true, ...needs: string[]): FeatureRow => ({ name, cpuid: [0x8000_0001, 0, register, bit], exists, needs });
+const xsave = (name: string, bit: number, ...needs: string[]): FeatureRow => ({ name, cpuid: [0xd, 1, 'eax', bit], exists: true, needs: ['xsave', ...needs] });
 const vmx = (name: string, ...needs: string[]): FeatureRow => ({ name, exists: true, needs: ['vmx', ...needs] });
 /** VMX of newer processors that does not exist yet. */
 const future = (name: string): FeatureRow => ({ name, exists: false, needs: ['vmx'] });
@@ -62,9 +63,9 @@ export const FEATURES: readonly FeatureRow[] = [
   leaf1('ecx', 'popcnt', 23),
   leaf1('ecx', 'tsc-deadline', 24, true, 'apic', 'tsc'),
   leaf1('ecx', 'aes', 25, true, 'sse2'),
-  leaf1('ecx', 'xsave', 26, false, 'fxsr'),
+  leaf1('ecx', 'xsave', 26, true, 'fxsr', 'sse'),
   leaf1('ecx', 'avx', 28, false, 'xsave'),
-  leaf1('ecx', 'rdrand', 30, false),
+  leaf1('ecx', 'rdrand', 30),
   leaf7('ebx', 'fsgsbase', 0),
   leaf7('ebx', 'tsc-adjust', 1, true, 'tsc'),
   leaf7('ebx', 'bmi1', 3, false),
@@ -73,15 +74,19 @@ export const FEATURES: readonly FeatureRow[] = [
   leaf7('ebx', 'bmi2', 8, false),
   leaf7('ebx', 'erms', 9),
   leaf7('ebx', 'invpcid', 10),
-  leaf7('ebx', 'rdseed', 18, false),
+  leaf7('ebx', 'rdseed', 18),
   leaf7('ebx', 'adx', 19),
   leaf7('ebx', 'smap', 20),
   leaf7('ebx', 'clflushopt', 23),
   leaf7('ebx', 'clwb', 24),
   leaf7('ebx', 'sha', 29, true, 'sse2'),
   leaf7('ecx', 'umip', 2),
-  leaf7('ecx', 'pku', 3, false),
+  leaf7('ecx', 'pku', 3, true, 'xsave', 'lm'),
   leaf7('ecx', 'rdpid', 22),
+  xsave('xsaveopt', 0),
+  xsave('xsavec', 1),
+  xsave('xgetbv1', 2),
+  xsave('xsaves', 3, 'xsavec'),
   extended('ecx', 'lahf', 0),
   extended('ecx', 'lzcnt', 5),
   extended('edx', 'syscall', 11),

@@ -6,7 +6,6 @@ import { Cr0 } from '../controlBits';
 import { type Instruction, Prefix } from '../decode/instruction';
 import { Vector } from '../fault';
 import { x87FromFxsave, x87ToFxsave } from '../fpu/environment';
-import { plainHost, probeWrite, readLinear, writeLinear } from '../mmu/linear';
 import type { Processor, SlowOperation } from '../processor';
 import { requireSimd } from '../simd/check';
 import { MXCSR_DEFINED, readMxcsr, writeMxcsr } from '../simd/mxcsr';
@@ -14,12 +13,12 @@ import { Offset } from '../state';
 import { is64 } from './mode';
 import { memoryLinear, readOperand, writeOperand } from './operands';
 import { requireFeature } from './privilege';
+import { probeArea, readArea, writeArea } from './saveArea';
 
 export const FXSAVE_SIZE = 512;
 /** Byte offsets in the image. */
 export const Image = { FIP_HIGH: 12, FDP_HIGH: 20, MXCSR: 24, MXCSR_MASK: 28, XMM: 160 } as const;
 const YMM_STRIDE = 32;
-const PAGE = 0x1000;
 
 const image = new Uint8Array(FXSAVE_SIZE);
 const view = new DataView(image.buffer);
@@ -41,18 +40,12 @@ function imageLinear(cpu: Processor, insn: Instruction, write: boolean): bigint 
   return linear;
 }
 
-/** Host address of the image when it lies within one page of plain RAM; 0 otherwise. */
-const wholeHost = (cpu: Processor, linear: bigint, write: boolean): number =>
-  Number(linear & BigInt(PAGE - 1)) + FXSAVE_SIZE <= PAGE ? plainHost(cpu, linear, write) : 0;
-
 const fxsave: SlowOperation = (cpu, insn) => {
   const s = cpu.state;
   const linear = imageLinear(cpu, insn, true);
-  const host = wholeHost(cpu, linear, true);
-  if (host === 0) {
-    probeWrite(cpu, linear, 1);
-    probeWrite(cpu, linear + BigInt(FXSAVE_SIZE - 1), 1);
-  }
+  // What lies beyond the registers is left as it is in memory.
+  const length = Image.XMM + xmmCount(cpu) * 16;
+  probeArea(cpu, linear, 0, FXSAVE_SIZE);
   image.fill(0);
   x87ToFxsave(s, view);
   if (!(insn.prefixes & Prefix.REX_W)) {
@@ -62,18 +55,13 @@ const fxsave: SlowOperation = (cpu, insn) => {
   view.setUint32(Image.MXCSR, readMxcsr(s), true);
   view.setUint32(Image.MXCSR_MASK, MXCSR_DEFINED, true);
   for (let n = 0; n < xmmCount(cpu); n++) image.set(xmmBytes(cpu, n), Image.XMM + n * 16);
-  // What lies beyond the registers is left as it is in memory.
-  const length = Image.XMM + xmmCount(cpu) * 16;
-  if (host !== 0) cpu.views.u8.set(image.subarray(0, length), host);
-  else for (let at = 0; at < length; at += 8) writeLinear(cpu, BigInt.asUintN(64, linear + BigInt(at)), 8, view.getBigUint64(at, true));
+  writeArea(cpu, linear, view, 0, length);
 };
 
 const fxrstor: SlowOperation = (cpu, insn) => {
   const s = cpu.state;
   const linear = imageLinear(cpu, insn, false);
-  const host = wholeHost(cpu, linear, false);
-  if (host !== 0) image.set(cpu.views.u8.subarray(host, host + FXSAVE_SIZE));
-  else for (let at = 0; at < FXSAVE_SIZE; at += 8) view.setBigUint64(at, readLinear(cpu, BigInt.asUintN(64, linear + BigInt(at)), 8), true);
+  readArea(cpu, linear, view, 0, FXSAVE_SIZE);
   const mxcsr = view.getUint32(Image.MXCSR, true);
   if (mxcsr & ~MXCSR_DEFINED) throw cpu.fault.exception(Vector.GP, 0);
   if (!(insn.prefixes & Prefix.REX_W)) {

@@ -5,6 +5,7 @@ import { Vector } from '../fault';
 import type { Processor } from '../processor';
 import { Offset, Seg } from '../state';
 import { eferAllowed, setEfer } from './controlRegisters';
+import { xssAllowed } from './xsave';
 
 export interface MsrRow {
   index: number;
@@ -158,6 +159,7 @@ const ROWS: MsrRow[] = [
   ...FIXED_MTRRS.map((index, n) => stored(index, `IA32_MTRR_FIX_${index.toString(16)}`, Offset.MTRR_FIXED + n * 8, eightTypes(false), 'mtrr')),
   stored(0x277, 'IA32_PAT', Offset.PAT, eightTypes(true), 'pat'),
   stored(0x2ff, 'IA32_MTRR_DEF_TYPE', Offset.MTRR_DEF_TYPE, (v) => only(0xcffn)(v) && isMemoryType(low32(v) & 0xff, false), 'mtrr'),
+  stored(0xda0, 'IA32_XSS', Offset.XSS, xssAllowed, 'xsaves'),
   {
     index: 0xc000_0080,
     name: 'IA32_EFER',

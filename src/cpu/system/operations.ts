@@ -9,11 +9,14 @@ import { integerOperations } from './integerOperations';
 import { ioOperations } from './ioOperations';
 import { msrOperations } from './msrOperations';
 import { requireFeature, undefinedOpcode } from './privilege';
+import { protectionKeyOperations } from './protectionKeys';
+import { randomOperations } from './random';
 import { segmentOperations } from './segmentOperations';
 import { stackOperations } from './stackOperations';
 import { stringOperations } from './stringOperations';
 import { tableOperations } from './tableOperations';
 import { transferOperations } from './transferOperations';
+import { xsaveOperations } from './xsave';
 
 /** VMX instructions: all their checks are VMX's own, but without the feature they do not exist. */
 const VMX = ['vmxon', 'vmxoff', 'vmclear', 'vmptrld', 'vmptrst', 'vmread', 'vmwrite', 'vmlaunch', 'vmresume', 'vmcall', 'vmfunc', 'invept', 'invvpid'];
@@ -27,8 +30,8 @@ const vmxOperations: Record<string, SlowOperation> = Object.fromEntries(
   ]),
 );
 
-/** #UD by definition, or because CPUID does not announce the feature: RSM outside SMM, GETSEC without SMX, MONITOR, RDRAND, protection keys, XSAVE. */
-const UNDEFINED = ['ud0', 'ud1', 'ud2', 'rsm', 'getsec', 'monitor', 'mwait', 'rdrand', 'rdseed', 'rdpkru', 'wrpkru', 'xsave', 'xrstor', 'xsaveopt', 'xsavec', 'xsaves', 'xrstors'];
+/** #UD by definition, or because CPUID does not announce the feature: RSM outside SMM, GETSEC without SMX, MONITOR. */
+const UNDEFINED = ['ud0', 'ud1', 'ud2', 'rsm', 'getsec', 'monitor', 'mwait'];
 const undefinedOperations: Record<string, SlowOperation> = Object.fromEntries(UNDEFINED.map((mnemonic): [string, SlowOperation] => [mnemonic, (cpu: Processor) => undefinedOpcode(cpu)]));
 
 /** What the decoder yields for bytes that are no instruction: #UD; longer than 15 bytes: #GP(0). */
@@ -53,6 +56,9 @@ export const slowOperations: Record<string, SlowOperation> = {
   ...integerOperations,
   ...fpuOperations,
   ...fxsaveOperations,
+  ...xsaveOperations,
+  ...randomOperations,
+  ...protectionKeyOperations,
   ...vmxOperations,
   ...undefinedOperations,
 };
