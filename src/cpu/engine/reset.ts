@@ -40,6 +40,7 @@ function start(s: CpuState, caches: number): void {
   s.set32(Offset.GDTR_LIMIT, 0xffff);
   s.set32(Offset.IDTR_LIMIT, 0xffff);
   s.rip = RESET_IP;
+  s.set32(Offset.CPL, 0);
   for (const at of CLEARED) s.clear64(at);
   for (let n = 0; n < 16; n++) s.clear64(Offset.GPR + n * 8);
   s.setReg(Gpr.RDX, BigInt(SIGNATURE));
@@ -48,7 +49,7 @@ function start(s: CpuState, caches: number): void {
   s.set64(Offset.DR7, 0x400n);
 }
 
-/** Puts the processor into its power-on state; the clock starts at 0. */
+/** Puts the processor into its power-on state; the clock starts at 0. All but the first wait for a start-up IPI, as firmware leaves them. */
 export function resetProcessor(cpu: Cpu): void {
   const s = cpu.state;
   const { views } = cpu;
@@ -63,6 +64,7 @@ export function resetProcessor(cpu: Cpu): void {
   s.set64(Offset.CURRENT_VMCS, NONE);
   writeMxcsr(s, MXCSR_AT_RESET);
   powerOn(s);
+  if (cpu.index !== 0) s.set32(Offset.ACTIVITY, Activity.WAIT_FOR_SIPI);
   cpu.restored();
 }
 
