@@ -76,7 +76,7 @@ function memoOf(vmx: Vmx): CheckMemo {
   let memo = memos.get(vmx);
   if (!memo) {
     const context = contextOf(vmx);
-    memos.set(vmx, (memo = new CheckMemo(context.checks, context, vmx.state)));
+    memos.set(vmx, (memo = new CheckMemo(context.checks, context, vmx.state, vmx.transfer)));
   }
   return memo;
 }

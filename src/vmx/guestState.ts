@@ -1,20 +1,17 @@
 /** Loading the guest state at VM entry and saving it at VM exit (SDM volume 3, "Loading Guest State", "Saving Guest State"). */
 import { Cr0, Cr4, Efer } from '../cpu/controlBits';
 import { readFlags, writeFlags } from '../cpu/flags';
-import { ACCESS_UNUSABLE, Gpr, Offset, Seg, Segment, SEGMENT_STRIDE } from '../cpu/state';
+import { Offset } from '../cpu/state';
 import { Private } from './privateState';
 import { PREEMPTION_TIMER_SHIFT } from './tables/capabilities';
 import { Entry, Exit, Pin, Secondary } from './tables/controls';
 import { Slot } from './tables/fields';
 import type { Vmx } from './vmx';
 
-const { GUEST_ES_SELECTOR, GUEST_ES_LIMIT, GUEST_ES_ACCESS_RIGHTS, GUEST_ES_BASE, GUEST_CR0, GUEST_CR3, GUEST_CR4, GUEST_DR7, GUEST_RSP, GUEST_RIP, GUEST_RFLAGS, GUEST_IA32_SYSENTER_CS, GUEST_IA32_SYSENTER_ESP, GUEST_IA32_SYSENTER_EIP, GUEST_IA32_DEBUGCTL, GUEST_IA32_PAT, GUEST_IA32_EFER, GUEST_GDTR_BASE, GUEST_GDTR_LIMIT, GUEST_IDTR_BASE, GUEST_IDTR_LIMIT, GUEST_ACTIVITY_STATE, GUEST_INTERRUPTIBILITY_STATE, GUEST_PENDING_DEBUG_EXCEPTIONS, GUEST_PDPTE0, PREEMPTION_TIMER_VALUE, VM_ENTRY_CONTROLS } = Slot;
+const { GUEST_SS_ACCESS_RIGHTS, GUEST_CR0, GUEST_DR7, GUEST_RFLAGS, GUEST_IA32_DEBUGCTL, GUEST_IA32_PAT, GUEST_IA32_EFER, GUEST_PDPTE0, PREEMPTION_TIMER_VALUE, VM_ENTRY_CONTROLS } = Slot;
 
-const SEGMENTS = 8;
 /** CR0 bits that neither VM entry nor VM exit changes. */
 export const CR0_KEPT = (Cr0.ET | Cr0.NW | Cr0.CD) >>> 0;
-/** Bits of access rights that exist. */
-const RIGHTS_DEFINED = 0x1_f0ff;
 /** DR7 bits that always read as 0 (12, 14, 15), and the one that reads as 1. */
 const DR7_ZERO = 0xd000;
 const DR7_ONE = 0x400;
@@ -40,39 +37,18 @@ function loadEfer(vmx: Vmx, cr0: number): void {
 export function loadGuestState(vmx: Vmx): void {
   const { state: s, vmcs } = vmx;
   const cr0 = ((vmcs.low(GUEST_CR0) & ~CR0_KEPT) | (s.cr0 & CR0_KEPT)) >>> 0;
+  vmx.transfer.loadGuest(s.base);
   s.set32(Offset.CR0, cr0);
-  vmcs.copyOut(GUEST_CR3, Offset.CR3);
-  vmcs.copyOut(GUEST_CR4, Offset.CR4);
   if (vmx.entryControl(Entry.LOAD_DEBUG_CONTROLS)) {
     s.set32(Offset.DR7, (vmcs.low(GUEST_DR7) & ~DR7_ZERO) | DR7_ONE);
     vmcs.copyOut(GUEST_IA32_DEBUGCTL, Offset.DEBUGCTL);
   }
-  vmcs.copyOut(GUEST_IA32_SYSENTER_CS, Offset.SYSENTER_CS);
-  vmcs.copyOut(GUEST_IA32_SYSENTER_ESP, Offset.SYSENTER_ESP);
-  vmcs.copyOut(GUEST_IA32_SYSENTER_EIP, Offset.SYSENTER_EIP);
   if (vmx.entryControl(Entry.LOAD_PAT)) vmcs.copyOut(GUEST_IA32_PAT, Offset.PAT);
   loadEfer(vmx, cr0);
 
-  for (let seg = 0; seg < SEGMENTS; seg++) {
-    s.setSelector(seg, vmcs.low(GUEST_ES_SELECTOR + seg));
-    s.setLimit(seg, vmcs.low(GUEST_ES_LIMIT + seg));
-    s.setAccess(seg, vmcs.low(GUEST_ES_ACCESS_RIGHTS + seg));
-    vmcs.copyOut(GUEST_ES_BASE + seg, Offset.SEGMENTS + seg * SEGMENT_STRIDE + Segment.BASE);
-  }
-  s.set32(Offset.CPL, (vmcs.low(GUEST_ES_ACCESS_RIGHTS + Seg.SS) >>> 5) & 3);
-  vmcs.copyOut(GUEST_GDTR_BASE, Offset.GDTR_BASE);
-  s.set32(Offset.GDTR_LIMIT, vmcs.low(GUEST_GDTR_LIMIT));
-  vmcs.copyOut(GUEST_IDTR_BASE, Offset.IDTR_BASE);
-  s.set32(Offset.IDTR_LIMIT, vmcs.low(GUEST_IDTR_LIMIT));
-
-  vmcs.copyOut(GUEST_RIP, Offset.RIP);
-  vmcs.copyOut(GUEST_RSP, Offset.GPR + Gpr.RSP * 8);
+  s.set32(Offset.CPL, (vmcs.low(GUEST_SS_ACCESS_RIGHTS) >>> 5) & 3);
   writeFlags(s, vmcs.low(GUEST_RFLAGS));
   if (usesPdptes(cr0, s.cr4, s.efer)) loadPdptes(vmx);
-
-  s.set32(Offset.INTERRUPTIBILITY, vmcs.low(GUEST_INTERRUPTIBILITY_STATE));
-  s.set32(Offset.ACTIVITY, vmcs.low(GUEST_ACTIVITY_STATE));
-  vmcs.copyOut(GUEST_PENDING_DEBUG_EXCEPTIONS, Offset.PENDING_DEBUG);
 }
 
 /** With EPT the four PDPTEs come from the VMCS, without it from memory at CR3. */
@@ -88,16 +64,11 @@ function loadPdptes(vmx: Vmx): void {
 /** Saves the guest state into the current VMCS. RIP and RFLAGS in the state must be those to be saved. */
 export function saveGuestState(vmx: Vmx): void {
   const { state: s, vmcs } = vmx;
-  vmcs.copyIn(GUEST_CR0, Offset.CR0);
-  vmcs.copyIn(GUEST_CR3, Offset.CR3);
-  vmcs.copyIn(GUEST_CR4, Offset.CR4);
+  vmx.transfer.saveGuest(s.base);
   if (vmx.exitControl(Exit.SAVE_DEBUG_CONTROLS)) {
     vmcs.copyIn(GUEST_DR7, Offset.DR7);
     vmcs.copyIn(GUEST_IA32_DEBUGCTL, Offset.DEBUGCTL);
   }
-  vmcs.setLow(GUEST_IA32_SYSENTER_CS, s.get32(Offset.SYSENTER_CS));
-  vmcs.copyIn(GUEST_IA32_SYSENTER_ESP, Offset.SYSENTER_ESP);
-  vmcs.copyIn(GUEST_IA32_SYSENTER_EIP, Offset.SYSENTER_EIP);
   if (vmx.exitControl(Exit.SAVE_PAT)) vmcs.copyIn(GUEST_IA32_PAT, Offset.PAT);
   if (vmx.exitControl(Exit.SAVE_EFER)) vmcs.copyIn(GUEST_IA32_EFER, Offset.EFER);
   // A guest may have entered or left IA-32e mode by itself: the entry control follows, so that the next entry is right.
@@ -106,28 +77,10 @@ export function saveGuestState(vmx: Vmx): void {
     vmcs.setLow(VM_ENTRY_CONTROLS, s.efer & Efer.LMA ? controls | Entry.IA32E_MODE_GUEST : controls);
   }
 
-  for (let seg = 0; seg < SEGMENTS; seg++) {
-    const access = s.access(seg);
-    vmcs.setLow(GUEST_ES_SELECTOR + seg, s.selector(seg));
-    vmcs.setLow(GUEST_ES_LIMIT + seg, s.limit(seg));
-    vmcs.setLow(GUEST_ES_ACCESS_RIGHTS + seg, access & ACCESS_UNUSABLE && seg !== Seg.SS && seg !== Seg.CS ? ACCESS_UNUSABLE : access & RIGHTS_DEFINED);
-    vmcs.copyIn(GUEST_ES_BASE + seg, Offset.SEGMENTS + seg * SEGMENT_STRIDE + Segment.BASE);
-  }
-  vmcs.copyIn(GUEST_GDTR_BASE, Offset.GDTR_BASE);
-  vmcs.setLow(GUEST_GDTR_LIMIT, s.get32(Offset.GDTR_LIMIT) & 0xffff);
-  vmcs.copyIn(GUEST_IDTR_BASE, Offset.IDTR_BASE);
-  vmcs.setLow(GUEST_IDTR_LIMIT, s.get32(Offset.IDTR_LIMIT) & 0xffff);
-
-  vmcs.copyIn(GUEST_RIP, Offset.RIP);
-  vmcs.copyIn(GUEST_RSP, Offset.GPR + Gpr.RSP * 8);
   vmcs.setLow(GUEST_RFLAGS, readFlags(s));
   if (vmx.secondary(Secondary.EPT) && usesPdptes(s.cr0, s.cr4, s.efer)) {
     for (let i = 0; i < 4; i++) vmcs.copyIn(GUEST_PDPTE0 + i, Offset.PDPTE + i * 8);
   }
-
-  vmcs.setLow(GUEST_INTERRUPTIBILITY_STATE, s.get32(Offset.INTERRUPTIBILITY) & 0xf);
-  vmcs.setLow(GUEST_ACTIVITY_STATE, s.get32(Offset.ACTIVITY));
-  vmcs.copyIn(GUEST_PENDING_DEBUG_EXCEPTIONS, Offset.PENDING_DEBUG);
   if (vmx.exitControl(Exit.SAVE_PREEMPTION_TIMER)) vmcs.setLow(PREEMPTION_TIMER_VALUE, timerLeft(vmx));
 }
 

@@ -44,6 +44,8 @@ export const Private = {
   /** f64 each: clock of the first PAUSE of a loop, and of the last PAUSE at CPL 0. */
   PAUSE_FIRST: at(0x100),
   PAUSE_LAST: at(0x108),
+  /** u32. Number of the copy of the VMCS's fields: see checkMemo.ts. */
+  HELD: at(0x140),
 } as const;
 
 /** Values of Offset.VMX_MODE. */

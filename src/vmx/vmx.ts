@@ -9,6 +9,7 @@ import { VmxMode } from './privateState';
 import { Capabilities } from './tables/capabilities';
 import { Primary } from './tables/controls';
 import { FIELDS, Slot } from './tables/fields';
+import { type Transfer, transferFor } from './transfer';
 import { Translations } from './translations';
 import { Vmcs } from './vmcs';
 
@@ -19,6 +20,7 @@ export class Vmx {
   readonly vmcs: Vmcs;
   readonly capabilities: Capabilities;
   readonly translations: Translations;
+  readonly transfer: Transfer;
   readonly physicalAddressBits = PHYSICAL_ADDRESS_BITS;
   private watcher: VmxObserver | undefined;
   /** 1 for each slot whose field this processor has. */
@@ -28,6 +30,7 @@ export class Vmx {
     this.state = cpu.state;
     this.vmcs = new Vmcs(cpu.state);
     this.translations = new Translations(this);
+    this.transfer = transferFor(cpu.views.memory);
     this.capabilities = new Capabilities({ has: (name) => cpu.features.has(name), cr4Bits: cr4Allowed(cpu.features) });
     this.fieldExists = Uint8Array.from(FIELDS, (f) => (this.capabilities.has(f.feature) ? 1 : 0));
     this.offerFields();
