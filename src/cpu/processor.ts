@@ -49,6 +49,9 @@ export interface Processor {
   /** Told of something that software asks for and Hyperstep does not do although the processor it stands for would: one whole sentence. */
   onGap?: (sentence: string) => void;
 
+  /** Told of PAUSE while other processors could run instead. */
+  onPause?: (() => void) | undefined;
+
   /** RIP of the instruction that is executing (state.rip is already the next one's). */
   readonly instructionRip: bigint;
 

@@ -9,6 +9,7 @@ import { mnemonics } from '../decode/decode';
 import { Fault, STATE_REPLACED, Vector } from '../fault';
 import { IF, TF } from '../flags';
 import { EventType, type Intercepts, type SecondLevel } from '../intercepts';
+import { Timestamp } from '../isa/timestamp';
 import { peekTranslate, readLinear, writeLinear } from '../mmu/linear';
 import { readPhysical, writePhysical } from '../mmu/physical';
 import { type Watch, Watches, type WatchHit } from '../mmu/watch';
@@ -18,12 +19,14 @@ import { withheldLevels } from '../simd/levels';
 import { CpuState, type MemoryViews, Offset, Seg } from '../state';
 import { deliverEvent, deliverFault } from '../system/delivery';
 import { slowOperations } from '../system/operations';
+import { Activity } from './activity';
 import type { CodeCache } from './codeCache';
 import { CodeFetch, Fetched } from './codeFetch';
 import type { Interpreter } from './interpreter';
 import { Exit, Field, RECORD_SIZE, Special } from './record';
 import { deriveState, timestampBits } from './derived';
 import { leftOperations } from './leftOperations';
+import { takeSignals } from './signals';
 import { TlbBanks } from './tlbBanks';
 
 /** Generated code comes back at least so often: V8 enters optimised code only on a call, and Pause must get through. */
@@ -34,7 +37,6 @@ const EVENTS_PER_SLICE = 10_000;
 const BLOCKING_MOVSS = 2;
 const BLOCKING_STI_MOVSS = 3;
 const BLOCKING_NMI = 8;
-const Activity = { ACTIVE: 0, HLT: 1, SHUTDOWN: 2 } as const;
 
 /** TypeScript's operations by mnemonic number. */
 const operationTable = mnemonics.map((name) => withSimd(name, leftOperations[name] ?? slowOperations[name]));
@@ -44,6 +46,8 @@ export interface CpuParts {
   interrupts: InterruptController;
   deviceMsrs: DeviceMsrs;
   features: Features;
+  /** Processors of the machine; 1 unless said. */
+  processors?: number;
 }
 
 export class Cpu implements Processor {
@@ -52,6 +56,7 @@ export class Cpu implements Processor {
   readonly interrupts: InterruptController;
   readonly deviceMsrs: DeviceMsrs;
   readonly features: Features;
+  readonly processors: number;
   readonly fault = new Fault();
   readonly watches = new Watches();
   watchHits: readonly WatchHit[] = [];
@@ -90,6 +95,7 @@ export class Cpu implements Processor {
     this.interrupts = parts.interrupts;
     this.deviceMsrs = parts.deviceMsrs;
     this.features = parts.features;
+    this.processors = parts.processors ?? 1;
     this.withheldSimd = withheldLevels(parts.features);
     this.banks = new TlbBanks(views, this.state);
     this.fetch = new CodeFetch(this, cache);
@@ -170,10 +176,24 @@ export class Cpu implements Processor {
   stateChanged(): void {
     const s = this.state;
     this.codeSize = deriveState(s, this.withheldSimd);
-    s.set32(Offset.TIMESTAMP, timestampBits(s, this.features));
+    this.deriveTimestamp();
     this.banks.select((s.cpl === 3 ? 1 : 0) | (s.get32(Offset.VMX_MODE) === 2 ? 2 : 0), this.codeSize);
     this.attention = true;
   }
+
+  private deriveTimestamp(): void {
+    const bits = timestampBits(this.state, this.features);
+    this.state.set32(Offset.TIMESTAMP, this.pauseYields ? bits & ~Timestamp.PAUSE : bits);
+  }
+
+  /** Whether PAUSE tells `onPause`: while another processor could run instead of waiting with this one. */
+  yieldAtPause(yields: boolean): void {
+    if (yields === this.pauseYields) return;
+    this.pauseYields = yields;
+    this.deriveTimestamp();
+  }
+  private pauseYields = false;
+  onPause: (() => void) | undefined = undefined;
 
   /** The state was replaced as a whole (restore): nothing derived may survive. */
   restored(): void {
@@ -238,6 +258,11 @@ export class Cpu implements Processor {
     const s = this.state;
     let taken = false;
     this.guarded(() => {
+      if (s.get32(Offset.SIGNALS) !== 0 && takeSignals(this)) {
+        taken = true;
+        return;
+      }
+      if (s.get32(Offset.ACTIVITY) === Activity.WAIT_FOR_SIPI) return;
       if (this.intercepts.nonRoot && this.intercepts.boundary()) {
         taken = true;
         return;

@@ -58,5 +58,9 @@ export const leftOperations: Record<string, SlowOperation> = {
   sfence: nothing,
   clflush: nothing,
   clflushopt: nothing,
-  pause: (cpu, insn) => cpu.intercepts.instruction('pause', insn),
+  pause: (cpu, insn) => {
+    if (cpu.intercepts.instruction('pause', insn)) return true;
+    cpu.onPause?.();
+    return false;
+  },
 };

@@ -4,13 +4,15 @@ import type { Bus } from '../bus';
 import type { Device, DeviceHost } from '../device';
 import { type Cabling, cable } from '../disk/cabling';
 import type { Drive } from '../disk/drive';
-import { IO_APIC } from '../memory/addressMap';
+import { IO_APIC, ioApicId } from '../memory/addressMap';
 import { ACPI_PORTS, AcpiPower } from './acpiPower';
 import { A20Gate } from './a20Gate';
+import { ApicPages } from './apicPages';
 import { BusMasterIde } from './busMasterIde';
 import { Cmos } from './cmos';
 import { DebugConsole } from './debugConsole';
 import { IdeChannel } from './ideChannel';
+import { InterruptBus } from './interruptBus';
 import { IoApic } from './ioApic';
 import { KeyboardController } from './keyboardController';
 import { LocalApic } from './localApic';
@@ -44,19 +46,28 @@ export const TIMER_INPUT = 2;
 const ioApicInput = (irq: number): number => (irq === Irq.TIMER ? TIMER_INPUT : irq);
 
 /** What the board needs from the processor and the machine. */
-export interface BoardWiring extends DeviceHost, PowerSwitch {
-  nonMaskable(): void;
+export interface BoardWiring extends Omit<DeviceHost, 'attention'>, PowerSwitch {
+  /** Processor `cpu` looks at its interrupts after the present instruction; it wakes up if need be. */
+  attention(cpu: number): void;
+  /** Signals for processor `cpu`. */
+  nonMaskable(cpu: number): void;
+  initialise?(cpu: number): void;
+  startUp?(cpu: number, vector: number): void;
   hasFeature(name: string): boolean;
-  tscOffset(): bigint;
+  /** IA32_TSC_ADJUST of processor `cpu`. */
+  tscOffset(cpu: number): bigint;
   dropTranslations(): void;
-  /** Processors, for those that ask; one unless said. */
+  /** Processors; one unless said. */
   readonly cpus?: number;
+  /** Number of the processor that is executing; 0 unless said. */
+  current?(): number;
 }
 
 export class Board {
   readonly pic: Pic;
   readonly pit: Pit;
-  readonly localApic: LocalApic;
+  /** One for each processor. */
+  readonly localApics: readonly LocalApic[];
   readonly ioApic: IoApic;
   readonly cmos: Cmos;
   readonly a20: A20Gate;
@@ -72,10 +83,14 @@ export class Board {
   /** Every device: what a snapshot saves and the clock drives, in a fixed order. */
   readonly devices: readonly Device[];
 
-  /** Page that the local APIC's registers were last claimed at. */
-  private localApicPage: number;
+  private readonly apicPages: ApicPages;
+  private readonly interruptBus: InterruptBus;
 
-  constructor(private readonly bus: Bus, memory: number, drives: readonly Drive[], wiring: BoardWiring) {
+  constructor(private readonly bus: Bus, memory: number, drives: readonly Drive[], machine: BoardWiring) {
+    const cpus = machine.cpus ?? 1;
+    // The 8259s do not know who listens: every processor that they can reach looks.
+    const attention = (): void => this.localApics.forEach((apic, n) => apic.external && machine.attention(n));
+    const wiring: DeviceHost & PowerSwitch = { ...machine, attention };
     const line =
       (irq: number) =>
       (level: boolean): void => {
@@ -85,26 +100,10 @@ export class Board {
     this.cabling = cable(drives);
     const { ide } = this.cabling;
     this.pic = new Pic(wiring);
-    this.localApic = new LocalApic(0, wiring, {
-      picOutput: () => this.pic.output,
-      picAcknowledge: () => this.pic.acknowledge(),
-      endOfInterrupt: (vector) => this.ioApic.endOfInterrupt(vector),
-      nonMaskable: () => wiring.nonMaskable(),
-      moved: (from, to) => {
-        bus.claimPage(from, undefined);
-        if (to !== undefined) bus.claimPage(to, this.localApic);
-        this.localApicPage = to ?? from;
-        wiring.dropTranslations();
-      },
-      hasFeature: (name) => wiring.hasFeature(name),
-      tscOffset: () => wiring.tscOffset(),
-    });
-    this.ioApic = new IoApic(wiring, (vector, mode, level, destination, logical) => {
-      if (!this.localApic.accepts(destination, logical)) return;
-      if (mode === 0 || mode === 1) this.localApic.request(vector, level);
-      else if (mode === 4) wiring.nonMaskable();
-      else wiring.warn(`The guest programmed delivery mode ${mode} into the I/O APIC, which Hyperstep does not deliver.`);
-    });
+    this.localApics = Array.from({ length: cpus }, (_, n) => this.createLocalApic(n, machine));
+    this.apicPages = new ApicPages(bus, this.localApics, () => machine.current?.() ?? 0);
+    this.interruptBus = new InterruptBus(this.localApics);
+    this.ioApic = new IoApic(wiring, ioApicId(cpus), (message) => this.interruptBus.send(message));
     this.pit = new Pit(wiring, line(Irq.TIMER));
     this.cmos = new Cmos(wiring, memory, this.cabling.ide.filter((drive, n) => n < 2 && drive?.attachment === 'ide').length, line(Irq.CLOCK));
     this.a20 = new A20Gate((enabled) => bus.memory.setA20(enabled));
@@ -127,13 +126,12 @@ export class Board {
     this.pci = new PciHost(bus, [hostBridge, isaBridge((routes) => router.route(routes)), busMaster.pci, ...virtio.map(({ pci }) => pci)], (pirq, level) => router.set(pirq, level));
     for (const device of virtio) device.setInterrupt = (level) => this.pci.setInterrupt(device.pci, level);
     const power = new PowerControl(wiring);
-    const firmwareConfig = new FirmwareConfig({ memory, cpus: wiring.cpus ?? 1, e820: () => bus.memory.map.e820() });
+    const firmwareConfig = new FirmwareConfig({ memory, cpus, e820: () => bus.memory.map.e820() });
     const acpi = new AcpiPower(wiring, wiring);
-    this.devices = [this.pic, this.pit, this.localApic, this.ioApic, this.cmos, this.a20, this.keyboard, this.vga, ...uarts, ...this.ide, busMaster, lpt1, router, this.pci, ...virtio, port92, power, acpi, this.debugConsole];
+    this.devices = [this.pic, this.pit, ...this.localApics, this.ioApic, this.cmos, this.a20, this.keyboard, this.vga, ...uarts, ...this.ide, busMaster, lpt1, router, this.pci, ...virtio, port92, power, acpi, this.debugConsole];
 
     bus.claimPage(pageOf(IO_APIC), this.ioApic);
-    this.localApicPage = this.localApic.state.page;
-    bus.claimPage(this.localApicPage, this.localApic);
+    this.apicPages.update();
     bus.claimPorts(0x20, 2, this.pic);
     bus.claimPorts(0xa0, 2, this.pic);
     bus.claimPorts(0x4d0, 2, this.pic);
@@ -163,6 +161,28 @@ export class Board {
     bus.claimPorts(0xe9, 1, this.debugConsole);
   }
 
+  private createLocalApic(n: number, machine: BoardWiring): LocalApic {
+    return new LocalApic(n, { ...machine, attention: () => machine.attention(n) }, {
+      picOutput: () => this.pic.output,
+      picAcknowledge: () => this.pic.acknowledge(),
+      endOfInterrupt: (vector) => this.ioApic.endOfInterrupt(vector),
+      nonMaskable: () => machine.nonMaskable(n),
+      initialise: () => machine.initialise?.(n),
+      startUp: (vector) => machine.startUp?.(n, vector),
+      send: (message, shorthand) => this.interruptBus.sendFrom(this.localApics[n]!, message, shorthand),
+      moved: () => {
+        if (this.apicPages.update()) machine.dropTranslations();
+      },
+      hasFeature: (name) => machine.hasFeature(name),
+      tscOffset: () => machine.tscOffset(n),
+    });
+  }
+
+  /** The first processor's local APIC: the one of a machine with a single processor. */
+  get localApic(): LocalApic {
+    return this.localApics[0]!;
+  }
+
   /** The console: serial port COM1 and the virtio console are one terminal for the user. */
   set onConsole(show: (byte: number) => void) {
     this.com1.transmit = (byte) => {
@@ -179,14 +199,12 @@ export class Board {
     this.virtioConsole.serve(RECEIVE_QUEUE);
   }
 
-  /** Whether waiting for the clock can ever wake a processor that waits for an interrupt, given what software masked. */
+  /** Whether waiting for the clock can ever wake processors that wait for an interrupt, given what software masked. */
   deadlineThatWakes(): number {
-    const reaches = (irq: number): boolean => (this.localApic.external && !this.pic.masked(irq)) || !this.ioApic.masked(ioApicInput(irq));
-    return Math.min(
-      this.localApic.timerWakes ? this.localApic.nextDeadline() : Infinity,
-      reaches(Irq.TIMER) ? this.pit.nextDeadline() : Infinity,
-      reaches(Irq.CLOCK) ? this.cmos.nextDeadline() : Infinity,
-    );
+    const external = this.localApics.some((apic) => apic.external);
+    const reaches = (irq: number): boolean => (external && !this.pic.masked(irq)) || !this.ioApic.masked(ioApicInput(irq));
+    const timers = this.localApics.map((apic) => (apic.timerWakes ? apic.nextDeadline() : Infinity));
+    return Math.min(...timers, reaches(Irq.TIMER) ? this.pit.nextDeadline() : Infinity, reaches(Irq.CLOCK) ? this.cmos.nextDeadline() : Infinity);
   }
 
   nextDeadline(): number {
@@ -206,10 +224,7 @@ export class Board {
 
   /** The devices' states were replaced: what is derived from them outside is brought in line. */
   restored(): void {
-    const { page, enabled, x2apic } = this.localApic.state;
-    this.bus.claimPage(this.localApicPage, undefined);
-    this.localApicPage = page;
-    if (enabled && !x2apic) this.bus.claimPage(page, this.localApic);
+    this.apicPages.update();
     this.pci.restored();
     this.bus.memory.setA20(this.a20.enabled);
   }

@@ -1,31 +1,40 @@
 /** The I/O APIC: 24 inputs, each with a redirection entry (Intel 82093AA data sheet). Masked until software programs it. */
+import { DeliveryMode } from './apicRegisters';
+import type { InterruptMessage } from './interruptBus';
 import { type Device, type DeviceHost, type MemoryDevice, NEVER } from '../device';
 
 const INPUTS = 24;
 const MASKED = 1 << 16;
 const LEVEL = 1 << 15;
+const LOGICAL = 1 << 11;
 const REMOTE_IRR = 1 << 14;
 /** Delivery status and remote IRR are read-only. */
 const WRITABLE = ~(REMOTE_IRR | (1 << 12)) & 0x1ffff;
 /** Version 0x20, highest redirection entry. */
 const VERSION = ((INPUTS - 1) << 16) | 0x20;
 
-const powerOn = () => ({ id: 1, select: 0, lines: 0, low: new Array<number>(INPUTS).fill(MASKED), high: new Array<number>(INPUTS).fill(0) });
+const powerOn = (id: number) => ({ id, select: 0, lines: 0, low: new Array<number>(INPUTS).fill(MASKED), high: new Array<number>(INPUTS).fill(0) });
 
-/** Where messages go. `mode` is the delivery mode of the redirection entry. */
-export type SendInterrupt = (vector: number, mode: number, level: boolean, destination: number, logical: boolean) => void;
+/** Where messages go. Returns whether any processor was addressed. */
+export type SendInterrupt = (message: InterruptMessage) => boolean;
+
+/** A destination that means every processor. */
+const EVERYONE = 0xff;
 
 export class IoApic implements Device, MemoryDevice {
   readonly name = 'I/O APIC';
-  state = powerOn();
+  state: ReturnType<typeof powerOn>;
 
   constructor(
     private readonly host: DeviceHost,
+    private readonly id: number,
     private readonly send: SendInterrupt,
-  ) {}
+  ) {
+    this.state = powerOn(id);
+  }
 
   reset(): void {
-    this.state = powerOn();
+    this.state = powerOn(this.id);
   }
   nextDeadline(): number {
     return NEVER;
@@ -59,8 +68,11 @@ export class IoApic implements Device, MemoryDevice {
     const low = s.low[input]!;
     if (low & (MASKED | REMOTE_IRR)) return;
     const level = (low & LEVEL) !== 0;
-    if (level) s.low[input] = low | REMOTE_IRR;
-    this.send(low & 0xff, (low >> 8) & 7, level, s.high[input]! >>> 24, (low & (1 << 11)) !== 0);
+    const mode = (low >> 8) & 7;
+    const destination = s.high[input]! >>> 24;
+    const taken = this.send({ vector: low & 0xff, mode, level, destination, logical: (low & LOGICAL) !== 0, broadcast: destination === EVERYONE });
+    // Only what is acknowledged by an EOI message waits for one.
+    if (taken && level && (mode === DeliveryMode.FIXED || mode === DeliveryMode.LOWEST)) s.low[input] = low | REMOTE_IRR;
   }
 
   readRegister(offset: number): number {

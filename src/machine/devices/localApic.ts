@@ -6,31 +6,17 @@ import { bit } from '../../base/bits';
 import type { DeviceMsrs, InterruptController } from '../../cpu/bus';
 import { APIC_TIMER_TICKS } from '../clock';
 import type { Device, DeviceHost, MemoryDevice } from '../device';
+import { ApicError, DeliveryMode, Icr, Lvt, LVT_WRITABLE, MASKED, Reg, REGISTERS, Shorthand, SOFTWARE_ENABLE, TimerMode, VERSION } from './apicRegisters';
+import type { InterruptMessage } from './interruptBus';
 import { addVector, emptySet, hasVector, highestVector, removeVector } from './priorityVector';
-
-/** Register offsets. */
-const Reg = { ID: 0x20, VERSION: 0x30, TPR: 0x80, APR: 0x90, PPR: 0xa0, EOI: 0xb0, LDR: 0xd0, DFR: 0xe0, SVR: 0xf0, ISR: 0x100, TMR: 0x180, IRR: 0x200, ESR: 0x280, ICR_LOW: 0x300, ICR_HIGH: 0x310, LVT: 0x320, INITIAL: 0x380, CURRENT: 0x390, DIVIDE: 0x3e0, SELF_IPI: 0x3f0 } as const;
-/** The local vector table: timer, thermal sensor, performance counters, LINT0, LINT1, error. */
-const Lvt = { TIMER: 0, LINT0: 3, LINT1: 4, COUNT: 6 } as const;
-/** Which bits of each table entry can be written. */
-const LVT_WRITABLE = [0x700ff, 0x107ff, 0x107ff, 0x1a7ff, 0x1a7ff, 0x100ff];
-const MASKED = 1 << 16;
-/** Version 0x14, highest table entry 5. */
-const VERSION = 0x0005_0014;
-const SOFTWARE_ENABLE = 0x100;
-/** Delivery modes. */
-const Mode = { FIXED: 0, LOWEST: 1, SMI: 2, NMI: 4, INIT: 5, STARTUP: 6, EXTINT: 7 } as const;
-/** Timer modes, bits 18:17 of its table entry. */
-const Timer = { ONE_SHOT: 0, PERIODIC: 1, TSC_DEADLINE: 2 } as const;
 
 const BASE_ENABLE = 1 << 11;
 const BASE_X2APIC = 1 << 10;
 const X2APIC_FIRST = 0x800;
 const X2APIC_LAST = 0x8ff;
 const TSC_DEADLINE_MSR = 0x6e0;
-/** Error status: a vector below 16 was sent, or received. */
-const SEND_ILLEGAL = 0x20;
-const RECEIVE_ILLEGAL = 0x40;
+/** Vectors below are the processor's own. */
+const FIRST_VECTOR = 16;
 
 function powerOn(id: number) {
   return {
@@ -48,6 +34,8 @@ function powerOn(id: number) {
     irr: emptySet(),
     errors: 0,
     errorsShown: 0,
+    /** An ExtINT message asked for an interrupt of the 8259s. */
+    external: false,
     icrLow: 0,
     icrHigh: 0,
     lvt: new Array<number>(Lvt.COUNT).fill(MASKED),
@@ -61,6 +49,9 @@ function powerOn(id: number) {
   };
 }
 
+/** The logical identifier in x2APIC mode: cluster, and the processor's bit in it. */
+const x2apicLogical = (id: number): number => (((id >> 4) << 16) | (1 << (id & 15))) >>> 0;
+
 /** What the local APIC needs from the board. */
 export interface ApicWiring {
   /** The 8259s' output and their acknowledge cycle. */
@@ -68,9 +59,14 @@ export interface ApicWiring {
   picAcknowledge(): number;
   /** Told the vector of a level-triggered interrupt that has ended. */
   endOfInterrupt(vector: number): void;
+  /** NMI, INIT and start-up messages for the processor. */
   nonMaskable(): void;
-  /** The registers moved to another page (undefined: nowhere). */
-  moved(from: number, to: number | undefined): void;
+  initialise(): void;
+  startUp(vector: number): void;
+  /** Sends an interprocessor interrupt; `shorthand` is one of Shorthand. */
+  send(message: InterruptMessage, shorthand: number): void;
+  /** The registers moved to another page, appeared or disappeared. */
+  moved(): void;
   /** Whether the processor has a feature: `x2apic`, `tsc-deadline`. */
   hasFeature(name: string): boolean;
   /** IA32_TSC_ADJUST as it applies: TSC minus ticks. */
@@ -91,9 +87,16 @@ export class LocalApic implements Device, MemoryDevice, InterruptController, Dev
   }
 
   reset(): void {
-    const from = this.state.page;
     this.state = powerOn(this.index);
-    this.wiring.moved(from, this.state.page);
+    this.wiring.moved();
+  }
+
+  /** INIT reached the processor: everything as after reset but the identifier and where the registers are (SDM volume 3, "Local APIC State After It Receives an INIT-Deassert IPI" and "x2APIC State Transitions"). */
+  init(): void {
+    const { id, page, enabled, x2apic } = this.state;
+    this.state = { ...powerOn(this.index), id, page, enabled, x2apic };
+    if (x2apic) this.state.logicalDestination = x2apicLogical(id);
+    this.host.reschedule();
   }
 
   // Timer.
@@ -107,7 +110,7 @@ export class LocalApic implements Device, MemoryDevice, InterruptController, Dev
     while (s.expiry <= now) {
       const timer = s.lvt[Lvt.TIMER]!;
       const mode = (timer >> 17) & 3;
-      if (mode === Timer.PERIODIC && s.initialCount > 0) {
+      if (mode === TimerMode.PERIODIC && s.initialCount > 0) {
         s.start = s.expiry;
         s.expiry += this.period();
       } else {
@@ -130,7 +133,7 @@ export class LocalApic implements Device, MemoryDevice, InterruptController, Dev
 
   private currentCount(): number {
     const s = this.state;
-    if (s.expiry === Infinity || this.timerMode() === Timer.TSC_DEADLINE) return 0;
+    if (s.expiry === Infinity || this.timerMode() === TimerMode.TSC_DEADLINE) return 0;
     return Math.max(0, Math.ceil((s.expiry - this.host.now()) / this.ticksPerCount()));
   }
 
@@ -141,7 +144,7 @@ export class LocalApic implements Device, MemoryDevice, InterruptController, Dev
   private startTimer(count: number): void {
     const s = this.state;
     s.initialCount = count;
-    if (this.timerMode() === Timer.TSC_DEADLINE) return;
+    if (this.timerMode() === TimerMode.TSC_DEADLINE) return;
     s.start = this.host.now();
     s.expiry = count === 0 ? Infinity : s.start + this.period();
     this.host.reschedule();
@@ -149,29 +152,71 @@ export class LocalApic implements Device, MemoryDevice, InterruptController, Dev
 
   // Interrupts.
 
-  /** An interrupt message for this processor: sets the vector's IRR bit. */
+  /** Whether messages can reach this processor at all. */
+  get listening(): boolean {
+    return this.state.enabled;
+  }
+  get softwareEnabled(): boolean {
+    return this.state.enabled && (this.state.spurious & SOFTWARE_ENABLE) !== 0;
+  }
+  /** What lowest-priority arbitration compares: the greater of task priority and what is requested or served. */
+  get arbitrationPriority(): number {
+    const { irr, isr, tpr } = this.state;
+    return Math.max(tpr, Math.max(highestVector(irr), highestVector(isr), 0) & 0xf0);
+  }
+
+  /** Takes a message that is for this processor. */
+  receive({ mode, vector, level }: InterruptMessage): void {
+    switch (mode) {
+      case DeliveryMode.FIXED:
+      case DeliveryMode.LOWEST:
+        // Disabled by software, it answers to all messages but these.
+        if (this.softwareEnabled) this.request(vector, level);
+        return;
+      case DeliveryMode.NMI:
+        return this.wiring.nonMaskable();
+      case DeliveryMode.INIT:
+        return this.wiring.initialise();
+      case DeliveryMode.STARTUP:
+        return this.wiring.startUp(vector);
+      case DeliveryMode.EXTINT:
+        this.state.external = true;
+        return this.host.attention();
+      default:
+        this.host.warn(`The guest sent a message of delivery mode ${mode}${mode === DeliveryMode.SMI ? ' (SMI)' : ''}, which Hyperstep's processors do not take.`);
+    }
+  }
+
+  /** A maskable interrupt for this processor: sets the vector's IRR bit. */
   request(vector: number, level: boolean): void {
     const s = this.state;
     if (!s.enabled) return;
-    if (vector < 16) {
-      s.errors |= RECEIVE_ILLEGAL;
-      return;
-    }
+    if (vector < FIRST_VECTOR) return this.error(ApicError.RECEIVE_ILLEGAL_VECTOR);
     addVector(s.irr, vector);
     if (level) addVector(s.tmr, vector);
     else removeVector(s.tmr, vector);
     this.host.attention();
   }
 
-  /** Whether a message for `destination` is for this processor. */
-  accepts(destination: number, logical: boolean): boolean {
+  /** Notes an error, and interrupts when the local vector table says so. */
+  private error(bits: number): void {
     const s = this.state;
-    if (destination === (s.x2apic ? 0xffff_ffff : 0xff)) return true;
+    s.errors |= bits;
+    const entry = s.lvt[Lvt.ERROR]!;
+    // An illegal vector in the entry for errors would lead here again.
+    if (!(entry & MASKED) && (entry & 0xff) >= FIRST_VECTOR) this.request(entry & 0xff, false);
+  }
+
+  /** Whether a message is for this processor. */
+  accepts({ destination, logical, broadcast }: InterruptMessage): boolean {
+    const s = this.state;
+    if (!s.enabled) return false;
+    if (broadcast) return true;
     if (!logical) return destination === s.id;
     if (s.x2apic) return destination >>> 16 === s.id >> 4 && bit(destination, s.id & 15);
     const mine = s.logicalDestination >>> 24;
     if (s.destinationFormat >>> 28 === 0xf) return (mine & destination) !== 0;
-    return mine >> 4 === destination >> 4 && (mine & destination & 15) !== 0;
+    return mine >> 4 === (destination & 0xff) >> 4 && (mine & destination & 15) !== 0;
   }
 
   pending(): boolean {
@@ -186,34 +231,34 @@ export class LocalApic implements Device, MemoryDevice, InterruptController, Dev
       addVector(s.isr, vector);
       return vector;
     }
-    return this.externalInterrupt() ? this.wiring.picAcknowledge() : s.spurious & 0xff;
+    if (!this.externalInterrupt()) return s.spurious & 0xff;
+    s.external = false;
+    return this.wiring.picAcknowledge();
   }
 
   /** Vector of a request above the processor priority, or -1. */
   private requested(): number {
     const s = this.state;
-    if (!s.enabled || !(s.spurious & SOFTWARE_ENABLE)) return -1;
+    if (!this.softwareEnabled) return -1;
     const vector = highestVector(s.irr);
     return vector >= 0 && vector >> 4 > this.processorPriority() >> 4 ? vector : -1;
   }
 
   /** Whether the 8259s get through: LINT0 in ExtINT mode, or no local APIC at all. */
   private externalInterrupt(): boolean {
-    const s = this.state;
-    const lint0 = s.lvt[Lvt.LINT0]!;
-    if (s.enabled && (lint0 & MASKED || ((lint0 >> 8) & 7) !== Mode.EXTINT)) return false;
-    return this.wiring.picOutput();
+    return (this.state.external || this.external) && this.wiring.picOutput();
   }
 
-  /** Whether the 8259s could interrupt this processor at all. */
+  /** Whether the 8259s could interrupt this processor at all by its LINT0 pin: without a local APIC that is INTR, of the first processor alone. */
   get external(): boolean {
     const lint0 = this.state.lvt[Lvt.LINT0]!;
-    return !this.state.enabled || (!(lint0 & MASKED) && ((lint0 >> 8) & 7) === Mode.EXTINT);
+    if (!this.state.enabled) return this.index === 0;
+    return !(lint0 & MASKED) && ((lint0 >> 8) & 7) === DeliveryMode.EXTINT;
   }
 
   /** Whether the timer's expiry could interrupt this processor. */
   get timerWakes(): boolean {
-    return this.state.enabled && (this.state.spurious & SOFTWARE_ENABLE) !== 0 && !(this.state.lvt[Lvt.TIMER]! & MASKED);
+    return this.softwareEnabled && !(this.state.lvt[Lvt.TIMER]! & MASKED);
   }
 
   private processorPriority(): number {
@@ -232,20 +277,22 @@ export class LocalApic implements Device, MemoryDevice, InterruptController, Dev
 
   setBase(value: bigint): void {
     const s = this.state;
-    const from = s.page;
     const flags = Number(value & 0xfffn);
     const disabled = s.enabled && !(flags & BASE_ENABLE);
     s.page = Number(value >> 12n);
     s.enabled = (flags & BASE_ENABLE) !== 0;
     s.x2apic = s.enabled && (flags & BASE_X2APIC) !== 0;
     if (disabled) this.state = { ...powerOn(this.index), page: s.page, enabled: false };
-    if (s.x2apic) this.state.logicalDestination = (((s.id >> 4) << 16) | (1 << (s.id & 15))) >>> 0;
-    this.wiring.moved(from, s.enabled && !s.x2apic ? s.page : undefined);
+    if (s.x2apic) {
+      s.id = this.index; // what software wrote in xAPIC mode is not the x2APIC identifier
+      s.logicalDestination = x2apicLogical(s.id);
+    }
+    this.wiring.moved();
     this.host.reschedule();
     this.host.attention();
   }
 
-  private endOfInterrupt(): void {
+  endOfInterrupt(): void {
     const s = this.state;
     const vector = highestVector(s.isr);
     if (vector < 0) return;
@@ -259,27 +306,28 @@ export class LocalApic implements Device, MemoryDevice, InterruptController, Dev
     const s = this.state;
     const vector = s.icrLow & 0xff;
     const mode = (s.icrLow >> 8) & 7;
-    const shorthand = (s.icrLow >> 18) & 3;
+    const level = (s.icrLow & Icr.LEVEL) !== 0;
+    if ((mode === DeliveryMode.FIXED || mode === DeliveryMode.LOWEST) && vector < FIRST_VECTOR) return this.error(ApicError.SEND_ILLEGAL_VECTOR);
+    // De-asserting INIT once meant to synchronise arbitration; today's processors ignore it.
+    if (mode === DeliveryMode.INIT && level && !(s.icrLow & Icr.ASSERT)) return;
     const destination = s.x2apic ? s.icrHigh : s.icrHigh >>> 24;
-    const toSelf = shorthand === 1 || shorthand === 2 || (shorthand === 0 && this.accepts(destination, bit(s.icrLow, 11)));
-    if (mode === Mode.FIXED || mode === Mode.LOWEST) {
-      if (vector < 16) s.errors |= SEND_ILLEGAL;
-      else if (toSelf) this.request(vector, false);
-    } else if (mode === Mode.NMI && toSelf) this.wiring.nonMaskable();
-    else if (mode === Mode.INIT && toSelf && bit(s.icrLow, 14) && shorthand === 0) this.host.warn('The guest sent INIT to the processor that it runs on; Hyperstep does not do that.');
-    // A de-asserted INIT, and INIT and start-up to processors that are not there, have no effect.
+    const broadcast = destination === (s.x2apic ? 0xffff_ffff : 0xff);
+    this.wiring.send({ vector, mode, level: false, destination, logical: (s.icrLow & Icr.LOGICAL) !== 0, broadcast }, (s.icrLow >> 18) & 3);
   }
 
   // Registers.
 
   readRegister(offset: number, size: number): number {
+    if (!REGISTERS[offset >> 4]?.memory) this.error(ApicError.ILLEGAL_REGISTER);
     const value = this.readWord(offset & 0xff0) >>> ((offset & 3) * 8);
     return size === 4 ? value >>> 0 : value & ((1 << (size * 8)) - 1);
   }
 
   writeRegister(offset: number, size: number, value: number): void {
     // Only aligned 32-bit accesses are defined; others reach the register as they are.
-    if (size === 4 && (offset & 15) === 0) this.writeWord(offset & 0xff0, value);
+    if (size !== 4 || (offset & 15) !== 0) return;
+    if (REGISTERS[offset >> 4]?.memory) this.writeWord(offset & 0xff0, value);
+    else this.error(ApicError.ILLEGAL_REGISTER);
   }
 
   private readWord(register: number): number {
@@ -296,6 +344,8 @@ export class LocalApic implements Device, MemoryDevice, InterruptController, Dev
         return VERSION;
       case Reg.TPR:
         return s.tpr;
+      case Reg.APR:
+        return this.arbitrationPriority;
       case Reg.PPR:
         return this.processorPriority();
       case Reg.LDR:
@@ -352,7 +402,7 @@ export class LocalApic implements Device, MemoryDevice, InterruptController, Dev
         s.errors = 0;
         break;
       case Reg.ICR_LOW:
-        s.icrLow = value & 0x000c_cfff;
+        s.icrLow = value & Icr.WRITABLE;
         this.send();
         break;
       case Reg.ICR_HIGH:
@@ -379,7 +429,7 @@ export class LocalApic implements Device, MemoryDevice, InterruptController, Dev
     const s = this.state;
     const before = this.timerMode();
     s.lvt[entry] = (value & LVT_WRITABLE[entry]!) | (s.spurious & SOFTWARE_ENABLE ? 0 : MASKED);
-    if (entry === Lvt.TIMER && (before === Timer.TSC_DEADLINE) !== (this.timerMode() === Timer.TSC_DEADLINE)) {
+    if (entry === Lvt.TIMER && (before === TimerMode.TSC_DEADLINE) !== (this.timerMode() === TimerMode.TSC_DEADLINE)) {
       s.expiry = Infinity; // changing to or from TSC-deadline mode disarms the timer
       s.tscDeadline = 0n;
       this.host.reschedule();
@@ -394,7 +444,7 @@ export class LocalApic implements Device, MemoryDevice, InterruptController, Dev
     if (index === TSC_DEADLINE_MSR) return this.wiring.hasFeature('tsc-deadline') ? s.tscDeadline : undefined;
     if (!s.x2apic || index < X2APIC_FIRST || index > X2APIC_LAST) return undefined;
     const register = (index - X2APIC_FIRST) << 4;
-    if (register === Reg.DFR || register === Reg.ICR_HIGH || register === Reg.EOI || register === Reg.SELF_IPI) return undefined;
+    if (!REGISTERS[register >> 4]?.read) return undefined;
     const low = BigInt(this.readWord(register) >>> 0);
     return register === Reg.ICR_LOW ? low | (BigInt(s.icrHigh >>> 0) << 32n) : low;
   }
@@ -405,27 +455,36 @@ export class LocalApic implements Device, MemoryDevice, InterruptController, Dev
     const high = Number((value >> 32n) & 0xffff_ffffn);
     if (index === TSC_DEADLINE_MSR) {
       if (!this.wiring.hasFeature('tsc-deadline')) return false;
-      if (this.timerMode() !== Timer.TSC_DEADLINE) return true; // ignored in the other modes
+      if (this.timerMode() !== TimerMode.TSC_DEADLINE) return true; // ignored in the other modes
       s.tscDeadline = value;
-      s.expiry = value === 0n ? Infinity : Math.max(this.host.now(), Number(BigInt.asUintN(64, value - this.wiring.tscOffset())));
+      s.expiry = value === 0n ? Infinity : this.tickOf(value);
       this.host.reschedule();
       return true;
     }
     if (!s.x2apic || index < X2APIC_FIRST || index > X2APIC_LAST) return false;
     const register = (index - X2APIC_FIRST) << 4;
-    const readOnly = register === Reg.ID || register === Reg.VERSION || register === Reg.LDR || register === Reg.DFR || register === Reg.ICR_HIGH || register === Reg.PPR || register === Reg.CURRENT || (register >= Reg.ISR && register < Reg.ESR);
-    if (readOnly || (high !== 0 && register !== Reg.ICR_LOW)) return false;
+    const accepted = REGISTERS[register >> 4]?.write;
+    if (accepted === undefined || (low & ~accepted) !== 0 || (high !== 0 && register !== Reg.ICR_LOW)) return false;
     if (register === Reg.ICR_LOW) s.icrHigh = high;
-    if (register === Reg.SELF_IPI) this.request(low & 0xff, false);
-    else this.writeWord(register, low);
+    if (register === Reg.SELF_IPI) {
+      if (low < FIRST_VECTOR) this.error(ApicError.SEND_ILLEGAL_VECTOR);
+      else this.wiring.send({ vector: low, mode: DeliveryMode.FIXED, level: false, destination: s.id, logical: false, broadcast: false }, Shorthand.SELF);
+    } else this.writeWord(register, low);
     return true;
+  }
+
+  /** Tick at which the TSC reaches a value: now when it is there already. */
+  private tickOf(tsc: bigint): number {
+    const now = this.host.now();
+    const present = BigInt.asUintN(64, BigInt(now) + this.wiring.tscOffset());
+    return tsc <= present ? now : now + Number(tsc - present);
   }
 
   /** As firmware leaves it: enabled by software, the 8259s on LINT0, NMI on LINT1. */
   initialise(): void {
     const s = this.state;
     s.spurious = SOFTWARE_ENABLE | 0xff;
-    s.lvt[Lvt.LINT0] = Mode.EXTINT << 8;
-    s.lvt[Lvt.LINT1] = Mode.NMI << 8;
+    s.lvt[Lvt.LINT0] = DeliveryMode.EXTINT << 8;
+    s.lvt[Lvt.LINT1] = DeliveryMode.NMI << 8;
   }
 }

@@ -5,9 +5,9 @@
 import { ACPI_PORTS, SCI_LINE } from '../devices/acpiPower';
 import { INTERRUPT_ROUTES, PCI_MEMORY } from '../devices/pci/pciTable';
 import { RESET_CONTROL } from '../devices/powerControl';
-import { IO_APIC, LOCAL_APIC, LOW_RAM_END, TEXT_MEMORY_END } from '../memory/addressMap';
+import { IO_APIC, ioApicId, LOCAL_APIC, LOW_RAM_END, TEXT_MEMORY_END } from '../memory/addressMap';
 import { type Aml, ARGUMENT_0, busNumbers, device, ifTrue, integer, irq, memoryRange, method, name, packageOf, pnpId, portRange, ports, reference, resources, returns, scope, store } from './aml';
-import { ioApicId, type MpOptions } from './mpTable';
+import type { MpOptions } from './mpTable';
 
 const HEADER_SIZE = 36;
 const RSDP_SIZE = 36;

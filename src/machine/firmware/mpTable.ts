@@ -1,6 +1,6 @@
 /** The MultiProcessor tables (MultiProcessor Specification 1.4), by which kernels without ACPI find the APICs. */
 import { INTERRUPT_ROUTES } from '../devices/pci/pciTable';
-import { IO_APIC, LOCAL_APIC } from '../memory/addressMap';
+import { IO_APIC, ioApicId, LOCAL_APIC } from '../memory/addressMap';
 
 export interface MpOptions {
   cpus: number;
@@ -11,8 +11,6 @@ export interface MpOptions {
   ioApicInput: (irq: number) => number;
 }
 
-/** The I/O APIC's identifier, behind those of the processors. */
-export const ioApicId = (cpus: number): number => cpus;
 const LOCAL_APIC_VERSION = 0x14;
 const IO_APIC_VERSION = 0x20;
 /** Entry types. */

@@ -22,6 +22,8 @@ export const HOLE = 0xc000_0000;
 export const HOLE_END = 0x1_0000_0000;
 export const IO_APIC = 0xfec0_0000;
 export const LOCAL_APIC = 0xfee0_0000;
+/** The I/O APIC's identifier, behind those of the processors. */
+export const ioApicId = (cpus: number): number => cpus;
 
 const page = (address: number): number => address / PAGE_SIZE;
 
