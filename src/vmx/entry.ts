@@ -10,7 +10,7 @@ import type { FailedCheck } from './observe';
 import { failureHeadline, reportFailure } from './outcome';
 import { Private, VmxMode } from './privateState';
 import { VmxMsr } from './tables/capabilities';
-import { BASIC_CHECKS, type BasicCheck, ENTRY_CHECKS, type EntryCheck, type EntryContext, fieldValue } from './tables/entryChecks';
+import { BASIC_CHECKS, type BasicCheck, type BasicContext, ENTRY_CHECKS, type EntryCheck, type EntryContext, fieldValue } from './tables/entryChecks';
 import { Reason } from './tables/exitReasons';
 import { Encoding, Slot } from './tables/fields';
 import { InstructionErrorNumber } from './tables/instructionErrors';
@@ -103,17 +103,36 @@ export function failedChecks(vmx: Vmx): FailedCheck[] {
   return context.checks.filter((c) => !c.holds(context)).map((c) => described(c, context));
 }
 
+/** What the checks before all those of the VMCS's contents see. */
+class BasicState implements BasicContext {
+  launch = false;
+
+  constructor(private readonly vmx: Vmx) {}
+
+  get hasVmcs(): boolean {
+    return this.vmx.vmcs.pointer >= 0;
+  }
+  get shadow(): boolean {
+    const { vmx } = this;
+    return this.hasVmcs && vmx.capabilities.has('vmcs-shadowing') && ((vmx.physical32(vmx.vmcs.pointer) ?? 0) & SHADOW_INDICATOR) !== 0;
+  }
+  get blockedByMovSs(): boolean {
+    return (this.vmx.state.get32(Offset.INTERRUPTIBILITY) & BLOCKING_BY_MOV_SS) !== 0;
+  }
+  get launched(): boolean {
+    return this.vmx.state.get32(Private.LAUNCHED) !== 0;
+  }
+}
+
+const basicStates = new WeakMap<Vmx, BasicState>();
+
 /** The check before all those of the VMCS's contents that VMLAUNCH (else VMRESUME) fails, if it does. */
 export function failedBasicCheck(vmx: Vmx, launch: boolean): BasicCheck | undefined {
-  const { state: s, vmcs } = vmx;
-  const context = {
-    launch,
-    hasVmcs: vmcs.pointer >= 0,
-    shadow: vmcs.pointer >= 0 && vmx.capabilities.has('vmcs-shadowing') && ((vmx.physical32(vmcs.pointer) ?? 0) & SHADOW_INDICATOR) !== 0,
-    blockedByMovSs: (s.get32(Offset.INTERRUPTIBILITY) & BLOCKING_BY_MOV_SS) !== 0,
-    launched: s.get32(Private.LAUNCHED) !== 0,
-  };
-  return BASIC_CHECKS.find((c) => !c.holds(context));
+  let state = basicStates.get(vmx);
+  if (!state) basicStates.set(vmx, (state = new BasicState(vmx)));
+  state.launch = launch;
+  for (let i = 0; i < BASIC_CHECKS.length; i++) if (!BASIC_CHECKS[i]!.holds(state)) return BASIC_CHECKS[i];
+  return undefined;
 }
 
 /**

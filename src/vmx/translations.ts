@@ -16,26 +16,25 @@ import type { Vmx } from './vmx';
 
 const { VPID, EPT_POINTER, APIC_ACCESS_ADDRESS } = Slot;
 
-/** What the translations of one operation depend on: CR3, CR0, CR4, EFER; for the guest also the secondary controls, VPID, EPTP and the APIC-access address. */
-const STATE_WORDS = [Offset.CR3, Offset.CR3 + 4, Offset.CR0, Offset.CR4, Offset.EFER] as const;
-const WORDS = STATE_WORDS.length + 6;
+/** What the translations of one operation depend on: five words of the state, and for the guest six of the VMCS. */
+const HOST_WORDS = 5;
+const GUEST_WORDS = HOST_WORDS + 6;
 
 /** The translations of one operation. */
 class Side {
-  readonly words = new Uint32Array(WORDS);
+  readonly words: Uint32Array;
   /** `codePages.tableWrites` when they were last dropped here; none when walks were not tracked yet. */
   droppedAt = NaN;
 
-  constructor(
-    readonly guest: boolean,
-    readonly count: number,
-  ) {}
+  constructor(readonly guest: boolean) {
+    this.words = new Uint32Array(guest ? GUEST_WORDS : HOST_WORDS);
+  }
 }
 
 export class Translations {
-  private readonly guest = new Side(true, WORDS);
-  private readonly host = new Side(false, STATE_WORDS.length);
-  private readonly present = new Uint32Array(WORDS);
+  private readonly guest = new Side(true);
+  private readonly host = new Side(false);
+  private readonly present = new Uint32Array(GUEST_WORDS);
 
   constructor(private readonly vmx: Vmx) {}
 
@@ -72,8 +71,12 @@ export class Translations {
   }
 
   private note(words: Uint32Array, guest: boolean): void {
-    const { state, vmcs } = this.vmx;
-    for (let i = 0; i < STATE_WORDS.length; i++) words[i] = state.get32(STATE_WORDS[i]!);
+    const { state: s, vmcs } = this.vmx;
+    words[0] = s.get32(Offset.CR3);
+    words[1] = s.high(Offset.CR3);
+    words[2] = s.get32(Offset.CR0);
+    words[3] = s.get32(Offset.CR4);
+    words[4] = s.get32(Offset.EFER);
     if (!guest) return;
     words[5] = this.vmx.secondaryControls;
     words[6] = vmcs.low(VPID);
@@ -85,8 +88,9 @@ export class Translations {
 
   private same(side: Side): boolean {
     const { present } = this;
+    const { words } = side;
     this.note(present, side.guest);
-    for (let i = 0; i < side.count; i++) if (present[i] !== side.words[i]) return false;
+    for (let i = 0; i < words.length; i++) if (present[i] !== words[i]) return false;
     return true;
   }
 }
