@@ -1,10 +1,10 @@
-/** The rules of VM entry are tested, and documented as they are. */
+/** The rules of VM entry and VM exit are tested, and those of VM entry documented as they are. */
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { uncovered } from '../rules/uncovered';
 import { DOCUMENT, documentText } from '../rules/vmEntryChecksDocs';
 
-describe('VM-entry checks: rules', () => {
+describe('VMX: rules', () => {
   it('each has a test for both outcomes', function () {
     this.timeout(60_000);
     assert.deepEqual(uncovered(), []);

@@ -3,6 +3,7 @@ export * from './capabilities';
 export * from './controls';
 export * from './decode';
 export * from './entryChecks';
+export * from './exitConditions';
 export * from './exitReasons';
 export * from './fields';
 export * from './instructionErrors';
