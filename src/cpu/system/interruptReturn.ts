@@ -1,6 +1,7 @@
 /** IRET in every mode (SDM volume 2, "IRET/IRETD/IRETQ"). */
 import { Vector } from '../fault';
 import { AC, DF, ID, IF, IOPL, NT, readFlags, RF, STATUS_FLAGS, TF, VIF, VIP, VM, writeFlags } from '../flags';
+import { readLinear } from '../mmu/linear';
 import type { Processor } from '../processor';
 import { type CpuState, Gpr, Offset, Seg } from '../state';
 import { is64, ioplOf, isLong, isProtected, isVirtual8086, setCpl } from './mode';
@@ -43,9 +44,12 @@ const BLOCKING_NMI = 8;
 export function interruptReturn(cpu: Processor, size: number): void {
   const s = cpu.state;
   const protectedMode = isProtected(s);
+  // NMIs are no more blocked even when the rest of the instruction faults (SDM volume 3, "Handling Multiple NMIs").
+  if (s.get32(Offset.INTERRUPTIBILITY) & BLOCKING_NMI && cpu.intercepts.iretUnblocksNmi()) s.set32(Offset.INTERRUPTIBILITY, s.get32(Offset.INTERRUPTIBILITY) & ~BLOCKING_NMI);
   if (protectedMode && !isVirtual8086(s) && s.get32(Offset.FLAGS) & NT) {
     if (isLong(s)) throw cpu.fault.exception(Vector.GP, 0);
-    cpu.intercepts.taskSwitch(s.selector(Seg.TR), 1);
+    // The task to return to is named by the first word of the present TSS.
+    cpu.intercepts.taskSwitch(Number(readLinear(cpu, s.segBase(Seg.TR), 2, true)), 1);
     throw new Error('IRET with NT set: hardware task switches are not implemented.');
   }
   if (isVirtual8086(s) && ioplOf(s) < 3) throw cpu.fault.exception(Vector.GP, 0);
@@ -76,6 +80,5 @@ export function interruptReturn(cpu: Processor, size: number): void {
     if (!switched) stack.commit();
     setFlags(s, flags, mask);
   }
-  if (cpu.intercepts.iretUnblocksNmi()) s.set32(Offset.INTERRUPTIBILITY, s.get32(Offset.INTERRUPTIBILITY) & ~BLOCKING_NMI);
   cpu.stateChanged();
 }
