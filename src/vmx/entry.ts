@@ -11,9 +11,11 @@ import { failureHeadline, reportFailure } from './outcome';
 import { Private, VmxMode } from './privateState';
 import { VmxMsr } from './tables/capabilities';
 import { BASIC_CHECKS, type BasicCheck, type BasicContext, ENTRY_CHECKS, type EntryCheck, type EntryContext, fieldValue } from './tables/entryChecks';
+import { Primary, Secondary } from './tables/controls';
 import { Reason } from './tables/exitReasons';
 import { Encoding, Slot } from './tables/fields';
 import { InstructionErrorNumber } from './tables/instructionErrors';
+import { enterVirtualApic } from './virtualApic';
 import type { Vmx } from './vmx';
 
 const { VM_ENTRY_MSR_LOAD_ADDRESS, VM_ENTRY_MSR_LOAD_COUNT } = Slot;
@@ -176,6 +178,7 @@ export function enterGuest(vmx: Vmx, launch: boolean): number {
   vmx.translations.atEntry();
   cpu.stateChanged();
   vmx.observer?.entry(clock, launch);
+  if (vmx.primary(Primary.TPR_SHADOW) || vmx.secondary(Secondary.VIRTUALIZE_APIC_ACCESSES)) enterVirtualApic(vmx);
   injectEvent(vmx);
   return 0;
 }

@@ -6,6 +6,8 @@
  */
 import { ACCESS_FETCH, ACCESS_WRITE, PAGE_USER, type SecondLevel } from '../cpu/intercepts';
 import type { Fault } from '../cpu/fault';
+import { Offset } from '../cpu/state';
+import { askForPhysicalAccess } from './apicAccess';
 import { Secondary } from './tables/controls';
 import { Slot } from './tables/fields';
 import type { Vmx } from './vmx';
@@ -87,6 +89,10 @@ export class Ept implements SecondLevel {
       return -1;
     }
     this.rights = this.permitted & RIGHTS;
+    if (walk && this.vmx.state.get32(Offset.APIC_ACCESS_PAGE) === this.page + 1) {
+      askForPhysicalAccess(this.vmx, fault);
+      return -1;
+    }
     if (accessedDirty) {
       const write = (access & ACCESS_WRITE) !== 0;
       if (write && !this.log(gpaPage)) {

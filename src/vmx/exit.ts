@@ -133,6 +133,7 @@ function enterHost(vmx: Vmx, nmi: boolean): void {
   const { state: s, vmcs, cpu } = vmx;
   s.set32(Private.DELIVERING, 0);
   s.set32(Private.TRAP_PENDING, 0);
+  s.set32(Offset.APIC_ACCESS_PAGE, 0);
   vmx.setF64(Private.TIMER_DEADLINE, Infinity);
   loadHostState(vmx, nmi);
   s.set32(Offset.VMX_MODE, VmxMode.ROOT);

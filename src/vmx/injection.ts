@@ -1,7 +1,7 @@
 /** Event injection at VM entry (SDM volume 3, "Event Injection"). */
 import { EventType } from '../cpu/intercepts';
 import { deliverEvent } from '../cpu/system/delivery';
-import { Private } from './privateState';
+import { Pending, Private } from './privateState';
 import { Slot } from './tables/fields';
 import type { Vmx } from './vmx';
 
@@ -18,7 +18,7 @@ export function injectEvent(vmx: Vmx): void {
   if ((info & VALID) === 0) return;
   const type = (info >>> 8) & 7;
   if (type === OTHER_EVENT) {
-    vmx.state.set32(Private.TRAP_PENDING, 1);
+    vmx.state.set32(Private.TRAP_PENDING, vmx.state.get32(Private.TRAP_PENDING) | Pending.TRAP);
     return;
   }
   const errorCode = info & DELIVER_ERROR_CODE ? vmcs.low(VM_ENTRY_EXCEPTION_ERROR_CODE) : undefined;

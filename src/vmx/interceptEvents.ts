@@ -7,10 +7,12 @@ import { deliverFault } from '../cpu/system/delivery';
 import { Offset } from '../cpu/state';
 import type { EptFault } from './ept';
 import { exitNow, performExit } from './exit';
-import { Private } from './privateState';
+import { emulateApicWrite } from './apicAccess';
+import { Pending, Private } from './privateState';
 import { Exit, Pin, Primary, Secondary } from './tables/controls';
 import { Reason } from './tables/exitReasons';
 import { Slot } from './tables/fields';
+import { deliverVirtualInterrupt, posts, processPosted } from './virtualApic';
 import type { Vmx } from './vmx';
 
 const { EXCEPTION_BITMAP, PAGE_FAULT_ERROR_CODE_MASK, PAGE_FAULT_ERROR_CODE_MATCH, TSC_OFFSET, TSC_MULTIPLIER, VIRTUALIZATION_EXCEPTION_INFORMATION_ADDRESS, EPTP_INDEX, PLE_GAP, PLE_WINDOW } = Slot;
@@ -20,6 +22,7 @@ const ERROR_CODE_VALID = 0x800;
 const BLOCKING_STI_MOV_SS = 3;
 const BLOCKING_MOV_SS = 2;
 const BLOCKING_NMI = 8;
+const Activity = { SHUTDOWN: 2, WAIT_FOR_SIPI: 3 } as const;
 /** Pending debug exceptions that lead to a #DB: breakpoints 0 to 3 (if enabled) and single step. */
 const PENDING_BREAKPOINTS = 0xf;
 const PENDING_ENABLED = 1 << 12;
@@ -55,17 +58,28 @@ export function interceptEvent(vmx: Vmx, type: number, vector: number, fault: Fa
 /** An interrupt waits. Returns true when an exit consumed it; without external-interrupt exiting it goes through the guest's IDT. */
 export function interceptExternalInterrupt(vmx: Vmx): boolean {
   if (!vmx.pin(Pin.EXTERNAL_INTERRUPT_EXITING)) return false;
-  const acknowledge = vmx.exitControl(Exit.ACKNOWLEDGE_INTERRUPT);
-  performExit(vmx, Reason.EXTERNAL_INTERRUPT, acknowledge ? { interruption: (VALID | vmx.cpu.interrupts.acknowledge()) >>> 0 } : {});
+  if (!vmx.exitControl(Exit.ACKNOWLEDGE_INTERRUPT)) return exitAtBoundary(vmx, Reason.EXTERNAL_INTERRUPT);
+  const vector = vmx.cpu.interrupts.acknowledge();
+  if (!posts(vmx) || !processPosted(vmx, vector)) performExit(vmx, Reason.EXTERNAL_INTERRUPT, { interruption: (VALID | vector) >>> 0 });
   return true;
 }
 
 /** What is due between two instructions, in the order of priority. Returns whether it performed an exit or delivered something. */
 export function atBoundary(vmx: Vmx): boolean {
   const s = vmx.state;
-  const trapDue = s.get32(Private.TRAP_PENDING) !== 0 || (vmx.primary(Primary.MONITOR_TRAP_FLAG) && s.icount > vmx.f64(Private.ENTRY_CLOCK));
+  const activity = s.get32(Offset.ACTIVITY);
+  // Only a start-up IPI ends the wait for it.
+  if (activity === Activity.WAIT_FOR_SIPI) return false;
+  if (s.get32(Private.TRAP_PENDING) & Pending.APIC_WRITE) emulateApicWrite(vmx);
+  const pending = s.get32(Private.TRAP_PENDING);
+  if (pending & Pending.APIC_EXIT && activity !== Activity.SHUTDOWN) {
+    const exit = s.get32(Private.APIC_EXIT);
+    performExit(vmx, exit & 0xff, { qualification: BigInt(exit >>> 8) });
+    return true;
+  }
+  const trapDue = (pending & Pending.TRAP) !== 0 || (vmx.primary(Primary.MONITOR_TRAP_FLAG) && s.icount > vmx.f64(Private.ENTRY_CLOCK));
   if (trapDue) return exitAtBoundary(vmx, Reason.MONITOR_TRAP_FLAG);
-  if (pendingDebug(vmx)) return true;
+  if (activity !== Activity.SHUTDOWN && pendingDebug(vmx)) return true;
   if (vmx.pin(Pin.PREEMPTION_TIMER) && s.icount >= vmx.f64(Private.TIMER_DEADLINE)) return exitAtBoundary(vmx, Reason.PREEMPTION_TIMER);
 
   const blocking = s.get32(Offset.INTERRUPTIBILITY);
@@ -75,10 +89,16 @@ export function atBoundary(vmx: Vmx): boolean {
     performExit(vmx, Reason.EXCEPTION_OR_NMI, { interruption: (VALID | Vector.NMI | (EventType.NMI << 8)) >>> 0, nmi: true });
     return true;
   }
-  const windowOpen = (s.get32(Offset.FLAGS) & IF) !== 0 && (blocking & BLOCKING_STI_MOV_SS) === 0;
-  if (windowOpen && vmx.primary(Primary.INTERRUPT_WINDOW_EXITING)) return exitAtBoundary(vmx, Reason.INTERRUPT_WINDOW);
-  return false;
+  const windowOpen = (s.get32(Offset.FLAGS) & IF) !== 0 && (blocking & BLOCKING_STI_MOV_SS) === 0 && activity !== Activity.SHUTDOWN;
+  if (!windowOpen) return false;
+  if (vmx.primary(Primary.INTERRUPT_WINDOW_EXITING)) return !nmiDue(vmx, blocking) && exitAtBoundary(vmx, Reason.INTERRUPT_WINDOW);
+  if ((pending & Pending.VIRTUAL_INTERRUPT) === 0 || nmiDue(vmx, blocking)) return false;
+  deliverVirtualInterrupt(vmx);
+  return true;
 }
+
+/** An NMI that the guest takes itself comes before interrupts; the run loop delivers it. */
+const nmiDue = (vmx: Vmx, blocking: number): boolean => vmx.state.get32(Offset.NMI_PENDING) !== 0 && !vmx.pin(Pin.NMI_EXITING) && (blocking & (BLOCKING_NMI | BLOCKING_MOV_SS)) === 0;
 
 function exitAtBoundary(vmx: Vmx, reason: number): boolean {
   performExit(vmx, reason);
@@ -115,7 +135,7 @@ export function noteDelivery(vmx: Vmx, event: { type: number; vector: number; er
   const s = vmx.state;
   if (event === undefined) {
     s.set32(Private.DELIVERING, 0);
-    if (vmx.primary(Primary.MONITOR_TRAP_FLAG)) s.set32(Private.TRAP_PENDING, 1);
+    if (vmx.primary(Primary.MONITOR_TRAP_FLAG)) s.set32(Private.TRAP_PENDING, s.get32(Private.TRAP_PENDING) | Pending.TRAP);
     return;
   }
   const hasErrorCode = event.errorCode !== undefined && (s.cr0 & Cr0.PE) !== 0;

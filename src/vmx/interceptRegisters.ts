@@ -2,10 +2,12 @@
 import type { Instruction } from '../cpu/decode/instruction';
 import { Kind } from '../cpu/decode/instruction';
 import { Cr0 } from '../cpu/controlBits';
+import { Vector } from '../cpu/fault';
 import { exitByInstruction } from './exit';
 import { Primary } from './tables/controls';
 import { Reason } from './tables/exitReasons';
 import { Slot } from './tables/fields';
+import { ApicRegister, readApic, virtualizeTpr, writeApic } from './virtualApic';
 import type { Vmx } from './vmx';
 
 const { CR0_GUEST_HOST_MASK, CR0_READ_SHADOW, CR4_GUEST_HOST_MASK, CR4_READ_SHADOW, CR3_TARGET_COUNT, CR3_TARGET_VALUE_0 } = Slot;
@@ -29,7 +31,10 @@ export function readControlRegister(vmx: Vmx, cr: number, value: bigint, insn: I
     return (value & ~mask) | (shadow & mask);
   }
   if (cr === 3 && vmx.primary(Primary.CR3_STORE_EXITING)) exitCr(vmx, 3, Access.MOV_FROM, insn);
-  if (cr === 8 && vmx.primary(Primary.CR8_STORE_EXITING)) exitCr(vmx, 8, Access.MOV_FROM, insn);
+  if (cr === 8) {
+    if (vmx.primary(Primary.CR8_STORE_EXITING)) exitCr(vmx, 8, Access.MOV_FROM, insn);
+    if (vmx.primary(Primary.TPR_SHADOW)) return BigInt((readApic(vmx, ApicRegister.TPR) >>> 4) & 15);
+  }
   return value;
 }
 
@@ -50,6 +55,15 @@ export function writeControlRegister(vmx: Vmx, cr: number, value: bigint, insn: 
   }
   if (cr === 8 && vmx.primary(Primary.CR8_LOAD_EXITING)) exitCr(vmx, 8, Access.MOV_TO, insn);
   return value;
+}
+
+/** MOV to CR8 with a TPR shadow: the task priority on the virtual-APIC page. False without one. */
+export function writeTaskPriority(vmx: Vmx, value: bigint): boolean {
+  if (!vmx.primary(Primary.TPR_SHADOW)) return false;
+  if (value >> 4n) throw vmx.cpu.fault.exception(Vector.GP, 0);
+  writeApic(vmx, ApicRegister.TPR, Number(value) << 4);
+  virtualizeTpr(vmx);
+  return true;
 }
 
 /** Returns whether CLTS may clear TS: an exit when TS is host-owned and shown as 1, nothing at all when shown as 0. */

@@ -20,7 +20,7 @@ export const Private = {
   DELIVERING: at(0x24),
   DELIVERING_ERROR: at(0x28),
   DELIVERING_LENGTH: at(0x2c),
-  /** u32. A monitor-trap-flag exit is due at the next boundary. */
+  /** u32. What is due at the next boundary: bits of Pending. */
   TRAP_PENDING: at(0x30),
   /** u32. Real NMIs are blocked while the guest's interruptibility state is about virtual ones. */
   PHYSICAL_NMI_BLOCKED: at(0x34),
@@ -44,8 +44,26 @@ export const Private = {
   /** f64 each: clock of the first PAUSE of a loop, and of the last PAUSE at CPL 0. */
   PAUSE_FIRST: at(0x100),
   PAUSE_LAST: at(0x108),
+  /** u32. With Pending.APIC_EXIT: the exit reason in bits 7:0, the exit qualification above. */
+  APIC_EXIT: at(0x110),
+  /** u32. With Pending.APIC_WRITE: the offset on the virtual-APIC page in bits 11:0, the size above. */
+  APIC_WRITE: at(0x114),
+  /** f64. Clock at which an IRET that has not retired ended blocking by NMI; -1 when none did. */
+  IRET_UNBLOCKED: at(0x118),
   /** u32. Number of the copy of the VMCS's fields: see checkMemo.ts. */
   HELD: at(0x140),
+} as const;
+
+/** Bits of Private.TRAP_PENDING. All end with a VM exit. */
+export const Pending = {
+  /** A monitor-trap-flag exit. */
+  TRAP: 1,
+  /** A trap-like exit of APIC virtualization. */
+  APIC_EXIT: 2,
+  /** A write to the APIC-access page was virtualized; its emulation follows the instruction. */
+  APIC_WRITE: 4,
+  /** A virtual interrupt is recognized and waits until it can be delivered. */
+  VIRTUAL_INTERRUPT: 8,
 } as const;
 
 /** Values of Offset.VMX_MODE. */

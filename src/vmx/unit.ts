@@ -3,6 +3,7 @@ import type { Instruction } from '../cpu/decode/instruction';
 import type { Fault } from '../cpu/fault';
 import type { Intercepts, SecondLevel } from '../cpu/intercepts';
 import type { Processor } from '../cpu/processor';
+import { apicAccess, ApicAccess, exitForApicAccess } from './apicAccess';
 import { Ept } from './ept';
 import { VMX_INSTRUCTIONS } from './instructions';
 import * as events from './interceptEvents';
@@ -15,6 +16,7 @@ import { exitRecord } from './record';
 import { Pin, Secondary } from './tables/controls';
 import { FIELDS, slotOf } from './tables/fields';
 import { Vmx } from './vmx';
+import { readApicMsr, writeApicMsr } from './x2apicMsrs';
 
 /**
  * Construct it with a processor, then assign it to the processor's `intercepts` and `secondLevel`. Everything
@@ -61,6 +63,21 @@ export class VmxUnit extends Vmx implements Intercepts, SecondLevel, VmxInspecti
   wrmsr(index: number, _value: bigint, insn: Instruction): boolean {
     return this.nonRoot && interceptWrmsr(this, index, insn);
   }
+  writeTaskPriority(value: bigint): boolean {
+    return this.nonRoot && registers.writeTaskPriority(this, value);
+  }
+  readApicMsr(index: number): bigint | undefined {
+    return this.nonRoot ? readApicMsr(this, index) : undefined;
+  }
+  writeApicMsr(index: number, value: bigint): boolean {
+    return this.nonRoot && writeApicMsr(this, index, value);
+  }
+  apicAccess(offset: number, size: number, whole: boolean, access: number, fault: Fault): number {
+    return apicAccess(this, offset, size, whole, access, fault);
+  }
+  nmiUnblocked(): void {
+    if (this.nonRoot) this.setF64(Private.IRET_UNBLOCKED, this.state.icount);
+  }
   timestamp(tsc: bigint): bigint {
     return this.nonRoot ? events.guestTimestamp(this, tsc) : tsc;
   }
@@ -90,7 +107,8 @@ export class VmxUnit extends Vmx implements Intercepts, SecondLevel, VmxInspecti
     if (this.nonRoot) events.interceptTripleFault(this);
   }
   secondLevelFault(fault: Fault): void {
-    events.exitForEpt(this, fault);
+    if (fault.detail instanceof ApicAccess) exitForApicAccess(this, fault.detail);
+    else events.exitForEpt(this, fault);
   }
   delivering(event: { type: number; vector: number; errorCode: number | undefined; length: number } | undefined): void {
     if (event) this.observer?.delivering?.(event.type, event.vector, event.errorCode, event.length);

@@ -83,6 +83,9 @@ export function writeLinearAs(cpu: Processor, linear: bigint, size: number, valu
   if (address === cpu.state.base + Offset.SCRATCH) commit(cpu);
 }
 
+/** Whether the page that was found is the APIC-access page of VMX, where VMX decides about every access. */
+const isApicPage = (cpu: Processor): boolean => cpu.state.get32(Offset.APIC_ACCESS_PAGE) === found.page + 1;
+
 /**
  * Host address of a byte whose page is plain RAM, so that the rest of the page may be accessed directly; 0 where every
  * access has to be made singly (device, ROM, watched page, page with decoded code when writing). Throws the fault of the translation.
@@ -95,6 +98,7 @@ export function plainHost(cpu: Processor, linear: bigint, write: boolean): numbe
   checkCanonical(cpu, high, false);
   if (!walk(cpu, low, high, write ? ACCESS_WRITE : ACCESS_READ, currentPrivilege(cpu))) throw cpu.fault;
   if (write && cpu.codePages.has(found.page)) return 0;
+  if (isApicPage(cpu)) return 0;
   if (cpu.watches.active && cpu.watches.withholds(linearPage(low, high), found.page, write)) return 0;
   const frame = write ? cpu.bus.frameForWrite(found.page) : cpu.bus.frameForRead(found.page);
   if (frame === 0) return 0;
@@ -113,7 +117,9 @@ export function probeWrite(cpu: Processor, linear: bigint, size: number, privile
   checkCanonical(cpu, high, stack);
   checkCanonical(cpu, cpu.state.efer & Efer.LMA ? high32(last) : 0, stack);
   if (!walk(cpu, low, high, ACCESS_WRITE, privilege)) throw cpu.fault;
-  if ((low & 0xfff) + size <= 0x1000) return;
+  const whole = (low & 0xfff) + size <= 0x1000;
+  if (isApicPage(cpu) && cpu.intercepts.apicAccess!(low & 0xfff, size, whole, ACCESS_WRITE, cpu.fault) < 0) throw cpu.fault;
+  if (whole) return;
   if (!walk(cpu, (low32(last) & ~0xfff) >>> 0, cpu.state.efer & Efer.LMA ? high32(last) : 0, ACCESS_WRITE, privilege)) throw cpu.fault;
 }
 
@@ -141,7 +147,8 @@ export function fetchTranslate(cpu: Processor, low: number, high: number): numbe
       return -1;
     }
   } else high = 0;
-  return walk(cpu, low >>> 0, high >>> 0, ACCESS_FETCH, currentPrivilege(cpu)) ? found.page : -1;
+  if (!walk(cpu, low >>> 0, high >>> 0, ACCESS_FETCH, currentPrivilege(cpu))) return -1;
+  return isApicPage(cpu) ? cpu.intercepts.apicAccess!(low & 0xfff, 1, true, ACCESS_FETCH, cpu.fault) : found.page;
 }
 
 /** Host-physical address behind a linear address for inspection, without any side effect; -1 when nothing is mapped. */

@@ -86,11 +86,17 @@ export function stage(cpu: Processor, low: number, high: number, flags: number, 
   const scratch = cpu.state.base + Offset.SCRATCH;
   pending.pieces = 0;
   if (!walk(cpu, low, high, access, privilege)) return 0;
-  const page = found.page;
+  let page = found.page;
   const first = Math.min(size, 0x1000 - offset);
+  const apicPage = cpu.state.get32(Offset.APIC_ACCESS_PAGE) - 1;
+  const virtualized = page === apicPage;
+  if (virtualized) {
+    page = cpu.intercepts.apicAccess!(offset, size, first === size, access, cpu.fault);
+    if (page < 0) return 0;
+  }
   const met = cpu.watches.active && noteAccess(cpu, low, high, page, first, write, rmw);
   // A watched write is staged even where there is RAM: generated code looks whether to stop only after a staged one.
-  if (first === size && !(met && write)) {
+  if (first === size && !(met && write) && !virtualized) {
     const frame = write ? cpu.bus.frameForWrite(page) : cpu.bus.frameForRead(page);
     if (frame !== 0 && !(write && cpu.codePages.has(page))) {
       if (cache) fill(cpu, low, high, frame, write);
@@ -104,6 +110,7 @@ export function stage(cpu: Processor, low: number, high: number, flags: number, 
     // Both pages are translated before anything is touched, so that a fault leaves no partial effect.
     const nextHigh = lastLow > 0xffff_ffff && cpu.state.efer & Efer.LMA ? (high + 1) >>> 0 : high;
     if (!walk(cpu, (lastLow & ~0xfff) >>> 0, nextHigh, access, privilege)) return 0;
+    if (found.page === apicPage && cpu.intercepts.apicAccess!(0, size, false, access, cpu.fault) < 0) return 0;
     if (cpu.watches.active) noteAccess(cpu, (lastLow & ~0xfff) >>> 0, nextHigh, found.page, size - first, write, rmw);
     pending.address[1] = found.page * 0x1000;
     pending.length[1] = size - first;

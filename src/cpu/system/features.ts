@@ -124,12 +124,12 @@ export const FEATURES: readonly FeatureRow[] = [
   vmx('rdseed-exiting', 'secondary-controls', 'rdseed'),
   vmx('tsc-scaling', 'secondary-controls'),
   future('tertiary-controls'),
-  future('tpr-shadow'),
-  future('virtualize-apic-accesses'),
-  future('virtualize-x2apic-mode'),
-  future('apic-register-virtualization'),
-  future('virtual-interrupt-delivery'),
-  future('posted-interrupts'),
+  vmx('tpr-shadow'),
+  vmx('virtualize-apic-accesses', 'secondary-controls'),
+  vmx('virtualize-x2apic-mode', 'secondary-controls', 'tpr-shadow'),
+  vmx('apic-register-virtualization', 'secondary-controls', 'tpr-shadow'),
+  vmx('virtual-interrupt-delivery', 'secondary-controls', 'tpr-shadow'),
+  vmx('posted-interrupts', 'virtual-interrupt-delivery'),
 ];
 
 const BY_NAME: ReadonlyMap<string, FeatureRow> = new Map(FEATURES.map((row) => [row.name, row]));

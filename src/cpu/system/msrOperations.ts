@@ -15,6 +15,9 @@ function checkTsd(cpu: Processor): void {
   if (cpu.state.cr4 & Cr4.TSD && cpu.state.cpl !== 0 && isProtected(cpu.state)) throw cpu.fault.exception(Vector.GP, 0);
 }
 
+/** MSRs 0x800 to 0x8ff: the x2APIC's. */
+const isApicMsr = (index: number): boolean => index >>> 8 === 8;
+
 function requireFsGsBase(cpu: Processor): void {
   require64(cpu);
   if (!(cpu.state.cr4 & Cr4.FSGSBASE)) undefinedOpcode(cpu);
@@ -51,7 +54,8 @@ export const msrOperations: Record<string, SlowOperation> = {
     requireCpl0(cpu);
     const index = cpu.state.reg32(Gpr.RCX);
     if (cpu.intercepts.rdmsr(index, insn)) return true;
-    writeEdxEax(cpu.state, readMsrOrFault(cpu, index));
+    const virtual = isApicMsr(index) ? cpu.intercepts.readApicMsr?.(index) : undefined;
+    writeEdxEax(cpu.state, virtual ?? readMsrOrFault(cpu, index));
   },
   wrmsr(cpu, insn) {
     requireFeature(cpu, 'msr');
@@ -59,6 +63,7 @@ export const msrOperations: Record<string, SlowOperation> = {
     const index = cpu.state.reg32(Gpr.RCX);
     const value = readEdxEax(cpu.state);
     if (cpu.intercepts.wrmsr(index, value, insn)) return true;
+    if (isApicMsr(index) && cpu.intercepts.writeApicMsr?.(index, value) === true) return;
     if (!writeMsr(cpu, index, value)) throw cpu.fault.exception(Vector.GP, 0);
   },
   rdtsc(cpu, insn) {
