@@ -59,6 +59,8 @@ export interface Intercepts {
   iretUnblocksNmi(): boolean;
   /** Ticks until the next boundary that VMX must see (preemption timer), or Infinity. */
   ticksToBoundary(): number;
+  /** The guest is single-stepped (monitor trap flag): repeated string instructions stop after each iteration. */
+  stepsInstructions?(): boolean;
   /** A task switch is due: `source` is 0 CALL, 1 IRET, 2 JMP (RIP is the next instruction's), 3 a task gate in the IDT. */
   taskSwitch(selector: number, source: number): void;
   tripleFault(): void;

@@ -61,6 +61,15 @@ export interface Processor {
    */
   onOperation?: ((insn: Instruction) => void) | undefined;
 
+  /** Whether a trap follows every instruction (RFLAGS.TF, VMX's monitor trap flag): a repeated string instruction then stops, and counts, after each iteration. */
+  readonly stepping: boolean;
+  /** SYSCALL, SYSRET, INT n: whether a single-step trap follows the instruction, whatever RFLAGS.TF was before it. */
+  decideSingleStep(trap: boolean): void;
+  /** Whether an access to ports meets an I/O breakpoint of DR0 to DR3: repeated ones are then made singly. */
+  breaksOnPort(port: number, size: number): boolean;
+  /** Ports were accessed: I/O breakpoints become traps after the instruction. */
+  portAccessed(port: number, size: number): void;
+
   /** Runs at most `budget` ticks. The clock, `state.icount`, says exactly how many were used. */
   run(budget: number): StopReason;
   /** Makes `run` return 'request' after the instruction that is executing. */

@@ -13,7 +13,7 @@ import * as registers from './interceptRegisters';
 import type { ExitRecord, FieldWriter, VmxInspection } from './observe';
 import { Private, VmxMode } from './privateState';
 import { exitRecord } from './record';
-import { Pin, Secondary } from './tables/controls';
+import { Pin, Primary, Secondary } from './tables/controls';
 import { FIELDS, slotOf } from './tables/fields';
 import { Vmx } from './vmx';
 import { readApicMsr, writeApicMsr } from './x2apicMsrs';
@@ -96,6 +96,9 @@ export class VmxUnit extends Vmx implements Intercepts, SecondLevel, VmxInspecti
   iretUnblocksNmi(): boolean {
     // With NMI exiting but without virtual NMIs, blocking is the VMM's business alone.
     return !this.nonRoot || !this.pin(Pin.NMI_EXITING) || this.pin(Pin.VIRTUAL_NMIS);
+  }
+  stepsInstructions(): boolean {
+    return this.primary(Primary.MONITOR_TRAP_FLAG);
   }
   ticksToBoundary(): number {
     return this.nonRoot ? events.ticksToBoundary(this) : Infinity;

@@ -231,14 +231,4 @@ describe('engine', () => {
     assert.equal(vectorOf('c5 f8 58 c1 f4', (cpu) => (cpu.onUnimplemented = (name) => told.push(name))), 6); // vaddps xmm0, xmm0, xmm1
     assert.deepEqual(told, ['vaddps']);
   });
-
-  it('breakpoints in the debug registers do not exist, and the user is told', () => {
-    const { cpu } = load('0f 23 f8 f4'); // mov dr7, rax; hlt
-    const told: string[] = [];
-    cpu.onGap = (sentence) => told.push(sentence);
-    cpu.state.setReg(Gpr.RAX, 1n);
-    cpu.run(10);
-    assert.equal(told.length, 1);
-    assert.match(told[0]!, /DR0 to DR3/);
-  });
 });

@@ -219,6 +219,12 @@ export class FakeProcessor implements Processor {
   memoryChanged(): void {}
   setBreakpoints(): void {}
   setWatches(): void {}
+  readonly stepping = false;
+  breaksOnPort(): boolean {
+    return false;
+  }
+  portAccessed(): void {}
+  decideSingleStep(): void {}
   deviceWrote(): void {}
   skipBreakpointOnce(): void {}
 

@@ -5,9 +5,9 @@
 import { MASK32 } from '../../base/bits';
 import type { DeviceMsrs, InterruptController, PhysicalBus } from '../bus';
 import { type CodeSize, type Instruction, Prefix } from '../decode/instruction';
-import { mnemonics } from '../decode/decode';
+import { mnemonicId, mnemonics } from '../decode/decode';
 import { Fault, STATE_REPLACED, Vector } from '../fault';
-import { IF, TF } from '../flags';
+import { IF, RF } from '../flags';
 import { EventType, type Intercepts, type SecondLevel } from '../intercepts';
 import { Timestamp } from '../isa/timestamp';
 import { peekTranslate, readLinear, writeLinear } from '../mmu/linear';
@@ -17,6 +17,7 @@ import type { Features, Processor, StopReason } from '../processor';
 import { withSimd } from '../simd/operations';
 import { withheldLevels } from '../simd/levels';
 import { CpuState, type MemoryViews, Offset, Seg } from '../state';
+import { deliverDebugTraps } from '../system/debugTraps';
 import { deliverEvent, deliverFault } from '../system/delivery';
 import { slowOperations } from '../system/operations';
 import { Activity } from './activity';
@@ -24,6 +25,7 @@ import type { CodeCache } from './codeCache';
 import { CodeFetch, Fetched } from './codeFetch';
 import type { Interpreter } from './interpreter';
 import { Exit, Field, RECORD_SIZE, Special } from './record';
+import { DebugUnit } from './debugUnit';
 import { deriveState, timestampBits } from './derived';
 import { leftOperations } from './leftOperations';
 import { takeSignals } from './signals';
@@ -37,6 +39,8 @@ const EVENTS_PER_SLICE = 10_000;
 const BLOCKING_MOVSS = 2;
 const BLOCKING_STI_MOVSS = 3;
 const BLOCKING_NMI = 8;
+
+const IRET = mnemonicId('iret');
 
 /** TypeScript's operations by mnemonic number. */
 const operationTable = mnemonics.map((name) => withSimd(name, leftOperations[name] ?? slowOperations[name]));
@@ -60,6 +64,8 @@ export class Cpu implements Processor {
   readonly fault = new Fault();
   readonly watches = new Watches();
   watchHits: readonly WatchHit[] = [];
+  private readonly debug = new DebugUnit(this);
+  stepping = false;
   intercepts!: Intercepts;
   secondLevel!: SecondLevel;
   instructionRip = 0n;
@@ -141,9 +147,23 @@ export class Cpu implements Processor {
   }
   setBreakpoints(linear: ReadonlySet<bigint>): void {
     this.breakpoints = new Set(linear);
-    this.fetch.setBreakpoints(linear);
     this.cache.clearBreakpoints();
+    this.armBreakpoints();
+  }
+  /** The debugger's breakpoints and those of DR0 to DR3 are the same kind of record. One that is lifted may stay: it is looked up when it is reached. */
+  private armBreakpoints(): void {
+    const { execution } = this.debug.armed;
+    this.fetch.setBreakpoints(execution.size === 0 ? this.breakpoints : new Set([...this.breakpoints, ...execution.keys()]));
     this.flushTlb();
+  }
+  decideSingleStep(trap: boolean): void {
+    this.debug.decision = trap;
+  }
+  breaksOnPort(port: number, size: number): boolean {
+    return this.debug.breaksOnPort(port, size);
+  }
+  portAccessed(port: number, size: number): void {
+    if (this.debug.portAccessed(port, size)) this.requestAttention();
   }
 
   setWatches(watches: readonly Watch[]): void {
@@ -176,6 +196,7 @@ export class Cpu implements Processor {
   stateChanged(): void {
     const s = this.state;
     this.codeSize = deriveState(s, this.withheldSimd);
+    if (this.debug.rearm()) this.armBreakpoints();
     this.deriveTimestamp();
     this.banks.select((s.cpl === 3 ? 1 : 0) | (s.get32(Offset.VMX_MODE) === 2 ? 2 : 0), this.codeSize);
     this.attention = true;
@@ -210,7 +231,10 @@ export class Cpu implements Processor {
     const s = this.state;
     const end = s.icount + budget;
     this.stopRequested = false;
+    this.debug.resumeSet(); // if RF is set: it is settled whenever this method returns
     for (let events = 0; ; ) {
+      this.debug.settleResume();
+      this.debug.takeHits();
       if (this.watches.hit) {
         this.watchHits = this.watches.takeHits();
         return 'watch';
@@ -230,27 +254,29 @@ export class Cpu implements Processor {
       const left = end - s.icount;
       if (left <= 0) return 'budget';
       const shadow = s.get32(Offset.INTERRUPTIBILITY) & BLOCKING_STI_MOVSS;
-      const trap = (s.get32(Offset.FLAGS) & TF) !== 0;
+      const trap = this.debug.traps;
+      this.stepping = trap || (this.intercepts.nonRoot && this.intercepts.stepsInstructions?.() === true);
+      this.debug.decision = undefined;
       const before = s.icount;
+      const next = trap && this.debug.stepsBranches ? this.nextRip() : s.rip;
       const slice = shadow || trap ? 1 : Math.min(left, SLICE, this.intercepts.ticksToBoundary());
-      if (this.slice(slice)) return 'breakpoint';
+      if (this.slice(slice)) {
+        this.debug.settleResume();
+        return 'breakpoint';
+      }
       const retired = s.icount !== before;
       if (retired) events = 0;
       else if (++events > EVENTS_PER_SLICE) return 'budget';
       if (retired && shadow) s.set32(Offset.INTERRUPTIBILITY, s.get32(Offset.INTERRUPTIBILITY) & ~shadow);
-      if (retired && trap) this.singleStepTrap();
+      if (retired) this.debug.stepped(trap, s.rip !== next);
     }
   }
 
-  /** RFLAGS.TF was set before the instruction: a #DB follows it, unless the instruction was MOV SS or POP SS, which hold it back. */
-  private singleStepTrap(): void {
-    if (this.state.get32(Offset.INTERRUPTIBILITY) & BLOCKING_MOVSS) return;
-    this.guarded(() => {
-      this.fault.exception(Vector.DB);
-      this.fault.address = 1n << 14n; // DR6.BS
-      this.instructionRip = this.state.rip;
-      deliverFault(this, this.fault);
-    });
+  /** RIP behind the instruction at RIP; RIP itself where it cannot be fetched. */
+  private nextRip(): bigint {
+    const { rip } = this.state;
+    const single = this.fetch.single();
+    return single === Fetched.FAULT ? rip : this.maskRip(rip + BigInt(single.insn.length));
   }
 
   /** Takes one event that waits at this instruction boundary. Returns whether the state changed. */
@@ -266,6 +292,13 @@ export class Cpu implements Processor {
       if (this.intercepts.nonRoot && this.intercepts.boundary()) {
         taken = true;
         return;
+      }
+      if (s.get32(Offset.PENDING_DEBUG) !== 0 && !this.intercepts.nonRoot) {
+        this.instructionRip = s.rip;
+        if (deliverDebugTraps(this)) {
+          taken = true;
+          return;
+        }
       }
       const blocking = s.get32(Offset.INTERRUPTIBILITY);
       if (s.get32(Offset.NMI_PENDING) !== 0 && (blocking & (BLOCKING_NMI | BLOCKING_MOVSS)) === 0) {
@@ -355,6 +388,7 @@ export class Cpu implements Processor {
         case Exit.BREAK:
           this.leaveAtRecord();
           if (this.breakpoints.has(this.fetch.linearRip())) return true;
+          if (this.instructionBreakpoint()) return false;
           // Another mapping of the same page: no breakpoint here.
           this.skipBreakpoint = true;
           break;
@@ -367,6 +401,15 @@ export class Cpu implements Processor {
       }
     }
     return false;
+  }
+
+  /** Delivers the #DB of an instruction breakpoint in DR0 to DR3 at RIP. Returns whether there is one. */
+  private instructionBreakpoint(): boolean {
+    if (this.debug.armed.execution.size === 0 || !this.debug.atInstruction(this.fetch.linearRip())) return false;
+    this.skipBreakpoint = false;
+    this.instructionRip = this.state.rip;
+    this.deliver();
+    return true;
   }
 
   /** The record behind a TypeScript instruction that went on to the next one, or 0 when it has to be looked up. */
@@ -441,7 +484,11 @@ export class Cpu implements Processor {
     s.rip = next;
     // The clock that the instruction sees is the one before it; it retires when it completes.
     s.icount -= 1;
-    const flags = s.get32(Offset.FLAGS);
+    let flags = s.get32(Offset.FLAGS);
+    if (flags & RF) {
+      this.debug.settleResume();
+      flags = s.get32(Offset.FLAGS);
+    }
     try {
       const operation = operationTable[insn.op];
       if (!operation) {
@@ -459,7 +506,11 @@ export class Cpu implements Processor {
     const rip = s.rip;
     this.wentOn = rip === next;
     this.onOperation?.(insn);
-    if (rip !== start || !this.repeats(insn)) s.icount += 1;
+    if (rip !== start || this.stepping || !this.repeats(insn)) s.icount += 1;
+    if (s.get32(Offset.FLAGS) & RF && (insn.op === IRET || rip === start || !(flags & RF))) {
+      this.debug.resumeSet();
+      this.attention = true;
+    }
     // Interrupts may have been enabled, a trap flag set, the processor halted.
     if (s.get32(Offset.FLAGS) !== flags || (s.get32(Offset.INTERRUPTIBILITY) & BLOCKING_STI_MOVSS) !== 0 || s.get32(Offset.ACTIVITY) !== 0) this.attention = true;
     return !this.attention;
@@ -470,6 +521,7 @@ export class Cpu implements Processor {
     this.onOperation?.(insn);
     this.attention = true;
     this.watches.forgetInstruction();
+    this.debug.resumeSet();
     return false;
   }
 
@@ -488,6 +540,8 @@ export class Cpu implements Processor {
 
   /** The record for RIP. 0 when the fetch faulted (and was delivered) or the instruction had to be performed here. */
   private findRecord(): number {
+    // The debugger's own breakpoint stops first; when it goes on from there, that of DR0 to DR3 is due.
+    if (this.debug.armed.execution.size !== 0 && (this.skipBreakpoint || !this.breakpoints.has(this.fetch.linearRip())) && this.instructionBreakpoint()) return 0;
     const found = this.fetch.find();
     switch (found) {
       case Fetched.FAULT:

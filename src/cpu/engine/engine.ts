@@ -62,11 +62,13 @@ class EngineImplementation implements Engine {
       portIn: (base, port, size, budget) => {
         const cpu = this.cpuAt(base);
         cpu.synchronize(budget);
+        cpu.portAccessed(port, size);
         return cpu.bus.in(port, size);
       },
       portOut: (base, port, size, value, budget) => {
         const cpu = this.cpuAt(base);
         cpu.synchronize(budget);
+        cpu.portAccessed(port, size);
         cpu.bus.out(port, size, value >>> 0);
       },
       checkSegment: (base, segment, offset, flags) => this.checkSegment(this.cpuAt(base), segment, offset, flags),

@@ -34,6 +34,17 @@ export interface WatchHit {
   readonly source: 'processor' | 'device';
 }
 
+/** A data breakpoint of DR0 to DR3. Those that are not enabled count only beside one that is: DR6 tells of them then too. */
+export interface RegisterWatch {
+  /** 0 to 3. */
+  readonly number: number;
+  readonly enabled: boolean;
+  readonly start: bigint;
+  readonly length: number;
+  readonly read: boolean;
+  readonly write: boolean;
+}
+
 const PAGE_BITS = 12n;
 const PAGE_MASK = 0xfffn;
 
@@ -77,6 +88,7 @@ export class Watches {
   private physical: Range[] = [];
   /** DR0 to DR3 where they watch data; the id is the register's number. */
   private registers: Range[] = [];
+  private enabledRegisters = 0;
 
   /** Whether anything is watched: asked at every TLB miss. */
   active = false;
@@ -98,7 +110,8 @@ export class Watches {
   }
 
   /** Replaces what DR0 to DR3 watch. The caller flushes the TLB. */
-  setRegisters(registers: readonly { number: number; start: bigint; length: number; read: boolean; write: boolean }[]): void {
+  setRegisters(registers: readonly RegisterWatch[]): void {
+    this.enabledRegisters = registers.reduce((bits, r) => (r.enabled ? bits | (1 << r.number) : bits), 0);
     this.registers = registers.map((r) => new Range(r.number, r.start, r.length, r.read, r.write));
     this.update();
   }
@@ -119,12 +132,10 @@ export class Watches {
    */
   note(linear: number, physical: number, offset: number, length: number, read: boolean, write: boolean): boolean {
     const met = (r: Range, page: number): boolean => ((read && r.read) || (write && r.write)) && r.meets(page, offset, length);
-    let any = false;
-    for (const r of this.registers) {
-      if (!met(r, linear)) continue;
-      this.registerHits |= 1 << r.id;
-      any = true;
-    }
+    let bits = 0;
+    for (const r of this.registers) if (met(r, linear)) bits |= 1 << r.id;
+    let any = (bits & this.enabledRegisters) !== 0;
+    if (any) this.registerHits |= bits;
     for (const [ranges, page] of [[this.linear, linear], [this.physical, physical]] as const) {
       for (const r of ranges) {
         if (!met(r, page)) continue;

@@ -1,6 +1,6 @@
-/** Control and debug registers, cache and TLB instructions, HLT, and the flags that need privilege. */
-import { high32, isCanonical } from '../../base/bits';
-import { Cr0, Cr4 } from '../controlBits';
+/** Control registers, cache and TLB instructions, HLT, and the flags that need privilege. */
+import { isCanonical } from '../../base/bits';
+import { Cr0 } from '../controlBits';
 import { type Instruction, Kind } from '../decode/instruction';
 import { Vector } from '../fault';
 import { AC, IF } from '../flags';
@@ -16,35 +16,7 @@ import { segmentBaseOf } from './segmentation';
 const BLOCKING_STI = 1;
 const ACTIVITY_HLT = 1;
 
-const DR7_GENERAL_DETECT = 1n << 13n;
-const DR6_BD = 1n << 13n;
-const DR6_FIXED = 0xffff_0ff0n;
-/** Bits of DR6 that software may change: B0-B3, BD, BS, BT. */
-const DR6_WRITABLE = 0xe00fn;
-/** Bits 15, 14, 12 and 11 are always 0, bit 10 is always 1. */
-const DR7_RESERVED = 0xd800n;
-const DR7_ONE = 0x400n;
-/** L0, G0 ... L3, G3. */
-const DR7_ENABLES = 0xffn;
-
-/** Number of the debug register: DR4 and DR5 are DR6 and DR7 unless CR4.DE is set. */
-function debugRegister(cpu: Processor, dr: number): number {
-  if (dr > 7) undefinedOpcode(cpu);
-  if (dr !== 4 && dr !== 5) return dr;
-  if (cpu.state.cr4 & Cr4.DE) undefinedOpcode(cpu);
-  return dr + 2;
-}
-
-/** General detect: DR7.GD makes every access a #DB fault. */
-function checkGeneralDetect(cpu: Processor): void {
-  if (!(cpu.state.get64(Offset.DR7) & DR7_GENERAL_DETECT)) return;
-  cpu.fault.exception(Vector.DB).address = DR6_BD;
-  throw cpu.fault;
-}
-
-const debugOffset = (dr: number): number => (dr < 4 ? Offset.DR0 + dr * 8 : dr === 6 ? Offset.DR6 : Offset.DR7);
-
-/** Width of MOV to and from control and debug registers: the operand-size prefix has no effect. */
+/** Width of MOV to and from control registers: the operand-size prefix has no effect. */
 const registerWidth = (cpu: Processor): number => (is64(cpu.state) ? 8 : 4);
 
 function checkInterruptFlag(cpu: Processor): void {
@@ -113,27 +85,6 @@ export const controlOperations: Record<string, SlowOperation> = {
     else if (cr === 3) setCr3(cpu, value);
     else if (cr === 4) setCr4(cpu, value);
     else if (cpu.intercepts.writeTaskPriority?.(value) !== true) setCr8(cpu, value);
-  },
-  mov_from_dr(cpu, insn) {
-    const dr = debugRegister(cpu, insn.operands[1].number);
-    requireCpl0(cpu);
-    cpu.intercepts.movDebugRegister(dr, false, insn.operands[0].number, insn);
-    checkGeneralDetect(cpu);
-    writeGpr(cpu.state, insn.operands[0].number, registerWidth(cpu), cpu.state.get64(debugOffset(dr)));
-  },
-  mov_to_dr(cpu, insn) {
-    const dr = debugRegister(cpu, insn.operands[0].number);
-    requireCpl0(cpu);
-    cpu.intercepts.movDebugRegister(dr, true, insn.operands[1].number, insn);
-    checkGeneralDetect(cpu);
-    let value = readGpr(cpu.state, insn.operands[1].number, registerWidth(cpu));
-    if (dr >= 6 && high32(value) !== 0) throw cpu.fault.exception(Vector.GP, 0);
-    if (dr === 6) value = (value & DR6_WRITABLE) | DR6_FIXED;
-    if (dr === 7) {
-      value = (value & ~DR7_RESERVED) | DR7_ONE;
-      if (value & DR7_ENABLES) cpu.onGap?.('Software enabled breakpoints in DR0 to DR3: Hyperstep keeps the registers, but these breakpoints never hit.');
-    }
-    cpu.state.set64(debugOffset(dr), value);
   },
   smsw(cpu, insn) {
     checkUmip(cpu);

@@ -11,6 +11,7 @@ import { currentPrivilege, readLinear } from '../mmu/linear';
 import { Privilege } from '../mmu/walk';
 import type { Processor } from '../processor';
 import { Gpr, Offset, Seg } from '../state';
+import { DR6_BD } from './debugRegisters';
 import { checkPresent, checkTarget, enterCode, readCodeDescriptor, targets64 } from './codeSegment';
 import { isConforming, isNull, selectorCode, SystemType } from './descriptors';
 import { Access, dplOf, is64, isLong, ioplOf, isProtected, isVirtual8086, setCpl } from './mode';
@@ -167,6 +168,7 @@ function recordException(cpu: Processor, vector: number, address: bigint): void 
   if (vector === Vector.DB) {
     s.set64(Offset.DR6, (s.get64(Offset.DR6) & ~0xfn) | address);
     s.set64(Offset.DR7, s.get64(Offset.DR7) & ~(1n << 13n)); // GD
+    s.set32(Offset.DEBUGCTL, s.get32(Offset.DEBUGCTL) & ~3); // LBR and BTF
   }
 }
 
@@ -207,7 +209,7 @@ export function deliverEvent(cpu: Processor, type: number, vector: number, error
       vector = Vector.DF;
       errorCode = 0;
     } else {
-      setResumeFlag(cpu, second);
+      setResumeFlag(cpu, second, address);
       cpu.intercepts.event(EventType.HARDWARE_EXCEPTION, second, fault, 0);
       recordException(cpu, second, address);
       vector = second;
@@ -218,9 +220,9 @@ export function deliverEvent(cpu: Processor, type: number, vector: number, error
   }
 }
 
-/** The RFLAGS image of a fault has RF set, so that its return passes instruction breakpoints; #DB, which may be a trap, decides for itself. */
-function setResumeFlag(cpu: Processor, vector: number): void {
-  if (vector === Vector.DB || vector === Vector.DF) return;
+/** The RFLAGS image of a fault has RF set, so that its return passes instruction breakpoints. Of the debug exceptions only general detect is such a fault. */
+function setResumeFlag(cpu: Processor, vector: number, address: bigint): void {
+  if (vector === Vector.DF || (vector === Vector.DB && !(address & DR6_BD))) return;
   const s = cpu.state;
   s.set32(Offset.FLAGS, s.get32(Offset.FLAGS) | RF);
 }
@@ -236,7 +238,7 @@ export function deliverFault(cpu: Processor, fault: Fault): void {
   }
   const { vector, address } = fault;
   const errorCode = fault.hasErrorCode ? fault.errorCode : undefined;
-  setResumeFlag(cpu, vector);
+  setResumeFlag(cpu, vector, address);
   cpu.intercepts.event(EventType.HARDWARE_EXCEPTION, vector, fault, 0);
   recordException(cpu, vector, address);
   deliverEvent(cpu, EventType.HARDWARE_EXCEPTION, vector, errorCode, 0);
@@ -247,6 +249,7 @@ export function softwareInterrupt(cpu: Processor, type: number, vector: number):
   const s = cpu.state;
   const length = Number(BigInt.asUintN(16, s.rip - cpu.instructionRip));
   s.rip = cpu.instructionRip;
+  cpu.decideSingleStep(false); // it clears TF first
   cpu.intercepts.event(type, vector, undefined, length);
   deliverEvent(cpu, type, vector, undefined, length);
 }

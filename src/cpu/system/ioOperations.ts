@@ -16,6 +16,7 @@ export const ioOperations: Record<string, SlowOperation> = {
     const port = portOf(cpu, insn, 1);
     checkPorts(cpu, port, size);
     if (cpu.intercepts.io(port, size, true, insn, undefined)) return true;
+    cpu.portAccessed(port, size);
     writeGpr(cpu.state, Gpr.RAX, size, BigInt(cpu.bus.in(port, size) >>> 0));
   },
   out(cpu, insn) {
@@ -23,6 +24,7 @@ export const ioOperations: Record<string, SlowOperation> = {
     const port = portOf(cpu, insn, 0);
     checkPorts(cpu, port, size);
     if (cpu.intercepts.io(port, size, false, insn, undefined)) return true;
+    cpu.portAccessed(port, size);
     cpu.bus.out(port, size, Number(readGpr(cpu.state, Gpr.RAX, size)));
   },
 };

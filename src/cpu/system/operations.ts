@@ -3,6 +3,7 @@ import { Vector } from '../fault';
 import { fpuOperations } from '../fpu/index';
 import type { Processor, SlowOperation } from '../processor';
 import { controlOperations } from './controlOperations';
+import { debugRegisterOperations } from './debugRegisters';
 import { decimalOperations } from './decimalOperations';
 import { fxsaveOperations } from './fxsave';
 import { integerOperations } from './integerOperations';
@@ -47,6 +48,7 @@ export const slowOperations: Record<string, SlowOperation> = {
   ...segmentOperations,
   ...tableOperations,
   ...controlOperations,
+  ...debugRegisterOperations,
   ...transferOperations,
   ...stackOperations,
   ...stringOperations,

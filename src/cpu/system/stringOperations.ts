@@ -6,7 +6,7 @@
  * RIP still at the instruction.
  */
 import { type Instruction, Prefix } from '../decode/instruction';
-import { DF } from '../flags';
+import { DF, RF } from '../flags';
 import { plainHost, probeWrite, readLinear, writeLinear } from '../mmu/linear';
 import type { Processor, SlowOperation } from '../processor';
 import { type CpuState, Gpr, Offset, Seg } from '../state';
@@ -90,10 +90,12 @@ class Strings {
   }
 }
 
-/** Stops between two iterations: the instruction goes on when it is executed again. */
+/** Stops between two iterations: the instruction goes on when it is executed again. RF keeps its instruction breakpoint from being hit twice. */
 function pause(cpu: Processor, strings: Strings): void {
   if (strings.count === 0n) return;
-  cpu.state.rip = cpu.instructionRip;
+  const s = cpu.state;
+  s.rip = cpu.instructionRip;
+  s.set32(Offset.FLAGS, s.get32(Offset.FLAGS) | RF);
   cpu.requestAttention();
 }
 
@@ -109,9 +111,9 @@ function repeat(cpu: Processor, strings: Strings, step: (most: number) => number
   for (let done = 0; strings.count !== 0n; ) {
     if (done >= LONGEST_RUN) return pause(cpu, strings);
     const count = strings.count;
-    const handled = step(count > BigInt(LONGEST_RUN) ? LONGEST_RUN : Number(count));
+    const handled = step(cpu.stepping ? 1 : count > BigInt(LONGEST_RUN) ? LONGEST_RUN : Number(count));
     if (handled < 0) return;
-    if (cpu.watches.met) return pause(cpu, strings);
+    if (cpu.watches.met || cpu.stepping) return pause(cpu, strings);
     done += handled === 1 ? SINGLE_COST : handled;
   }
 }
@@ -276,9 +278,10 @@ function ins(cpu: Processor, insn: Instruction): boolean | undefined {
   repeat(cpu, strings, (most) => {
     const to = strings.destination(true);
     const elements = strings.run(Gpr.RDI, Seg.ES, to, true, most);
-    const host = elements > 1 ? plainHost(cpu, to, true) : 0;
+    const host = elements > 1 && !cpu.breaksOnPort(port, size) ? plainHost(cpu, to, true) : 0;
     if (host === 0) {
       probeWrite(cpu, to, size);
+      cpu.portAccessed(port, size);
       writeLinear(cpu, to, size, BigInt(cpu.bus.in(port, size) >>> 0));
       strings.advance(1, false, true);
       return 1;
@@ -306,9 +309,11 @@ function outs(cpu: Processor, insn: Instruction): boolean | undefined {
   repeat(cpu, strings, (most) => {
     const from = strings.source();
     const elements = strings.run(Gpr.RSI, insn.segment, from, false, most);
-    const host = elements > 1 ? plainHost(cpu, from, false) : 0;
+    const host = elements > 1 && !cpu.breaksOnPort(port, size) ? plainHost(cpu, from, false) : 0;
     if (host === 0) {
-      cpu.bus.out(port, size, Number(readLinear(cpu, from, size)));
+      const value = Number(readLinear(cpu, from, size));
+      cpu.portAccessed(port, size);
+      cpu.bus.out(port, size, value);
       strings.advance(1, true, false);
       return 1;
     }

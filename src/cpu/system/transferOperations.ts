@@ -3,7 +3,7 @@ import { isCanonical } from '../../base/bits';
 import { Efer } from '../controlBits';
 import { type Instruction, Kind } from '../decode/instruction';
 import { Vector } from '../fault';
-import { IF, OF, readFlags, RF, VM, writeFlags } from '../flags';
+import { IF, OF, readFlags, RF, TF, VM, writeFlags } from '../flags';
 import { EventType } from '../intercepts';
 import type { Processor, SlowOperation } from '../processor';
 import { type CpuState, Gpr, Offset, Seg } from '../state';
@@ -95,6 +95,8 @@ export const transferOperations: Record<string, SlowOperation> = {
     s.rip = s.get64(Offset.LSTAR);
     const code = selectorField(star, 32n);
     enterKernel(cpu, code, code + 8, CODE64, s.get32(Offset.FMASK) | RF);
+    // Unlike other instructions SYSCALL and SYSRET look at the TF that they leave.
+    cpu.decideSingleStep((s.get32(Offset.FLAGS) & TF) !== 0);
   },
   sysret(cpu, insn) {
     const s = cpu.state;
@@ -108,6 +110,7 @@ export const transferOperations: Record<string, SlowOperation> = {
     s.rip = wide ? rip : truncate(rip, 4);
     writeFlags(s, s.reg32(Gpr.R11) & SYSRET_FLAGS);
     leaveKernel(cpu, wide ? code + 16 : code, code + 8, wide ? CODE64 : CODE32);
+    cpu.decideSingleStep((s.get32(Offset.FLAGS) & TF) !== 0);
     cpu.requestAttention();
   },
   sysenter(cpu) {
