@@ -10,4 +10,6 @@ export const AccessFlag = {
   RMW: 1 << 9,
   /** A non-canonical address raises #SS(0), not #GP(0). */
   STACK: 1 << 10,
+  /** Of use only where there is plain RAM in one page that nobody watches: else nothing happens. */
+  PLAIN: 1 << 11,
 } as const;

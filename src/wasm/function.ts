@@ -13,6 +13,8 @@ export type Label = number;
 export class FunctionBuilder {
   readonly code: ByteWriter;
   readonly locals: ValueType[] = [];
+  /** Code that stands before the body: what can be written only once the body is known. It has no locals of its own. */
+  before: FunctionBuilder | undefined;
   private depth = 0;
   private readonly pool: Record<ValueType, number[]> = { i32: [], i64: [], f32: [], f64: [], v128: [] };
   private readonly poolUsed: Record<ValueType, number> = { i32: 0, i64: 0, f32: 0, f64: 0, v128: 0 };
@@ -94,6 +96,11 @@ export class FunctionBuilder {
     this.code.u8(0x10).u32(index);
     return this;
   }
+  /** Calls the function of a type (by its index) that the module's table holds at the i32 on the stack. */
+  callIndirect(signature: number): this {
+    this.code.u8(0x11).u32(signature).u8(0);
+    return this;
+  }
   return(): this {
     return this.op(0x0f);
   }
@@ -146,6 +153,7 @@ export class FunctionBuilder {
     const body = new ByteWriter(this.code.length + 64);
     body.u32(runs.length);
     for (const run of runs) body.u32(run.count).u8(TYPE_CODE[run.type]);
+    if (this.before) body.bytes(this.before.code.result());
     body.bytes(this.code.result()).u8(0x0b);
     return body.result();
   }

@@ -2,6 +2,8 @@
 import { ByteWriter } from './bytes';
 import { type FunctionBuilder, TYPE_CODE, type ValueType } from './function';
 
+const FUNCREF = 0x70;
+
 interface Signature {
   key: string;
   parameters: readonly ValueType[];
@@ -13,6 +15,7 @@ export class ModuleBuilder {
   private readonly imported: { name: string; signature: number }[] = [];
   private readonly functions: { body: FunctionBuilder; name: string | undefined }[] = [];
   private memory: { minimum: number; maximum: number } | undefined;
+  private table: { size: number; name: string } | undefined;
 
   /** The memory is imported as `env.memory`; sizes in 64-KiB pages. */
   importMemory(minimum: number, maximum: number): void {
@@ -31,7 +34,13 @@ export class ModuleBuilder {
     return this.imported.length + this.functions.length - 1;
   }
 
-  private signature(parameters: readonly ValueType[], results: readonly ValueType[]): number {
+  /** A table of functions, exported with this name; nothing is in it at first. */
+  exportTable(size: number, name: string): void {
+    this.table = { size, name };
+  }
+
+  /** Index of a function type, for `FunctionBuilder.callIndirect`. */
+  signature(parameters: readonly ValueType[], results: readonly ValueType[]): number {
     const key = parameters.join() + '>' + results.join();
     const found = this.signatures.findIndex((s) => s.key === key);
     return found >= 0 ? found : this.signatures.push({ key, parameters, results }) - 1;
@@ -41,7 +50,7 @@ export class ModuleBuilder {
     const bodies = this.functions.map(({ body }) => ({ signature: this.signature(body.parameters, body.results), bytes: body.encode() }));
     const out = new ByteWriter(1 << 18);
     out.bytes(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
-    const section = (id: number, write: (s: ByteWriter) => void): void => {
+    const section = (id: number, write: (s: ByteWriter) => unknown): void => {
       const s = new ByteWriter(4096);
       write(s);
       out.u8(id).u32(s.length).bytes(s.result());
@@ -64,10 +73,13 @@ export class ModuleBuilder {
       s.u32(bodies.length);
       for (const b of bodies) s.u32(b.signature);
     });
+    const { table } = this;
+    if (table) section(4, (s) => s.u32(1).u8(FUNCREF).u8(0).u32(table.size));
     section(7, (s) => {
       const exported = this.functions.map((f, i) => ({ name: f.name, index: this.imported.length + i })).filter((f) => f.name !== undefined);
-      s.u32(exported.length);
+      s.u32(exported.length + (table ? 1 : 0));
       for (const e of exported) s.name(e.name!).u8(0).u32(e.index);
+      if (table) s.name(table.name).u8(1).u32(0);
     });
     section(10, (s) => {
       s.u32(bodies.length);

@@ -41,6 +41,8 @@ export class CodePage {
   readonly instructions: number[] = [];
   /** Link fields that wait for an offset to be decoded. */
   readonly waiting = new Map<number, number[]>();
+  /** Offsets to which jumps by register were seen to go; kept for the translator. */
+  readonly indirectTargets = new Set<number>();
   /** Offsets with a breakpoint. */
   breakpoints: Set<number> | undefined;
   /** Records of instructions that cross out of this page, by offset and second page. */
@@ -61,6 +63,7 @@ export class CodePage {
 
 export class CodeCache implements CodePages {
   private readonly pages = new Map<number, CodePage[]>();
+  private readonly bySlots = new Map<number, CodePage>();
   private readonly tables = new TablePages();
   private next = FIRST_RECORD;
   private readonly insn = new Instruction();
@@ -73,7 +76,12 @@ export class CodeCache implements CodePages {
     private readonly views: MemoryViews,
     private readonly handlers: HandlerTable,
     /** Told when a page gets its first decoded instruction or is first used by a page walk (write tags must go), and when everything was dropped. */
-    private readonly changed: { watchedPageAppeared(page: number): void; allDropped(): void },
+    private readonly changed: {
+      watchedPageAppeared(page: number): void;
+      allDropped(): void;
+      /** The records of a page are about to be dropped, or (not for good) to be armed with breakpoints: nothing may stand for them. */
+      recordsChange(page: CodePage, forGood: boolean): void;
+    },
   ) {
     this.writer = new RecordWriter(views);
   }
@@ -106,6 +114,7 @@ export class CodeCache implements CodePages {
     this.next += SLOTS_SIZE;
     this.views.u32.fill(0, slots >>> 2, (slots + SLOTS_SIZE) >>> 2);
     const made = new CodePage(page, codeSize, frame, slots);
+    this.bySlots.set(slots, made);
     if (breakpoints) made.breakpoints = new Set(breakpoints);
     if (list) list.push(made);
     else {
@@ -113,6 +122,19 @@ export class CodeCache implements CodePages {
       this.changed.watchedPageAppeared(page);
     }
     return made;
+  }
+
+  /** The page with a slot table, as the code TLB names it. */
+  pageWithSlots(slots: number): CodePage | undefined {
+    return this.bySlots.get(slots);
+  }
+
+  /** Room among the records that lives until everything is dropped, or 0 when there is none. */
+  allocate(bytes: number): number {
+    if (this.next + bytes + RUN_SIZE > RECORDS_END) return 0;
+    const at = this.next;
+    this.next += bytes;
+    return at;
   }
 
   /** The record at an offset, decoding from there when it is new. 0 when there is no room: everything was dropped. */
@@ -183,7 +205,7 @@ export class CodeCache implements CodePages {
     const { staged } = this.handlers;
     const semantics = this.handlers.semanticsOf(insn)!;
     const simd = semantics.simd ?? 0;
-    const records = this.writer.instruction(at, insn, handler, offset, mnemonic, staged ? simd : 0);
+    const records = this.writer.instruction(at, insn, handler, offset, mnemonic, staged ? simd : 0, this.handlers.shared);
     const last = at + (records - 1) * RECORD_SIZE;
     if (simd !== 0 || MAY_LEAVE.has(mnemonic)) {
       const index = this.keep(page, insn);
@@ -280,7 +302,7 @@ export class CodeCache implements CodePages {
     const handler = this.handlers.find(insn);
     let records = 1;
     if (handler < 0) writer.slow(at, offset, insn.length, 0);
-    else records = writer.instruction(at, insn, handler, offset, mnemonics[insn.op]!, this.handlers.staged ? this.handlers.semanticsOf(insn)!.simd : 0);
+    else records = writer.instruction(at, insn, handler, offset, mnemonics[insn.op]!, this.handlers.staged ? this.handlers.semanticsOf(insn)!.simd : 0, this.handlers.shared);
     writer.special(at + records * RECORD_SIZE, Special.CONTINUE, offset + insn.length);
     return { at, length: insn.length, insn };
   }
@@ -310,6 +332,7 @@ export class CodeCache implements CodePages {
 
   /** A page may be mapped at several linear addresses: the breakpoints of all of them are armed. */
   private addBreakpoints(page: CodePage, offsets: ReadonlySet<number>): void {
+    this.changed.recordsChange(page, false);
     const armed = (page.breakpoints ??= new Set());
     for (const offset of offsets) {
       if (armed.has(offset)) continue;
@@ -357,7 +380,7 @@ export class CodeCache implements CodePages {
 
   private lengthAt(record: number, u32: Uint32Array, u16: Uint16Array): number {
     const handler = u32[(record + Field.HANDLER) >>> 2]!;
-    const real = handler === Special.BREAK ? u32[(record + Field.ORIGINAL) >>> 2]! : handler;
+    const real = handler === Special.BREAK || handler === Special.ENTER ? u32[(record + Field.ORIGINAL) >>> 2]! : handler;
     if (real === Special.GLUE || real === Special.CROSS) return MAXIMUM_LENGTH;
     if (real >= Special.LOAD_1 && real <= Special.LOAD_16) return u16[(record + Field.NEXT) >>> 1]! - u16[(record + Field.OFFSET) >>> 1]!;
     const at = real === Special.ADDRESS_LONG || real === Special.ADDRESS_LEGACY ? record + RECORD_SIZE : record;
@@ -384,6 +407,8 @@ export class CodeCache implements CodePages {
 
   /** Makes a page's records lead back to the look-up: the interpreter may be among them. */
   private retire(code: CodePage): void {
+    this.changed.recordsChange(code, true);
+    this.bySlots.delete(code.slots);
     const { u32 } = this.views;
     for (let i = 0; i < code.runs.length; i += 2) {
       for (let at = code.runs[i]!; at < code.runs[i + 1]!; at += RECORD_SIZE) u32[(at + Field.HANDLER) >>> 2] = Special.STALE;

@@ -30,9 +30,8 @@ import { deriveState, timestampBits } from './derived';
 import { leftOperations } from './leftOperations';
 import { takeSignals } from './signals';
 import { TlbBanks } from './tlbBanks';
+import { type Translator, translatorPolicy } from './translator';
 
-/** Generated code comes back at least so often: V8 enters optimised code only on a call, and Pause must get through. */
-const SLICE = 50_000;
 /** Events without a retired instruction in between, after which `run` comes back so that nobody is locked out. */
 const EVENTS_PER_SLICE = 10_000;
 
@@ -81,6 +80,10 @@ export class Cpu implements Processor {
   private skipBreakpoint = false;
   /** Clock at the end of the slice that generated code is in: its clock is this less the budget left. */
   private sliceEnd = 0;
+  /** Generated code comes back at least so often. */
+  private readonly longestSlice: number;
+  /** Clock at the last sample for the translator. */
+  private sampled = 0;
   private readonly withheldSimd: number;
   private readonly banks: TlbBanks;
   private readonly fetch: CodeFetch;
@@ -95,7 +98,9 @@ export class Cpu implements Processor {
     parts: CpuParts,
     private readonly interpreter: Interpreter,
     private readonly cache: CodeCache,
+    private readonly translator?: Translator,
   ) {
+    this.longestSlice = (translator?.policy ?? translatorPolicy).slice;
     this.state = new CpuState(views, base);
     this.bus = parts.bus;
     this.interrupts = parts.interrupts;
@@ -259,7 +264,7 @@ export class Cpu implements Processor {
       this.debug.decision = undefined;
       const before = s.icount;
       const next = trap && this.debug.stepsBranches ? this.nextRip() : s.rip;
-      const slice = shadow || trap ? 1 : Math.min(left, SLICE, this.intercepts.ticksToBoundary());
+      const slice = shadow || trap ? 1 : Math.min(left, this.longestSlice, this.intercepts.ticksToBoundary());
       if (this.slice(slice)) {
         this.debug.settleResume();
         return 'breakpoint';
@@ -365,6 +370,9 @@ export class Cpu implements Processor {
       }
       switch (exit) {
         case Exit.BUDGET:
+          this.leaveAtRecord();
+          if (this.translator) this.sample(this.translator);
+          break;
         case Exit.STALE:
           this.leaveAtRecord();
           break;
@@ -410,6 +418,13 @@ export class Cpu implements Processor {
     this.instructionRip = this.state.rip;
     this.deliver();
     return true;
+  }
+
+  /** Tells the translator where the processor is; time that it was halted does not count. */
+  private sample(translator: Translator): void {
+    const now = this.state.icount;
+    translator.sample(this.state, Math.max(0, Math.min(now - this.sampled, this.longestSlice)));
+    this.sampled = now;
   }
 
   /** The record behind a TypeScript instruction that went on to the next one, or 0 when it has to be looked up. */

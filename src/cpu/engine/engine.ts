@@ -3,7 +3,7 @@ import { UserError } from '../../base/errors';
 import { AccessFlag } from '../accessFlags';
 import type { Fault } from '../fault';
 import { instructionSet } from '../isa/index';
-import { access, commit } from '../mmu/slowPath';
+import { access, commit, reach } from '../mmu/slowPath';
 import { CPU_BLOCK_SIZE, MemoryViews, Offset, SEGMENT_STRIDE } from '../state';
 import { segmentLinear } from '../system/segmentation';
 import { CodeCache } from './codeCache';
@@ -11,6 +11,7 @@ import { Cpu, type CpuParts } from './cpu';
 import { HandlerTable } from './handlers';
 import { compileInterpreter, type CompiledInterpreter, createInterpreter, type Interpreter } from './interpreter';
 import { CPU_BASE, FRAMES_BASE, MAXIMUM_CPUS, memoryPages } from './layout';
+import { Translator, translatorPolicy } from './translator';
 
 export interface Engine {
   readonly views: MemoryViews;
@@ -42,7 +43,9 @@ class EngineImplementation implements Engine {
   private readonly interpreter: Interpreter;
   private readonly cache: CodeCache;
 
-  constructor(ramBytes: number) {
+  private readonly translator: Translator | undefined;
+
+  constructor(ramBytes: number, translate: boolean) {
     const pages = memoryPages(ramBytes);
     const memory = allocate(pages);
     this.views = new MemoryViews(memory);
@@ -50,7 +53,11 @@ class EngineImplementation implements Engine {
     const { handlers, compiled } = sharedParts();
     this.cache = new CodeCache(this.views, handlers, {
       watchedPageAppeared: (page) => this.cpus.forEach((cpu) => cpu?.withholdWrites(page)),
-      allDropped: () => this.cpus.forEach((cpu) => cpu?.flushTlb()),
+      allDropped: () => {
+        this.translator?.dropAll();
+        this.cpus.forEach((cpu) => cpu?.flushTlb());
+      },
+      recordsChange: (page, forGood) => this.translator?.dropPage(page, forGood),
     });
     this.interpreter = createInterpreter(compiled, memory, {
       access: (base, low, high, flags, budget) => {
@@ -73,6 +80,17 @@ class EngineImplementation implements Engine {
       },
       checkSegment: (base, segment, offset, flags) => this.checkSegment(this.cpuAt(base), segment, offset, flags),
     });
+    if (translate) {
+      const regionImports = {
+        reach: (base: number, low: number, high: number, flags: number, budget: number) => {
+          const cpu = this.cpuAt(base);
+          cpu.synchronize(budget);
+          return reach(cpu, low, high, flags, budget);
+        },
+        checkSegment: (base: number, segment: number, offset: number, flags: number) => this.checkSegment(this.cpuAt(base), segment, offset, flags),
+      };
+      this.translator = new Translator(this.views, this.cache, handlers.handlers, this.interpreter.regions, regionImports, { ...translatorPolicy });
+    }
   }
 
   private cpuAt(base: number): Cpu {
@@ -93,7 +111,7 @@ class EngineImplementation implements Engine {
 
   createProcessor(index: number, parts: CpuParts): Cpu {
     if (index >= MAXIMUM_CPUS) throw new Error(`Processor ${index} does not exist: the engine has ${MAXIMUM_CPUS}.`);
-    const cpu = new Cpu(this.views, index, CPU_BASE + index * CPU_BLOCK_SIZE, parts, this.interpreter, this.cache);
+    const cpu = new Cpu(this.views, index, CPU_BASE + index * CPU_BLOCK_SIZE, parts, this.interpreter, this.cache, this.translator);
     this.cpus[index] = cpu;
     return cpu;
   }
@@ -108,6 +126,6 @@ function allocate(pages: number): WebAssembly.Memory {
 }
 
 /** Makes an engine with room for so much RAM. Throws a UserError when the host cannot reserve it. */
-export function createEngine(options: { ramBytes: number; cpus: number }): Engine {
-  return new EngineImplementation(options.ramBytes);
+export function createEngine(options: { ramBytes: number; cpus: number; translator?: boolean }): Engine {
+  return new EngineImplementation(options.ramBytes, options.translator ?? translatorPolicy.enabled);
 }

@@ -9,7 +9,7 @@ import { Value } from '../../wasm/value';
 import { CTLB_ENTRY_SIZE, Offset, Segment, TLB_ENTRIES, TLB_ENTRY_SIZE } from '../state';
 import type { Handler } from './handlers';
 import { type HelperFunctions, InterpreterEmitter } from './interpreterEmitter';
-import { Exit, Field, Special } from './record';
+import { Exit, Field, Left, Special } from './record';
 
 /** What the generated module calls. */
 export interface InterpreterImports {
@@ -25,7 +25,12 @@ export interface InterpreterImports {
 export interface Interpreter {
   /** Runs from Offset.RECORD for at most Offset.BUDGET instructions; returns an Exit. */
   run(cpu: number): number;
+  /** Functions of translated regions, (cpu, entry) -> Left, by Field.REGION. */
+  readonly regions: WebAssembly.Table;
 }
+
+/** Regions that can exist at a time. */
+export const REGION_SLOTS = 512;
 
 const PAGE_MASK = ~0xfffn;
 const CPU = Value.local(0, 'i32');
@@ -124,6 +129,17 @@ function specialHandlers(e: InterpreterEmitter, helpers: HelperFunctions): (() =
     finishAddress(segmentField(Segment.BASE, 8).add(offset).and(0xffff_ffffn));
   };
   handlers[Special.SLOW] = () => e.exit(Exit.SLOW, true);
+  handlers[Special.ENTER] = () => {
+    e.uncount();
+    e.storeProgress();
+    const left = f.temporary('i32');
+    for (const value of [e.cpu, e.field(Field.ENTRY, 2), e.field(Field.REGION, 4)]) value.emit(f);
+    f.callIndirect(helpers.regionType);
+    f.set(left);
+    e.loadProgress();
+    e.when(Value.local(left, 'i32').eq(Left.AT_RIP), () => e.jumpTo(e.let(e.cpu.load('i64', 8, Offset.RIP))));
+    e.goTo(e.cpu.load('i32', 4, Offset.RECORD));
+  };
   for (const [special, size] of [[Special.LOAD_1, 1], [Special.LOAD_2, 2], [Special.LOAD_4, 4], [Special.LOAD_8, 8], [Special.LOAD_16, 16]] as const) {
     handlers[special] = () => {
       e.requireSimd(e.field(Field.SIMD, 2));
@@ -142,9 +158,7 @@ function interpreterFunction(handlers: readonly Handler[], helpers: HelperFuncti
   const locals = { cpu: 0, record: f.local('i32'), budget: f.local('i32'), res: f.local('i64'), aux: f.local('i32'), exitCode: f.local('i32'), tlb: f.local('i32'), generation: f.local('i64') };
   const e = new InterpreterEmitter(f, helpers, locals);
   e.set(locals.record, e.cpu.load('i32', 4, Offset.RECORD));
-  e.set(locals.budget, e.cpu.load('i32', 4, Offset.BUDGET));
-  e.set(locals.res, e.cpu.load('i64', 8, Offset.RES));
-  e.set(locals.aux, e.cpu.load('i32', 4, Offset.AUX));
+  e.loadProgress();
   e.set(locals.tlb, e.cpu.load('i32', 4, Offset.TLB_BASE));
   e.set(locals.generation, e.cpu.load('i64', 8, Offset.GENERATION));
 
@@ -182,16 +196,14 @@ function interpreterFunction(handlers: readonly Handler[], helpers: HelperFuncti
   f.end(); // slow block
   e.set(locals.exitCode, Value.i32(Exit.SLOW));
   f.end(); // exit block
-  e.cpu.store(f, e.res(), 8, Offset.RES);
-  e.cpu.store(f, e.aux(), 4, Offset.AUX);
-  e.cpu.store(f, e.budget, 4, Offset.BUDGET);
+  e.storeProgress();
   e.cpu.store(f, e.record, 4, Offset.RECORD);
   f.get(locals.exitCode);
   return f;
 }
 
 /** Adds routines to a module as they are first called. */
-function routines(module: ModuleBuilder): CallRoutine {
+export function routines(module: ModuleBuilder): CallRoutine {
   const indices = new Map<string, number>();
   const call: CallRoutine = (routine: Routine, ...args: Value[]) => {
     let index = indices.get(routine.name);
@@ -207,7 +219,7 @@ function routines(module: ModuleBuilder): CallRoutine {
 }
 
 /** A memory of any size up to this, in 64-KiB pages, suits the module. */
-const MAXIMUM_PAGES = 0x1_0000;
+export const MAXIMUM_PAGES = 0x1_0000;
 
 /** The compiled interpreter: generated once, it serves every memory and so keeps what V8 has optimised. */
 export interface CompiledInterpreter {
@@ -225,7 +237,8 @@ export function compileInterpreter(handlers: readonly Handler[]): CompiledInterp
   const portIn = module.importFunction('portIn', ['i32', 'i32', 'i32', 'i32'], ['i32']);
   const portOut = module.importFunction('portOut', ['i32', 'i32', 'i32', 'i32', 'i32'], []);
   const checkSegment = module.importFunction('checkSegment', ['i32', 'i32', 'i32', 'i32'], ['i32']);
-  const helpers: HelperFunctions = { access, translate: {}, commit, portIn, portOut, checkSegment, lookup: 0, call: routines(module) };
+  const helpers: HelperFunctions = { access, translate: {}, commit, portIn, portOut, checkSegment, lookup: 0, regionType: module.signature(['i32', 'i32'], ['i32']), call: routines(module) };
+  module.exportTable(REGION_SLOTS, 'regions');
   helpers.translate['r16'] = module.add(translateFunction(16, false, access));
   helpers.translate['w16'] = module.add(translateFunction(16, true, access));
   helpers.lookup = module.add(lookupFunction());
@@ -238,5 +251,5 @@ export function compileInterpreter(handlers: readonly Handler[]): CompiledInterp
 export function createInterpreter({ module }: CompiledInterpreter, memory: WebAssembly.Memory, imports: InterpreterImports): Interpreter {
   const { access, commit, portIn, portOut, checkSegment } = imports;
   const instance = new WebAssembly.Instance(module, { env: { memory, access, commit, portIn, portOut, checkSegment } });
-  return { run: instance.exports.run as (cpu: number) => number };
+  return { run: instance.exports.run as (cpu: number) => number, regions: instance.exports.regions as WebAssembly.Table };
 }

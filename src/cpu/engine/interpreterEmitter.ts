@@ -21,6 +21,8 @@ export interface HelperFunctions {
   portOut: number;
   /** (cpu, rip i64) -> record or 0 with RIP stored. */
   lookup: number;
+  /** Type of a region's function: (cpu, entry) -> Left. */
+  regionType: number;
   /** (cpu, segment, offset, flags) -> 0 with the fault filled. */
   checkSegment: number;
   /** Calls a routine; it is added to the module when it is first called. */
@@ -92,6 +94,18 @@ export class InterpreterEmitter extends Emitter {
     this.f.if();
     then();
     this.f.end();
+  }
+
+  /** What a region's function takes over and hands back. */
+  storeProgress(): void {
+    this.cpu.store(this.f, this.res(), 8, Offset.RES);
+    this.cpu.store(this.f, this.aux(), 4, Offset.AUX);
+    this.cpu.store(this.f, this.budget, 4, Offset.BUDGET);
+  }
+  loadProgress(): void {
+    this.set(this.locals.res, this.cpu.load('i64', 8, Offset.RES));
+    this.set(this.locals.aux, this.cpu.load('i32', 4, Offset.AUX));
+    this.set(this.locals.budget, this.cpu.load('i32', 4, Offset.BUDGET));
   }
 
   fixed(n: number): Value {

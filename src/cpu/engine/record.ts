@@ -10,7 +10,7 @@ export const RECORD_SIZE = 64;
 export const Field = {
   /** u32: the case of the interpreter's br_table. */
   HANDLER: 0,
-  /** u32: the handler that a breakpoint replaced. */
+  /** u32: the handler that a breakpoint or ENTER replaced. */
   ORIGINAL: 4,
   /** u16: the instruction's offset in its page; u16: the next one's (may be beyond the page). */
   OFFSET: 8,
@@ -35,6 +35,9 @@ export const Field = {
   ACCESS: 50,
   /** u16: bits of simd/levels.ts of which one suffices to leave, for LOAD records. */
   SIMD: 52,
+  /** u16: number of the block to enter; u32: table index of the region's function. For ENTER. */
+  ENTRY: 54,
+  REGION: 56,
 } as const;
 
 /** Handlers that are not instructions. Numbers are fixed; instructions come after them. */
@@ -61,7 +64,9 @@ export const Special = {
   LOAD_4: 10,
   LOAD_8: 11,
   LOAD_16: 12,
-  COUNT: 13,
+  /** A translated region has a block that begins with this instruction: the region runs instead. */
+  ENTER: 13,
+  COUNT: 14,
 } as const;
 
 /** What the interpreter returns. */
@@ -79,4 +84,12 @@ export const Exit = {
   CROSS: 7,
   /** The instruction at RECORD raises #DE. */
   DIVIDE: 8,
+} as const;
+
+/** What a region's function returns. Registers, flags, budget are in the state. */
+export const Left = {
+  /** Go on at RECORD. */
+  AT_RECORD: 0,
+  /** Go on at RIP, which is in the state, by look-up. */
+  AT_RIP: 1,
 } as const;

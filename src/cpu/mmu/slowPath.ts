@@ -8,7 +8,7 @@ import { Vector } from '../fault';
 import { ACCESS_READ, ACCESS_WRITE } from '../intercepts';
 import type { Processor } from '../processor';
 import { Offset } from '../state';
-import { fill } from './tlb';
+import { fill, forget } from './tlb';
 import { found, Privilege, walk } from './walk';
 import { linearPage } from './watch';
 
@@ -91,6 +91,7 @@ export function stage(cpu: Processor, low: number, high: number, flags: number, 
   const apicPage = cpu.state.get32(Offset.APIC_ACCESS_PAGE) - 1;
   const virtualized = page === apicPage;
   if (virtualized) {
+    if (flags & AccessFlag.PLAIN) return 0;
     page = cpu.intercepts.apicAccess!(offset, size, first === size, access, cpu.fault);
     if (page < 0) return 0;
   }
@@ -103,6 +104,7 @@ export function stage(cpu: Processor, low: number, high: number, flags: number, 
       return frame + offset;
     }
   }
+  if (flags & AccessFlag.PLAIN) return 0;
   pending.address[0] = page * 0x1000 + offset;
   pending.length[0] = first;
   let pieces = 1;
@@ -131,6 +133,18 @@ export function stage(cpu: Processor, low: number, high: number, flags: number, 
 export function access(cpu: Processor, low: number, high: number, flags: number, remaining: number): number {
   cpu.state.set32(Offset.BUDGET, remaining);
   return stage(cpu, low, high, flags, cpu.state.cpl === 3 ? Privilege.USER : Privilege.SUPERVISOR, true);
+}
+
+/**
+ * The TLB miss of a translated region, as `access`: the host address where there is plain RAM, entered into the TLB, else 0
+ * with nothing done. Then, or when the walk itself asks for attention, the interpreter performs the instruction.
+ */
+export function reach(cpu: Processor, low: number, high: number, flags: number, remaining: number): number {
+  if (cpu.watches.active) return 0;
+  const host = access(cpu, low, high, flags | AccessFlag.PLAIN, remaining);
+  if (host === 0 || cpu.state.get32(Offset.CUT) === 0) return host;
+  forget(cpu, low); // so that the interpreter comes to the slow path too and stops behind the instruction
+  return 0;
 }
 
 /** Performs the write whose value has been put at the scratch address; nothing when none is pending. */

@@ -53,3 +53,9 @@ export function lookup(cpu: Processor, low: number, high: number, size: number, 
   if (u32[t] !== ((low & ~0xfff) | s.get32(Offset.GENERATION)) >>> 0 || u32[t + 1] !== high >>> 0) return 0;
   return (low + u32[i + Word.ADDEND]!) >>> 0;
 }
+
+/** Drops the entry that a linear address has in the bank of the present privilege. */
+export function forget(cpu: Processor, low: number): void {
+  const i = entryIndex(cpu.state.get32(Offset.TLB_BASE), low);
+  cpu.views.u32.fill(WITHHELD, i + Word.READ_TAG, i + Word.ADDEND);
+}

@@ -1,0 +1,241 @@
+/**
+ * The second tier: the parts of hot pages that run most become WebAssembly functions. Hot is what samples at the ends of
+ * slices find; a region's blocks are entered through their first records, which are patched. Which tier runs never shows in
+ * the state.
+ */
+import { CTLB_ENTRY_SIZE, type CpuState, type MemoryViews, Offset, TLB_ENTRIES } from '../state';
+import { type Block, PageBlocks } from './blocks';
+import type { CodeCache, CodePage } from './codeCache';
+import type { Handler } from './handlers';
+import { REGION_SLOTS } from './interpreter';
+import { Field, RECORD_SIZE, Special } from './record';
+import { MISSED, RegionBuilder } from './regionBuilder';
+
+/** When code is translated. Tests make everything hot at once. */
+export interface TranslatorPolicy {
+  /** Instructions that samples find in a page, outside its regions, before a region is made. */
+  threshold: number;
+  /** The longest slice: a sample is taken at its end. V8 enters optimised code only on a call, and Pause must get through. */
+  slice: number;
+}
+
+/** A new engine's. */
+export const translatorPolicy: TranslatorPolicy & { enabled: boolean } = { enabled: false, threshold: 4_000_000, slice: 50_000 };
+
+/** Instructions and blocks of a region: V8's optimising compiler needs about 0.1 ms for each instruction. */
+const REGION_LIMIT = 300;
+const REGION_BLOCKS = 200;
+/** WebAssembly code that is kept; V8 makes about four times as much machine code of it. */
+const MODULE_BYTES = 8 << 20;
+const MOST_GROWTHS = 16;
+const ENTRIES_SIZE = 0x1000;
+const COPY_SIZE = 2 * RECORD_SIZE;
+
+/** TypeScript that regions call. */
+export interface RegionImports {
+  reach(cpu: number, low: number, high: number, flags: number, budget: number): number;
+  checkSegment(cpu: number, segment: number, offset: number, flags: number): number;
+}
+
+interface Region {
+  readonly page: CodePage;
+  readonly slot: number;
+  readonly bytes: number;
+  /** Address of the table of entries. */
+  readonly entries: number;
+  /** Patched records. */
+  readonly records: readonly number[];
+  /** Offsets of its instructions. */
+  readonly offsets: ReadonlySet<number>;
+  /** Number of the sample that found it last. */
+  sampled: number;
+}
+
+/** What is known of one page. */
+class Page {
+  readonly regions: Region[] = [];
+  /** Instructions found here outside of regions, and where. */
+  heat = 0;
+  readonly found = new Map<number, number>();
+  /** Grows when there was nothing to translate. */
+  patience = 1;
+  /** How often a region was made anew for jumps by register. */
+  growths = 0;
+  /** Copies of patched records, by record; they are used again. */
+  readonly copies = new Map<number, number>();
+}
+
+export class Translator {
+  private readonly pages = new Map<CodePage, Page>();
+  private readonly regions = new Set<Region>();
+  private readonly freeSlots: number[] = Array.from({ length: REGION_SLOTS }, (_, i) => REGION_SLOTS - 1 - i);
+  private freeEntries: number[] = [];
+  private bytes = 0;
+  private samples = 0;
+  /** Regions made since the engine was. */
+  made = 0;
+
+  constructor(
+    private readonly views: MemoryViews,
+    private readonly cache: CodeCache,
+    private readonly handlers: readonly Handler[],
+    private readonly table: WebAssembly.Table,
+    private readonly imports: RegionImports,
+    readonly policy: TranslatorPolicy,
+  ) {}
+
+  /** The slice before has ended at the state's RIP after so many instructions. */
+  sample(s: CpuState, instructions: number): void {
+    const page = this.pageAt(s);
+    if (!page) return;
+    this.samples++;
+    const known = this.pages.get(page) ?? this.meet(page);
+    const offset = (s.get32(Offset.RIP) + s.get32(Offset.CS_BASE)) & 0xfff;
+    for (const region of known.regions) {
+      if (!region.offsets.has(offset)) continue;
+      region.sampled = this.samples;
+      if (this.grows(page, region)) return this.translate(page, known);
+      return;
+    }
+    known.found.set(offset, (known.found.get(offset) ?? 0) + instructions);
+    known.heat += instructions;
+    if (known.heat >= this.policy.threshold * known.patience) this.translate(page, known);
+  }
+
+  private meet(page: CodePage): Page {
+    const known = new Page();
+    this.pages.set(page, known);
+    return known;
+  }
+
+  /** The page that RIP is in, when the code TLB has it. */
+  private pageAt(s: CpuState): CodePage | undefined {
+    const { u32 } = this.views;
+    const low = (s.get32(Offset.RIP) + s.get32(Offset.CS_BASE)) >>> 0;
+    const entry = (s.get32(Offset.CTLB_BASE) >>> 2) + ((low >>> 12) & (TLB_ENTRIES - 1)) * (CTLB_ENTRY_SIZE >>> 2);
+    if (u32[entry] !== ((low & ~0xfff) | s.get32(Offset.GENERATION)) >>> 0) return undefined;
+    return this.cache.pageWithSlots(u32[entry + 2]!);
+  }
+
+  /** Whether jumps by register have left the region for offsets of the page that it could have: it is made anew with them. */
+  private grows(page: CodePage, region: Region): boolean {
+    const known = this.pages.get(page)!;
+    const entries = this.views.u8.subarray(region.entries, region.entries + ENTRIES_SIZE);
+    let grows = false;
+    for (let target = entries.indexOf(MISSED); target >= 0; target = entries.indexOf(MISSED, target + 1)) {
+      entries[target] = 0;
+      if (page.indirectTargets.has(target)) continue;
+      page.indirectTargets.add(target);
+      known.found.set(target, 1);
+      grows = true;
+    }
+    if (!grows || ++known.growths > MOST_GROWTHS) return false;
+    for (const offset of region.offsets) known.found.set(offset, 2);
+    this.drop(region);
+    return true;
+  }
+
+  private translate(page: CodePage, known: Page): void {
+    const seeds = [...known.found].sort((a, b) => b[1] - a[1]).map(([offset]) => offset);
+    known.heat = 0;
+    known.found.clear();
+    if (page.dropped || page.breakpoints) return;
+    const blocks = new PageBlocks(this.views, page, this.handlers).choose(seeds, REGION_LIMIT, REGION_BLOCKS, (block) => this.isTaken(known, block));
+    if (blocks.length === 0) {
+      known.patience *= 2;
+      return;
+    }
+    while (this.freeSlots.length === 0 || this.bytes > MODULE_BYTES) this.evict();
+    const entries = this.freeEntries.pop() ?? this.cache.allocate(ENTRIES_SIZE);
+    const copies = blocks.every((b) => this.copyOf(known, page, b.units[0]!.first) !== 0);
+    if (entries === 0 || !copies) return; // no room: soon everything will be decoded anew
+    const builder = new RegionBuilder(this.views, blocks, (block) => known.copies.get(block.units[0]!.first)!, entries);
+    const code = builder.build();
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(code), { env: { memory: this.views.memory, ...this.imports } });
+    const slot = this.freeSlots.pop()!;
+    this.table.set(slot, instance.exports.region as () => void);
+    const records: number[] = [];
+    this.views.u8.fill(0, entries, entries + ENTRIES_SIZE);
+    for (const block of blocks) {
+      const number = builder.numbers.get(block.offset);
+      if (number === undefined) continue;
+      this.views.u8[entries + block.offset] = number + 1;
+      this.patch(block.units[0]!.first, slot, number);
+      records.push(block.units[0]!.first);
+    }
+    const offsets = new Set(blocks.flatMap((b) => b.units.map((u) => u.offset)));
+    const region: Region = { page, slot, bytes: code.length, entries, records, offsets, sampled: this.samples };
+    this.bytes += code.length;
+    known.regions.push(region);
+    this.regions.add(region);
+    this.made++;
+  }
+
+  private isTaken(known: Page, block: Block): boolean {
+    return known.regions.some((r) => r.offsets.has(block.offset)) || this.views.u32[(block.units[0]!.first + Field.HANDLER) >>> 2] === Special.ENTER;
+  }
+
+  /** The copy of a record with which the interpreter executes it although it is patched, followed by the way back; 0 without room. */
+  private copyOf(known: Page, page: CodePage, record: number): number {
+    const { u32 } = this.views;
+    let copy = known.copies.get(record);
+    if (copy === undefined) {
+      copy = this.cache.allocate(COPY_SIZE);
+      if (copy === 0) return 0;
+      known.copies.set(record, copy);
+      page.runs.push(copy, copy + COPY_SIZE);
+    }
+    u32.copyWithin(copy >>> 2, record >>> 2, (record + RECORD_SIZE) >>> 2);
+    u32.fill(0, (copy + RECORD_SIZE) >>> 2, (copy + COPY_SIZE) >>> 2);
+    const back = copy + RECORD_SIZE;
+    u32[(back + Field.HANDLER) >>> 2] = Special.GLUE;
+    u32[(back + Field.LINK) >>> 2] = record + RECORD_SIZE;
+    this.views.u16[(back + Field.OFFSET) >>> 1] = this.views.u16[(record + Field.NEXT) >>> 1]!;
+    return copy;
+  }
+
+  private patch(record: number, slot: number, number: number): void {
+    const { u16, u32 } = this.views;
+    u32[(record + Field.ORIGINAL) >>> 2] = u32[(record + Field.HANDLER) >>> 2]!;
+    u32[(record + Field.HANDLER) >>> 2] = Special.ENTER;
+    u16[(record + Field.ENTRY) >>> 1] = number;
+    u32[(record + Field.REGION) >>> 2] = slot;
+  }
+
+  private evict(): void {
+    let oldest: Region | undefined;
+    for (const region of this.regions) if (!oldest || region.sampled < oldest.sampled) oldest = region;
+    this.drop(oldest!);
+  }
+
+  private drop(region: Region): void {
+    const { u32 } = this.views;
+    for (const record of region.records) {
+      const handler = (record + Field.HANDLER) >>> 2;
+      if (u32[handler] === Special.ENTER) u32[handler] = u32[(record + Field.ORIGINAL) >>> 2]!;
+    }
+    this.table.set(region.slot, null);
+    this.freeSlots.push(region.slot);
+    this.freeEntries.push(region.entries);
+    this.bytes -= region.bytes;
+    this.regions.delete(region);
+    const known = this.pages.get(region.page)!;
+    known.regions.splice(known.regions.indexOf(region), 1);
+  }
+
+  /** The page's records are about to change: a breakpoint is set, or they are dropped. */
+  dropPage(page: CodePage, forGood: boolean): void {
+    const known = this.pages.get(page);
+    if (!known) return;
+    for (const region of [...known.regions]) this.drop(region);
+    known.found.clear();
+    if (forGood) this.pages.delete(page);
+  }
+
+  /** The records' room is used anew from its start. */
+  dropAll(): void {
+    for (const region of [...this.regions]) this.drop(region);
+    this.pages.clear();
+    this.freeEntries = [];
+  }
+}

@@ -1,0 +1,368 @@
+/**
+ * The emitter of translated regions: operands come from the records as they are now, so that registers are locals and
+ * numbers are constants. What cannot be finished here (a fault, a device, TypeScript's cases) leaves before the
+ * instruction, and the interpreter performs it.
+ */
+import type { FunctionBuilder } from '../../wasm/function';
+import { Value } from '../../wasm/value';
+import { AccessFlag } from '../accessFlags';
+import { type CallRoutine, Emitter, type Routine, typeOf } from '../isa/emitter';
+import { type MemoryViews, Offset, Seg, Segment, SEGMENT_STRIDE, TLB_ENTRIES, TLB_ENTRY_SIZE } from '../state';
+import { Field } from './record';
+
+const GPR_COUNT = 16;
+const GPR_END = Offset.GPR + GPR_COUNT * 8;
+const SS_CACHE = Offset.SEGMENTS + Seg.SS * SEGMENT_STRIDE;
+/** Address of the processor's state: the first parameter of a region's function. */
+const CPU = Value.local(0, 'i32');
+
+/** Indices of the functions that a region's module has. */
+export interface RegionFunctions {
+  /** (cpu, low, high, flags, budget) -> host address of plain RAM, or 0: the interpreter has to perform the instruction. */
+  reach: number;
+  /** (cpu, segment, offset, flags) -> 0 with the fault filled. */
+  checkSegment: number;
+  call: CallRoutine;
+}
+
+/** How the instruction at hand gets out of the region, and where its jumps go. */
+export interface RegionControl {
+  /** Leaves before the instruction, which the interpreter then performs. */
+  leaveBefore(): void;
+  /** Goes to an offset of the page, with the record that is there when it is known (else 0). */
+  jumpWithin(offset: number, record: number): void;
+  /** Goes to an i64 RIP in a local. */
+  jumpTo(rip: Value): void;
+}
+
+export class TranslatorEmitter extends Emitter {
+  readonly budget: Value;
+  readonly locals: { budget: number; res: number; aux: number; tlb: number; generation: number; ripBase: number; simdDisabled: number; effective: number };
+  private readonly registers: number[] = [];
+  /** General-purpose registers that the region reads or writes, and those that it writes, as bits. */
+  used = 0;
+  written = 0;
+  /** Record of the instruction at hand. */
+  private record = 0;
+  /** Instructions of the block that are counted and not executed yet, the one at hand included. */
+  ahead = 0;
+
+  constructor(
+    f: FunctionBuilder,
+    private readonly views: MemoryViews,
+    private readonly functions: RegionFunctions,
+    private readonly control: RegionControl,
+  ) {
+    super(f);
+    for (let n = 0; n < GPR_COUNT; n++) this.registers.push(f.local('i64'));
+    this.locals = { budget: f.local('i32'), res: f.local('i64'), aux: f.local('i32'), tlb: f.local('i32'), generation: f.local('i64'), ripBase: f.local('i64'), simdDisabled: f.local('i32'), effective: f.local('i64') };
+    this.budget = Value.local(this.locals.budget, 'i32');
+  }
+
+  /** The instruction's record; its operands are read from there. */
+  at(record: number): void {
+    this.record = record;
+    this.f.releaseTemporaries();
+  }
+
+  set(local: number, value: Value): void {
+    value.emit(this.f);
+    this.f.set(local);
+  }
+  when(condition: Value, then: () => void): void {
+    condition.emit(this.f);
+    this.f.if();
+    then();
+    this.f.end();
+  }
+
+  /** Loads what the region works on; written with another builder, once it is known. */
+  loadState(f: FunctionBuilder): void {
+    const load = (local: number, value: Value): void => {
+      value.emit(f);
+      f.set(local);
+    };
+    for (let n = 0; n < GPR_COUNT; n++) if ((this.used >> n) & 1) load(this.registers[n]!, CPU.load('i64', 8, Offset.GPR + n * 8));
+    load(this.locals.budget, CPU.load('i32', 4, Offset.BUDGET));
+    load(this.locals.res, CPU.load('i64', 8, Offset.RES));
+    load(this.locals.aux, CPU.load('i32', 4, Offset.AUX));
+    load(this.locals.tlb, CPU.load('i32', 4, Offset.TLB_BASE));
+    load(this.locals.generation, CPU.load('i64', 8, Offset.GENERATION));
+    load(this.locals.ripBase, CPU.load('i64', 8, Offset.RIP_BASE));
+    load(this.locals.simdDisabled, CPU.load('i32', 4, Offset.SIMD_DISABLED));
+  }
+  /** Puts back what it has changed. */
+  storeState(): void {
+    for (let n = 0; n < GPR_COUNT; n++) if ((this.written >> n) & 1) CPU.store(this.f, Value.local(this.registers[n]!, 'i64'), 8, Offset.GPR + n * 8);
+    CPU.store(this.f, this.budget, 4, Offset.BUDGET);
+    CPU.store(this.f, this.res(), 8, Offset.RES);
+    CPU.store(this.f, this.aux(), 4, Offset.AUX);
+  }
+
+  // Fields of the record.
+
+  private u8(field: number): number {
+    return this.views.u8[this.record + field]!;
+  }
+  private u16(field: number): number {
+    return this.views.u16[(this.record + field) >>> 1]!;
+  }
+  private u32(field: number): number {
+    return this.views.u32[(this.record + field) >>> 2]!;
+  }
+  private i64(field: number): bigint {
+    return BigInt.asIntN(64, this.views.u64[(this.record + field) >>> 3]!);
+  }
+
+  // Registers.
+
+  fixed(n: number): Value {
+    this.used |= 1 << n;
+    return Value.local(this.registers[n]!, 'i64');
+  }
+  setFixed(n: number, value: Value): void {
+    this.used |= 1 << n; // entries that skip the write must hand back what was there
+    this.written |= 1 << n;
+    this.set(this.registers[n]!, value);
+  }
+  private isGpr(offset: number): boolean {
+    return offset >= Offset.GPR && offset < GPR_END;
+  }
+  /** A u64 of the state by its offset, as address records name it. */
+  private stateValue(offset: number): Value {
+    if (this.isGpr(offset)) return this.fixed((offset - Offset.GPR) >>> 3);
+    switch (offset) {
+      case Offset.ZERO:
+        return Value.i64(0);
+      case Offset.RIP_BASE:
+        return Value.local(this.locals.ripBase, 'i64');
+      case Offset.EFFECTIVE_ADDRESS:
+        return Value.local(this.locals.effective, 'i64');
+    }
+    throw new Error(`State offset ${offset} is no part of an address.`);
+  }
+  private registerOffset(operand: number): number {
+    return this.u16(Field.REGISTER + operand * 2);
+  }
+
+  read(operand: number, size: number = this.size): Value {
+    switch (this.form[operand]) {
+      case 'i':
+        return this.immediate(size);
+      case 'm':
+        return this.load(this.let(this.address()), size);
+      case 'r':
+      case 'x': {
+        const offset = this.registerOffset(operand);
+        if (!this.isGpr(offset)) return this.let(CPU.load(typeOf(size), size, offset));
+        const whole = this.fixed((offset - Offset.GPR) >>> 3);
+        const high = (offset & 1) * 8;
+        return this.let(size === 8 ? whole : this.narrow((high === 0 ? whole : whole.shrU(high)).wrap(), size));
+      }
+    }
+    throw new Error(`Operand ${operand} of form "${this.form}" cannot be read.`);
+  }
+  private immediate(size: number): Value {
+    if (size === 8) return Value.i64(this.i64(Field.IMMEDIATE));
+    const low = this.u32(Field.IMMEDIATE);
+    return Value.i32(size === 4 ? low | 0 : size === 2 ? low & 0xffff : low & 0xff);
+  }
+  write(operand: number, value: Value, size: number = this.size): void {
+    if (this.form[operand] === 'm') return this.store(this.let(this.address()), value, size);
+    const offset = this.registerOffset(operand);
+    if (!this.isGpr(offset)) return CPU.store(this.f, size === 4 ? value.extendU() : value, size === 4 ? 8 : size, offset);
+    const n = (offset - Offset.GPR) >>> 3;
+    if (size >= 4) return this.setFixed(n, value.extendU());
+    const shift = (offset & 1) * 8;
+    const mask = (size === 1 ? 0xffn : 0xffffn) << BigInt(shift);
+    const part = this.narrow(value.wrap(), size).extendU();
+    this.setFixed(n, this.fixed(n).and(~mask).or(shift === 0 ? part : part.shl(shift)));
+  }
+  modify(operand: number, compute: (old: Value) => Value, size: number = this.size): Value {
+    if (this.form[operand] === 'm') return this.modifyAt(this.let(this.address()), compute, size);
+    const result = this.let(compute(this.read(operand, size)));
+    this.write(operand, result, size);
+    return result;
+  }
+
+  // Memory.
+
+  address(): Value {
+    return this.effectiveAddress();
+  }
+  effectiveAddress(): Value {
+    const base = this.u16(Field.BASE);
+    const index = this.u16(Field.INDEX);
+    const displacement = this.i64(Field.DISPLACEMENT);
+    let sum = base === Offset.ZERO ? undefined : this.stateValue(base);
+    if (index !== Offset.ZERO) {
+      const scale = this.u8(Field.SCALE);
+      const scaled = scale === 0 ? this.stateValue(index) : this.stateValue(index).shl(scale);
+      sum = sum ? sum.add(scaled) : scaled;
+    }
+    if (!sum) return Value.i64(displacement);
+    return displacement === 0n ? sum : sum.add(displacement);
+  }
+
+  /** An ADDRESS record: the linear address for the instruction's own record. `legacy` is 16- and 32-bit code. */
+  computeAddress(record: number, legacy: boolean): void {
+    this.record = record;
+    const size = this.u8(Field.ADDRESS_SIZE);
+    const segment = this.u16(Field.SEGMENT);
+    const sum = this.effectiveAddress();
+    const masked = size === 8 ? sum : sum.and(size === 4 ? 0xffff_ffffn : 0xffffn);
+    const base = CPU.load('i64', 8, segment + Segment.BASE);
+    if (!legacy) return this.set(this.locals.effective, segment === Offset.NO_SEGMENT ? masked : masked.add(base));
+    const offset = this.let(masked);
+    this.when(CPU.load('i32', 4, segment + Segment.FLAT).eqz(), () => {
+      const checked = Value.call(this.functions.checkSegment, 'i32', CPU, Value.i32(segment), offset.wrap(), Value.i32(this.u16(Field.ACCESS)));
+      this.leave(checked.eqz());
+    });
+    this.set(this.locals.effective, base.add(offset).and(0xffff_ffffn));
+  }
+  /** A LOAD record: the memory operand goes where the instruction's own record reads it. */
+  stageOperand(record: number, size: number): void {
+    this.record = record;
+    this.requireSimd(Value.i32(this.u16(Field.SIMD)));
+    const linear = this.let(this.address());
+    if (size === 16) this.requireAligned(linear);
+    CPU.store(this.f, this.load(linear, size), size, Offset.SIMD_OPERAND);
+  }
+
+  /** Host address of `size` bytes: by the TLB, or by `reach`. */
+  private host(linear: Value, size: number, flags: number): Value {
+    const { f, locals } = this;
+    const host = f.temporary('i32');
+    const entry = this.let(linear.wrap().shrU(7).and((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).add(Value.local(locals.tlb, 'i32')));
+    const last = size === 1 ? linear : linear.add(size - 1);
+    const tag = last.and(~0xfffn).or(Value.local(locals.generation, 'i64'));
+    tag.eq(entry.load('i64', 8, flags & AccessFlag.WRITE ? 8 : 0)).emit(f);
+    f.if();
+    this.set(host, linear.wrap().add(entry.load('i32', 4, 16)));
+    f.else();
+    this.set(host, Value.call(this.functions.reach, 'i32', CPU, linear.wrap(), linear.shrU(32).wrap(), Value.i32(flags | size), this.budget.add(this.ahead - 1)));
+    this.leave(Value.local(host, 'i32').eqz());
+    f.end();
+    return Value.local(host, 'i32');
+  }
+  load(linear: Value, size: number, flags = 0): Value {
+    return this.let(this.host(linear, size, flags).load(typeOf(size), size));
+  }
+  store(linear: Value, value: Value, size: number, flags = 0): void {
+    this.host(linear, size, flags | AccessFlag.WRITE).store(this.f, value, size);
+  }
+  modifyAt(linear: Value, compute: (old: Value) => Value, size: number): Value {
+    const host = this.host(linear, size, AccessFlag.WRITE | AccessFlag.RMW);
+    const result = this.let(compute(this.let(host.load(typeOf(size), size))));
+    host.store(this.f, result, size);
+    return result;
+  }
+
+  // SIMD: XMM registers stay in the state.
+
+  requireSimd(levels: Value): void {
+    this.leave(Value.local(this.locals.simdDisabled, 'i32').and(levels));
+  }
+  vector(operand: number): Value {
+    return this.let(CPU.load('v128', 16, this.registerOffset(operand)));
+  }
+  setVector(operand: number, value: Value): void {
+    CPU.store(this.f, value, 16, this.registerOffset(operand));
+  }
+  registerHost(operand: number): Value {
+    const offset = this.registerOffset(operand);
+    if (this.isGpr(offset)) throw new Error('A general-purpose register of a region has no address.');
+    return this.let(CPU.add(offset));
+  }
+  stateHost(): Value {
+    return CPU;
+  }
+  requireAligned(linear: Value): void {
+    this.leave(linear.wrap().and(15));
+  }
+  call(routine: Routine, ...args: Value[]): Value {
+    return this.functions.call(routine, ...args);
+  }
+
+  // Flags and other state.
+
+  res(): Value {
+    return Value.local(this.locals.res, 'i64');
+  }
+  aux(): Value {
+    return Value.local(this.locals.aux, 'i32');
+  }
+  setRes(value: Value): void {
+    this.set(this.locals.res, value);
+  }
+  setAux(value: Value): void {
+    this.set(this.locals.aux, value);
+  }
+  otherFlags(): Value {
+    return CPU.load('i32', 4, Offset.FLAGS);
+  }
+  setOtherFlags(value: Value): void {
+    CPU.store(this.f, value, 4, Offset.FLAGS);
+  }
+  stateWord(offset: number): Value {
+    return CPU.load('i32', 4, offset);
+  }
+  state(): Value {
+    return CPU;
+  }
+  clock(): Value {
+    return CPU.load('i64', 8, Offset.SLICE_END).sub(this.budget.add(this.ahead).extendU());
+  }
+  rip(): Value {
+    return this.ripBase().add(this.u16(Field.OFFSET));
+  }
+  portIn(): Value {
+    throw new Error('Ports are the interpreter\'s.');
+  }
+  portOut(): void {
+    throw new Error('Ports are the interpreter\'s.');
+  }
+
+  // Control.
+
+  ripBase(): Value {
+    return Value.local(this.locals.ripBase, 'i64');
+  }
+  nextRip(): Value {
+    return this.ripBase().add(this.u16(Field.NEXT));
+  }
+  jump(condition?: Value): void {
+    const record = this.u32(Field.LINK);
+    const go = (): void => {
+      if (record !== 0) return this.control.jumpWithin(this.views.u16[(record + Field.OFFSET) >>> 1]!, record);
+      const target = this.ripBase().add(this.i64(Field.IMMEDIATE));
+      this.control.jumpTo(this.let(this.size === 8 ? target : target.and(this.size === 4 ? 0xffff_ffffn : 0xffffn)));
+    };
+    if (condition) this.when(condition, go);
+    else go();
+  }
+  jumpTo(rip: Value): void {
+    this.control.jumpTo(rip);
+  }
+  raise(_vector: number, condition?: Value): void {
+    if (!condition) throw new Error('Generated code raises exceptions on a condition only.');
+    this.leave(condition);
+  }
+  leave(condition: Value): void {
+    this.when(condition, () => this.control.leaveBefore());
+  }
+
+  stackMask(): Value {
+    return CPU.load('i64', 8, Offset.SP_MASK);
+  }
+  stackLinear(offset: Value, size: number, write: boolean): Value {
+    if (this.longStack) return offset;
+    const within = this.let(offset.and(this.stackMask()));
+    this.when(CPU.load('i32', 4, SS_CACHE + Segment.FLAT).eqz(), () => {
+      const flags = Value.i32(size | (write ? AccessFlag.WRITE : 0));
+      this.leave(Value.call(this.functions.checkSegment, 'i32', CPU, Value.i32(Seg.SS), within.wrap(), flags).eqz());
+    });
+    return within.add(CPU.load('i64', 8, SS_CACHE + Segment.BASE)).and(0xffff_ffffn);
+  }
+
+}
