@@ -28,6 +28,9 @@ export class ClientFormat {
   fromLine(line: number): number {
     return line + 1 - this.lineBase;
   }
+  fromColumn(column: number): number {
+    return column + 1 - this.columnBase;
+  }
   fromPath(path: string): string {
     return this.uris && path.startsWith('file://') ? decodeURIComponent(path.slice('file://'.length)) : path;
   }

@@ -1,5 +1,7 @@
-/** The exception filters: VM exits, one row per usual reason and one for all, and the failures that stop by themselves. */
+/** The exception filters: VM exits, one row per usual reason and one for all, other events, and the failures that stop by themselves. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
+import type { ExitBreakpointRequest } from '../debug/exits/exitBreakpoints';
+import { SYSTEM_EVENTS } from '../debug/exits/systemEvents';
 import { FAILURES } from '../debug/failures';
 import { EXIT_REASONS } from '../vmx/tables';
 
@@ -11,13 +13,20 @@ const USUAL = [
 
 export const ANY_EXIT = 'exit:any';
 const EXIT_PREFIX = 'exit:';
+const EVENT_PREFIX = 'event:';
 
 /** What a condition of these exits may speak of. */
 const CONDITIONS: Partial<Record<string, string>> = {
   CPUID: 'leaf == 1',
   VMCALL: 'number == 1',
-  IO_INSTRUCTION: 'port == 0x70 && direction == "out"',
-  EPT_VIOLATION: 'gpa == 0xb8000',
+  IO_INSTRUCTION: 'port == 0x70 && out',
+  EPT_VIOLATION: 'gpa in 0xa0000..0xbffff && write',
+  RDMSR: 'msr == EFER',
+  WRMSR: 'msr == EFER && value != 0',
+  CR_ACCESS: 'cr == 3',
+  EXCEPTION_OR_NMI: 'vector == PF',
+  EXTERNAL_INTERRUPT: 'vector == 0x20 && hits % 10 == 0',
+  HLT: 'function == "idle*"',
 };
 
 export function exceptionFilters(): DebugProtocol.ExceptionBreakpointsFilter[] {
@@ -30,12 +39,31 @@ export function exceptionFilters(): DebugProtocol.ExceptionBreakpointsFilter[] {
     supportsCondition: true,
     conditionDescription: `Condition over the exit's details, e.g. ${CONDITIONS[reason.name] ?? 'rip == 0x100000'}`,
   }));
+  const events = SYSTEM_EVENTS.map(({ kind, label, description, example }) => ({
+    filter: EVENT_PREFIX + kind,
+    label,
+    description,
+    default: false,
+    supportsCondition: true,
+    conditionDescription: `Condition over the event's details, e.g. ${example}`,
+  }));
   return [
     { filter: ANY_EXIT, label: 'VM exit: any', description: 'Stops at every VM exit.', default: false, supportsCondition: true, conditionDescription: 'Condition over the exit\'s details, e.g. reason == 10 || port == 0x70' },
     ...reasons,
+    ...events,
     ...FAILURES.map(({ id, label, description }) => ({ filter: id, label, description, default: true })),
   ];
 }
 
-/** The exit that a filter is for: a name, undefined for any, or null when the filter is none for exits. */
-export const exitOfFilter = (filter: string): string | undefined | null => (filter === ANY_EXIT ? undefined : filter.startsWith(EXIT_PREFIX) ? filter.slice(EXIT_PREFIX.length) : null);
+/** What stops the machine by a filter of exits or events: also for the reasons that have no row of their own. Undefined for every other filter. */
+export function requestOfFilter(filter: string): ExitBreakpointRequest | undefined {
+  if (filter === ANY_EXIT) return { name: undefined };
+  if (filter.startsWith(EXIT_PREFIX)) {
+    const name = filter.slice(EXIT_PREFIX.length);
+    return EXIT_REASONS.some((r) => r.name === name) ? { name } : undefined;
+  }
+  const event = SYSTEM_EVENTS.find((e) => EVENT_PREFIX + e.kind === filter);
+  return event && { event: event.kind };
+}
+
+export const isFailureFilter = (filter: string): boolean => FAILURES.some((f) => f.id === filter);

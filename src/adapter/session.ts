@@ -132,8 +132,9 @@ export class Session {
     if (cause.kind === 'ended') return this.machineEnded(cause);
     const words = stopWords(d, cause);
     this.stop = { cause, words };
-    if (words.exception && cause.kind !== 'exit') this.output('important', `${words.description}\n${words.text}\n`);
-    else if (cause.kind === 'exit') this.output('console', `${words.description}\n`);
+    const asked = cause.kind === 'exit' || cause.kind === 'event';
+    if (words.exception && !asked) this.output('important', `${words.description}\n${words.text}\n`);
+    else if (asked) this.output('console', `${words.description}\n`);
     this.protocol.event('stopped', {
       reason: words.reason,
       description: words.description,

@@ -3,6 +3,7 @@ import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { Finding } from '../debug/checks/check';
 import type { Debugger } from '../debug/debugger';
 import { eventWords, exitLines, exitTitle, exitWords, failureLines } from '../debug/exits/exitWords';
+import { SYSTEM_EVENTS } from '../debug/exits/systemEvents';
 import type { StopCause } from '../debug/run/stopCause';
 import { EventType } from '../cpu/intercepts';
 import { addressPlace } from '../debug/stack/callStack';
@@ -48,6 +49,8 @@ export function stopWords(d: Debugger, cause: StopCause): StopWords {
     }
     case 'exit':
       return exception(exitWords(cause.record), exitTitle(cause.record), exitLines(cause.record));
+    case 'event':
+      return exception(SYSTEM_EVENTS.find((e) => e.kind === cause.event.kind)!.label, cause.event.words, [`At ${addressPlace(d.target, cause.event.world, cause.event.rip)}.`]);
     case 'vmx-failure': {
       const { vmx } = d.target;
       const lines = failureLines(cause.failure, (rip) => d.place(rip), (field) => vmx.fieldWriter(field), (field) => vmx.readField(field));

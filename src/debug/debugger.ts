@@ -7,9 +7,14 @@ import type { Machine, MachineStop, Snapshot } from '../machine/machineInterface
 import type { Finding } from './checks/check';
 import { VmxChecks } from './checks/vmxChecks';
 import { Breakpoints } from './breakpoints/breakpoints';
+import { builtInType } from './evaluate/arithmetic';
 import { Evaluator } from './evaluate/evaluator';
+import { parseExpression } from './evaluate/parser';
 import { ExitBreakpoints } from './exits/exitBreakpoints';
+import { constantNamed } from './exits/constants';
 import { ExitRecorder, type EntryRecord } from './exits/exitRecorder';
+import { deliveryEvent, entryEvent, type SystemEvent } from './exits/systemEvents';
+import { SystemMonitor } from './exits/systemMonitor';
 import { FAILURES, failureKind } from './failures';
 import { asksForMap, readGuestMap, type GuestMap } from './memory/guestMap';
 import { continuePlan, type Plan } from './run/plan';
@@ -17,7 +22,7 @@ import { RunControl } from './run/runControl';
 import type { Scheduler } from './run/scheduler';
 import type { DeliveredEvent, StopCause } from './run/stopCause';
 import { Stepping, type Granularity } from './run/stepping';
-import { addressPlace, callerOf, callStack, worldFrames, type CodeFrame, type StackEntry } from './stack/callStack';
+import { addressName, addressPlace, callerOf, callStack, worldFrames, type CodeFrame, type StackEntry } from './stack/callStack';
 import { innermostFrame } from './stack/innermostFrame';
 import { Target } from './target';
 import type { ExitRecord, VmxFailure } from '../vmx/observe';
@@ -37,13 +42,14 @@ export class Debugger {
   readonly target: Target;
   readonly recorder: ExitRecorder;
   readonly breakpoints: Breakpoints;
-  readonly exitBreakpoints = new ExitBreakpoints();
+  readonly exitBreakpoints: ExitBreakpoints;
   readonly run: RunControl;
   stopAt: 'source' | 'exit' = 'source';
   /** Failures that do not stop the machine. */
   private readonly ignored = new Set<string>();
   guestMap: GuestMap | undefined;
   private readonly stepping: Stepping;
+  private readonly monitor: SystemMonitor;
   private readonly powerOn: Snapshot;
   private readonly events: DeliveredEvent[] = [];
   /** What the checks have found about the failure or end that is being told. */
@@ -52,6 +58,8 @@ export class Debugger {
   private stackOfStop: StackEntry[] | undefined;
   private mapExit: ExitRecord | undefined;
   private enabled = true;
+  private waitsForDelivery = false;
+  private waitsForEntry = false;
 
   constructor(
     readonly machine: Machine,
@@ -70,15 +78,24 @@ export class Debugger {
         this.deliveries++;
         if (this.events.length >= KEPT_EVENTS) this.events.shift();
         this.events.push(event);
+        if (this.waitsForDelivery) this.happened(deliveryEvent(event));
       },
     }, new VmxChecks(target, checksOff, (finding) => this.found(finding)));
     target.vmx.observer = this.recorder;
     this.breakpoints = new Breakpoints(target.images, {
+      fault: (condition) => this.syntaxFault(condition),
       holds: (condition) => this.evaluator(worldFrames(target, target.world)[0]).holds(condition),
       log: (message) => listener.tell(this.interpolate(message)),
       complain: (sentence) => listener.tell(sentence),
     });
+    this.exitBreakpoints = new ExitBreakpoints({
+      constant: constantNamed,
+      number: (expression) => this.evaluator(undefined).numberOf(expression),
+      functionAt: (world, rip) => addressName(target, world, rip).replace(/\+0x[0-9a-f]+$/, ''),
+    });
     this.exitBreakpoints.onError = (sentence) => listener.tell(sentence);
+    this.exitBreakpoints.onKinds = () => this.watchSystem();
+    this.monitor = new SystemMonitor(target.cpu, target.vmx, (event) => this.happened(event));
     this.run = new RunControl(machine, target.cpu, target.vmx, scheduler, {
       breakpointAddresses: () => this.breakpoints.addresses,
       breakpointHit: (pc) => this.breakpointHit(pc),
@@ -139,6 +156,8 @@ export class Debugger {
     this.machine.restore(this.powerOn);
     this.recorder.reset();
     this.breakpoints.resetHits();
+    this.exitBreakpoints.resetHits();
+    this.monitor.restart();
     this.events.length = 0;
     this.findings.length = 0;
     this.guestMap = undefined;
@@ -150,6 +169,7 @@ export class Debugger {
   dispose(): void {
     this.run.abandon();
     this.target.vmx.observer = undefined;
+    this.target.cpu.onOperation = undefined;
   }
 
   /** Types on the serial port. */
@@ -176,6 +196,18 @@ export class Debugger {
   /** `function (file:line)` of a VMM address. */
   place(rip: bigint): string {
     return addressPlace(this.target, 'vmm', rip);
+  }
+
+  /** What is wrong with an expression wherever it is computed. */
+  private syntaxFault(text: string): string | undefined {
+    const isType = (name: string): boolean => builtInType(name) !== undefined || this.target.images.images.some(({ image }) => image.types(name).length > 0);
+    try {
+      parseExpression(text, isType);
+      return undefined;
+    } catch (error) {
+      if (error instanceof UserError) return error.message;
+      throw error;
+    }
   }
 
   private interpolate(message: string): string {
@@ -215,16 +247,32 @@ export class Debugger {
     return cause;
   }
 
+  /** Watches for what somebody waits for, and for nothing else. */
+  private watchSystem(): void {
+    const { exitBreakpoints: b } = this;
+    this.waitsForDelivery = b.watches('guest-exception') || b.watches('vmm-exception') || b.watches('interrupt');
+    this.waitsForEntry = b.watches('entry');
+    const monitors = this.monitor.watch({ mode: b.watches('mode'), cr3: b.watches('cr3') });
+    this.target.cpu.onOperation = monitors ? this.monitor.operation : undefined;
+  }
+
+  private happened(event: SystemEvent): void {
+    if (this.enabled && this.exitBreakpoints.watches(event.kind) && this.exitBreakpoints.matchesEvent(event)) this.run.requestStop({ kind: 'event', event });
+  }
+
   private exited(record: ExitRecord): void {
     this.run.worldChanged('exit');
+    if (this.target.cpu.onOperation) this.monitor.worldChanged();
     if (asksForMap(record)) this.mapExit = record;
     if (!this.enabled) return;
     if (record.name === 'TRIPLE_FAULT') this.fail({ kind: 'triple-fault', world: 'guest', record, exceptions: [...this.events] });
     if (this.exitBreakpoints.matches(record)) this.run.requestStop({ kind: 'exit', record });
   }
 
-  private entered(_record: EntryRecord): void {
+  private entered(record: EntryRecord): void {
     this.run.worldChanged('entry');
+    if (this.target.cpu.onOperation) this.monitor.worldChanged();
+    if (this.waitsForEntry) this.happened(entryEvent(record, this.target.vmx, this.target.cpu.state.rip));
     const exit = this.mapExit;
     if (!exit) return;
     this.mapExit = undefined;

@@ -328,7 +328,7 @@ export class GdbStub {
       set.delete(address);
       if (!this.software.has(address) && !this.hardware.has(address)) this.worlds.remove(address);
     }
-    this.env.debugger.breakpoints.setInstructions(this.worlds.breakpoints);
+    this.env.debugger.breakpoints.setInstructions(this.worlds.breakpoints, 'gdb');
     return OK;
   }
 
@@ -336,7 +336,7 @@ export class GdbStub {
     this.software.clear();
     this.hardware.clear();
     this.worlds.clear();
-    this.env.debugger.breakpoints.setInstructions([]);
+    this.env.debugger.breakpoints.setInstructions([], 'gdb');
   }
 
   private resumeAt(how: string, rest: string): string | undefined {

@@ -49,6 +49,12 @@ export interface SymbolOffset {
   readonly offset: bigint;
 }
 
+/** The first column from `wanted` on, or else the last one. */
+function nearestColumn(columns: readonly number[], wanted: number): number | undefined {
+  const sorted = [...new Set(columns)].sort((a, b) => a - b);
+  return sorted.find((column) => column >= wanted) ?? sorted.at(-1);
+}
+
 export class SymbolImage {
   private readonly units: UnitIndex;
   private readonly lines: Lines;
@@ -141,11 +147,15 @@ export class SymbolImage {
   /**
    * Where to stop for a breakpoint on a line: once per function (or inlined copy) that has code for it, behind the
    * prologue when the line opens the function. A line without code slides to the next one that has some; the result
-   * tells the line found. Empty when no later line has code.
+   * tells the line found. Empty when no later line has code. With `column` only the code of the first column from there
+   * on counts, or that of the last one before it.
    */
-  addressesOf(file: SourceFile, line: number): LineAddress[] {
+  addressesOf(file: SourceFile, line: number, column?: number): LineAddress[] {
     const chosen = new Map<number | string, LineAddress>();
-    for (const candidate of this.lines.addressesOf(file, line)) {
+    const candidates = this.lines.addressesOf(file, line);
+    const wanted = column === undefined ? undefined : nearestColumn(candidates.map((c) => c.column), column);
+    for (const candidate of candidates) {
+      if (wanted !== undefined && candidate.column !== wanted) continue;
       const fn = this.functionAt(candidate.address);
       const inlined = this.inlinedAt(candidate.address)[0];
       // One stop per copy of the code, the lowest: `for (...)` has rows before and behind its body.
@@ -155,6 +165,17 @@ export class SymbolImage {
       chosen.set(key, opensFunction ? { ...candidate, address: this.afterPrologue(fn) } : candidate);
     }
     return [...chosen.values()];
+  }
+
+  /** The columns at which statements of a line begin, ascending; empty when the line has no code. */
+  columnsOf(file: SourceFile, line: number): number[] {
+    const columns = this.lines.addressesOf(file, line).filter((c) => c.line === line && c.column > 0).map((c) => c.column);
+    return [...new Set(columns)].sort((a, b) => a - b);
+  }
+
+  /** The rows of the line table from `low` up to `high`, in order; several may have the same address. */
+  rows(low: bigint, high: bigint): IterableIterator<LineEntry> {
+    return this.lines.rows(low, high);
   }
 
   /** The function with code at an address. */

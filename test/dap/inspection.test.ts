@@ -43,7 +43,7 @@ describe('DAP: inspection', () => {
     const { source, line } = marked('lab/vmm/vmexits.c', 'in handle_cpuid');
     const { breakpoints } = await client.request<{ breakpoints: { line: number }[] }>('breakpointLocations', { source, line, endLine: line + 5 });
     const code = lineWith('lab/vmm/vmexits.c', 'uint32_t leaf = g->regs.rax;').line;
-    assert.deepStrictEqual(breakpoints.map((b) => b.line), [code]);
+    assert.deepStrictEqual([...new Set(breakpoints.map((b) => b.line))], [code]);
     const set = await client.request<{ breakpoints: { verified: boolean; line: number }[] }>('setBreakpoints', { source, breakpoints: [{ line }] });
     assert.strictEqual(set.breakpoints[0]!.verified, true);
     assert.strictEqual(set.breakpoints[0]!.line, code);

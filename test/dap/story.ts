@@ -89,7 +89,7 @@ export class Story {
         source: { path: file },
         breakpoints: here.map(({ source: _, ...rest }) => rest),
       });
-      for (const b of breakpoints) this.tell(`breakpoint ${b.verified ? 'verified' : 'not verified'}: ${b.message ?? this.sourceLine(file, b.line!)}`);
+      for (const b of breakpoints) this.tell(`breakpoint ${b.verified ? 'verified' : 'not verified'}: ${b.verified ? this.sourceLine(file, b.line!) : b.message}`);
     }
   }
 

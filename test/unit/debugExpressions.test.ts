@@ -5,7 +5,9 @@ import { UserError } from '../../src/base/errors';
 import { combine, INT, LONG, UNSIGNED, UNSIGNED_LONG } from '../../src/debug/evaluate/arithmetic';
 import { parseExpression } from '../../src/debug/evaluate/parser';
 import type { Expression } from '../../src/debug/evaluate/syntax';
-import { exitCondition } from '../../src/debug/exits/exitCondition';
+import { compileCondition } from '../../src/debug/exits/condition';
+import { constantNamed } from '../../src/debug/exits/constants';
+import { exitSubject } from '../../src/debug/exits/exitSubject';
 import { hitCondition } from '../../src/debug/breakpoints/hitCondition';
 import type { ExitRecord } from '../../src/vmx/observe';
 
@@ -91,7 +93,30 @@ describe("C's arithmetic", () => {
 
 describe('exit conditions', () => {
   const record: ExitRecord = { n: 1, cpu: 0, icount: 5, reason: 30, name: 'IO_INSTRUCTION', qualification: 0x700000n, guestRip: 0x1234n, instructionLength: 2, linear: undefined, gpa: undefined, details: { port: 0x70, direction: 'out', size: 1, string: false, value: '0x8000000000000000' } };
+  const hits = { n: 0 };
+  const holds = (text: string): boolean => {
+    const surroundings = {
+      constant: constantNamed,
+      number: (): bigint => {
+        throw new UserError('expression', 'There is nothing else here.');
+      },
+    };
+    return compileCondition(text, surroundings)(exitSubject(record, () => 'uart_putc'), () => ++hits.n);
+  };
   const HOLDS: [string, boolean][] = [
+    ['out', true],
+    ['port == 0x70 && in', false],
+    ['direction == out', true],
+    ['port in 0x60..0x6f || port in 0x70..0x71', true],
+    ['port in 0x71..0x7f', false],
+    ['0x70', true],
+    ['0x71', false],
+    ['function == "uart_*"', true],
+    ['function != uart_putc', false],
+    ['0xc0000080 == EFER && EFER == IA32_EFER', true],
+    ['port == 0x71 && hits == 1', false],
+    ['port == 0x70 && hits == 1', true],
+    ['port == 0x70 && hits % 2 == 0', true],
     ['port == 0x70 && direction == "out"', true],
     ['port == 0x71', false],
     ['direction != "in"', true],
@@ -101,9 +126,9 @@ describe('exit conditions', () => {
     ['rip == 0x1234 ? size : 0', true],
     ['name == "CPUID"', false],
   ];
-  for (const [text, expected] of HOLDS) it(text, () => assert.strictEqual(exitCondition(text)(record), expected));
-  it('tells what the exit has when it is asked for something else', () => assert.throws(() => exitCondition('leaf == 1')(record), /An? IO_INSTRUCTION exit has no "leaf"; it has port, direction/));
-  it('refuses texts in arithmetic', () => assert.throws(() => exitCondition('direction + 1')(record), /"out" is a text/));
+  for (const [text, expected] of HOLDS) it(text, () => assert.strictEqual(holds(text), expected));
+  it('tells what the exit has when it is asked for something else', () => assert.throws(() => holds('leaf == 1'), /An? IO_INSTRUCTION exit has no "leaf"; it has port, direction/));
+  it('refuses texts in arithmetic', () => assert.throws(() => holds('direction + 1'), /"out" is a text/));
 });
 
 describe('hit conditions', () => {

@@ -4,6 +4,7 @@ import { UserError } from '../../base/errors';
 import { exceptionFilters } from '../filters';
 import { readConfiguration } from '../launch/configuration';
 import type { Handlers } from '../protocol';
+import { BREAKPOINT_MODES } from './breakpoints';
 import { THREAD, type Session } from '../session';
 
 /** What this adapter can do; nothing is announced that is not there. */
@@ -20,6 +21,7 @@ function capabilities(): DebugProtocol.Capabilities {
     supportsExceptionFilterOptions: true,
     supportsExceptionInfoRequest: true,
     exceptionBreakpointFilters: exceptionFilters(),
+    breakpointModes: BREAKPOINT_MODES,
     supportsEvaluateForHovers: true,
     supportsSetVariable: true,
     supportsSetExpression: true,

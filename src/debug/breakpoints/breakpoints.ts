@@ -1,17 +1,20 @@
 /** Breakpoints on code: on source lines, functions and instructions. Each belongs to an image and hence to a world, not to a bare address. */
 import { UserError } from '../../base/errors';
+import { nearest } from '../../base/nearest';
 import type { SourceFile } from '../../symbols/image';
 import type { ImageSet, LoadedImage } from '../symbols/imageSet';
-import type { World } from '../world';
+import { WORLD_NAME, type World } from '../world';
 import { hitCondition } from './hitCondition';
 
 export type BreakpointSort = 'source' | 'function' | 'instruction';
 
 /** What the user can attach to any of them. */
 export interface BreakpointOptions {
-  condition?: string;
-  hitCondition?: string;
-  logMessage?: string;
+  condition?: string | undefined;
+  hitCondition?: string | undefined;
+  logMessage?: string | undefined;
+  /** The only world it stops; both when undefined. */
+  world?: World | undefined;
 }
 
 interface Location {
@@ -23,6 +26,8 @@ interface Location {
 
 export interface Breakpoint {
   id: number;
+  /** What was asked for: two alike are the same breakpoint. */
+  key: string;
   sort: BreakpointSort;
   options: BreakpointOptions;
   locations: Location[];
@@ -32,12 +37,26 @@ export interface Breakpoint {
   image: LoadedImage | undefined;
   file: SourceFile | undefined;
   line: number | undefined;
+  column: number | undefined;
   hits: number;
   enough: ((hits: number) => boolean) | undefined;
 }
 
+/** A breakpoint on a line, as the client asks for it. */
+export interface SourceRequest {
+  /** The line on disk, which tells requests apart. */
+  asked: number;
+  files: readonly { image: LoadedImage; file: SourceFile; line: number }[];
+  column?: number | undefined;
+  options: BreakpointOptions;
+}
+
+export type InstructionOwner = 'client' | 'gdb';
+
 /** What a hit needs of the rest of the debugger. */
 export interface BreakpointEnvironment {
+  /** What is wrong with the syntax of a condition, as a sentence. */
+  fault(condition: string): string | undefined;
   /** Whether a condition holds in the innermost frame. Throws a UserError when it cannot be computed. */
   holds(condition: string): boolean;
   /** Prints a log message, its `{expressions}` evaluated. */
@@ -49,7 +68,7 @@ export interface BreakpointEnvironment {
 export class Breakpoints {
   private readonly bySource = new Map<string, Breakpoint[]>();
   private functions: Breakpoint[] = [];
-  private instructions: Breakpoint[] = [];
+  private readonly instructions = new Map<InstructionOwner, Breakpoint[]>();
   private byAddress = new Map<bigint, { breakpoint: Breakpoint; location: Location }[]>();
   private addressSet: ReadonlySet<bigint> = new Set();
   private nextId = 1;
@@ -68,26 +87,10 @@ export class Breakpoints {
    * Replaces the breakpoints of one source file. `key` is the client's name for it; `files` are, per request, the files
    * of that name in each image and the line as that image counts.
    */
-  setSource(key: string, requests: readonly { files: readonly { image: LoadedImage; file: SourceFile; line: number }[]; options: BreakpointOptions }[]): Breakpoint[] {
-    const list = requests.map(({ files, options }) => {
-      const breakpoint = this.create('source', options);
-      if (files.length === 0) {
-        breakpoint.message ??= 'No symbol file knows this source file: name the linked kernel in "symbols" of the launch configuration.';
-        return breakpoint;
-      }
-      // One line means one line: a file that two images share may have code for it in one only, and slide in the other.
-      const found = files.flatMap(({ image, file, line }) => image.image.addressesOf(file, line).map((at) => ({ image, ...at })));
-      const nearest = found.reduce((least, at) => Math.min(least, at.line), Infinity);
-      for (const at of found) {
-        if (at.line === nearest) breakpoint.locations.push({ address: at.address, image: at.image, world: at.image.world });
-      }
-      if (found.length === 0) breakpoint.message ??= 'No line from here to the end of the file has code.';
-      else {
-        const first = found.find((at) => at.line === nearest)!;
-        breakpoint.line = nearest;
-        breakpoint.file = first.file;
-        breakpoint.image = first.image;
-      }
+  setSource(key: string, requests: readonly SourceRequest[]): Breakpoint[] {
+    const list = requests.map((request) => {
+      const breakpoint = this.create('source', `${key}:${request.asked}:${request.column ?? 0}`, request.options);
+      this.placeOnLine(breakpoint, request);
       return breakpoint;
     });
     this.bySource.set(key, list);
@@ -95,20 +98,54 @@ export class Breakpoints {
     return list;
   }
 
-  /** Replaces the function breakpoints. A name may be a pattern (`handle_*`) or have `vmm:` or `guest:` in front. */
+  private placeOnLine(breakpoint: Breakpoint, { files, column }: SourceRequest): void {
+    if (files.length === 0) {
+      breakpoint.message ??= 'No symbol file knows this source file: name the linked kernel in "symbols" of the launch configuration.';
+      return;
+    }
+    const { world } = breakpoint.options;
+    const usable = files.filter(({ image }) => world === undefined || image.world === undefined || image.world === world);
+    // One line means one line: a file that two images share may have code for it in one only, and slide in the other.
+    const found = usable.flatMap(({ image, file, line }) => image.image.addressesOf(file, line, column).map((at) => ({ image, ...at })));
+    const line = found.reduce((least, at) => Math.min(least, at.line), Infinity);
+    for (const at of found) {
+      if (at.line === line) breakpoint.locations.push({ address: at.address, image: at.image, world: world ?? at.image.world });
+    }
+    const first = found.find((at) => at.line === line);
+    if (first) {
+      breakpoint.line = line;
+      breakpoint.column = column === undefined ? undefined : first.column;
+      breakpoint.file = first.file;
+      breakpoint.image = first.image;
+    } else if (usable.length === 0) breakpoint.message ??= `The symbol files that know this source file are not the ${WORLD_NAME[world!]}'s.`;
+    else breakpoint.message ??= 'No line from here to the end of the file has code.';
+  }
+
+  /**
+   * Replaces the function breakpoints. A name may be a pattern (`handle_*`) and may have a world or the name of a symbol
+   * file in front: `guest!start`, `vmm!handle_*`, `kernel!trap`.
+   */
   setFunctions(requests: readonly ({ name: string } & BreakpointOptions)[]): Breakpoint[] {
     this.functions = requests.map(({ name, ...options }) => {
-      const breakpoint = this.create('function', options);
-      const [, world, pattern] = /^(?:(vmm|guest):)?(.*)$/.exec(name.trim())!;
-      for (const image of this.images.images) {
-        if (world !== undefined && image.world !== undefined && image.world !== world) continue;
-        this.addFunction(breakpoint, image, pattern!, world as World | undefined);
-      }
-      if (breakpoint.locations.length === 0) breakpoint.message ??= `No symbol file has a function ${pattern}.`;
+      const [, prefix, pattern] = /^(?:([^!:]+)[!:])?(.*)$/.exec(name.trim())!;
+      const world = prefix === 'vmm' || prefix === 'guest' ? prefix : options.world;
+      const breakpoint = this.create('function', name, { ...options, world });
+      const file = prefix === world ? undefined : prefix;
+      const images = this.images.images.filter((i) => (file === undefined || i.name === file) && (world === undefined || i.world === undefined || i.world === world));
+      for (const image of images) this.addFunction(breakpoint, image, pattern!, world);
+      if (breakpoint.locations.length === 0) breakpoint.message ??= this.whyNoFunction(pattern!, file, images);
       return breakpoint;
     });
     this.index();
     return this.functions;
+  }
+
+  private whyNoFunction(pattern: string, file: string | undefined, images: readonly LoadedImage[]): string {
+    if (images.length === 0 && file !== undefined) return `No symbol file is called ${file}: before the "!" stands vmm, guest or one of ${this.images.images.map((i) => i.name).join(', ') || 'the files in "symbols"'}.`;
+    if (this.images.images.length === 0) return 'There are no symbol files: name the linked kernel in "symbols" of the launch configuration.';
+    if (/[*?]/.test(pattern)) return `No symbol file has a function ${pattern}.`;
+    const near = nearest(pattern, images.flatMap((i) => i.image.elf.symbols().map((symbol) => symbol.name)));
+    return `No symbol file has a function ${pattern}${near ? `: did you mean ${near}?` : '.'}`;
   }
 
   private addFunction(breakpoint: Breakpoint, image: LoadedImage, pattern: string, world: World | undefined): void {
@@ -127,20 +164,29 @@ export class Breakpoints {
     for (const symbol of image.image.symbolsNamed(pattern)) breakpoint.locations.push({ address: symbol.address, image, world: world ?? image.world });
   }
 
-  /** Replaces the instruction breakpoints. */
-  setInstructions(requests: readonly ({ address: bigint; world: World | undefined } & BreakpointOptions)[]): Breakpoint[] {
-    this.instructions = requests.map(({ address, world, ...options }) => {
-      const breakpoint = this.create('instruction', options);
-      breakpoint.locations.push({ address, image: undefined, world });
+  /** Replaces the instruction breakpoints of an owner: the client, or GDB beside it. */
+  setInstructions(requests: readonly ({ address: bigint } & BreakpointOptions)[], owner: InstructionOwner = 'client'): Breakpoint[] {
+    const list = requests.map(({ address, ...options }) => {
+      const breakpoint = this.create('instruction', `${address}`, options);
+      breakpoint.locations.push({ address, image: undefined, world: options.world });
       return breakpoint;
     });
+    this.instructions.set(owner, list);
     this.index();
-    return this.instructions;
+    return list;
   }
 
   /** Counts hits anew: the machine went back to power-on. */
   resetHits(): void {
     for (const breakpoint of this.all()) breakpoint.hits = 0;
+  }
+
+  /** What has been counted, for a machine that goes back to an earlier instant: the function returned puts it back. */
+  saveHits(): () => void {
+    const kept = new Map(this.all().map((b) => [b.id, b.hits]));
+    return () => {
+      for (const b of this.all()) b.hits = kept.get(b.id) ?? 0;
+    };
   }
 
   /** The breakpoints that stop `world` at `pc`; counts hits, prints log messages. */
@@ -157,7 +203,8 @@ export class Breakpoints {
     return location.image === undefined || this.images.at(world, pc) === location.image;
   }
 
-  private stops(breakpoint: Breakpoint): boolean {
+  /** Counts a hit where the condition holds; whether the machine is to stop. A log message is printed instead. */
+  stops(breakpoint: Pick<Breakpoint, 'options' | 'hits' | 'enough'>): boolean {
     const { condition, logMessage } = breakpoint.options;
     if (condition?.trim()) {
       try {
@@ -174,21 +221,26 @@ export class Breakpoints {
     return false;
   }
 
-  private create(sort: BreakpointSort, options: BreakpointOptions): Breakpoint {
-    const breakpoint: Breakpoint = { id: this.nextId++, sort, options, locations: [], message: undefined, image: undefined, file: undefined, line: undefined, hits: 0, enough: undefined };
-    if (options.hitCondition?.trim()) {
-      try {
-        breakpoint.enough = hitCondition(options.hitCondition);
-      } catch (error) {
-        if (!(error instanceof UserError)) throw error;
-        breakpoint.message = error.message;
-      }
+  /** A request that was there before keeps its number and its count of hits. */
+  private create(sort: BreakpointSort, request: string, options: BreakpointOptions): Breakpoint {
+    const key = JSON.stringify([sort, request, options.condition, options.hitCondition, options.logMessage, options.world]);
+    const old = this.all().find((b) => b.key === key);
+    const breakpoint: Breakpoint = {
+      id: old?.id ?? this.nextId++, key, sort, options, locations: [], message: undefined, image: undefined, file: undefined, line: undefined, column: undefined, hits: old?.hits ?? 0, enough: undefined,
+    };
+    const { condition, hitCondition: hits } = options;
+    if (condition?.trim()) breakpoint.message = this.environment.fault(condition);
+    try {
+      if (hits?.trim()) breakpoint.enough = hitCondition(hits);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      breakpoint.message = error.message;
     }
     return breakpoint;
   }
 
   private all(): Breakpoint[] {
-    return [...[...this.bySource.values()].flat(), ...this.functions, ...this.instructions];
+    return [...[...this.bySource.values()].flat(), ...this.functions, ...[...this.instructions.values()].flat()];
   }
 
   private index(): void {

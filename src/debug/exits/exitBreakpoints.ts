@@ -1,53 +1,136 @@
-/** Exit breakpoints: which VM exits stop the machine. */
+/** Exit breakpoints: which VM exits, and which other events of the processor, stop the machine. */
 import { UserError } from '../../base/errors';
 import type { ExitRecord } from '../../vmx/observe';
-import { exitCondition, type ExitCondition } from './exitCondition';
+import { hitCondition } from '../breakpoints/hitCondition';
+import type { World } from '../world';
+import { compileCondition, type Condition, type Subject, type Surroundings } from './condition';
+import { exitSubject } from './exitSubject';
+import { eventSubject, type SystemEvent, type SystemEventKind } from './systemEvents';
 
-interface ExitBreakpoint {
-  /** The SDM's name of the reason; undefined for every exit. */
-  name: string | undefined;
-  condition: ExitCondition | undefined;
+/** Either a VM exit by the SDM's name of its reason (undefined for every exit), or another event. */
+export interface ExitBreakpointRequest {
+  name?: string | undefined;
+  event?: SystemEventKind | undefined;
+  condition?: string | undefined;
+  /** `% 10` for every tenth: see hitCondition.ts. */
+  hitCondition?: string | undefined;
 }
 
-export interface ExitBreakpointRequest {
-  name: string | undefined;
-  condition: string | undefined;
+/** Who asked: each replaces only its own. */
+export type ExitBreakpointOwner = 'launch' | 'filters' | 'functions';
+
+interface ExitBreakpoint extends ExitBreakpointRequest {
+  compiled: Condition | undefined;
+  enough: ((hits: number) => boolean) | undefined;
+  /** How often the condition has held, and how often it has asked for `hits`. */
+  hits: number;
+  asked: number;
+}
+
+export interface ExitSurroundings extends Surroundings {
+  /** Names the function of a world that holds an address. */
+  functionAt(world: World, rip: bigint): string;
 }
 
 export class ExitBreakpoints {
-  private breakpoints: ExitBreakpoint[] = [];
-  /** Told once per condition that cannot be computed for an exit; the exit then stops the machine, so that nobody waits for ever. */
+  private readonly byOwner = new Map<ExitBreakpointOwner, ExitBreakpoint[]>();
+  private exits: ExitBreakpoint[] = [];
+  private events: ExitBreakpoint[] = [];
+  /** Told of a condition that cannot be computed for an exit; the exit then stops the machine, so that nobody waits for ever. */
   onError: (sentence: string) => void = () => {};
+  /** Told when there are breakpoints on other kinds of events than before. */
+  onKinds: () => void = () => {};
 
-  /** Replaces all. Yields, per request, the sentence about a condition that cannot be understood (it is then left out), or undefined. */
-  set(requests: readonly ExitBreakpointRequest[]): (string | undefined)[] {
-    this.breakpoints = [];
-    return requests.map(({ name, condition }) => {
+  constructor(private readonly surroundings: ExitSurroundings) {}
+
+  /**
+   * Replaces those of an owner; a request that was there before keeps its count of hits. Yields, per request, the
+   * sentence about a condition that cannot be understood (it is then left out), or undefined.
+   */
+  set(requests: readonly ExitBreakpointRequest[], owner: ExitBreakpointOwner = 'launch'): (string | undefined)[] {
+    const before = this.byOwner.get(owner) ?? [];
+    const list: ExitBreakpoint[] = [];
+    const complaints = requests.map((request) => {
       try {
-        this.breakpoints.push({ name, condition: condition?.trim() ? exitCondition(condition) : undefined });
+        const old = before.find((b) => b.name === request.name && b.event === request.event && b.condition === request.condition && b.hitCondition === request.hitCondition);
+        list.push(old ?? this.compile(request));
         return undefined;
       } catch (error) {
         if (error instanceof UserError) return error.message;
         throw error;
       }
     });
+    this.byOwner.set(owner, list);
+    const all = [...this.byOwner.values()].flat();
+    this.exits = all.filter((b) => b.event === undefined);
+    this.events = all.filter((b) => b.event !== undefined);
+    this.onKinds();
+    return complaints;
   }
 
-  /** Whether an exit is to stop the machine. */
+  /** What an owner has asked for and could be understood. */
+  of(owner: ExitBreakpointOwner): readonly ExitBreakpointRequest[] {
+    return this.byOwner.get(owner) ?? [];
+  }
+
+  private compile(request: ExitBreakpointRequest): ExitBreakpoint {
+    return {
+      ...request,
+      compiled: request.condition?.trim() ? compileCondition(request.condition, this.surroundings) : undefined,
+      enough: request.hitCondition?.trim() ? hitCondition(request.hitCondition) : undefined,
+      hits: 0,
+      asked: 0,
+    };
+  }
+
+  /** Whether anybody waits for an event of that kind. */
+  watches(kind: SystemEventKind): boolean {
+    return this.events.some((b) => b.event === kind);
+  }
+
+  /** Counts anew: the machine went back to power-on. */
+  resetHits(): void {
+    for (const b of [...this.exits, ...this.events]) b.hits = b.asked = 0;
+  }
+
+  /** What is counted, for a machine that goes back to an earlier instant. */
+  saveHits(): () => void {
+    const kept = [...this.exits, ...this.events].map((b) => ({ b, hits: b.hits, asked: b.asked }));
+    return () => kept.forEach(({ b, hits, asked }) => Object.assign(b, { hits, asked }));
+  }
+
+  /** Whether an exit is to stop the machine. Counts hits. */
   matches(record: ExitRecord): boolean {
-    return this.breakpoints.some((b) => (b.name === undefined || b.name === record.name) && this.holds(b, record));
+    let subject: Subject | undefined;
+    let stop = false;
+    // Every one of them counts, also where another has matched already.
+    for (const b of this.exits) {
+      if (b.name !== undefined && b.name !== record.name) continue;
+      subject ??= exitSubject(record, (rip) => this.surroundings.functionAt('guest', rip));
+      if (this.holds(b, subject, b.name === undefined)) stop = true;
+    }
+    return stop;
   }
 
-  private holds(breakpoint: ExitBreakpoint, record: ExitRecord): boolean {
-    if (!breakpoint.condition) return true;
-    try {
-      return breakpoint.condition(record);
-    } catch (error) {
-      if (!(error instanceof UserError)) throw error;
-      // A condition on every exit may speak of what only some reasons have: it does not hold for the others.
-      if (breakpoint.name === undefined) return false;
-      this.onError(error.message);
-      return true;
+  /** Whether another event is to stop the machine. Counts hits. */
+  matchesEvent(event: SystemEvent): boolean {
+    const subject = eventSubject(event, (world, rip) => this.surroundings.functionAt(world, rip));
+    return this.events.filter((b) => b.event === event.kind && this.holds(b, subject, false)).length > 0;
+  }
+
+  /** `lenient`: a condition on every exit may speak of what only some reasons have; it does not hold for the others. */
+  private holds(breakpoint: ExitBreakpoint, subject: Subject, lenient: boolean): boolean {
+    if (breakpoint.compiled) {
+      try {
+        if (!breakpoint.compiled(subject, () => ++breakpoint.asked)) return false;
+      } catch (error) {
+        if (!(error instanceof UserError)) throw error;
+        if (lenient) return false;
+        this.onError(error.message);
+        return true;
+      }
     }
+    breakpoint.hits++;
+    return breakpoint.enough?.(breakpoint.hits) ?? true;
   }
 }

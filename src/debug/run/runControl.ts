@@ -23,6 +23,8 @@ const IDLE_BEFORE_PACING = 100e6;
 /** It still looks at its input this often. */
 const MOST_SLEEP_MS = 20;
 
+const isAwaited = (cause: StopCause): boolean => cause.kind === 'exit' || cause.kind === 'event';
+
 export interface RunHooks {
   /** Linear addresses of breakpoints. */
   breakpointAddresses(): ReadonlySet<bigint>;
@@ -103,10 +105,10 @@ export class RunControl {
     this.turn++;
   }
 
-  /** From within the machine: stop after the present instruction, for this cause. The first cause counts, but a failure outranks an exit. */
+  /** From within the machine: stop after the present instruction, for this cause. The first cause counts, but a failure outranks what somebody waits for. */
   requestStop(cause: StopCause): void {
     if (!this.running) return;
-    if (!this.pending || (this.pending.kind === 'exit' && cause.kind !== 'exit')) this.pending = cause;
+    if (!this.pending || (isAwaited(this.pending) && !isAwaited(cause))) this.pending = cause;
     this.machine.requestStop();
   }
 

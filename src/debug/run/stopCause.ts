@@ -1,6 +1,7 @@
 /** Why the machine stands still. */
 import type { ExitRecord, VmxFailure } from '../../vmx/observe';
 import type { Finding } from '../checks/check';
+import type { SystemEvent } from '../exits/systemEvents';
 import type { World } from '../world';
 
 export type StopCause =
@@ -11,6 +12,8 @@ export type StopCause =
   | { kind: 'breakpoint'; ids: number[]; sort: 'source' | 'function' | 'instruction' }
   /** An exit breakpoint matched. */
   | { kind: 'exit'; record: ExitRecord }
+  /** A breakpoint on another event of the processor matched. */
+  | { kind: 'event'; event: SystemEvent }
   | { kind: 'vmx-failure'; failure: VmxFailure; findings?: Finding[] }
   /** A run-time check has found a mistake of the VMM. */
   | { kind: 'check'; finding: Finding }

@@ -1,0 +1,86 @@
+/** Filters of VM exits and other events: conditions over what they tell, ranges, counts, functions; what a filter that goes takes with it. */
+import assert from 'node:assert';
+import { Story } from './story';
+
+interface Answer {
+  breakpoints: { verified: boolean; message?: string }[];
+}
+
+describe('DAP: filters of exits and events', () => {
+  let story: Story;
+  beforeEach(async () => {
+    story = new Story();
+  });
+  afterEach(() => story.end());
+
+  const filters = async (...filterOptions: { filterId: string; condition?: string }[]): Promise<void> => {
+    const { breakpoints } = await story.client.request<Answer>('setExceptionBreakpoints', { filters: [], filterOptions });
+    for (const b of breakpoints) if (!b.verified) story.tell(`refused: ${b.message}`);
+  };
+  const first = async (): Promise<void> => {
+    const stopped = story.client.next('stopped');
+    await story.client.configured();
+    await story.tellStop('run', await stopped);
+  };
+
+  it('conditions speak of directions, ranges, functions, MSRs by name, counts, and what the Watch pane knows', async () => {
+    await story.launch({});
+    await filters({ filterId: 'exit:EPT_VIOLATION', condition: 'gpa in 0xa0000..0xbffff && write' });
+    await first();
+    await filters({ filterId: 'exit:any', condition: 'msr == EFER && value == 0x100' });
+    await story.client.request('restart');
+    await story.client.next('stopped').then((stopped) => story.tellStop('restart', stopped));
+    await filters({ filterId: 'exit:IO_INSTRUCTION', condition: 'port in 0x70..0x7f && in && hits == 2' });
+    await story.until('continue');
+    await filters({ filterId: 'exit:any', condition: 'function == "ipc_*" && $guest.rip == rip && $vmcs.VM_EXIT_REASON == reason' });
+    await story.until('continue');
+    await filters({ filterId: 'exit:VMCALL', condition: '3' });
+    await story.until('continue');
+    story.expect('filter-conditions');
+  });
+
+  it('other events: entries, changes of mode, loads of CR3, interrupts', async () => {
+    await story.launch({});
+    await filters({ filterId: 'event:mode' });
+    await first();
+    await story.until('continue');
+    await filters({ filterId: 'event:entry', condition: 'launch' });
+    await story.until('continue');
+    await filters({ filterId: 'event:cr3' });
+    await story.until('continue');
+    await filters({ filterId: 'event:mode', condition: 'guest && to == "64-bit mode"' });
+    await story.until('continue');
+    await filters({ filterId: 'event:interrupt', condition: 'vmm && vector in 0x20..0x30' });
+    await story.until('continue');
+    await story.stack();
+    story.expect('filter-events');
+  });
+
+  it('function breakpoints named exit: and event: count hits', async () => {
+    await story.launch({});
+    const { breakpoints } = await story.client.request<Answer>('setFunctionBreakpoints', {
+      breakpoints: [{ name: 'exit:IO_INSTRUCTION', condition: 'port == 0x71', hitCondition: '% 2' }, { name: 'event: entry if n == 3' }, { name: 'exit:CPUDI' }],
+    });
+    for (const b of breakpoints) story.tell(b.verified ? 'verified' : `refused: ${b.message}`);
+    await first();
+    await story.until('continue');
+    story.expect('filter-functions');
+  });
+
+  it('unticking a filter takes what breakOnExit asked for with it', async () => {
+    await story.launch({ breakOnExit: ['CPUID', 'VMCALL if number == 2'] });
+    await filters();
+    await first();
+    await filters({ filterId: 'exit:CPUID' });
+    await story.until('continue');
+    await filters();
+    await story.until('continue');
+    story.expect('filter-unticked');
+  });
+
+  it('takes filters of reasons that have no row of their own', async () => {
+    await story.launch({});
+    const { breakpoints } = await story.client.request<Answer>('setExceptionBreakpoints', { filters: ['exit:XSETBV', 'exit:NONSENSE', 'triple-fault'] });
+    assert.deepStrictEqual(breakpoints.map((b) => b.verified), [true, false, true]);
+  });
+});
