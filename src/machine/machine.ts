@@ -3,9 +3,10 @@ import { UserError } from '../base/errors';
 import { hex } from '../base/bits';
 import type { Cpu } from '../cpu/engine/cpu';
 import { createEngine } from '../cpu/engine/engine';
+import { Activity } from '../cpu/engine/activity';
 import { resetProcessor } from '../cpu/engine/reset';
+import { signalInit, signalStartUp } from '../cpu/engine/signals';
 import { interruptsEnabled } from '../cpu/flags';
-import type { Processor } from '../cpu/processor';
 import { Offset } from '../cpu/state';
 import { SIGNATURE } from '../cpu/system/cpuid';
 import { CpuFeatures } from '../cpu/system/features';
@@ -27,13 +28,14 @@ import { AddressMap } from './memory/addressMap';
 import { PhysicalMemory } from './memory/physicalMemory';
 import { checkOptions } from './options';
 import { MachineSnapshot } from './snapshot';
-
-const WAIT_FOR_SIPI = 3;
+import { Turns } from './turns';
 
 class Pc implements Machine {
-  readonly cpu: Cpu;
-  readonly cpus: readonly Processor[];
-  readonly unit: VmxUnit;
+  /** The processor whose turn it is; its clock is the machine's. */
+  cpu: Cpu;
+  readonly cpus: readonly Cpu[];
+  readonly units: readonly VmxUnit[];
+  readonly turns: Turns;
   readonly vmx: readonly VmxInspection[];
   readonly memory: PhysicalMemory;
   readonly bus: Bus;
@@ -59,50 +61,62 @@ class Pc implements Machine {
     const features = new CpuFeatures(options.without);
     const memory = options.memory - (options.memory % 0x1000);
     const engine = createEngine({ ramBytes: memory, cpus: options.cpus });
-    const dropTranslations = (): void => (this.cpu as Cpu | undefined)?.flushTlb();
+    const dropTranslations = (): void => (this.cpus as readonly Cpu[] | undefined)?.forEach((cpu) => cpu.flushTlb());
     this.memory = new PhysicalMemory(engine.views, engine.frameBase, engine.frameLimit, new AddressMap(memory), {
       pageChanged: (page) => (this.cpu as Cpu | undefined)?.memoryChanged(page),
       written: (address, length) => {
-        if (this.running) this.cpu.deviceWrote(address, length);
+        if (this.running) for (const cpu of this.cpus) cpu.deviceWrote(address, length);
       },
       dropTranslations,
     });
     const warn = (sentence: string): void => this.warn(sentence);
     this.bus = new Bus(this.memory, warn);
     const now = (): number => this.cpu.state.icount;
-    const host = { now, attention: () => this.cpu.requestAttention(), reschedule: () => this.interruptSlice(), warn };
+    const host = { now, reschedule: () => this.interruptSlice(), warn };
+    this.turns = new Turns(options.cpus);
     this.board = new Board(this.bus, memory, this.drives, {
       ...host,
+      attention: (cpu) => this.signal(cpu),
       resetMachine: () => this.requestReset(),
       powerOff: () => this.end('power-off'),
       debugExit: (value) => {
         this.debugExit = value;
         this.end('debug-exit');
       },
-      nonMaskable: () => {
-        this.cpu.state.set32(Offset.NMI_PENDING, 1);
-        this.cpu.requestAttention();
+      nonMaskable: (cpu) => {
+        this.cpus[cpu]!.state.set32(Offset.NMI_PENDING, 1);
+        this.signal(cpu);
+      },
+      initialise: (cpu) => {
+        signalInit(this.cpus[cpu]!.state);
+        this.signal(cpu);
+      },
+      startUp: (cpu, vector) => {
+        signalStartUp(this.cpus[cpu]!.state, vector);
+        this.signal(cpu);
       },
       hasFeature: (name) => features.has(name),
-      tscOffset: () => this.cpu.state.get64(Offset.TSC_ADJUST),
+      tscOffset: (cpu) => this.cpus[cpu]!.state.get64(Offset.TSC_ADJUST),
       dropTranslations,
       cpus: options.cpus,
+      current: () => this.cpu.index,
     });
-    this.cpu = engine.createProcessor(0, { bus: this.bus, interrupts: this.board.localApic, deviceMsrs: this.board.localApic, features });
-    this.cpus = [this.cpu];
-    this.unit = new VmxUnit(this.cpu);
-    this.cpu.intercepts = this.unit;
-    this.cpu.secondLevel = this.unit;
-    this.vmx = [this.unit];
-    this.cpu.onGap = warn;
-    this.cpu.onUnimplemented = (mnemonic, rip) => warn(`The guest executed ${mnemonic} at ${hex(rip)}, which Hyperstep's processor does not have; it got #UD.`);
+    this.cpus = this.board.localApics.map((apic, n) => engine.createProcessor(n, { bus: this.bus, interrupts: apic, deviceMsrs: apic, features, processors: options.cpus }));
+    this.cpu = this.cpus[0]!;
+    this.vmx = this.units = this.cpus.map((cpu) => new VmxUnit(cpu));
+    this.cpus.forEach((cpu, n) => {
+      cpu.intercepts = cpu.secondLevel = this.units[n]!;
+      cpu.onGap = warn;
+      cpu.onUnimplemented = (mnemonic, rip) => warn(`The guest executed ${mnemonic} at ${hex(rip)}, which Hyperstep's processor does not have; it got #UD.`);
+      cpu.onPause = () => this.paused();
+    });
     this.board.onConsole = (byte) => this.onSerial(byte);
 
-    resetProcessor(this.cpu);
+    this.cpus.forEach(resetProcessor);
     const mp: MpOptions = { cpus: options.cpus, signature: SIGNATURE, features: MP_FEATURES, ioApicInput: (irq) => (irq === 0 ? TIMER_INPUT : irq) };
     this.memory.loadRom(romImage(mp));
     const screen = new TextScreen(this.memory, this.board.vga);
-    this.bios = new Bios(() => this.cpu, { memory: this.memory, board: this.board, drives: this.board.cabling.disks, cds: this.board.cabling.cds, bootsCd: options.boot.kind === 'cdrom' || this.board.cabling.disks.length === 0, screen, host }, mp);
+    this.bios = new Bios(() => this.cpu, { memory: this.memory, board: this.board, drives: this.board.cabling.disks, cds: this.board.cabling.cds, bootsCd: options.boot.kind === 'cdrom' || this.board.cabling.disks.length === 0, screen, host: { ...host, attention: () => this.cpu.requestAttention() } }, mp);
     this.bus.claimPorts(SERVICE_PORT, 1, this.bios);
     this.bus.claimPorts(RESULT_PORT, 1, this.bios);
     for (const drive of this.drives) if (drive.padded) warn(`${drive.name} is not a multiple of 512 bytes long; its last sector is read as if zeros followed.`);
@@ -129,6 +143,7 @@ class Pc implements Machine {
     for (const sentence of this.early ?? []) this.onWarning(sentence);
     this.early = undefined;
     this.stopRequested = false;
+    this.turns.lookAgain();
     this.running = true;
     try {
       return this.runTo(this.icount + budget);
@@ -138,6 +153,7 @@ class Pc implements Machine {
       throw thrown;
     } finally {
       this.running = false;
+      this.cpus.forEach((_, n) => this.carryClock(n)); // who looks at a processor sees the present time
     }
   }
 
@@ -150,21 +166,72 @@ class Pc implements Machine {
       this.board.advance(now);
       if (this.stopRequested) return 'request';
       if (now >= end) return 'budget';
-      const reason = this.cpu.run(Math.min(end, this.board.nextDeadline(), this.input.nextDeadline) - now);
+      const boundary = this.wakeAtBoundaries(now);
+      const turn = this.turns.next(now);
+      if (turn < 0) {
+        if (!this.idle(end, boundary)) return 'halt';
+        continue;
+      }
+      this.switchTo(turn);
+      const reason = this.cpu.run(Math.min(end, this.board.nextDeadline(), this.input.nextDeadline, this.turns.state.end, boundary) - now);
       if (reason === 'breakpoint' || reason === 'watch') return reason;
       if (reason === 'shutdown' && !this.resetRequested) this.end('shutdown');
-      if (reason === 'halt' && !this.idle(end)) return 'halt';
+      if (reason === 'halt') this.turns.sleep();
     }
   }
 
-  /** The processor waits: skips to the next thing that happens. False when nothing can ever wake it. */
-  private idle(end: number): boolean {
+  // Several processors.
+
+  private switchTo(index: number): void {
+    if (index !== this.cpu.index) {
+      this.carryClock(index);
+      this.cpu = this.cpus[index]!;
+    }
+    this.cpu.yieldAtPause(this.turns.contended);
+  }
+
+  /** Sets the clock of a processor that waited for its turn. */
+  private carryClock(index: number): void {
+    const from = this.cpu.state;
+    const to = this.cpus[index]!.state;
+    if (to.icount === from.icount) return;
+    this.units[index]!.clockCarried(to.icount, from.icount);
+    to.icount = from.icount;
+    to.idle = from.idle;
+  }
+
+  /** Something arrived for a processor: it looks at it after the present instruction, or in a turn of its own. */
+  private signal(index: number): void {
+    if (this.turns.signal(index, this.icount)) this.interruptSlice();
+    this.cpus[index]!.requestAttention();
+  }
+
+  /** The current processor executed PAUSE: what it waits for, another one has to do. */
+  private paused(): void {
+    if (!this.turns.contended) return;
+    this.turns.yield();
+    this.interruptSlice();
+  }
+
+  /** Wakes halted guests whose preemption timer has expired. Returns when the next one does. */
+  private wakeAtBoundaries(now: number): number {
+    let next = Infinity;
+    this.units.forEach((unit, n) => {
+      if (!unit.nonRoot || !this.turns.isAsleep(n) || waitsForSipi(this.cpus[n]!)) return;
+      const due = this.cpus[n]!.state.icount + unit.ticksToBoundary();
+      if (due <= now) this.turns.signal(n, now);
+      else next = Math.min(next, due);
+    });
+    return next;
+  }
+
+  /** All processors wait: skips to the next thing that happens. False when nothing can ever wake one. */
+  private idle(end: number, boundary: number): boolean {
     if (this.resetRequested || this.ended || this.stopRequested) return true;
+    const waiting = this.cpus.filter((cpu) => !waitsForSipi(cpu));
+    if (waiting.length === 0) return false;
     const s = this.cpu.state;
-    if (s.get32(Offset.ACTIVITY) === WAIT_FOR_SIPI) return false;
-    const { nonRoot } = this.unit;
-    const boundary = nonRoot ? s.icount + this.unit.ticksToBoundary() : Infinity;
-    const interrupt = nonRoot || interruptsEnabled(s) ? this.board.deadlineThatWakes() : Infinity;
+    const interrupt = waiting.some((cpu) => cpu.intercepts.nonRoot || interruptsEnabled(cpu.state)) ? this.board.deadlineThatWakes() : Infinity;
     const wake = Math.min(boundary, interrupt, this.input.nextDeadline);
     if (wake === Infinity) return false;
     const skipped = Math.min(end, wake, this.board.nextDeadline()) - s.icount;
@@ -199,9 +266,13 @@ class Pc implements Machine {
   private reset(): void {
     this.resetRequested = false;
     const { icount, idle } = this.cpu.state;
-    resetProcessor(this.cpu);
-    this.cpu.state.icount = icount;
-    this.cpu.state.idle = idle;
+    for (const cpu of this.cpus) {
+      resetProcessor(cpu);
+      cpu.state.icount = icount;
+      cpu.state.idle = idle;
+    }
+    this.turns.reset();
+    this.cpu = this.cpus[0]!;
     this.board.reset();
     this.bios.reset();
     this.boot();
@@ -268,6 +339,8 @@ class Pc implements Machine {
 }
 
 export type { Pc };
+
+const waitsForSipi = ({ state }: Cpu): boolean => state.get32(Offset.ACTIVITY) === Activity.WAIT_FOR_SIPI;
 
 /** CPUID.1:EDX as the MP table's processor entries give it: FPU, TSC, MSR, CX8, APIC. */
 const MP_FEATURES = 0x0000_0331;

@@ -1,5 +1,6 @@
 /** Checks of the options that a machine is made from: every wrong value gets one sentence that names its key. */
 import { UserError } from '../base/errors';
+import { MAXIMUM_CPUS } from '../cpu/engine/layout';
 import { linuxKernelOf } from './boot/linux';
 import { kernelOf } from './boot/multiboot';
 import { cable } from './disk/cabling';
@@ -10,14 +11,13 @@ import type { MachineOptions } from './machineInterface';
 const MEBIBYTE = 2 ** 20;
 export const MINIMUM_MEMORY = MEBIBYTE;
 export const MAXIMUM_MEMORY = 2 ** 40;
-const MAXIMUM_CPUS = 1;
 
 /** Throws a UserError for the first option that is wrong. Yields the drives, made from their images. */
 export function checkOptions({ memory, cpus, drives, boot }: MachineOptions): Drive[] {
   if (!Number.isFinite(memory) || memory < MINIMUM_MEMORY) throw new UserError('machine.memory', `machine.memory is ${Number.isFinite(memory) ? `${memory} bytes` : String(memory)}; give it at least 1 MiB, for instance "64M".`);
   if (memory > MAXIMUM_MEMORY) throw new UserError('machine.memory', `machine.memory is ${Math.round(memory / 2 ** 30)} GiB; Hyperstep's PC takes at most 1 TiB ("1T").`);
-  if (!Number.isInteger(cpus) || cpus < 1) throw new UserError('machine.cpus', `machine.cpus is ${cpus}; give it 1.`);
-  if (cpus > MAXIMUM_CPUS) throw new UserError('machine.cpus', `machine.cpus is ${cpus}; Hyperstep's PC has one processor for now, so give it 1.`);
+  if (!Number.isInteger(cpus) || cpus < 1) throw new UserError('machine.cpus', `machine.cpus is ${cpus}; give it 1 to ${MAXIMUM_CPUS}.`);
+  if (cpus > MAXIMUM_CPUS) throw new UserError('machine.cpus', `machine.cpus is ${cpus}; Hyperstep's PC has at most ${MAXIMUM_CPUS} processors.`);
   const made = drives.map((image) => new Drive(image));
   const { disks, cds } = cable(made);
   if (boot.kind === 'multiboot') kernelOf(boot.image);

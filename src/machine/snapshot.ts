@@ -1,5 +1,5 @@
 /**
- * A whole machine at an instant: the processor's bytes, every device's state object, the overlays of the disks, and RAM
+ * A whole machine at an instant: the processors' bytes, every device's state object, the overlays of the disks, and RAM
  * by copy-on-write. Making one costs some tens of microseconds; pages cost when they are written afterwards.
  */
 import { CPU_STATE_SIZE } from '../cpu/state';
@@ -11,7 +11,8 @@ import type { Pc } from './machine';
 
 export class MachineSnapshot implements Snapshot {
   readonly icount: number;
-  private readonly processor: Uint8Array;
+  private readonly processors: Uint8Array[];
+  private readonly turns: Pc['turns']['state'];
   private readonly devices: object[];
   private readonly overlays: OverlayCopy[];
   private readonly input: ReturnType<InputLog['save']>;
@@ -20,9 +21,9 @@ export class MachineSnapshot implements Snapshot {
   private readonly debugExit: number | undefined;
 
   constructor(pc: Pc) {
-    const { base } = pc.cpu.state;
     this.icount = pc.icount;
-    this.processor = pc.cpu.views.u8.slice(base, base + CPU_STATE_SIZE);
+    this.processors = pc.cpus.map(({ views, state }) => views.u8.slice(state.base, state.base + CPU_STATE_SIZE));
+    this.turns = { ...pc.turns.state };
     this.devices = [...pc.board.devices, pc.bios].map((device) => structuredClone(device.state));
     this.overlays = pc.drives.map((drive) => drive.overlay.copy());
     this.input = pc.input.save();
@@ -34,14 +35,16 @@ export class MachineSnapshot implements Snapshot {
   /** `input` replaces what is recorded as typed, before and after this instant: the log of a run that is to be repeated. */
   restore(pc: Pc, input?: readonly InputEvent[]): void {
     pc.memory.restore(this.memory);
-    pc.cpu.views.u8.set(this.processor, pc.cpu.state.base);
+    pc.cpus.forEach(({ views, state }, n) => views.u8.set(this.processors[n]!, state.base));
+    pc.turns.state = { ...this.turns };
+    pc.cpu = pc.cpus[this.turns.current]!;
     [...pc.board.devices, pc.bios].forEach((device, n) => (device.state = structuredClone(this.devices[n]!)));
     pc.board.restored();
     this.overlays.forEach((overlay, n) => pc.drives[n]!.overlay.restore(overlay));
     pc.input.restore(this.input, input);
     pc.ended = this.ended;
     pc.debugExit = this.debugExit;
-    pc.cpu.restored();
+    for (const cpu of pc.cpus) cpu.restored();
   }
 
   release(pc: Pc): void {

@@ -100,6 +100,18 @@ export function atBoundary(vmx: Vmx): boolean {
 /** An NMI that the guest takes itself comes before interrupts; the run loop delivers it. */
 const nmiDue = (vmx: Vmx, blocking: number): boolean => vmx.state.get32(Offset.NMI_PENDING) !== 0 && !vmx.pin(Pin.NMI_EXITING) && (blocking & (BLOCKING_NMI | BLOCKING_MOV_SS)) === 0;
 
+/** INIT in VMX non-root operation: it waits while the guest waits for a SIPI, else it is consumed by a VM exit. */
+export function interceptInit(vmx: Vmx): 'blocked' | 'exit' {
+  if (vmx.state.get32(Offset.ACTIVITY) === Activity.WAIT_FOR_SIPI) return 'blocked';
+  exitAtBoundary(vmx, Reason.INIT_SIGNAL);
+  return 'exit';
+}
+
+export function interceptStartUp(vmx: Vmx, vector: number): boolean {
+  performExit(vmx, Reason.SIPI, { qualification: BigInt(vector) });
+  return true;
+}
+
 function exitAtBoundary(vmx: Vmx, reason: number): boolean {
   performExit(vmx, reason);
   return true;

@@ -129,6 +129,19 @@ export class VmxUnit extends Vmx implements Intercepts, SecondLevel, VmxInspecti
     return !this.inVmx || registers.controlRegisterAllowed(this, cr, value, this.nonRoot && this.secondary(Secondary.UNRESTRICTED_GUEST));
   }
 
+  initSignal(): 'blocked' | 'exit' | 'reset' {
+    if (!this.inVmx) return 'reset';
+    return this.nonRoot ? events.interceptInit(this) : 'blocked';
+  }
+  startUp(vector: number): boolean {
+    return this.nonRoot && events.interceptStartUp(this, vector);
+  }
+  /** The processor waited for its turn from one clock to another: what is measured by instructions has not moved. */
+  clockCarried(from: number, to: number): void {
+    if (this.f64(Private.ENTRY_CLOCK) === from) this.setF64(Private.ENTRY_CLOCK, to);
+    this.setF64(Private.PAUSE_LAST, this.f64(Private.PAUSE_LAST) + to - from);
+  }
+
   // SecondLevel: EPT.
 
   get active(): boolean {

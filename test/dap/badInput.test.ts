@@ -54,7 +54,7 @@ describe('DAP: bad input', () => {
   it('an unknown feature', () => refused({ machine: { cpu: { without: ['etp'] } } }, /etp/));
   it('an unknown VM exit', () => refused({ breakOnExit: ['CPUDI'] }, /did you mean "CPUID"/));
   it('a condition that cannot be read', () => refused({ breakOnExit: ['CPUID if leaf =='] }, /wrong condition/));
-  it('more processors than there are', () => refused({ machine: { cpus: 4 } }, /cpus/));
+  it('more processors than there are', () => refused({ machine: { cpus: 9 } }, /cpus/));
 
   it('a source newer than the image is told, and the launch goes on', async () => {
     fs.cpSync(path.join(LAB, 'images/complete'), path.join(folder, 'images/complete'), { recursive: true });

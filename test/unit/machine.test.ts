@@ -273,7 +273,7 @@ describe('PC options', () => {
   it('that cannot be give one sentence', () => {
     for (const memory of [0, -1, NaN, MIB - 1, 2 ** 50]) wrong({ memory }, 'machine.memory');
     wrong({ cpus: 0 }, 'machine.cpus');
-    wrong({ cpus: 4 }, 'machine.cpus');
+    wrong({ cpus: 9 }, 'machine.cpus');
     wrong({ drives: [] }, 'boot.disk');
     wrong({ drives: [{ name: 'x', bytes: new Uint8Array(512) }] }, 'boot.signature');
     wrong({ drives: [{ name: 'x', bytes: new Uint8Array(0) }] }, 'disk.empty');

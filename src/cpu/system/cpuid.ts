@@ -3,6 +3,7 @@ import { Cr4, PHYSICAL_ADDRESS_BITS } from '../controlBits';
 import type { Processor } from '../processor';
 import { Offset } from '../state';
 import { type CpuidRegister, FEATURES } from './features';
+import { coresOfPackage, multiThreading, packageBits, topologyLeaf } from './topology';
 import { xsaveLeaf } from './xsave';
 
 export interface CpuidResult {
@@ -52,13 +53,18 @@ const LEAVES: Readonly<Record<number, (cpu: Processor, subleaf: number) => Parti
   0: () => ({ eax: HIGHEST_BASIC, ebx: 0x756e_6547, edx: 0x4965_6e69, ecx: 0x6c65_746e }), // "GenuineIntel"
   1: (cpu) => ({
     eax: SIGNATURE,
-    ebx: ((cpu.index << 24) | (1 << 16) | (CLFLUSH_QUADWORDS << 8)) >>> 0,
+    ebx: (packageBits(cpu) | (CLFLUSH_QUADWORDS << 8)) >>> 0,
+    edx: multiThreading(cpu),
     ecx: cpu.state.cr4 & Cr4.OSXSAVE ? 1 << 27 : 0,
   }),
   2: () => ({ eax: 0x00ff_ff01, ebx: 0, ecx: 0, edx: 0 }), // descriptor 0xff: see leaf 4
-  4: (_cpu, subleaf) => CACHES[subleaf] ?? {},
+  4: (cpu, subleaf) => {
+    const row = CACHES[subleaf];
+    return row ? { ...row, eax: ((row.eax ?? 0) | coresOfPackage(cpu)) >>> 0 } : {};
+  },
   7: (cpu, subleaf) =>
     subleaf === 0 ? { ebx: cpu.features.has('fpu') ? FDP_ON_EXCEPTION | FCS_FDS_DEPRECATED : 0, ecx: cpu.state.cr4 & Cr4.PKE ? OSPKE : 0 } : {},
+  0xb: topologyLeaf,
   0xd: xsaveLeaf,
   0x15: () => ({ eax: 1, ebx: 1, ecx: TSC_FREQUENCY }),
   0x16: () => ({ eax: TSC_MHZ, ebx: TSC_MHZ, ecx: TSC_MHZ }),
