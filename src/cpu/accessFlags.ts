@@ -12,4 +12,6 @@ export const AccessFlag = {
   STACK: 1 << 10,
   /** Of use only where there is plain RAM in one page that nobody watches: else nothing happens. */
   PLAIN: 1 << 11,
+  /** Raises no #AC. */
+  ANY_ALIGNMENT: 1 << 12,
 } as const;

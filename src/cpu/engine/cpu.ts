@@ -26,7 +26,7 @@ import { CodeFetch, Fetched } from './codeFetch';
 import type { Interpreter } from './interpreter';
 import { Exit, Field, RECORD_SIZE, Special } from './record';
 import { DebugUnit } from './debugUnit';
-import { deriveState, timestampBits } from './derived';
+import { alignmentChecked, deriveState, timestampBits } from './derived';
 import { leftOperations } from './leftOperations';
 import { takeSignals } from './signals';
 import { TlbBanks } from './tlbBanks';
@@ -203,7 +203,7 @@ export class Cpu implements Processor {
     this.codeSize = deriveState(s, this.withheldSimd);
     if (this.debug.rearm()) this.armBreakpoints();
     this.deriveTimestamp();
-    this.banks.select((s.cpl === 3 ? 1 : 0) | (s.get32(Offset.VMX_MODE) === 2 ? 2 : 0), this.codeSize);
+    this.banks.select((s.cpl === 3 ? 1 : 0) | (s.get32(Offset.VMX_MODE) === 2 ? 2 : 0), this.codeSize, alignmentChecked(s));
     this.attention = true;
   }
 

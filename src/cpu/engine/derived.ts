@@ -1,7 +1,7 @@
 /** What follows from the architectural state and is kept beside it so that generated code need not work it out. */
 import { Cr0, Cr4, Efer } from '../controlBits';
 import type { CodeSize } from '../decode/instruction';
-import { VM } from '../flags';
+import { AC, VM } from '../flags';
 import { Timestamp } from '../isa/timestamp';
 import type { Features } from '../processor';
 import { deriveSimd } from '../simd/levels';
@@ -29,6 +29,9 @@ function isFlat(access: number, limit: number): boolean {
   const writableData = (access & (TYPE_CODE | TYPE_EXPAND_DOWN | TYPE_WRITABLE)) === TYPE_WRITABLE;
   return usable && writableData && limit === 0xffff_ffff;
 }
+
+/** Whether unaligned accesses raise #AC: CPL 3 with CR0.AM and RFLAGS.AC. */
+export const alignmentChecked = (s: CpuState): boolean => s.cpl === 3 && (s.get32(Offset.FLAGS) & AC) !== 0 && (s.cr0 & Cr0.AM) !== 0;
 
 /** What generated code may execute of isa/timestamp.ts. In VMX non-root operation the controls decide: nothing. */
 export function timestampBits(s: CpuState, features: Features): number {

@@ -1,9 +1,10 @@
 /** Where things are in the WebAssembly memory. */
-import { CPU_BLOCK_SIZE } from '../state';
+import { EMPTY_BANK } from '../mmu/tlb';
+import { CPU_BLOCK_SIZE, TLB_ENTRIES, TLB_ENTRY_SIZE } from '../state';
 
 export const MAXIMUM_CPUS = 8;
 
-/** The first page stays unused, so that address 0 means "none". */
+/** The first page stays unused, so that address 0 means "none"; then comes the empty TLB bank. */
 export const CPU_BASE = 0x1_0000;
 /** Processor blocks are followed by the records; every scratch address is below this, every RAM frame above. */
 export const RECORDS_BASE = 0x20_0000;
@@ -18,6 +19,7 @@ const WASM_PAGE = 0x1_0000;
 /** Frames beyond the configured RAM: ROM, video memory, device buffers. */
 const EXTRA_FRAMES = 16 << 20;
 
+if (EMPTY_BANK + TLB_ENTRIES * TLB_ENTRY_SIZE > CPU_BASE) throw new Error('The empty TLB bank overlaps the processor blocks.');
 if (CPU_BASE + MAXIMUM_CPUS * CPU_BLOCK_SIZE > RECORDS_BASE) throw new Error('Processor blocks overlap the records.');
 
 /** Size of the memory, in 64-KiB pages, for so much RAM. RAM beyond 4 GiB shares what there is: frames are handed out on first touch. */

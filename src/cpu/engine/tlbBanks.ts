@@ -2,6 +2,7 @@
  * The TLB banks: one for each of user and supervisor, VMX root and non-root. Flushing is a new generation, which no
  * tag has yet; the bytes are cleared only when the 12 bits of the generation have been used up.
  */
+import { EMPTY_BANK } from '../mmu/tlb';
 import { BANKS, type CpuState, CTLB_ENTRY_SIZE, CTLB_OFFSET, type MemoryViews, Offset, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_OFFSET } from '../state';
 
 /** 0 marks empty entries, and 0xfff would collide with withheld tags. */
@@ -30,14 +31,14 @@ export class TlbBanks {
     return this.state.base + CTLB_OFFSET + bank * TLB_ENTRIES * CTLB_ENTRY_SIZE;
   }
 
-  /** Makes a bank the one that generated code uses; what it knows of code of another size is forgotten. */
-  select(bank: number, codeSize: number): void {
+  /** Makes a bank the one that generated code uses; what it knows of code of another size is forgotten. `empty`: data accesses find nothing in it. */
+  select(bank: number, codeSize: number, empty: boolean): void {
     if (this.codeSizes[bank] !== codeSize) {
       this.codeSizes[bank] = codeSize;
       this.renew(bank);
     }
     this.current = bank;
-    this.state.set32(Offset.TLB_BASE, this.tlb(bank));
+    this.state.set32(Offset.TLB_BASE, empty ? EMPTY_BANK : this.tlb(bank));
     this.state.set32(Offset.CTLB_BASE, this.ctlb(bank));
     this.publish();
   }

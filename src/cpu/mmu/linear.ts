@@ -7,7 +7,7 @@ import { ACCESS_FETCH, ACCESS_READ, ACCESS_WRITE } from '../intercepts';
 import type { Processor } from '../processor';
 import { Offset } from '../state';
 import { commit, stage } from './slowPath';
-import { fill, lookup } from './tlb';
+import { checksAlignment, fill, lookup } from './tlb';
 import { found, Privilege, walk } from './walk';
 import { linearPage } from './watch';
 
@@ -95,6 +95,7 @@ export function plainHost(cpu: Processor, linear: bigint, write: boolean): numbe
   const high = cpu.state.efer & Efer.LMA ? high32(linear) : 0;
   const hit = lookup(cpu, low, high, 1, write);
   if (hit !== 0) return hit;
+  if (checksAlignment(cpu)) return 0;
   checkCanonical(cpu, high, false);
   if (!walk(cpu, low, high, write ? ACCESS_WRITE : ACCESS_READ, currentPrivilege(cpu))) throw cpu.fault;
   if (write && cpu.codePages.has(found.page)) return 0;

@@ -8,7 +8,7 @@ import { Vector } from '../fault';
 import { ACCESS_READ, ACCESS_WRITE } from '../intercepts';
 import type { Processor } from '../processor';
 import { Offset } from '../state';
-import { fill, forget } from './tlb';
+import { checksAlignment, fill, forget } from './tlb';
 import { found, Privilege, walk } from './walk';
 import { linearPage } from './watch';
 
@@ -81,6 +81,11 @@ export function stage(cpu: Processor, low: number, high: number, flags: number, 
       return 0;
     }
   } else high = 0;
+  // Real processors ask before they translate, and not of accesses wider than 8 bytes.
+  if (privilege === Privilege.USER && checksAlignment(cpu) && size <= 8 && low % size !== 0 && !(flags & AccessFlag.ANY_ALIGNMENT)) {
+    cpu.fault.exception(Vector.AC, 0);
+    return 0;
+  }
 
   const offset = low & 0xfff;
   const scratch = cpu.state.base + Offset.SCRATCH;

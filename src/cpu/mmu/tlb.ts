@@ -11,6 +11,15 @@ import { linearPage } from './watch';
 
 const WITHHELD = 0xffff_ffff;
 
+/**
+ * Address of a bank that stays empty, below the processors' blocks: the one in use while alignment is checked, so that
+ * every access comes to the slow path.
+ */
+export const EMPTY_BANK = 0x1000;
+
+/** Whether unaligned accesses raise #AC at present: CPL 3 with CR0.AM and RFLAGS.AC. */
+export const checksAlignment = (cpu: Processor): boolean => cpu.state.get32(Offset.TLB_BASE) === EMPTY_BANK;
+
 /** Fields of an entry, in 32-bit words. */
 const Word = { READ_TAG: 0, WRITE_TAG: 2, ADDEND: 4, PAGE: 5 } as const;
 
@@ -22,6 +31,7 @@ const entryIndex = (bank: number, low: number): number => (bank + ((low >>> 12) 
  */
 export function fill(cpu: Processor, low: number, high: number, frame: number, write: boolean): void {
   const s = cpu.state;
+  if (checksAlignment(cpu)) return;
   // In the supervisor's bank a user page is accessible only while RFLAGS.AC is set, which generated code does not ask.
   if (found.user && s.cr4 & Cr4.SMAP && s.cpl !== 3) return;
   const u32 = cpu.views.u32;

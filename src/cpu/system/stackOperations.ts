@@ -51,7 +51,9 @@ export const stackOperations: Record<string, SlowOperation> = {
     if (!isVirtual8086(s) && s.cpl === 0) mask |= IOPL;
     let cleared = 0;
     if (size > 2 && !isVirtual8086(s)) cleared = RF | (s.cpl === 0 ? VIP | VIF : 0);
-    writeFlags(s, (readFlags(s) & ~(mask | cleared)) | (value & mask));
+    const before = readFlags(s);
+    writeFlags(s, (before & ~(mask | cleared)) | (value & mask));
+    if ((before ^ value) & mask & AC) cpu.stateChanged(); // alignment checking
     if (value & (IF | TF)) cpu.requestAttention();
   },
   enter(cpu, insn) {

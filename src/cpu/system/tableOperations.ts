@@ -1,8 +1,9 @@
 /** LGDT, LIDT, SGDT, SIDT, LLDT, LTR, SLDT, STR. */
+import { AccessFlag } from '../accessFlags';
 import { isCanonical } from '../../base/bits';
 import { type Instruction, Kind } from '../decode/instruction';
 import { Vector } from '../fault';
-import { probeWrite, readLinear, writeLinear } from '../mmu/linear';
+import { currentPrivilege, probeWrite, readLinear, writeLinearAs } from '../mmu/linear';
 import type { Processor, SlowOperation } from '../processor';
 import { Offset, Seg } from '../state';
 import { is64 } from './mode';
@@ -25,8 +26,9 @@ function store(mnemonic: string, baseOffset: number, limitOffset: number): SlowO
     intercept(cpu, mnemonic, insn, size + 2, true);
     const linear = memoryLinear(cpu, insn, size + 2, true);
     probeWrite(cpu, linear, size + 2);
-    writeLinear(cpu, linear, 2, BigInt(s.get32(limitOffset)));
-    writeLinear(cpu, linear + 2n, size, s.get64(baseOffset));
+    // Processors do not check the alignment of these ten bytes.
+    writeLinearAs(cpu, linear, 2, BigInt(s.get32(limitOffset)), currentPrivilege(cpu), AccessFlag.ANY_ALIGNMENT);
+    writeLinearAs(cpu, linear + 2n, size, s.get64(baseOffset), currentPrivilege(cpu), AccessFlag.ANY_ALIGNMENT);
   };
 }
 
