@@ -1,19 +1,26 @@
 // npm run bench: Hyperstep beside Debian's Bochs and QEMU's TCG on the same images, in one run, as medians and ratios. Absolute times
 // depend on the machine and who else is on it; the ratio is what counts.
 //
-//   node test/bench/bench.mjs [--runs 3] [--json FILE]
+//   node test/bench/bench.mjs [--runs 3] [--only TEXT] [--json FILE]
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { bochsIsThere, runBochs } from '../bochs/bochs.mjs';
 import { runHyperstep } from './hyperstep.mjs';
+import { linuxDisk, PROMPT } from './linuxDisk.mjs';
 import { qemuIsThere, runQemu } from './qemu.mjs';
+import { startUp } from './startup.mjs';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const IMAGES = path.join(HERE, 'images');
 const LAB = path.resolve(HERE, '../../lab/images/complete');
 const TIMEOUT = 120;
+
+/** A kernel of ./kernels: timed from "begin" to the line with "end". */
+function kernel(name, what) {
+  return { name: `${name}: ${what}`, qemu: true, drives: [path.join(IMAGES, `${name}.img`)], texts: ['begin', 'end '] };
+}
 
 /** What is timed: from the first text (or the one that `from` numbers) to the last, or from the start of the process where there is one text. */
 const WORKLOADS = [
@@ -25,8 +32,13 @@ const WORKLOADS = [
     type: ['primes 5000000\r'],
     from: 1,
   },
-  { name: 'compute: integer work in 64-bit mode', qemu: true, drives: [path.join(IMAGES, 'compute.img')], texts: ['begin', 'end 0x'] },
-  { name: 'exits: 300 000 round trips of a VM exit by CPUID', drives: [path.join(IMAGES, 'exits.img')], texts: ['begin', 'end 300000'] },
+  kernel('compute', 'integer work in 64-bit mode'),
+  kernel('coldcode', '2000 different functions in random order'),
+  kernel('syscalls', '2 000 000 round trips by SYSCALL and SYSRET'),
+  kernel('pagetables', 'pages mapped, moved and unmapped, two address spaces'),
+  kernel('selfmodifying', 'code executed right after it is written'),
+  kernel('interrupts', '1 000 000 interrupts from the local APIC'),
+  { ...kernel('exits', '300 000 round trips of a VM exit by CPUID'), qemu: false },
 ];
 
 const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
@@ -38,13 +50,16 @@ async function timed(run, workload) {
   return { seconds: workload.texts.length > 1 ? last - result.seconds[workload.from ?? 0] : last, stats: result.stats };
 }
 
-const { values } = parseArgs({ options: { runs: { type: 'string', default: '3' }, json: { type: 'string' } } });
+const { values } = parseArgs({ options: { runs: { type: 'string', default: '3' }, only: { type: 'string', default: '' }, json: { type: 'string' } } });
 const peers = [
   { name: "Debian's Bochs", run: runBochs, suits: () => bochsIsThere() },
   { name: 'QEMU TCG', run: runQemu, suits: (workload) => workload.qemu === true && qemuIsThere() },
 ];
+const linux = 'linux'.includes(values.only) ? linuxDisk() : { why: undefined };
+if (linux.image) WORKLOADS.push({ name: 'linux: power-on to the shell of Debian\'s kernel, by GRUB', qemu: true, drives: [linux.image], texts: [PROMPT] });
+else if (linux.why) console.log(`There is no row for Linux: ${linux.why}.`);
 const rows = [];
-for (const workload of WORKLOADS) {
+for (const workload of WORKLOADS.filter((w) => w.name.includes(values.only))) {
   const own = [];
   const others = peers.filter((p) => p.suits(workload)).map((p) => ({ ...p, times: [] }));
   // In turn, so that a slow spell of the machine hits all.
@@ -61,4 +76,11 @@ for (const r of rows) {
   const cells = peers.map((p) => (r.peers[p.name] ? `${r.peers[p.name].seconds.toFixed(2)} | ${r.peers[p.name].ratio.toFixed(2)}x` : '- | -'));
   console.log(`| ${r.workload} | ${r.hyperstep.toFixed(2)} | ${cells.join(' | ')} |`);
 }
+linux.remove?.();
+
+const starts = { '16M': [], '512M': [] };
+for (let i = 0; i < Number(values.runs); i++) for (const memory of Object.keys(starts)) starts[memory].push(await startUp(path.join(IMAGES, 'compute.img'), memory));
+const [little, much] = ['16M', '512M'].map((memory) => median(starts[memory].map((s) => s.mebibytes)));
+console.log(`\nFrom the start of the process through one instruction: ${(median(starts['512M'].map((s) => s.seconds)) * 1000).toFixed(0)} ms.`);
+console.log(`Memory of the process: ${little.toFixed(0)} MiB with 16 MiB of RAM, ${much.toFixed(0)} MiB with 512 MiB that nobody has touched.`);
 if (values.json) fs.writeFileSync(values.json, JSON.stringify(rows, undefined, 2) + '\n');

@@ -27,7 +27,7 @@ try {
   };
   const boot = linked('vmm/boot.ld', [object('vmm/boot.S')]);
   const library = LIBRARY.map((source) => object(source));
-  for (const name of fs.readdirSync(path.join(HERE, 'kernels')).sort()) {
+  for (const name of fs.readdirSync(path.join(HERE, 'kernels')).filter((n) => n.endsWith('.c')).sort()) {
     const kernel = linked('lib/kernel.ld', [...library, object(path.relative(LAB, path.join(HERE, 'kernels', name)))]);
     const image = path.join(HERE, 'images', name.replace(/\.c$/, '.img'));
     fs.mkdirSync(path.dirname(image), { recursive: true });
