@@ -19,12 +19,12 @@ function copyPadded(from, to) {
   fs.writeFileSync(to, Buffer.concat([bytes, Buffer.alloc(Math.ceil(bytes.length / cylinder) * cylinder - bytes.length)]));
 }
 
-function configuration(folder, drives, port) {
+function configuration(folder, drives, port, cpu) {
   return [
     'megs: 128',
     `romimage: file=${BOCHS_ROMS}/BIOS-bochs-latest`,
     `vgaromimage: file=${BOCHS_ROMS}/VGABIOS-lgpl-latest`,
-    'cpu: model=corei7_haswell_4770, count=1, ips=50000000, reset_on_triple_fault=0',
+    `cpu: model=${cpu}, count=1, ips=50000000, reset_on_triple_fault=0`,
     'clock: sync=none, time0=946681200',
     'ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14',
     ...drives.map((drive, i) => `ata0-${i === 0 ? 'master' : 'slave'}: type=disk, mode=flat, path="${drive}"`),
@@ -66,15 +66,15 @@ async function connect(port, giveUp) {
 
 /**
  * Boots from up to two drives and watches the serial port until all texts have shown, in order, or `timeout` seconds
- * have passed. `type[i]` is typed when text i has shown. Resolves to `{ console, log, seconds }`, `seconds` with the time
+ * have passed. `cpu` is one of Bochs' models. `type[i]` is typed when text i has shown. Resolves to `{ console, log, seconds }`, `seconds` with the time
  * of each text that showed.
  */
-export async function runBochs({ drives, texts, type = [], timeout }) {
+export async function runBochs({ drives, texts, type = [], timeout, cpu = 'corei7_haswell_4770' }) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hyperstep-bochs-'));
   const copies = drives.map((image, i) => path.join(folder, `drive${i}.img`));
   drives.forEach((image, i) => copyPadded(image, copies[i]));
   const port = await freePort();
-  fs.writeFileSync(path.join(folder, 'rc'), configuration(folder, copies, port));
+  fs.writeFileSync(path.join(folder, 'rc'), configuration(folder, copies, port, cpu));
   fs.writeFileSync(path.join(folder, 'commands'), 'c\n'); // Debian's build has the debugger in: it waits for a command
   const started = performance.now();
   // The terminal display wants a terminal: script makes one.

@@ -4,7 +4,7 @@
 #   V <error> 0           VMfailValid          I 0 0             VMfailInvalid
 #   X <reason> <qual>     a VM exit            U <encoding> 0    the processor does not have this field
 #
-# in hexadecimal. The directory of cases (sector, count) is at DIRECTORY_SECTOR; a case is the number of words to be
+# in hexadecimal; behind those of a VM exit stand the fields of `reported`, in its order. The directory of cases (sector, count) is at DIRECTORY_SECTOR; a case is the number of words to be
 # written to memory and these words (address, value), then the number of VMCS fields and these (encoding, value).
 .intel_syntax noprefix
 .set DIRECTORY_SECTOR, 16
@@ -129,6 +129,15 @@ next_case:
     mov ecx, GUEST_SIZE / 8
     xor eax, eax
     rep stosq
+    mov edi, 0x13000            # bitmaps, lists, pages
+    mov ecx, 0x7000 / 8
+    rep stosq
+    mov edi, 0x20000            # EPT
+    mov ecx, 0x4000 / 8
+    rep stosq
+    mov edi, 0x40000            # the MSR area
+    mov ecx, 0x3000 / 8
+    rep stosq
     mov esi, CASE
     mov rcx, [rsi]
     add rsi, 8
@@ -144,6 +153,11 @@ next_case:
     add eax, [revision]
     mov [OTHER_VMCS], eax
     mov qword ptr [pointer], VMCS
+    vmclear [pointer]
+    mov edi, VMCS               # fields that nobody writes are 0
+    mov ecx, 0x1000 / 8
+    xor eax, eax
+    rep stosq
     mov eax, [revision]
     mov [VMCS], eax
     vmclear [pointer]
@@ -184,6 +198,7 @@ after_exit:
     mov al, 'X'
 tell:
     mov esp, 0x7c00
+    mov [kind], al
     call print
     mov al, ' '
     call print
@@ -192,7 +207,20 @@ tell:
     call print
     mov rbx, rbp
     call print_hex
-    mov al, 10
+    cmp byte ptr [kind], 'X'
+    jne 2f
+    mov esi, offset reported
+1:  movzx edx, word ptr [rsi]
+    test edx, edx
+    jz 2f
+    xor ebx, ebx
+    vmread rbx, rdx
+    mov al, ' '
+    call print
+    call print_hex
+    add esi, 2
+    jmp 1b
+2:  mov al, 10
     call print
     jmp next_case
 
@@ -273,6 +301,12 @@ read_sectors:
 
 serial_setup:
     .byte 3, 0x80, 0, 1, 1, 0, 3, 3, 4, 3
+# Instruction length and information, interruption information and error code, IDT-vectoring information and error code,
+# guest-linear and guest-physical address, then RIP, activity state, interruptibility state, pending debug exceptions.
+reported:
+    .word 0x440c, 0x440e, 0x4404, 0x4406, 0x4408, 0x440a, 0x640a, 0x2400, 0x681e, 0x4826, 0x4824, 0x6822, 0
+kind:
+    .byte 0
 .align 8
 pointer:  .quad 0
 revision: .long 0

@@ -1,5 +1,6 @@
-// Plays the tiny VMMs of the VM-entry checks (test/unit/vmxEntry*Cases.ts) on Debian's Bochs too, and compares outcome,
-// exit reason and qualification with Hyperstep's. What differs must be in vmxDisagreements.mjs, with the reason.
+// Plays the tiny VMMs of the VM-entry checks (test/unit/vmxEntry*Cases.ts) and of the VM exits (vmxExitCases.ts) on
+// Debian's Bochs too. Of entries it compares outcome, exit reason and qualification with Hyperstep's, of exits everything
+// that the SDM defines for them. What differs must be in vmxDisagreements.mjs, with the reason.
 //
 //   npx tsx test/bochs/vmx.mjs [--only PATTERN] [--timeout SECONDS] [--all] [--keep IMAGE]
 //
@@ -16,15 +17,19 @@ import { DISAGREEMENTS, UNPLAYABLE } from './vmxDisagreements.mjs';
 
 // TypeScript of this repository is CommonJS to Node.
 const require = createRequire(import.meta.url);
-const { FIELDS, VMCS_REVISION } = require('../../src/vmx/index.ts');
+const { exitReasonName, FIELDS, VMCS_REVISION } = require('../../src/vmx/index.ts');
 const { EXECUTION_CASES, EXIT_ENTRY_CASES, HOST_CASES } = require('../unit/vmxEntryCases.ts');
 const { MSR_CASES, REGISTER_CASES, SEGMENT_CASES, STATE_CASES } = require('../unit/vmxEntryGuestCases.ts');
+const { EXIT_CASES, exitTitle, neverStays } = require('../unit/vmxExitCases.ts');
+const { enterExit, isAnnounced, prepareExit, reportOf } = require('../unit/vmxExitVmm.ts');
 const { prepare, rigFor, write } = require('../unit/vmxEntryVmm.ts');
 const { At } = require('../unit/vmxRig.ts');
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const { values: options } = parseArgs({ options: { only: { type: 'string', default: '' }, timeout: { type: 'string', default: '240' }, all: { type: 'boolean', default: false }, keep: { type: 'string' } } });
 
+/** The model of Bochs 2.7 with most of VMX. */
+const MODEL = 'corei7_skylake_x';
 /** Of vmx.S. */
 const DIRECTORY_SECTOR = 16;
 const DIRECTORY_SECTORS = 16;
@@ -76,6 +81,25 @@ function* cases() {
   }
 }
 
+/** The fields behind reason and qualification of a line of vmx.S. */
+const REPORTED = ['VM_EXIT_INSTRUCTION_LENGTH', 'VM_EXIT_INSTRUCTION_INFO', 'VM_EXIT_INTERRUPTION_INFO', 'VM_EXIT_INTERRUPTION_ERROR_CODE', 'IDT_VECTORING_INFO', 'IDT_VECTORING_ERROR_CODE', 'GUEST_LINEAR_ADDRESS', 'GUEST_PHYSICAL_ADDRESS', 'GUEST_RIP', 'GUEST_ACTIVITY_STATE', 'GUEST_INTERRUPTIBILITY_STATE', 'GUEST_PENDING_DEBUG_EXCEPTIONS'];
+
+/** The guests of the VM exits; nothing can be made to wait at Bochs' processor. */
+function* exitCases() {
+  for (const c of EXIT_CASES.filter((each) => isAnnounced(each) && !each.waits)) {
+    for (const outcome of neverStays(c) ? ['exits'] : ['exits', 'stays']) yield { title: exitTitle(c, outcome), exit: c, make: () => prepareExit(c, outcome) };
+  }
+}
+
+/** What of a line of vmx.S is compared: all that is defined for the exit of a case, else the outcome. */
+function comparable(line, exit) {
+  const [kind, ...values] = line.split(' ');
+  if (kind !== 'X' || !exit) return line.split(' ').slice(0, 3).join(' ');
+  const fields = Object.fromEntries(['VM_EXIT_REASON', 'EXIT_QUALIFICATION', ...REPORTED].map((name, i) => [name, BigInt(`0x${values[i]}`)]));
+  const report = reportOf((name) => fields[name], exit, exitReasonName(Number(fields.VM_EXIT_REASON & 0xffffn)));
+  return Object.entries(report).filter(([, value]) => value !== 'none').map(([name, value]) => (name === 'reason' ? value : `${name} ${value}`)).join(', ');
+}
+
 /** The case as vmx.S reads it. */
 function image(rig) {
   const words = [];
@@ -98,9 +122,9 @@ function image(rig) {
 
 /** Hyperstep's outcome, in the words of vmx.S. */
 function play(rig) {
-  rig.host('0f 01 c2 ; vmlaunch');
+  enterExit(rig);
   const hex = (value) => value.toString(16);
-  if (rig.exits.length > 0) return `X ${hex(rig.get('VM_EXIT_REASON'))} ${hex(rig.get('EXIT_QUALIFICATION'))}`;
+  if (rig.exits.length > 0) return ['X', ...['VM_EXIT_REASON', 'EXIT_QUALIFICATION', ...REPORTED].map((name) => hex(rig.get(name)))].join(' ');
   return rig.status === 'invalid' ? 'I 0 0' : `V ${hex(rig.status)} 0`;
 }
 
@@ -126,9 +150,10 @@ async function main() {
     const directory = Buffer.alloc(DIRECTORY_SECTORS * SECTOR);
     const parts = [];
     const titles = [];
+    const exits = [];
     const ours = [];
     let sector = DIRECTORY_SECTOR + DIRECTORY_SECTORS;
-    for (const { title, make } of cases()) {
+    for (const { title, make, exit } of [...cases(), ...exitCases()]) {
       if (!title.includes(options.only) || UNPLAYABLE[title]) continue;
       const rig = make();
       const bytes = padded(image(rig));
@@ -136,7 +161,8 @@ async function main() {
       directory.writeUInt32LE(bytes.length / SECTOR, titles.length * 8 + 4);
       parts.push(bytes);
       titles.push(title);
-      ours.push(play(rig));
+      exits.push(exit);
+      ours.push(comparable(play(rig), exit));
       sector += bytes.length / SECTOR;
     }
     if (titles.length * 8 >= directory.length) throw new Error('The directory is full: make DIRECTORY_SECTORS larger, here and in vmx.S.');
@@ -144,14 +170,14 @@ async function main() {
     fs.writeFileSync(disk, Buffer.concat([code, Buffer.alloc(DIRECTORY_SECTOR * SECTOR - code.length), directory, ...parts]));
 
     if (options.keep) fs.copyFileSync(disk, options.keep);
-    const { console: shown, log } = await runBochs({ drives: [disk], texts: ['E\n'], timeout: Number(options.timeout) });
+    const { console: shown, log } = await runBochs({ drives: [disk], texts: ['E\n'], timeout: Number(options.timeout), cpu: MODEL });
     const theirs = shown.replaceAll('\r', '').split('\n').filter((line) => /^[VIXU] /.test(line));
     if (theirs.length < titles.length) console.log(`Bochs has told of ${theirs.length} entries only.\n${log.split('\n').slice(-12).join('\n')}`);
     let agreed = 0;
     let explained = 0;
     let wrong = 0;
     titles.forEach((title, i) => {
-      const bochs = theirs[i] ?? 'nothing';
+      const bochs = theirs[i] === undefined ? 'nothing' : comparable(theirs[i], exits[i]);
       if (bochs === ours[i]) {
         agreed++;
         if (!DISAGREEMENTS[title]) return;
@@ -168,7 +194,8 @@ async function main() {
       wrong++;
       console.log(`${title}: Hyperstep ${ours[i]}, Bochs ${bochs}.`);
     });
-    console.log(`${titles.length} VM entries: ${agreed} agree, ${explained} differ as explained, ${wrong} do not.`);
+    const exitCount = exits.filter(Boolean).length;
+    console.log(`${titles.length - exitCount} VM entries and ${exitCount} VM exits: ${agreed} agree, ${explained} differ as explained, ${wrong} do not.`);
     if (wrong > 0) process.exitCode = 1;
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });

@@ -54,8 +54,8 @@ const pin = (bits: number): Writes => ({ PIN_BASED_CONTROLS: on(bits) });
 const bitmap = (...vectors: number[]): Writes => ({ EXCEPTION_BITMAP: vectors.reduce((all, n) => all | (1 << n), 0) >>> 0 });
 
 /** Pages of the host for what a case needs. */
-const PAGE = 0x18_0000;
-const OTHER_PAGE = 0x18_1000;
+const PAGE = 0x1_8000;
+const OTHER_PAGE = 0x1_9000;
 const IA32_SYSENTER_CS = 0x174;
 const SHADOW = 0x8000_0000;
 
@@ -140,7 +140,7 @@ const EVENTS: ExitCase[] = [
   { rule: 'exit.external-interrupt', what: 'acknowledged, although IF is 0', guest: 'real', code: '90 f4', waits: 'interrupt', base: { VM_EXIT_CONTROLS: on(Exit.ACKNOWLEDGE_INTERRUPT) }, arm: pin(Pin.EXTERNAL_INTERRUPT_EXITING), exit: { reason: 'EXTERNAL_INTERRUPT', interruption: VALID + 0x31 } },
   { rule: 'exit.triple-fault', guest: 'long', code: '0f 0b ; ud2', base: { GUEST_IDTR_LIMIT: 0 }, exit: { reason: 'TRIPLE_FAULT' } },
   byControl('exit.interrupt-window', 'INTERRUPT_WINDOW', primary(Primary.INTERRUPT_WINDOW_EXITING), 'real', 'fb 90 ; sti; nop', { at: 2 }),
-  byControl('exit.interrupt-window', 'INTERRUPT_WINDOW', primary(Primary.INTERRUPT_WINDOW_EXITING), 'real', '90 ; nop', { fields: { GUEST_ACTIVITY_STATE: 1 } }, { what: 'out of HLT', base: { GUEST_RFLAGS: 0x202, ...pin(Pin.PREEMPTION_TIMER), PREEMPTION_TIMER_VALUE: 1, GUEST_ACTIVITY_STATE: 1 }, otherwise: 'PREEMPTION_TIMER' }),
+  byControl('exit.interrupt-window', 'INTERRUPT_WINDOW', primary(Primary.INTERRUPT_WINDOW_EXITING), 'real', '90 ; nop', { fields: { GUEST_ACTIVITY_STATE: 1 } }, { what: 'out of HLT', base: { GUEST_RFLAGS: 0x202, ...pin(Pin.PREEMPTION_TIMER), PREEMPTION_TIMER_VALUE: 1000, GUEST_ACTIVITY_STATE: 1 }, otherwise: 'PREEMPTION_TIMER' }),
   byControl('exit.nmi-window', 'NMI_WINDOW', primary(Primary.NMI_WINDOW_EXITING), 'real', '90', {}, { base: pin(Pin.NMI_EXITING | Pin.VIRTUAL_NMIS) }),
   byControl('exit.nmi-window', 'NMI_WINDOW', primary(Primary.NMI_WINDOW_EXITING), 'real', '9c 0e 68 09 70 cf 90 90 90 90 ; pushf; push cs; push 0x7009; iret; at 0x7009: nop', { at: 9, fields: { GUEST_INTERRUPTIBILITY_STATE: 0 } }, { what: 'after the IRET that ends blocking', base: { ...pin(Pin.NMI_EXITING | Pin.VIRTUAL_NMIS), GUEST_INTERRUPTIBILITY_STATE: 8 } }),
   { rule: 'exit.monitor-trap-flag', guest: 'real', code: '90 f4 ; nop; hlt', arm: primary(Primary.MONITOR_TRAP_FLAG), exit: { reason: 'MONITOR_TRAP_FLAG', at: 1 } },
@@ -159,7 +159,7 @@ const SIMPLE: ExitCase[] = [
   always('exit.invd', 'INVD', 'real', '0f 08 ; invd', { length: 2 }),
   always('exit.vmcall', 'VMCALL', 'long', '0f 01 c1 ; vmcall', { length: 3 }, { base: { GUEST_CS_ACCESS_RIGHTS: 0xa0fb, GUEST_SS_ACCESS_RIGHTS: 0xc0f3, GUEST_CS_SELECTOR: 0x1b, GUEST_SS_SELECTOR: 0x23 } }),
   always('exit.xsetbv', 'XSETBV', 'long', '0f 01 d1 ; xsetbv', { length: 3 }, { base: { GUEST_CR4: 0x4_2020 } }),
-  byControl('exit.hlt', 'HLT', {}, 'real', 'f4 ; hlt', { length: 1 }, { base: { ...pin(Pin.PREEMPTION_TIMER), PREEMPTION_TIMER_VALUE: 2 }, disarm: { PRIMARY_PROCESSOR_BASED_CONTROLS: (v) => v & ~BigInt(Primary.HLT_EXITING) }, otherwise: 'PREEMPTION_TIMER' }),
+  byControl('exit.hlt', 'HLT', {}, 'real', 'f4 ; hlt', { length: 1 }, { base: { ...pin(Pin.PREEMPTION_TIMER), PREEMPTION_TIMER_VALUE: 1000 }, disarm: { PRIMARY_PROCESSOR_BASED_CONTROLS: (v) => v & ~BigInt(Primary.HLT_EXITING) }, otherwise: 'PREEMPTION_TIMER' }),
   byControl('exit.invlpg', 'INVLPG', primary(Primary.INVLPG_EXITING), 'real', '0f 01 3e 34 12 ; invlpg [0x1234]', { qualification: 0x1234n, length: 5 }),
   byControl('exit.invlpg', 'INVLPG', primary(Primary.INVLPG_EXITING), 'long', 'b8 00 20 00 00 64 0f 01 78 f0 ; mov eax, 0x2000; invlpg fs:[rax - 16]', { at: 5, qualification: 0x3ff0n, length: 5 }, { what: 'with the base of its segment', base: { GUEST_FS_BASE: 0x2000 } }),
   byControl('exit.rdpmc', 'RDPMC', primary(Primary.RDPMC_EXITING), 'real', '0f 33 ; rdpmc', { length: 2 }, { base: bitmap(13), otherwise: 'EXCEPTION_OR_NMI' }),
