@@ -1,4 +1,5 @@
 /** All opcode tables, compiled, and the names that they give to instructions. */
+import { prebuilt } from '../prebuilt';
 import { compileTables } from './compile';
 import { TWO_BYTE } from './opcodes0F';
 import { ONE_BYTE } from './opcodesOneByte';
@@ -10,7 +11,7 @@ import { X87 } from './opcodesX87';
 export const INVALID_OP = 0;
 export const TOO_LONG_OP = 1;
 
-export const TABLES = compileTables([ONE_BYTE, TWO_BYTE, X87, SIMD, VEX], ['invalid', 'too_long']);
+export const TABLES = prebuilt?.tables ?? compileTables([ONE_BYTE, TWO_BYTE, X87, SIMD, VEX], ['invalid', 'too_long']);
 
 /** Mnemonic names; the index is Instruction.op. 0 is 'invalid', 1 is 'too_long'. */
 export const mnemonics: readonly string[] = TABLES.mnemonics;

@@ -3,13 +3,14 @@ import { UserError } from '../../base/errors';
 import { AccessFlag } from '../accessFlags';
 import type { Fault } from '../fault';
 import { instructionSet } from '../isa/index';
+import { prebuilt } from '../prebuilt';
 import { access, commit, reach } from '../mmu/slowPath';
 import { CPU_BLOCK_SIZE, MemoryViews, Offset, SEGMENT_STRIDE } from '../state';
 import { segmentLinear } from '../system/segmentation';
 import { CodeCache } from './codeCache';
 import { Cpu, type CpuParts } from './cpu';
 import { HandlerTable } from './handlers';
-import { compileInterpreter, type CompiledInterpreter, createInterpreter, type Interpreter } from './interpreter';
+import { createInterpreter, generateInterpreter, type Interpreter } from './interpreter';
 import { CPU_BASE, FRAMES_BASE, MAXIMUM_CPUS, memoryPages } from './layout';
 import { Translator, translatorPolicy } from './translator';
 
@@ -21,19 +22,19 @@ export interface Engine {
   createProcessor(index: number, parts: CpuParts): Cpu;
 }
 
-/** The handlers and the interpreter never change: they are made once, at first use. */
-let shared: { handlers: HandlerTable; compiled: CompiledInterpreter } | undefined;
+/** The handlers and the interpreter never change: they are made once, at first use, and serve every memory, so that what V8 has optimised is kept. */
+let shared: { handlers: HandlerTable; module: WebAssembly.Module } | undefined;
 
-function sharedParts(): { handlers: HandlerTable; compiled: CompiledInterpreter } {
+function sharedParts(): { handlers: HandlerTable; module: WebAssembly.Module } {
   if (!shared) {
     const handlers = new HandlerTable(instructionSet);
-    shared = { handlers, compiled: compileInterpreter(handlers.handlers) };
+    shared = { handlers, module: new WebAssembly.Module(prebuilt?.interpreter ?? generateInterpreter(handlers.handlers)) };
   }
   return shared;
 }
 
-/** Size in bytes of the generated interpreter. */
-export const interpreterSize = (): number => sharedParts().compiled.size;
+/** The generated interpreter's bytes, for the build. */
+export const interpreterBytes = (): Uint8Array => generateInterpreter(new HandlerTable(instructionSet).handlers);
 
 class EngineImplementation implements Engine {
   readonly views: MemoryViews;
@@ -50,7 +51,7 @@ class EngineImplementation implements Engine {
     const memory = allocate(pages);
     this.views = new MemoryViews(memory);
     this.frameLimit = pages * 0x1_0000;
-    const { handlers, compiled } = sharedParts();
+    const { handlers, module } = sharedParts();
     this.cache = new CodeCache(this.views, handlers, {
       watchedPageAppeared: (page) => this.cpus.forEach((cpu) => cpu?.withholdWrites(page)),
       allDropped: () => {
@@ -59,7 +60,7 @@ class EngineImplementation implements Engine {
       },
       recordsChange: (page, forGood) => this.translator?.dropPage(page, forGood),
     });
-    this.interpreter = createInterpreter(compiled, memory, {
+    this.interpreter = createInterpreter(module, memory, {
       access: (base, low, high, flags, budget) => {
         const cpu = this.cpuAt(base);
         cpu.synchronize(budget);

@@ -221,15 +221,8 @@ export function routines(module: ModuleBuilder): CallRoutine {
 /** A memory of any size up to this, in 64-KiB pages, suits the module. */
 export const MAXIMUM_PAGES = 0x1_0000;
 
-/** The compiled interpreter: generated once, it serves every memory and so keeps what V8 has optimised. */
-export interface CompiledInterpreter {
-  readonly module: WebAssembly.Module;
-  /** Size of the module in bytes. */
-  readonly size: number;
-}
-
-/** Generates and compiles the interpreter for these handlers (numbered after the special ones). */
-export function compileInterpreter(handlers: readonly Handler[]): CompiledInterpreter {
+/** Generates the interpreter for these handlers (numbered after the special ones). */
+export function generateInterpreter(handlers: readonly Handler[]): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
   module.importMemory(1, MAXIMUM_PAGES);
   const access = module.importFunction('access', ['i32', 'i32', 'i32', 'i32', 'i32'], ['i32']);
@@ -243,12 +236,11 @@ export function compileInterpreter(handlers: readonly Handler[]): CompiledInterp
   helpers.translate['w16'] = module.add(translateFunction(16, true, access));
   helpers.lookup = module.add(lookupFunction());
   module.add(interpreterFunction(handlers, helpers), 'run');
-  const bytes = module.encode();
-  return { module: new WebAssembly.Module(bytes), size: bytes.length };
+  return module.encode();
 }
 
 /** Connects the interpreter with a memory and with the TypeScript that it calls. */
-export function createInterpreter({ module }: CompiledInterpreter, memory: WebAssembly.Memory, imports: InterpreterImports): Interpreter {
+export function createInterpreter(module: WebAssembly.Module, memory: WebAssembly.Memory, imports: InterpreterImports): Interpreter {
   const { access, commit, portIn, portOut, checkSegment } = imports;
   const instance = new WebAssembly.Instance(module, { env: { memory, access, commit, portIn, portOut, checkSegment } });
   return { run: instance.exports.run as (cpu: number) => number, regions: instance.exports.regions as WebAssembly.Table };
