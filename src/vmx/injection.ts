@@ -1,7 +1,8 @@
 /** Event injection at VM entry (SDM volume 3, "Event Injection"). */
 import { EventType } from '../cpu/intercepts';
+import { Offset } from '../cpu/state';
 import { deliverEvent } from '../cpu/system/delivery';
-import { Pending, Private } from './privateState';
+import { Activity, Pending, Private } from './privateState';
 import { Slot } from './tables/fields';
 import type { Vmx } from './vmx';
 
@@ -21,6 +22,8 @@ export function injectEvent(vmx: Vmx): void {
     vmx.state.set32(Private.TRAP_PENDING, vmx.state.get32(Private.TRAP_PENDING) | Pending.TRAP);
     return;
   }
+  // Whatever the activity state was, the event makes the guest active (SDM volume 3, "Activity State" of "Special Features of VM Entry").
+  vmx.state.set32(Offset.ACTIVITY, Activity.ACTIVE);
   const errorCode = info & DELIVER_ERROR_CODE ? vmcs.low(VM_ENTRY_EXCEPTION_ERROR_CODE) : undefined;
   const software = type === EventType.SOFTWARE_INTERRUPT || type === EventType.PRIVILEGED_SOFTWARE || type === EventType.SOFTWARE_EXCEPTION;
   deliverEvent(vmx.cpu, type, info & 0xff, errorCode, software ? vmcs.low(VM_ENTRY_INSTRUCTION_LENGTH) : 0);

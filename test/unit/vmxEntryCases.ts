@@ -123,8 +123,9 @@ export const EXECUTION_CASES: Record<string, EntryCase> = {
   'control.hlat.pointer': { ...TERTIARY, base: tertiary(2), breaks: { HLAT_POINTER: PAGE + 0x20 }, keeps: { HLAT_POINTER: PAGE + 0x18 } },
   'control.paging-write.ept': { ...TERTIARY, base: tertiary(4), breaks: NO_EPT },
   'control.paging-verification.ept': { ...TERTIARY, base: tertiary(8), breaks: NO_EPT },
-  'control.ipi.table': { ...TERTIARY, base: tertiary(0x10), breaks: { PID_POINTER_TABLE_ADDRESS: PAGE + 4 }, keeps: { PID_POINTER_TABLE_ADDRESS: PAGE + 8 } },
-  'control.ipi.last': { ...TERTIARY, base: { ...tertiary(0x10), PID_POINTER_TABLE_ADDRESS: TOO_WIDE - 16n }, breaks: { LAST_PID_POINTER_INDEX: 2 }, keeps: { LAST_PID_POINTER_INDEX: 1 } },
+  'control.ipi.tpr-shadow': { announce: [...TERTIARY.announce, ...APIC], base: tertiary(0x10), breaks: {}, keeps: { PRIMARY_PROCESSOR_BASED_CONTROLS: on(Primary.TERTIARY_CONTROLS | Primary.TPR_SHADOW), VIRTUAL_APIC_ADDRESS: PAGE } },
+  'control.ipi.table': { announce: [...TERTIARY.announce, ...APIC], base: { ...tertiary(0x10), PRIMARY_PROCESSOR_BASED_CONTROLS: on(Primary.TERTIARY_CONTROLS | Primary.TPR_SHADOW), VIRTUAL_APIC_ADDRESS: PAGE }, breaks: { PID_POINTER_TABLE_ADDRESS: PAGE + 4 }, keeps: { PID_POINTER_TABLE_ADDRESS: PAGE + 8 } },
+  'control.ipi.last': { announce: [...TERTIARY.announce, ...APIC], base: { ...tertiary(0x10), PRIMARY_PROCESSOR_BASED_CONTROLS: on(Primary.TERTIARY_CONTROLS | Primary.TPR_SHADOW), VIRTUAL_APIC_ADDRESS: PAGE, PID_POINTER_TABLE_ADDRESS: TOO_WIDE - 16n }, breaks: { LAST_PID_POINTER_INDEX: 2 }, keeps: { LAST_PID_POINTER_INDEX: 1 } },
 };
 
 /** An area of one entry that can be loaded and stored. */

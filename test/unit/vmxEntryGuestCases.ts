@@ -50,7 +50,7 @@ export const REGISTER_CASES: Record<string, EntryCase> = {
   'guest.efer.lme': { base: LOADS_EFER, breaks: { GUEST_IA32_EFER: 0x400 }, keeps: { GUEST_IA32_EFER: LONG } },
   'guest.bndcfgs.reserved': { announce: ['mpx'], base: entry(Entry.LOAD_BNDCFGS), breaks: { GUEST_IA32_BNDCFGS: 4 }, keeps: { GUEST_IA32_BNDCFGS: 3 } },
   'guest.bndcfgs.canonical': { announce: ['mpx'], base: entry(Entry.LOAD_BNDCFGS), breaks: { GUEST_IA32_BNDCFGS: NOT_CANONICAL } },
-  'guest.rtit-ctl': { announce: ['processor-trace'], base: entry(Entry.LOAD_RTIT_CTL), breaks: { GUEST_IA32_RTIT_CTL: 1n << 63n }, keeps: { GUEST_IA32_RTIT_CTL: 0 } },
+  'guest.rtit-ctl': { announce: ['processor-trace'], base: entry(Entry.LOAD_RTIT_CTL), breaks: { GUEST_IA32_RTIT_CTL: 1n << 18n }, keeps: { GUEST_IA32_RTIT_CTL: 1n << 15n } },
   'guest.lbr-ctl': { announce: ['lbr'], base: entry(Entry.LOAD_LBR_CTL), breaks: { GUEST_IA32_LBR_CTL: 0x10 }, keeps: { GUEST_IA32_LBR_CTL: 0 } },
   'guest.pkrs': { announce: ['pks'], base: entry(Entry.LOAD_PKRS), breaks: { GUEST_IA32_PKRS: 1n << 32n }, keeps: { GUEST_IA32_PKRS: 0 } },
   'guest.uinv': { announce: ['user-interrupts'], base: entry(Entry.LOAD_UINV), breaks: { GUEST_UINV: 0x100 }, keeps: { GUEST_UINV: 0xff } },

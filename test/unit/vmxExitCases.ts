@@ -39,9 +39,9 @@ export interface ExitCase {
   disarm?: Writes;
   exit: Reported;
   /** The exit that ends the guest otherwise: HLT when absent. */
-  otherwise?: ExitReasonName;
-  /** What waits at the processor when the guest is entered. */
-  waits?: 'nmi' | 'interrupt';
+  otherwise?: ExitReasonName | 'the guest waits';
+  /** What waits at the processor when the guest is entered; a start-up IPI comes when it has been. */
+  waits?: 'nmi' | 'interrupt' | 'init' | 'start-up';
 }
 
 const on =
@@ -138,6 +138,8 @@ const EVENTS: ExitCase[] = [
   { rule: 'exit.nmi', what: 'out of HLT', guest: 'real', code: '90', waits: 'nmi', base: { GUEST_ACTIVITY_STATE: 1 }, arm: pin(Pin.NMI_EXITING), exit: { reason: 'EXCEPTION_OR_NMI', interruption: VALID + NMI, fields: { GUEST_ACTIVITY_STATE: 1 } } },
   { rule: 'exit.external-interrupt', guest: 'real', code: 'eb fe ; jmp $', waits: 'interrupt', base: { GUEST_RFLAGS: 0x202 }, arm: pin(Pin.EXTERNAL_INTERRUPT_EXITING), exit: { reason: 'EXTERNAL_INTERRUPT' } },
   { rule: 'exit.external-interrupt', what: 'acknowledged, although IF is 0', guest: 'real', code: '90 f4', waits: 'interrupt', base: { VM_EXIT_CONTROLS: on(Exit.ACKNOWLEDGE_INTERRUPT) }, arm: pin(Pin.EXTERNAL_INTERRUPT_EXITING), exit: { reason: 'EXTERNAL_INTERRUPT', interruption: VALID + 0x31 } },
+  { rule: 'exit.init', guest: 'real', code: '90 f4', waits: 'init', disarm: { GUEST_ACTIVITY_STATE: 3 }, exit: { reason: 'INIT_SIGNAL' }, otherwise: 'the guest waits' },
+  { rule: 'exit.sipi', guest: 'real', code: '90 f4', waits: 'start-up', arm: { GUEST_ACTIVITY_STATE: 3 }, exit: { reason: 'SIPI', qualification: 0x9an, fields: { GUEST_ACTIVITY_STATE: 3 } } },
   { rule: 'exit.triple-fault', guest: 'long', code: '0f 0b ; ud2', base: { GUEST_IDTR_LIMIT: 0 }, exit: { reason: 'TRIPLE_FAULT' } },
   byControl('exit.interrupt-window', 'INTERRUPT_WINDOW', primary(Primary.INTERRUPT_WINDOW_EXITING), 'real', 'fb 90 ; sti; nop', { at: 2 }),
   byControl('exit.interrupt-window', 'INTERRUPT_WINDOW', primary(Primary.INTERRUPT_WINDOW_EXITING), 'real', '90 ; nop', { fields: { GUEST_ACTIVITY_STATE: 1 } }, { what: 'out of HLT', base: { GUEST_RFLAGS: 0x202, ...pin(Pin.PREEMPTION_TIMER), PREEMPTION_TIMER_VALUE: 1000, GUEST_ACTIVITY_STATE: 1 }, otherwise: 'PREEMPTION_TIMER' }),

@@ -1,4 +1,5 @@
 /** Plays a case of vmxExitCases.ts in a rig, and reads what its exit reports. */
+import { signalInit, signalStartUp } from '../../src/cpu/engine/signals';
 import { Gpr, Offset } from '../../src/cpu/state';
 import { EXIT_CONDITIONS, exitReason, type FieldName } from '../../src/vmx';
 import type { ExitCase } from './vmxExitCases';
@@ -7,6 +8,7 @@ import { At, bytes, GUEST_CODE, type VmxRig } from './vmxRig';
 
 const BLOCKING_NMI = 8;
 const VECTOR_THAT_WAITS = 0x31;
+const START_UP_VECTOR = 0x9a;
 
 /** Whether the processor announces what the rule of a case is about. */
 export function isAnnounced(c: ExitCase): boolean {
@@ -24,6 +26,7 @@ export function prepareExit(c: ExitCase, outcome: 'exits' | 'stays'): VmxRig {
   c.memory?.(rig, outcome);
   write(rig, (outcome === 'exits' ? c.arm : c.disarm) ?? {});
   if (c.waits === 'interrupt') rig.interrupts = [VECTOR_THAT_WAITS];
+  if (c.waits === 'init') signalInit(rig.cpu.state);
   if (c.waits === 'nmi') {
     // Blocked until the guest runs.
     rig.cpu.state.set32(Offset.INTERRUPTIBILITY, BLOCKING_NMI);
@@ -36,7 +39,7 @@ export function prepareExit(c: ExitCase, outcome: 'exits' | 'stays'): VmxRig {
 const TIMER_IS_OVER = 1 << 17;
 
 /** Launches the guest, and lets one that waits do so until its timer has run down. Returns the name of the exit, or what VMLAUNCH had to say. */
-export function enterExit(rig: VmxRig): string {
+export function enterExit(rig: VmxRig, waits?: ExitCase['waits']): string {
   const s = rig.cpu.state;
   rig.writeBytes(At.HOST_CODE, bytes('0f 01 c2 f4 ; vmlaunch; hlt'));
   s.rip = BigInt(At.HOST_CODE);
@@ -45,10 +48,11 @@ export function enterExit(rig: VmxRig): string {
   const BUDGET = 10_000;
   rig.cpu.run(BUDGET);
   if (rig.exits.length === 0 && rig.unit.nonRoot) {
+    if (waits === 'start-up') signalStartUp(s, START_UP_VECTOR);
     s.icount += TIMER_IS_OVER;
     rig.cpu.run(BUDGET);
   }
-  return rig.exits.at(-1)?.name ?? `no exit: ${rig.failures.at(-1)?.message ?? 'the guest runs'}`;
+  return rig.exits.at(-1)?.name ?? rig.failures.at(-1)?.message ?? 'the guest waits';
 }
 
 const MEMORY_BITS = { INDEX_INVALID: 1 << 22, BASE_INVALID: 1 << 27, IS_REGISTER: 1 << 10 } as const;

@@ -120,6 +120,7 @@ export const EXECUTION_CHECKS: readonly EntryCheck[] = [
   check('hlat.pointer', ['HLAT_POINTER'], 'Bits 2:0 and 11:5 of the HLAT pointer, and its address bits beyond the physical-address width, must be 0.', (c) => !tertiary(c, HLAT) || physical(c, Slot.HLAT_POINTER, 0xfe7), { feature: 'hlat' }),
   needs('paging-write.ept', [TERTIARY, SECONDARY], 'EPT paging-write control needs EPT.', (c) => !tertiary(c, EPT_PAGING_WRITE) || ept(c), 'hlat'),
   needs('paging-verification.ept', [TERTIARY, SECONDARY], 'Guest-paging verification needs EPT.', (c) => !tertiary(c, GUEST_PAGING_VERIFICATION) || ept(c), 'hlat'),
+  needs('ipi.tpr-shadow', [PRIMARY, TERTIARY], 'IPI virtualization needs use TPR shadow.', (c) => tprShadow(c) || !tertiary(c, IPI_VIRTUALIZATION), 'ipi-virtualization'),
   check('ipi.table', ['PID_POINTER_TABLE_ADDRESS'], 'The address of the PID-pointer table must be 8-byte aligned (bits 2:0 are 0) and inside the physical-address width.', (c) => !tertiary(c, IPI_VIRTUALIZATION) || physical(c, Slot.PID_POINTER_TABLE_ADDRESS, 7), { feature: 'ipi-virtualization' }),
   check('ipi.last', ['LAST_PID_POINTER_INDEX', 'PID_POINTER_TABLE_ADDRESS'], 'The last entry of the PID-pointer table must be inside the physical-address width.', (c) => !tertiary(c, IPI_VIRTUALIZATION) || pidTableEnd(c), { feature: 'ipi-virtualization' }),
 ];

@@ -11,8 +11,8 @@ const { LOAD_BNDCFGS, LOAD_CET, LOAD_DEBUG_CONTROLS, LOAD_EFER, LOAD_LBR_CTL, LO
 
 /** Bits of IA32_DEBUGCTL that exist: LBR, BTF, TR, BTS, BTINT, BTS_OFF_OS, BTS_OFF_USR, the freeze bits. */
 const DEBUGCTL_BITS = 0x5fc3;
-/** Bits of IA32_RTIT_CTL that may be 1 while the trace is not cut into address ranges. */
-const RTIT_BITS = 0x0fff_7fff;
+/** Bits of IA32_RTIT_CTL that exist in its low half: all but 18, 23 and 31:28; in its high half those of four address ranges. */
+const RTIT_BITS = 0x0f7b_ffff;
 /** Enable, OS, USR, call-stack mode, and the branch types 22:16. */
 const LBR_BITS = 0x007f_000f;
 
