@@ -53,7 +53,7 @@ export interface Processor {
   onPause?: (() => void) | undefined;
 
   /** RIP of the instruction that is executing (state.rip is already the next one's). */
-  readonly instructionRip: bigint;
+  instructionRip: bigint;
 
   /**
    * Told of each instruction that TypeScript performs, when it has retired or become a VM exit (not when it faults): the

@@ -11,11 +11,11 @@ import { withinLimit } from './segmentation';
 /** Whether code of this segment runs in 64-bit mode. */
 export const targets64 = (s: CpuState, d: Descriptor): boolean => isLong(s) && (d.access & Access.L) !== 0;
 
-/** Reads a code-segment descriptor: #GP for another type, or for L together with D in IA-32e mode. The caller checks privilege, then `checkPresent`. */
-export function readCodeDescriptor(cpu: Processor, selector: number, ext = 0): Descriptor {
-  const d = readDescriptor(cpu, selector, Vector.GP, ext);
+/** Reads a code-segment descriptor: #GP (`vector`; #TS in a task switch) for another type, or for L together with D in IA-32e mode. The caller checks privilege, then `checkPresent`. */
+export function readCodeDescriptor(cpu: Processor, selector: number, ext = 0, vector: number = Vector.GP): Descriptor {
+  const d = readDescriptor(cpu, selector, vector, ext);
   const both = Access.L | Access.DB;
-  if (!isCode(d.access) || (isLong(cpu.state) && (d.access & both) === both)) throw cpu.fault.exception(Vector.GP, selectorCode(selector) | ext);
+  if (!isCode(d.access) || (isLong(cpu.state) && (d.access & both) === both)) throw cpu.fault.exception(vector, selectorCode(selector) | ext);
   return d;
 }
 

@@ -18,6 +18,7 @@ import { Access, dplOf, is64, isLong, ioplOf, isProtected, isVirtual8086, setCpl
 import { checkStackSegment, setNull, setRealSegment, setSegment } from './segments';
 import { currentStackSegment, replacePointer, Stack, stackMask } from './stack';
 import { stackOf, stackPointer64 } from './taskState';
+import { switchTask, TaskSource } from './taskSwitch';
 
 const isSoftware = (type: number): boolean => type === EventType.SOFTWARE_INTERRUPT || type === EventType.PRIVILEGED_SOFTWARE || type === EventType.SOFTWARE_EXCEPTION;
 
@@ -73,8 +74,7 @@ function deliverGate(cpu: Processor, vector: number, errorCode: number | undefin
   const s = cpu.state;
   const gate = readGate(cpu, vector, software, ext);
   if (gate.type === SystemType.TASK_GATE) {
-    cpu.intercepts.taskSwitch(gate.selector, 3);
-    throw new Error(`Vector ${vector} has a task gate: hardware task switches are not implemented.`);
+    return switchTask(cpu, gate.selector, TaskSource.GATE, returnRip, errorCode, ext);
   }
   const long = isLong(s);
   const virtual = isVirtual8086(s);

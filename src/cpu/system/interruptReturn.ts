@@ -1,12 +1,12 @@
 /** IRET in every mode (SDM volume 2, "IRET/IRETD/IRETQ"). */
 import { Vector } from '../fault';
 import { AC, DF, ID, IF, IOPL, NT, readFlags, RF, STATUS_FLAGS, TF, VIF, VIP, VM, writeFlags } from '../flags';
-import { readLinear } from '../mmu/linear';
 import type { Processor } from '../processor';
 import { type CpuState, Gpr, Offset, Seg } from '../state';
 import { is64, ioplOf, isLong, isProtected, isVirtual8086, setCpl } from './mode';
 import { setRealSegment } from './segments';
 import { Stack } from './stack';
+import { returnToTask } from './taskSwitch';
 import { returnTo } from './transfer';
 import { withinLimit } from './segmentation';
 

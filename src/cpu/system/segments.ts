@@ -34,14 +34,14 @@ export function setRealSegment(s: CpuState, seg: number, selector: number): void
   s.setLimit(seg, 0xffff);
 }
 
-/** Loads ES, DS, FS or GS. */
-function loadData(cpu: Processor, seg: number, selector: number): void {
+/** Loads ES, DS, FS or GS. `vector` is #GP, or #TS when the selector comes from a TSS. */
+export function loadData(cpu: Processor, seg: number, selector: number, vector: number = Vector.GP, ext = 0): void {
   const s = cpu.state;
   if (isNull(selector)) return setNull(s, seg, selector);
-  const d = readDescriptor(cpu, selector);
+  const d = readDescriptor(cpu, selector, vector, ext);
   const guarded = !isCode(d.access) || !isConforming(d.access);
-  if (!isReadable(d.access) || (guarded && ((selector & 3) > dplOf(d.access) || s.cpl > dplOf(d.access)))) throw cpu.fault.exception(Vector.GP, selectorCode(selector));
-  if (!isPresent(d.access)) throw cpu.fault.exception(Vector.NP, selectorCode(selector));
+  if (!isReadable(d.access) || (guarded && ((selector & 3) > dplOf(d.access) || s.cpl > dplOf(d.access)))) throw cpu.fault.exception(vector, selectorCode(selector) | ext);
+  if (!isPresent(d.access)) throw cpu.fault.exception(Vector.NP, selectorCode(selector) | ext);
   setTypeBits(cpu, d, Access.ACCESSED);
   setSegment(s, seg, selector, d);
 }

@@ -11,6 +11,7 @@ import { truncate } from './operands';
 import { checkStackSegment, dropInnerSegments, setNull, setRealSegment, setSegment } from './segments';
 import { currentStackSegment, replacePointer, Stack, stackMask } from './stack';
 import { stackOf, stackPointer64 } from './taskState';
+import { switchTask, TaskSource } from './taskSwitch';
 import { withinLimit } from './segmentation';
 
 /** Where a far transfer goes: directly or through a call gate. */
@@ -21,10 +22,6 @@ interface Target {
   gate: { width: number; parameters: number } | undefined;
 }
 
-function refuseTask(selector: number): never {
-  throw new Error(`Far transfer to the TSS or task gate ${selector.toString(16)}: hardware task switches are not implemented.`);
-}
-
 function checkDirect(cpu: Processor, d: Descriptor): void {
   const { cpl } = cpu.state;
   const dpl = dplOf(d.access);
@@ -32,8 +29,8 @@ function checkDirect(cpu: Processor, d: Descriptor): void {
   if (!fine) throw cpu.fault.exception(Vector.GP, selectorCode(d.selector));
 }
 
-/** Follows a selector that a far JMP or CALL names. */
-function resolve(cpu: Processor, selector: number, offset: bigint, call: boolean): Target {
+/** Follows a selector that a far JMP or CALL names. Undefined when a task switch has been made. */
+function resolve(cpu: Processor, selector: number, offset: bigint, call: boolean): Target | undefined {
   const s = cpu.state;
   const long = isLong(s);
   if (isNull(selector)) throw cpu.fault.exception(Vector.GP, 0);
@@ -54,8 +51,8 @@ function resolve(cpu: Processor, selector: number, offset: bigint, call: boolean
   if (dpl < s.cpl || dpl < (selector & 3)) throw cpu.fault.exception(Vector.GP, code);
   if (!isPresent(named.access)) throw cpu.fault.exception(Vector.NP, code);
   if (isTask) {
-    cpu.intercepts.taskSwitch(type === SystemType.TASK_GATE ? named.low >>> 16 : selector, call ? 0 : 2);
-    refuseTask(selector);
+    switchTask(cpu, type === SystemType.TASK_GATE ? named.low >>> 16 : selector, call ? TaskSource.CALL : TaskSource.JMP, s.rip);
+    return undefined;
   }
 
   const inside = named.low >>> 16;
@@ -85,6 +82,7 @@ export function farJump(cpu: Processor, selector: number, offset: bigint): void 
   if (isReal(s)) enterReal(cpu, selector, offset);
   else {
     const target = resolve(cpu, selector, offset, false);
+    if (!target) return;
     checkTarget(cpu, target.code, target.offset);
     enterCode(cpu, target.code, s.cpl, target.offset);
   }
@@ -104,6 +102,7 @@ export function farCall(cpu: Processor, selector: number, offset: bigint, size: 
     return cpu.stateChanged();
   }
   const target = resolve(cpu, selector, offset, true);
+  if (!target) return;
   const { code, gate } = target;
   checkTarget(cpu, code, target.offset);
   const width = gate ? gate.width : size;
