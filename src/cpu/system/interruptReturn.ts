@@ -47,10 +47,7 @@ export function interruptReturn(cpu: Processor, size: number): void {
   // NMIs are no more blocked even when the rest of the instruction faults (SDM volume 3, "Handling Multiple NMIs").
   if (s.get32(Offset.INTERRUPTIBILITY) & BLOCKING_NMI && cpu.intercepts.iretUnblocksNmi()) s.set32(Offset.INTERRUPTIBILITY, s.get32(Offset.INTERRUPTIBILITY) & ~BLOCKING_NMI);
   if (protectedMode && !isVirtual8086(s) && s.get32(Offset.FLAGS) & NT) {
-    if (isLong(s)) throw cpu.fault.exception(Vector.GP, 0);
-    // The task to return to is named by the first word of the present TSS.
-    cpu.intercepts.taskSwitch(Number(readLinear(cpu, s.segBase(Seg.TR), 2, true)), 1);
-    throw new Error('IRET with NT set: hardware task switches are not implemented.');
+    return returnToTask(cpu);
   }
   if (isVirtual8086(s) && ioplOf(s) < 3) throw cpu.fault.exception(Vector.GP, 0);
   const stack = Stack.current(cpu);
