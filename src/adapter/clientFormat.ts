@@ -5,11 +5,23 @@ export class ClientFormat {
   private lineBase = 1;
   private columnBase = 1;
   private uris = false;
+  /** Integers are shown in hexadecimal; the user switches it for the whole session. */
+  hexadecimal = false;
+  private askedHexadecimal = false;
 
   initialize(args: DebugProtocol.InitializeRequestArguments): void {
     this.lineBase = args.linesStartAt1 === false ? 0 : 1;
     this.columnBase = args.columnsStartAt1 === false ? 0 : 1;
     this.uris = args.pathFormat === 'uri';
+  }
+
+  /** Takes the format of a request, which holds until the next. */
+  asked(format: { hex?: boolean } | undefined): void {
+    this.askedHexadecimal = format?.hex === true;
+  }
+  /** How integers are shown; undefined for the usual way. */
+  get numbers(): 'x' | undefined {
+    return this.hexadecimal || this.askedHexadecimal ? 'x' : undefined;
   }
 
   /** To the client: our lines start at 1; 0 means none and stays. */

@@ -20,6 +20,8 @@ export const HyperstepRequest = {
   registers: 'hyperstep/registers',
   /** The last VM exits and their count by reason. `ExitsArguments` -> `ExitsResponse`. */
   exits: 'hyperstep/exits',
+  /** Shows integers in hexadecimal, or as usual. `FormatArguments` -> nothing. */
+  format: 'hyperstep/format',
 } as const;
 
 /** Names of the custom events. */
@@ -33,6 +35,10 @@ export const HyperstepEvent = {
 export interface TypeArguments {
   /** Sent to the guest as UTF-8; the Enter key is '\r'. */
   text: string;
+}
+
+export interface FormatArguments {
+  hexadecimal: boolean;
 }
 
 export interface SerialEvent {

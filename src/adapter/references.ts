@@ -1,10 +1,23 @@
-/** References that the client gets for frames and for things with children; all are void when the machine runs on. */
-import type { InspectionNode } from '../debug/inspect/node';
+/** References that the client gets for frames, for things with children and for places in sources; all are void when the machine runs on. */
+import type { InspectionNode, SourcePlace } from '../debug/inspect/node';
 import type { StackEntry } from '../debug/stack/callStack';
+
+type Children = NonNullable<InspectionNode['children']>;
+
+interface Container {
+  children: Children;
+  /** The elements of an array, of which parts are asked for. */
+  indexed: boolean;
+  /** All of them, once they have been asked for as a whole. */
+  all?: InspectionNode[];
+  /** Parts of an array that have been asked for, by their first element. */
+  parts: Map<number, InspectionNode[]>;
+}
 
 export class References {
   private frames: StackEntry[] = [];
-  private readonly containers = new Map<number, () => InspectionNode[]>();
+  private readonly containers = new Map<number, Container>();
+  private readonly places = new Map<number, SourcePlace>();
   private next = 1;
 
   /** Forgets everything. Numbers are not used again, so that a late request cannot mean something else. */
@@ -12,6 +25,7 @@ export class References {
     this.frames = [];
     this.frameBase = this.next;
     this.containers.clear();
+    this.places.clear();
   }
   private frameBase = 1;
 
@@ -29,13 +43,37 @@ export class References {
   }
 
   /** A reference to children, computed when asked for and then kept. */
-  container(children: () => InspectionNode[]): number {
+  container(children: Children, indexed = false): number {
     const id = this.next++;
-    let kept: InspectionNode[] | undefined;
-    this.containers.set(id, () => (kept ??= children()));
+    this.containers.set(id, { children, indexed, parts: new Map() });
     return id;
   }
-  children(id: number): InspectionNode[] | undefined {
-    return this.containers.get(id)?.();
+
+  /** Children from `start` on, `count` of them or all; undefined for a reference that is void. */
+  part(id: number, start: number, count: number | undefined): InspectionNode[] | undefined {
+    const container = this.containers.get(id);
+    if (!container) return undefined;
+    if (count === undefined || !container.indexed) return (container.all ??= container.children()).slice(start, count && start + count);
+    const part = container.children(start, count);
+    container.parts.set(start, part);
+    return part;
+  }
+
+  /** A child by name, among those that have been told. */
+  named(id: number, name: string): InspectionNode | undefined {
+    const container = this.containers.get(id);
+    if (!container) return undefined;
+    const told = [...container.parts.values()].flat().find((n) => n.name === name);
+    return told ?? (container.all ??= container.children()).find((n) => n.name === name);
+  }
+
+  /** A reference to a line of source. */
+  location(place: SourcePlace): number {
+    const id = this.next++;
+    this.places.set(id, place);
+    return id;
+  }
+  place(id: number): SourcePlace | undefined {
+    return this.places.get(id);
   }
 }

@@ -6,10 +6,13 @@ import type { DebugProtocol } from '@vscode/debugprotocol';
 import { hex } from '../base/bits';
 import { UserError } from '../base/errors';
 import { Debugger } from '../debug/debugger';
+import type { Evaluator } from '../debug/evaluate/evaluator';
 import { exitWords } from '../debug/exits/exitWords';
+import type { VariableContext } from '../debug/inspect/variable';
 import type { StopCause } from '../debug/run/stopCause';
 import { changedDrives } from '../machine/machine';
 import { SourceLookup } from '../symbols/sourceLookup';
+import type { ValueReader } from '../symbols/values';
 import { ClientFormat } from './clientFormat';
 import { breakpointHandlers } from './handlers/breakpoints';
 import { customHandlers } from './handlers/custom';
@@ -186,6 +189,17 @@ export class Session {
       this.protocol.event('invalidated', { areas });
       if (!this.debugger.run.running) this.state({ what: 'stopped', icount: this.debugger.machine.icount, world: this.debugger.target.world });
     });
+  }
+
+  /** What showing values needs of a frame, with the number format that the user has chosen. */
+  variableContext(evaluator: Evaluator, reader?: ValueReader): VariableContext {
+    const { format } = this;
+    return {
+      ...evaluator.variableContext(reader),
+      get format() {
+        return format.numbers;
+      },
+    };
   }
 
   /** The last exit in words, for labels. */

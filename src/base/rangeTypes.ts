@@ -17,3 +17,6 @@ export const RANGE_TYPES: readonly RangeType[] = [
 
 /** The type that a word names, whatever its case. */
 export const rangeType = (name: string): RangeType | undefined => RANGE_TYPES.find((type) => type.name === name.toUpperCase());
+
+/** The name of a type's number; `type 7` for one that has none. */
+export const rangeName = (value: number): string => RANGE_TYPES.find((type) => type.value === value)?.name ?? `type ${value}`;

@@ -15,7 +15,7 @@ function stackLine(entry: StackEntry): string {
 /** The whole report. The machine has stopped right after the exit. */
 export function exitReport(target: Target, record: ExitRecord): string {
   const lines = [exitTitle(record), ...exitLines(record).map((line) => `  ${line}`)];
-  for (const group of vmcsGroups(target.vmx, (rip) => addressPlace(target, 'vmm', rip))) {
+  for (const group of vmcsGroups(target.vmx, { describe: (rip) => addressPlace(target, 'vmm', rip) })) {
     const width = Math.max(0, ...group.nodes.map((node) => node.name.length));
     lines.push('', group.name, ...group.nodes.map((node) => `  ${node.name.padEnd(width)}  ${node.value}`));
   }

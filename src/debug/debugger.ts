@@ -9,6 +9,7 @@ import { VmxChecks } from './checks/vmxChecks';
 import { Breakpoints } from './breakpoints/breakpoints';
 import { builtInType } from './evaluate/arithmetic';
 import { Evaluator } from './evaluate/evaluator';
+import type { EvaluatorFacts } from './evaluate/inspectionFunctions';
 import { parseExpression } from './evaluate/parser';
 import { ExitBreakpoints } from './exits/exitBreakpoints';
 import { constantNamed } from './exits/constants';
@@ -16,13 +17,15 @@ import { ExitRecorder, type EntryRecord } from './exits/exitRecorder';
 import { deliveryEvent, entryEvent, type SystemEvent } from './exits/systemEvents';
 import { SystemMonitor } from './exits/systemMonitor';
 import { FAILURES, failureKind } from './failures';
+import { TranslationWatch } from './inspect/translationWatch';
+import type { VmcsFacts } from './inspect/vmcs';
 import { asksForMap, readGuestMap, type GuestMap } from './memory/guestMap';
 import { continuePlan, type Plan } from './run/plan';
 import { RunControl } from './run/runControl';
 import type { Scheduler } from './run/scheduler';
 import type { DeliveredEvent, StopCause } from './run/stopCause';
 import { Stepping, type Granularity } from './run/stepping';
-import { addressName, addressPlace, callerOf, callStack, worldFrames, type CodeFrame, type StackEntry } from './stack/callStack';
+import { addressName, addressPlace, callerOf, callingPlace, callStack, worldFrames, type CodeFrame, type StackEntry } from './stack/callStack';
 import { innermostFrame } from './stack/innermostFrame';
 import { Target } from './target';
 import type { ExitRecord, VmxFailure } from '../vmx/observe';
@@ -48,6 +51,8 @@ export class Debugger {
   /** Failures that do not stop the machine. */
   private readonly ignored = new Set<string>();
   guestMap: GuestMap | undefined;
+  /** Addresses whose translation somebody looks at. */
+  readonly translations: TranslationWatch;
   private readonly stepping: Stepping;
   private readonly monitor: SystemMonitor;
   private readonly powerOn: Snapshot;
@@ -70,6 +75,7 @@ export class Debugger {
   ) {
     const target = new Target(machine, 0);
     this.target = target;
+    this.translations = new TranslationWatch(target);
     this.recorder = target.recorder = new ExitRecorder(target.cpu, target.vmx, {
       exit: (record) => this.exited(record),
       entry: (record) => this.entered(record),
@@ -155,6 +161,7 @@ export class Debugger {
     this.run.abandon();
     this.machine.restore(this.powerOn);
     this.recorder.reset();
+    this.translations.forget();
     this.breakpoints.resetHits();
     this.exitBreakpoints.resetHits();
     this.monitor.restart();
@@ -189,8 +196,24 @@ export class Debugger {
     this.target.images.forget();
   }
 
+  private readonly evaluatorFacts: EvaluatorFacts = {
+    vmcs: () => this.vmcsFacts(),
+    guestMap: () => this.guestMap,
+    entriesAtExit: (space, address) => this.translations.entriesAtExit(space, address),
+  };
+
   evaluator(frame: CodeFrame | undefined): Evaluator {
-    return new Evaluator(this.target, frame, (rip) => this.place(rip));
+    return new Evaluator(this.target, frame, this.evaluatorFacts);
+  }
+
+  /** What the VMCS's lines tell beside its values: who wrote a field, and what since the last exit. */
+  vmcsFacts(): VmcsFacts {
+    const { target, recorder } = this;
+    return {
+      describe: (rip) => this.place(rip),
+      place: (rip) => callingPlace(target, 'vmm', rip),
+      lastExit: target.world === 'vmm' ? recorder.lastExit?.icount : undefined,
+    };
   }
 
   /** `function (file:line)` of a VMM address. */
@@ -262,6 +285,7 @@ export class Debugger {
 
   private exited(record: ExitRecord): void {
     this.run.worldChanged('exit');
+    this.translations.exited();
     if (this.target.cpu.onOperation) this.monitor.worldChanged();
     if (asksForMap(record)) this.mapExit = record;
     if (!this.enabled) return;

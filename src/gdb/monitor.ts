@@ -52,7 +52,7 @@ function exits({ debugger: d }: MonitorContext, [count]: readonly string[]): str
 }
 
 function vmcs({ debugger: d }: MonitorContext, [name]: readonly string[]): string {
-  const groups = vmcsGroups(d.target.vmx, (rip) => d.place(rip));
+  const groups = vmcsGroups(d.target.vmx, d.vmcsFacts());
   if (groups.length === 0) return 'There is no current VMCS.';
   if (name === undefined) {
     return groups.map((group) => [group.name, ...group.nodes.map((node) => `  ${node.name.padEnd(Math.max(...group.nodes.map((n) => n.name.length)))}  ${node.value}`)].join('\n')).join('\n\n');

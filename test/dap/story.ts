@@ -144,7 +144,7 @@ export class Story {
     return `${world} ${frame.name.replace(/\+0x[0-9a-f]+$/, '+0x...')}` + (frame.source?.path && frame.line > 0 ? `, ${this.sourceLine(frame.source.path, frame.line)}` : '');
   }
 
-  private sourceLine(file: string, line: number): string {
+  sourceLine(file: string, line: number): string {
     return `${path.relative(ROOT, file)}: ${linesOf(file)[line - 1]?.trim() ?? '(no such line)'}`;
   }
 

@@ -24,6 +24,9 @@ function shown(e: Expression): string {
     case 'binary': return `(${shown(e.left)} ${e.operator} ${shown(e.right)})`;
     case 'conditional': return `(${shown(e.test)} ? ${shown(e.yes)} : ${shown(e.no)})`;
     case 'cast': return `((${e.type.base}${'*'.repeat(e.type.pointers)})${shown(e.operand)})`;
+    case 'in': return `(${shown(e.operand)} in ${shown(e.low)}..${shown(e.high)})`;
+    case 'space': return `${e.space}:${shown(e.operand)}`;
+    case 'call': return `${e.name}(${e.arguments.map(shown).join(', ')})`;
     case 'sizeof': return `sizeof(${e.type.base}${'*'.repeat(e.type.pointers)})`;
     case 'assign': return `(${shown(e.target)} ${e.operator ?? ''}= ${shown(e.value)})`;
   }
@@ -49,6 +52,13 @@ describe('expressions', () => {
     ["'A' + 010", '(65 + 8)'],
     ['"a\\n"', '"a\\n"'],
     ['a << 1 < b', '((a << 1) < b)'],
+    ['*(uint64_t *)gpa:0x6000 + 1', '((*((uint64_t*)gpa:24576)) + 1)'],
+    ['gpa:0x1000[3]', '(gpa:4096[3])'],
+    ['hpa:(a + 8)', 'hpa:(a + 8)'],
+    ['guest:ticks->next', '(guest:ticks->next)'],
+    ['a ? gpa : b', '(a ? gpa : b)'],
+    ['walk(gpa:0x6000) == ept(a, b)', '(walk(gpa:24576) == ept(a, b))'],
+    ['exits()', 'exits()'],
   ];
   for (const [text, tree] of TREES) it(text, () => assert.strictEqual(shown(parseExpression(text, (n) => n === 'uint64_t').expression), tree));
 

@@ -8,7 +8,7 @@ import { vmcsGroups } from '../../debug/inspect/vmcs';
 import { addressName } from '../../debug/stack/callStack';
 import { otherWorld } from '../../debug/world';
 import type { E820Entry } from '../../machine/machineInterface';
-import { HyperstepRequest, type E820Response, type Entry, type EntryGroup, type ExitsArguments, type ExitsResponse, type MemoryRange, type RegistersResponse, type TypeArguments, type VmcsResponse } from '../messages';
+import { HyperstepRequest, type E820Response, type Entry, type EntryGroup, type ExitsArguments, type ExitsResponse, type FormatArguments, type MemoryRange, type RegistersResponse, type TypeArguments, type VmcsResponse } from '../messages';
 import type { Handlers } from '../protocol';
 import type { Session } from '../session';
 
@@ -43,7 +43,7 @@ export const customHandlers = (session: Session): Handlers => ({
     const d = session.debugger;
     const { currentVmcs } = d.target.vmx;
     if (currentVmcs === undefined) return { groups: [] };
-    return { address: hex(currentVmcs), groups: vmcsGroups(d.target.vmx, (rip) => d.place(rip), blameOf(session.stopped?.cause)).map(group) };
+    return { address: hex(currentVmcs), groups: vmcsGroups(d.target.vmx, d.vmcsFacts(), blameOf(session.stopped?.cause)).map(group) };
   },
 
   [HyperstepRequest.registers](): RegistersResponse {
@@ -52,7 +52,12 @@ export const customHandlers = (session: Session): Handlers => ({
     const here = target.world;
     const there = otherWorld(here);
     const worlds = recorder.lastEntry && target.exists(there) ? [here, there] : [here];
-    return { worlds: worlds.map((world) => ({ world, live: world === here, groups: registerGroups(target.registers(world), true).map(group) })) };
+    return { worlds: worlds.map((world) => ({ world, live: world === here, groups: registerGroups(target.registers(world), true, (address, size) => target.readInteger(world, address, size)).map(group) })) };
+  },
+
+  [HyperstepRequest.format]({ hexadecimal }: FormatArguments) {
+    session.format.hexadecimal = hexadecimal === true;
+    session.protocol.after(() => session.protocol.event('invalidated', { areas: ['variables'] }));
   },
 
   [HyperstepRequest.exits]({ count }: ExitsArguments): ExitsResponse {

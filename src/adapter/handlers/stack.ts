@@ -72,13 +72,13 @@ export const stackHandlers = (session: Session): Handlers => ({
     const frame = codeFrame(session, args.frameId);
     const scopes: DebugProtocol.Scope[] = [];
     if (frame.image) {
-      const context = d.evaluator(frame).variableContext();
+      const context = session.variableContext(d.evaluator(frame));
       scopes.push({ name: 'Locals', presentationHint: 'locals', expensive: false, variablesReference: session.references.container(() => localNodes(frame, context)) });
     }
-    const registers = frame.level === 0 ? () => grouped(registerGroups(frame.registers, frame.world !== d.target.world)) : () => recovered(frame);
+    const registers = frame.level === 0 ? () => grouped(registerGroups(frame.registers, frame.world !== d.target.world, (address, size) => d.target.readInteger(frame.world, address, size))) : () => recovered(frame);
     scopes.push({ name: 'Registers', presentationHint: 'registers', expensive: false, variablesReference: session.references.container(registers) });
     if (d.target.vmx.currentVmcs !== undefined) {
-      const vmcs = session.references.container(() => grouped(vmcsGroups(d.target.vmx, (rip) => d.place(rip), blameOf(session.stopped?.cause))));
+      const vmcs = session.references.container(() => grouped(vmcsGroups(d.target.vmx, d.vmcsFacts(), blameOf(session.stopped?.cause))));
       scopes.push({ name: 'VMCS', expensive: false, variablesReference: vmcs });
     }
     return { scopes };

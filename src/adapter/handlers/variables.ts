@@ -1,27 +1,30 @@
-/** variables, evaluate, setVariable, setExpression, completions. */
+/** variables, evaluate, setVariable, setExpression, completions, locations. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { UserError } from '../../base/errors';
+import { complete, type Completion } from '../../debug/evaluate/completions';
 import type { InspectionNode } from '../../debug/inspect/node';
 import { evaluatedNode } from '../../debug/inspect/variable';
-import { REGISTERS } from '../../debug/registers/registerTable';
 import type { CodeFrame } from '../../debug/stack/callStack';
-import { FIELDS } from '../../vmx/tables';
-import { lookupAddress } from '../../symbols/frame';
 import type { Handlers } from '../protocol';
 import type { Session } from '../session';
+import { placeOf } from '../sources';
 import { codeFrame } from './stack';
 
 /** A line as the protocol tells it. */
 function told(session: Session, node: InspectionNode): DebugProtocol.Variable {
-  const reference = node.children ? session.references.container(node.children) : 0;
+  const { references } = session;
+  const declared = node.declaration?.();
+  const origin = node.origin?.();
   return {
     name: node.name,
     value: node.value,
     type: node.type,
     evaluateName: node.evaluateName,
-    variablesReference: reference,
+    variablesReference: node.children ? references.container(node.children, node.indexed !== undefined) : 0,
     indexedVariables: node.indexed,
     memoryReference: node.memoryReference,
+    declarationLocationReference: declared && references.location(declared),
+    valueLocationReference: origin && references.location(origin),
     presentationHint: node.write ? undefined : { attributes: ['readOnly'] },
   };
 }
@@ -34,32 +37,36 @@ function frameOf(session: Session, frameId: number | undefined): CodeFrame | und
 
 function evaluate(session: Session, args: Pick<DebugProtocol.EvaluateArguments, 'expression' | 'frameId' | 'format'>, mayAssign: boolean): InspectionNode {
   session.requireStopped();
+  session.format.asked(args.format);
   const evaluator = session.debugger.evaluator(frameOf(session, args.frameId));
   const { result, format } = evaluator.evaluate(args.expression, mayAssign);
-  return evaluatedNode(result, evaluator.variableContext(result.reader), args.expression, format ?? (args.format?.hex ? 'x' : undefined));
+  return evaluatedNode(result, session.variableContext(evaluator, result.reader), args.expression, format ?? session.format.numbers);
 }
+
+const KINDS: Record<Completion['kind'], DebugProtocol.CompletionItemType> = { variable: 'variable', function: 'function', property: 'property', keyword: 'keyword', field: 'field' };
 
 export const variableHandlers = (session: Session): Handlers => ({
   variables(args: DebugProtocol.VariablesArguments) {
     session.requireStopped();
-    const nodes = session.references.children(args.variablesReference);
+    session.format.asked(args.format);
+    const nodes = session.references.part(args.variablesReference, args.start ?? 0, args.count || undefined);
     if (!nodes) throw new UserError('variables', 'These variables are of an earlier stop.');
-    const start = args.start ?? 0;
-    const shown = args.count ? nodes.slice(start, start + args.count) : nodes.slice(start);
-    return { variables: shown.map((node) => told(session, node)) };
+    return { variables: nodes.map((node) => told(session, node)) };
   },
 
   evaluate(args: DebugProtocol.EvaluateArguments) {
     const mayAssign = args.context === 'repl' || args.context === undefined;
     const node = evaluate(session, args, mayAssign);
     if (mayAssign && /[^=!<>]=[^=]/.test(args.expression)) session.changed();
-    const { value, type, variablesReference, indexedVariables, memoryReference } = told(session, node);
-    return { result: value, type, variablesReference, indexedVariables, memoryReference };
+    // The console shows a table as it is; everywhere else the lines open one below the other.
+    if (args.context === 'repl' && node.table) return { result: node.table(), variablesReference: 0 };
+    const { value, type, variablesReference, indexedVariables, memoryReference, valueLocationReference } = told(session, node);
+    return { result: value, type, variablesReference, indexedVariables, memoryReference, valueLocationReference };
   },
 
   setVariable(args: DebugProtocol.SetVariableArguments) {
     session.requireStopped();
-    const node = session.references.children(args.variablesReference)?.find((n) => n.name === args.name);
+    const node = session.references.named(args.variablesReference, args.name);
     if (!node) throw new UserError('variables', `There is no ${args.name} here any more.`);
     if (!node.write) throw new UserError('variables', `${args.name} cannot be changed.`);
     node.write(args.value);
@@ -80,26 +87,19 @@ export const variableHandlers = (session: Session): Handlers => ({
 
   completions(args: DebugProtocol.CompletionsArguments) {
     session.requireStopped();
-    const before = args.text.slice(0, args.column - 1);
-    const word = /(\$[A-Za-z0-9_.]*|[A-Za-z_][A-Za-z0-9_]*)$/.exec(before)?.[0] ?? '';
-    const start = before.length - word.length;
-    const names = word.startsWith('$') ? machineNames(word) : variableNames(frameOf(session, args.frameId), word);
-    return { targets: names.map((label) => ({ label, start, length: word.length })) };
+    const frame = frameOf(session, args.frameId);
+    // Of several lines the one counts that is being typed.
+    const line = args.text.split('\n')[(args.line ?? 1) - 1] ?? args.text;
+    const before = line.slice(0, args.column - 1);
+    const { length, list } = complete(before, frame, () => session.debugger.evaluator(frame));
+    return { targets: list.map(({ label, text, detail, kind }): DebugProtocol.CompletionItem => ({ label, text, detail, type: KINDS[kind], start: before.length - length, length })) };
+  },
+
+  /** Where a name is declared or a value comes from. */
+  async locations(args: DebugProtocol.LocationsArguments) {
+    const place = session.references.place(args.locationReference);
+    if (!place) throw new UserError('location', 'That location is of an earlier stop.');
+    const { source, line } = await placeOf(session, place.image, place.file, place.line);
+    return { source, line };
   },
 });
-
-function machineNames(word: string): string[] {
-  const [, world] = /^\$(vmm|guest)\./i.exec(word) ?? [];
-  const names = [
-    ...REGISTERS.map((r) => `$${world ? `${world}.` : ''}${r.name}`),
-    ...(world ? [] : ['$vmm', '$guest', '$vmcs', ...FIELDS.map((f) => `$vmcs.${f.name}`)]),
-  ];
-  return names.filter((name) => name.toLowerCase().startsWith(word.toLowerCase())).slice(0, 100);
-}
-
-function variableNames(frame: CodeFrame | undefined, word: string): string[] {
-  const image = frame?.image?.image;
-  if (!frame || !image) return [];
-  const names = [...image.variablesAt(lookupAddress(frame.frame)).map((v) => v.name), ...image.globalNames()];
-  return [...new Set(names)].filter((name) => name.startsWith(word)).slice(0, 100);
-}

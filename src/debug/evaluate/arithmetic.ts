@@ -11,6 +11,7 @@ export const UNSIGNED = base('unsigned int', 4, 'unsigned');
 export const LONG = base('long', 8, 'signed');
 export const UNSIGNED_LONG = base('unsigned long', 8, 'unsigned');
 export const CHAR = base('char', 1, 'signed char');
+export const BYTE = base('unsigned char', 1, 'unsigned char');
 
 /** Integer types by their C words in any order, and the fixed-width names for images that do not define them. */
 const BUILT_IN: readonly [RegExp, BaseType][] = [

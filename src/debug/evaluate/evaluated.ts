@@ -10,40 +10,43 @@ import { unsignedOf } from '../../symbols/frame';
 import type { InspectionNode } from '../inspect/node';
 import { registerNamed } from '../registers/registerTable';
 import { setRegister } from '../inspect/registers';
+import type { SpaceName } from '../memory/memorySpace';
 import type { Target } from '../target';
 import type { CodeFrame } from '../stack/callStack';
-import type { World } from '../world';
 import { encode } from './arithmetic';
 
 export interface Evaluated {
   value: Value;
   reader: ValueReader;
-  /** The world whose memory it is in. */
-  world: World;
+  /** The address space that it is in: a world's linear one unless the expression names another. */
+  space: SpaceName;
   /** Sets it to a number; absent for what has no place. Throws a UserError. */
   store: ((number: bigint) => void) | undefined;
   /** Shown instead of the bare value: a register or a VMCS field with its words. */
   node: InspectionNode | undefined;
 }
 
+/** Where the parts of an expression are. */
+export type EvaluatedIn = Pick<Evaluated, 'reader' | 'space'>;
+
 /** A value that has no place: the result of an operation. */
-export function computed(name: string, type: Type, number: bigint, context: Pick<Evaluated, 'reader' | 'world'>): Evaluated {
-  return { value: { name, type, location: { kind: 'value', bytes: encode(type, number) } }, reader: context.reader, world: context.world, store: undefined, node: undefined };
+export function computed(name: string, type: Type, number: bigint, context: EvaluatedIn): Evaluated {
+  return { value: { name, type, location: { kind: 'value', bytes: encode(type, number) } }, reader: context.reader, space: context.space, store: undefined, node: undefined };
 }
 
 /** A variable or a part of one, which can be assigned where its place allows it. */
-export function placed(target: Target, frame: CodeFrame | undefined, world: World, value: Value, reader: ValueReader): Evaluated {
+export function placed(target: Target, frame: CodeFrame | undefined, space: SpaceName, value: Value, reader: ValueReader): Evaluated {
   const assignable = value.location.kind === 'memory' || value.location.kind === 'register';
-  return { value, reader, world, node: undefined, store: assignable ? (number) => storeInto(target, frame, world, value, reader, number) : undefined };
+  return { value, reader, space, node: undefined, store: assignable ? (number) => storeInto(target, frame, space, value, reader, number) : undefined };
 }
 
 /** Writes a number to a variable's place. Throws a UserError that says why when it cannot be. */
-export function storeInto(target: Target, frame: CodeFrame | undefined, world: World, value: Value, reader: ValueReader, number: bigint): void {
+export function storeInto(target: Target, frame: CodeFrame | undefined, space: SpaceName, value: Value, reader: ValueReader, number: bigint): void {
   const encoded = encodeInteger(value, number, reader);
   if ('reason' in encoded) throw new UserError('assign', `${value.name} cannot be changed: ${encoded.reason}.`);
   const { location } = value;
   if (location.kind === 'memory') {
-    if (target.write(world, location.address, encoded.bytes) < encoded.bytes.length) throw new UserError('assign', `Memory at ${hex(location.address)} cannot be written.`);
+    if (target.write(space, location.address, encoded.bytes) < encoded.bytes.length) throw new UserError('assign', `Memory at ${hex(location.address)} cannot be written.`);
     return;
   }
   if (location.kind !== 'register') throw new UserError('assign', `${value.name}, a ${typeName(value.type)}, has no place to be changed.`);

@@ -6,15 +6,26 @@ import { dereference, elementOf, integerOf, memberOf, readValue, type Value, typ
 import type { SymbolImage } from '../../symbols/image';
 import { lookupAddress } from '../../symbols/frame';
 import { evaluatedNode, type VariableContext } from '../inspect/variable';
-import type { DescribeAddress } from '../inspect/vmcs';
-import type { CodeFrame } from '../stack/callStack';
+import { memoryNode } from '../inspect/memory';
+import type { SpaceName } from '../memory/memorySpace';
+import { worldFrames, type CodeFrame } from '../stack/callStack';
 import type { Target } from '../target';
 import type { World } from '../world';
-import { builtInType, CHAR, combine, encode, INT, isInteger, LONG, pointerTo, promoted, UNSIGNED, UNSIGNED_LONG, wrap } from './arithmetic';
-import { computed, placed, type Evaluated } from './evaluated';
+import { builtInType, BYTE, CHAR, combine, encode, INT, isInteger, LONG, pointerTo, promoted, UNSIGNED, UNSIGNED_LONG, wrap } from './arithmetic';
+import { computed, placed, type Evaluated, type EvaluatedIn } from './evaluated';
+import { inspect, type EvaluatorFacts } from './inspectionFunctions';
 import { machineValue } from './machineNames';
 import { parseExpression } from './parser';
 import type { Expression, Format, TypeName } from './syntax';
+
+/** Reads values that lie in an address space rather than in a frame. */
+const spaceReader = (target: Target, space: SpaceName): ValueReader => ({
+  register: () => undefined,
+  memory: (address, length) => {
+    const bytes = target.read(space, address, length);
+    return bytes.length === length ? bytes : undefined;
+  },
+});
 
 export class Evaluator {
   private readonly world: World;
@@ -25,16 +36,12 @@ export class Evaluator {
   constructor(
     private readonly target: Target,
     private readonly frame: CodeFrame | undefined,
-    private readonly describe: DescribeAddress,
+    private readonly facts: EvaluatorFacts,
+    /** The world, where there is no frame that tells it. */
+    world: World = target.world,
   ) {
-    this.world = frame?.world ?? target.world;
-    this.reader = frame?.frame ?? {
-      register: () => undefined,
-      memory: (address, length) => {
-        const bytes = target.read(this.world, address, length);
-        return bytes.length === length ? bytes : undefined;
-      },
-    };
+    this.world = frame?.world ?? world;
+    this.reader = frame?.frame ?? spaceReader(target, this.world);
     // The frame's own image first; then others that can be of this world.
     const own = frame?.image;
     const others = target.images.images.filter((i) => i !== own && (i.world === undefined || i.world === this.world));
@@ -43,13 +50,22 @@ export class Evaluator {
 
   /** Computes `text`. Assignments happen only with `mayAssign`. Throws a UserError that says what is wrong. */
   evaluate(text: string, mayAssign: boolean): { result: Evaluated; format: Format | undefined } {
-    const { expression, format } = parseExpression(text, (name) => this.findType(name) !== undefined);
-    return { result: this.compute(expression, mayAssign), format };
+    const { expression, format, count } = parseExpression(text, (name) => this.findType(name) !== undefined);
+    const result = this.compute(expression, mayAssign);
+    return { result: count === undefined ? result : this.elements(result, count), format };
   }
 
   /** The number that a part of a condition is. */
   numberOf(expression: Expression): bigint {
     return this.integer(this.decayed(this.compute(expression, false)));
+  }
+
+  /** What a pointer or array points to, as an array of so many elements. */
+  private elements(pointer: Evaluated, count: number): Evaluated {
+    const decayed = this.decayed(pointer);
+    const bare = stripped(decayed.value.type);
+    if (bare.kind !== 'pointer' || stripped(bare.target).kind === 'void') throw new UserError('expression', `${pointer.value.name} is a ${typeName(pointer.value.type)}: only what a pointer points to can be shown as so many elements.`);
+    return this.place({ name: pointer.value.name, type: { kind: 'array', element: bare.target, count }, location: { kind: 'memory', address: this.integer(decayed) } }, decayed);
   }
 
   /** Whether a condition holds. */
@@ -64,8 +80,8 @@ export class Evaluator {
   }
 
   /** What showing values and typing new ones needs of this frame. */
-  variableContext(reader: ValueReader = this.reader): VariableContext {
-    return { target: this.target, frame: this.frame, world: this.world, reader, parse: (typed) => this.number(typed) };
+  variableContext(reader: ValueReader | undefined = this.reader): VariableContext {
+    return { target: this.target, frame: this.frame, space: this.world, reader, parse: (typed) => this.number(typed) };
   }
 
   /** The number that an expression is, for a value that the user types. */
@@ -73,8 +89,8 @@ export class Evaluator {
     return this.integer(this.decayed(this.evaluate(text, false).result));
   }
 
-  private get common(): Pick<Evaluated, 'reader' | 'world'> {
-    return { reader: this.reader, world: this.world };
+  private get common(): EvaluatedIn {
+    return { reader: this.reader, space: this.world };
   }
 
   private compute(e: Expression, mayAssign: boolean): Evaluated {
@@ -89,7 +105,11 @@ export class Evaluator {
       case 'name':
         return this.lookup(e.name);
       case 'machine':
-        return machineValue(this.target, this.frame, e.path, this.describe, this.common);
+        return this.machine(e.path);
+      case 'space':
+        return this.inSpace(e.space, e.operand, mayAssign);
+      case 'call':
+        return this.call(e.name, e.arguments, mayAssign);
       case 'member':
         return this.member(this.compute(e.object, mayAssign), e.name, e.arrow);
       case 'index':
@@ -118,6 +138,12 @@ export class Evaluator {
     }
   }
 
+  /** A register or field; one that holds an address of another space is an address there. */
+  private machine(path: readonly string[]): Evaluated {
+    const { value, space } = machineValue(this.target, this.frame, path, this.facts.vmcs, this.common);
+    return space === value.space ? value : { ...value, space, reader: spaceReader(this.target, space) };
+  }
+
   private lookup(name: string): Evaluated {
     if (this.frame?.image) {
       const local = this.frame.image.image.variablesAt(lookupAddress(this.frame.frame)).find((v) => v.name === name);
@@ -144,11 +170,36 @@ export class Evaluator {
     return { pc: 0n, isCaller: false, bits: 64 as const, register: () => undefined, memory: this.reader.memory.bind(this.reader) };
   }
 
-  private place(value: Value): Evaluated {
-    return placed(this.target, this.frame, this.world, value, this.reader);
+  private place(value: Value, { space, reader }: EvaluatedIn = this.common): Evaluated {
+    return placed(this.target, this.frame, space, value, reader);
   }
-  private rvalue(name: string, type: Type, bytes: Uint8Array): Evaluated {
-    return { value: { name, type, location: { kind: 'value', bytes } }, ...this.common, store: undefined, node: undefined };
+  private rvalue(name: string, type: Type, bytes: Uint8Array, { space, reader }: EvaluatedIn = this.common): Evaluated {
+    return { value: { name, type, location: { kind: 'value', bytes } }, space, reader, store: undefined, node: undefined };
+  }
+
+  /** `gpa:0x6000` is a place in memory; `guest:ticks` is the guest's variable of that name. */
+  private inSpace(space: SpaceName, operand: Expression, mayAssign: boolean): Evaluated {
+    if ((space === 'vmm' || space === 'guest') && space !== this.world) {
+      const other = new Evaluator(this.target, worldFrames(this.target, space)[0], this.facts, space);
+      return other.inSpace(space, operand, mayAssign);
+    }
+    const inner = this.compute(operand, mayAssign);
+    if (inner.value.location.kind === 'memory' && (space === 'vmm' || space === 'guest')) return inner;
+    const address = BigInt.asUintN(64, this.integer(this.decayed(inner)));
+    const bare = stripped(inner.value.type);
+    const type = bare.kind === 'pointer' ? inner.value.type : pointerTo(BYTE);
+    const reader = space === this.world ? this.reader : spaceReader(this.target, space);
+    return { ...computed(`${space}:${hex(address)}`, type, address, { space, reader }), node: bare.kind === 'pointer' ? undefined : memoryNode(this.target, space, address) };
+  }
+
+  private call(name: string, list: readonly Expression[], mayAssign: boolean): Evaluated {
+    return inspect(name, list.map((e) => this.compute(e, mayAssign)), {
+      target: this.target,
+      facts: this.facts,
+      world: this.world,
+      integer: (e) => this.integer(this.decayed(e)),
+      common: this.common,
+    });
   }
 
   /** The integer that a value is; throws a UserError that says why when it is none. */
@@ -170,7 +221,7 @@ export class Evaluator {
   private decayed(e: Evaluated): Evaluated {
     const bare = stripped(e.value.type);
     if ((bare.kind !== 'array' && bare.kind !== 'function') || e.value.location.kind !== 'memory') return e;
-    return computed(e.value.name, pointerTo(bare.kind === 'array' ? bare.element : bare), e.value.location.address, this.common);
+    return computed(e.value.name, pointerTo(bare.kind === 'array' ? bare.element : bare), e.value.location.address, e);
   }
 
   private member(object: Evaluated, name: string, arrow: boolean): Evaluated {
@@ -180,7 +231,7 @@ export class Evaluator {
     if (struct.kind !== 'struct') throw new UserError('expression', `${object.value.name} is a ${typeName(object.value.type)} and has no members.`);
     const holder = bare.kind === 'array' ? elementOf(object.value, 0, object.reader) : object.value;
     const found = holder && memberOf(holder, name, object.reader);
-    if (found) return this.place({ ...found, name: `${object.value.name}${arrow ? '->' : '.'}${name}` });
+    if (found) return this.place({ ...found, name: `${object.value.name}${arrow ? '->' : '.'}${name}` }, object);
     if (bare.kind === 'pointer' && !this.readable(object)) throw new UserError('expression', `${object.value.name} points to nothing that can be read: ${hex(this.integer(object))}.`);
     const names = struct.members.map((m) => m.name).filter((n) => n !== '');
     throw new UserError('expression', `${typeName(struct)} has no member ${name}; it has ${names.join(', ')}.`);
@@ -194,7 +245,7 @@ export class Evaluator {
     const bare = stripped(object.value.type);
     if (bare.kind === 'array' && object.value.location.kind !== 'memory') {
       const element = elementOf(object.value, Number(index), object.reader);
-      if (element) return this.place({ ...element, name: `${object.value.name}[${index}]` });
+      if (element) return this.place({ ...element, name: `${object.value.name}[${index}]` }, object);
     }
     return this.pointee(this.offset(this.decayed(object), index), `${object.value.name}[${index}]`);
   }
@@ -206,7 +257,7 @@ export class Evaluator {
     const target = stripped(bare.target);
     if (target.kind === 'void') throw new UserError('expression', `${pointer.value.name} is a void pointer: cast it to say what it points to.`);
     const address = this.integer(pointer);
-    return this.place({ name, type: bare.target, location: { kind: 'memory', address } });
+    return this.place({ name, type: bare.target, location: { kind: 'memory', address } }, pointer);
   }
 
   /** Pointer arithmetic. */
@@ -214,7 +265,7 @@ export class Evaluator {
     const bare = stripped(pointer.value.type);
     if (bare.kind !== 'pointer') throw new UserError('expression', `${pointer.value.name} is a ${typeName(pointer.value.type)}, neither array nor pointer.`);
     const size = BigInt(sizeOf(bare.target) ?? 1);
-    return computed(pointer.value.name, pointer.value.type, wrap(pointer.value.type, this.integer(pointer) + count * size), this.common);
+    return computed(pointer.value.name, pointer.value.type, wrap(pointer.value.type, this.integer(pointer) + count * size), pointer);
   }
 
   private unary(e: Expression & { kind: 'unary' }, mayAssign: boolean): Evaluated {
@@ -223,7 +274,7 @@ export class Evaluator {
     switch (e.operator) {
       case '&': {
         if (operand.value.location.kind !== 'memory' || operand.value.bitField) throw new UserError('expression', `${operand.value.name} is not in memory and has no address.`);
-        return computed(name, pointerTo(operand.value.type, this.frame?.frame.bits === 32 ? 4 : 8), operand.value.location.address, this.common);
+        return computed(name, pointerTo(operand.value.type, this.frame?.frame.bits === 32 ? 4 : 8), operand.value.location.address, operand);
       }
       case '*':
         return this.pointee(this.decayed(operand), name);
@@ -233,7 +284,7 @@ export class Evaluator {
     if (!isInteger(operand.value.type)) throw new UserError('expression', `${operand.value.name} is a ${typeName(operand.value.type)}; ${e.operator} needs an integer.`);
     const type = promoted(operand.value.type);
     const number = this.integer(operand);
-    return computed(name, type, wrap(type, e.operator === '-' ? -number : e.operator === '~' ? ~number : number), this.common);
+    return computed(name, type, wrap(type, e.operator === '-' ? -number : e.operator === '~' ? ~number : number), operand);
   }
 
   private binary(e: Expression & { kind: 'binary' }, mayAssign: boolean): Evaluated {
@@ -270,7 +321,7 @@ export class Evaluator {
     const bare = stripped(type);
     if (bare.kind === 'struct' || bare.kind === 'array') throw new UserError('expression', `A value cannot be cast to ${typeName(type)}: cast its address, as in *(${typeName(type)} *)&x.`);
     const number = this.integer(this.decayed(operand));
-    return this.rvalue(name, type, encode(type, wrap(type, number)));
+    return this.rvalue(name, type, encode(type, wrap(type, number)), operand);
   }
 
   private assign(e: Expression & { kind: 'assign' }, mayAssign: boolean): Evaluated {

@@ -1,11 +1,14 @@
 /** Splits an expression into tokens. */
 import { UserError } from '../../base/errors';
+import type { SpaceName } from '../memory/memorySpace';
 
 export type Token =
   | { kind: 'number'; value: bigint; unsigned: boolean; long: boolean; at: number }
   | { kind: 'string'; value: string; at: number }
   | { kind: 'name'; text: string; at: number }
   | { kind: 'machine'; path: string[]; at: number }
+  /** `gpa:` in front of an address. */
+  | { kind: 'space'; space: SpaceName; at: number }
   | { kind: 'punctuator'; text: string; at: number }
   | { kind: 'end'; at: number };
 
@@ -16,6 +19,8 @@ const ESCAPES: Record<string, number> = { n: 10, t: 9, r: 13, '0': 0, a: 7, b: 8
 
 const NUMBER = /^(0[xX][0-9a-fA-F_]+|0[bB][01_]+|[0-9][0-9_]*)([uUlL]*)/;
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*(::[A-Za-z_][A-Za-z0-9_]*)*/;
+/** An address follows at once, so that the colon of `a ? gpa : b` is none of this. */
+const SPACE = /^(vmm|guest|gpa|hpa):(?!:)(?=\S)/;
 const MACHINE = /^\$([A-Za-z_][A-Za-z0-9_]*)(\.[A-Za-z_][A-Za-z0-9_]*)*/;
 
 function parseNumber(text: string, suffix: string, at: number): Token {
@@ -63,6 +68,9 @@ export function tokenize(input: string): Token[] {
     let match: RegExpExecArray | null;
     if ((match = NUMBER.exec(rest))) {
       tokens.push(parseNumber(match[1]!, match[2]!, at));
+      at += match[0].length;
+    } else if ((match = SPACE.exec(rest))) {
+      tokens.push({ kind: 'space', space: match[1] as SpaceName, at });
       at += match[0].length;
     } else if ((match = NAME.exec(rest))) {
       tokens.push({ kind: 'name', text: match[0], at });

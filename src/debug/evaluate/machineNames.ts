@@ -3,8 +3,10 @@ import { UserError } from '../../base/errors';
 import { nearest } from '../../base/nearest';
 import { fieldOf, FIELDS } from '../../vmx/tables';
 import type { InspectionNode } from '../inspect/node';
-import { registerGroups, registerText, setRegister } from '../inspect/registers';
-import { setField, vmcsGroups, type DescribeAddress } from '../inspect/vmcs';
+import { registerGroups, registerNode, setRegister } from '../inspect/registers';
+import { registerText } from '../inspect/registerWords';
+import { decodeContext, fieldNode, setField, spaceOfField, vmcsGroups, type VmcsFacts } from '../inspect/vmcs';
+import type { SpaceName } from '../memory/memorySpace';
 import { readNamed, type RegisterFile } from '../registers/registerFile';
 import { aliasNamed, REGISTERS, registerNamed } from '../registers/registerTable';
 import { RSP } from '../../symbols/registers';
@@ -12,7 +14,7 @@ import type { CodeFrame } from '../stack/callStack';
 import type { Target } from '../target';
 import { WORLD_NAME, type World } from '../world';
 import { UNSIGNED_LONG } from './arithmetic';
-import { computed, type Evaluated } from './evaluated';
+import { computed, type Evaluated, type EvaluatedIn } from './evaluated';
 
 const groupsNode = (name: string, groups: readonly { name: string; nodes: InspectionNode[] }[]): InspectionNode => ({
   name,
@@ -20,22 +22,28 @@ const groupsNode = (name: string, groups: readonly { name: string; nodes: Inspec
   children: () => groups.map((g) => ({ name: g.name, value: '', children: () => g.nodes })),
 });
 
+/** A value, and the address space that it is meant for when it is used as an address. */
+export interface MachineValue {
+  value: Evaluated;
+  space: SpaceName;
+}
+
 /** Resolves `$path`. Throws a UserError that names the nearest thing there is. */
-export function machineValue(target: Target, frame: CodeFrame | undefined, path: readonly string[], describe: DescribeAddress, common: Pick<Evaluated, 'reader' | 'world'>): Evaluated {
+export function machineValue(target: Target, frame: CodeFrame | undefined, path: readonly string[], facts: () => VmcsFacts, common: EvaluatedIn): MachineValue {
   const [head, ...rest] = path.map((part) => part.toLowerCase());
-  if (head === 'vmcs') return vmcsValue(target, path, describe, common);
+  if (head === 'vmcs') return vmcsValue(target, path, facts, common);
   if ((head === 'vmm' || head === 'guest') && rest.length <= 1) {
     if (!target.exists(head)) throw new UserError('expression', head === 'guest' ? 'There is no guest yet: no VM entry has completed.' : 'The VMM has no state in a VMCS.');
     const file = target.registers(head);
-    if (rest.length === 0) return { ...computed('$' + path.join('.'), UNSIGNED_LONG, readNamed(file, 'rip') ?? 0n, common), node: groupsNode(`$${head}`, registerGroups(file, true)) };
-    return registerValue(file, rest[0]!, path.join('.'), undefined, common);
+    if (rest.length === 0) return { value: { ...computed('$' + path.join('.'), UNSIGNED_LONG, readNamed(file, 'rip') ?? 0n, common), node: groupsNode(`$${head}`, registerGroups(file, true, (address, size) => target.readInteger(head, address, size))) }, space: head };
+    return { value: registerValue(file, rest[0]!, path.join('.'), undefined, common), space: head };
   }
   if (rest.length > 0) throw new UserError('expression', `$${path.join('.')} is not known: after the dollar stands a register, "vmm." or "guest." and a register, or "vmcs." and a field.`);
   const world: World = frame?.world ?? target.world;
-  return registerValue(frame?.registers ?? target.registers(world), head!, head!, frame, common);
+  return { value: registerValue(frame?.registers ?? target.registers(world), head!, head!, frame, common), space: world };
 }
 
-function registerValue(file: RegisterFile, name: string, shown: string, frame: CodeFrame | undefined, common: Pick<Evaluated, 'reader' | 'world'>): Evaluated {
+function registerValue(file: RegisterFile, name: string, shown: string, frame: CodeFrame | undefined, common: EvaluatedIn): Evaluated {
   const alias = aliasNamed(name);
   const register = registerNamed(name) ?? alias?.register;
   if (!register) {
@@ -54,7 +62,7 @@ function registerValue(file: RegisterFile, name: string, shown: string, frame: C
   return {
     ...computed(`$${shown}`, UNSIGNED_LONG, part, common),
     store: outer ? undefined : store,
-    node: text === undefined ? undefined : { name: `$${shown}`, value: text, children: registerGroups(file, false).flatMap((g) => g.nodes).find((n) => n.name === register.name)?.children },
+    node: text === undefined ? undefined : { ...(outer ? undefined : registerNode(file, register, '')), name: `$${shown}`, value: text },
   };
 }
 
@@ -66,11 +74,13 @@ function outerRegister(frame: CodeFrame, name: string): bigint | undefined {
   return number < 0 ? undefined : frame.frame.register(number);
 }
 
-function vmcsValue(target: Target, path: readonly string[], describe: DescribeAddress, common: Pick<Evaluated, 'reader' | 'world'>): Evaluated {
+function vmcsValue(target: Target, path: readonly string[], facts: () => VmcsFacts, common: EvaluatedIn): MachineValue {
   const { vmx } = target;
   if (vmx.currentVmcs === undefined) throw new UserError('expression', 'There is no current VMCS: no VMPTRLD has been executed, or a VMCLEAR since.');
-  const groups = vmcsGroups(vmx, describe);
-  if (path.length === 1) return { ...computed('$vmcs', UNSIGNED_LONG, BigInt(vmx.currentVmcs), common), node: groupsNode('$vmcs', groups) };
+  if (path.length === 1) {
+    const whole = computed('$vmcs', UNSIGNED_LONG, BigInt(vmx.currentVmcs), common);
+    return { value: { ...whole, node: groupsNode('$vmcs', vmcsGroups(vmx, facts())) }, space: 'hpa' };
+  }
   const wanted = path.slice(1).join('.');
   const field = /^0x[0-9a-f]+$/i.test(wanted) ? fieldOf(parseInt(wanted, 16)) : FIELDS.find((f) => f.name.toLowerCase() === wanted.toLowerCase());
   const value = field && vmx.readField(field.encoding);
@@ -79,8 +89,11 @@ function vmcsValue(target: Target, path: readonly string[], describe: DescribeAd
     throw new UserError('expression', `The VMCS has no field ${wanted}${near && near !== wanted ? `: did you mean $vmcs.${near}?` : ' on this processor.'}`);
   }
   return {
-    ...computed(`$vmcs.${field.name}`, UNSIGNED_LONG, value, common),
-    store: (number) => setField(vmx, field, number),
-    node: groups.flatMap((g) => g.nodes).find((n) => n.name === field.name),
+    value: {
+      ...computed(`$vmcs.${field.name}`, UNSIGNED_LONG, value, common),
+      store: (number) => setField(vmx, field, number),
+      node: fieldNode(vmx, field, value, decodeContext(vmx), facts()),
+    },
+    space: spaceOfField(field) ?? common.space,
   };
 }

@@ -1,6 +1,7 @@
 /** Tokens to a tree: precedence climbing over C's binary operators. */
 import { UserError } from '../../base/errors';
 import { tokenize, type Token } from './lexer';
+import { INSPECTION_NAMES } from './inspectionNames';
 import type { BinaryOperator, Expression, Format, ParsedInput, TypeName, UnaryOperator } from './syntax';
 
 /** C's precedences, tightest last. */
@@ -12,6 +13,8 @@ const RELATIONAL = 7;
 const UNARY = new Set(['-', '+', '!', '~', '*', '&']);
 const ASSIGNMENTS = new Set(['=', '+=', '-=', '*=', '/=', '%=', '&=', '|=', '^=', '<<=', '>>=']);
 const FORMATS = new Set(['x', 'd', 'b', 'c', 's']);
+/** So many elements of a pointer can be asked for. */
+const MOST_ELEMENTS = 1n << 24n;
 /** Words that can only start a type. */
 const TYPE_WORDS = new Set(['void', 'char', 'short', 'int', 'long', 'unsigned', 'signed', '_Bool', 'bool', 'float', 'double', 'const', 'volatile', 'struct', 'union', 'enum']);
 const TAGS = new Set(['struct', 'union', 'enum']);
@@ -29,14 +32,16 @@ class Parser {
   parse(): ParsedInput {
     const expression = this.assignment();
     let format: Format | undefined;
+    let count: number | undefined;
     if (this.accept(',')) {
       const word = this.next();
-      if (word.kind !== 'name' || !FORMATS.has(word.text)) throw this.unexpected(word, 'a format: x, d, b, c or s');
-      format = word.text as Format;
+      if (word.kind === 'number' && word.value > 0n && word.value <= MOST_ELEMENTS) count = Number(word.value);
+      else       if (word.kind !== 'name' || !FORMATS.has(word.text)) throw this.unexpected(word, 'a format: x, d, b, c or s, or a number of elements');
+      else format = word.text as Format;
     }
     const rest = this.peek();
     if (rest.kind !== 'end') throw this.unexpected(rest, 'the end of the expression');
-    return { expression, format };
+    return { expression, format, count };
   }
 
   private assignment(): Expression {
@@ -112,9 +117,30 @@ class Parser {
         expression = { kind: 'index', object: expression, index };
       } else if (this.accept('.')) expression = { kind: 'member', object: expression, name: this.name(), arrow: false };
       else if (this.accept('->')) expression = { kind: 'member', object: expression, name: this.name(), arrow: true };
-      else if (this.isPunctuator(this.position, '(')) throw new UserError('expression', `Functions are not called in expressions, at column ${this.peek().at + 1}: the machine would have to run.`);
+      else if (this.isPunctuator(this.position, '(')) expression = this.call(expression);
       else return expression;
     }
+  }
+
+  /** A function of inspection; the machine's own functions are not called. */
+  private call(callee: Expression): Expression {
+    if (callee.kind !== 'name' || !INSPECTION_NAMES.has(callee.name)) {
+      throw new UserError('expression', `Functions are not called in expressions, at column ${this.peek().at + 1}: the machine would have to run. What can be called is ${[...INSPECTION_NAMES].map((n) => `${n}()`).join(', ')}.`);
+    }
+    this.expect('(');
+    const list: Expression[] = [];
+    while (!this.isPunctuator(this.position, ')')) {
+      if (list.length > 0) this.expect(',');
+      list.push(this.assignment());
+    }
+    this.expect(')');
+    return { kind: 'call', name: callee.name, arguments: list };
+  }
+
+  /** Behind `gpa:` stands one operand: `gpa:0x6000 + 8` is 8 bytes behind gpa:0x6000. */
+  private spaceOperand(): Expression {
+    const operand = this.primary();
+    return this.isPunctuator(this.position, '(') ? this.call(operand) : operand;
   }
 
   private primary(): Expression {
@@ -128,6 +154,8 @@ class Parser {
         return { kind: 'machine', path: token.path };
       case 'name':
         return { kind: 'name', name: token.text };
+      case 'space':
+        return { kind: 'space', space: token.space, operand: this.spaceOperand() };
       case 'punctuator':
         if (token.text === '(') {
           const inner = this.assignment();

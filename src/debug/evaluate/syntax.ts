@@ -1,7 +1,10 @@
 /**
  * The syntax of expressions: C's, plus `$` for what C has no name for. `$rax` is a register of the selected frame's
- * world, `$guest.rip` and `$vmm.cr3` name the world, `$vmcs.GUEST_RIP` is a field of the current VMCS.
+ * world, `$guest.rip` and `$vmm.cr3` name the world, `$vmcs.GUEST_RIP` is a field of the current VMCS. `gpa:0x6000` is a
+ * place in an address space, and `walk(x)` calls one of the functions of inspection, which run nothing in the machine.
  */
+import type { SpaceName } from '../memory/memorySpace';
+
 export type UnaryOperator = '-' | '+' | '!' | '~' | '*' | '&';
 export type BinaryOperator = '*' | '/' | '%' | '+' | '-' | '<<' | '>>' | '<' | '<=' | '>' | '>=' | '==' | '!=' | '&' | '^' | '|' | '&&' | '||';
 
@@ -17,6 +20,10 @@ export type Expression =
   | { kind: 'name'; name: string }
   /** `$a.b`: the parts after the dollar sign. */
   | { kind: 'machine'; path: string[] }
+  /** `gpa:0x6000`, `guest:ticks`. */
+  | { kind: 'space'; space: SpaceName; operand: Expression }
+  /** `walk(x)`. */
+  | { kind: 'call'; name: string; arguments: Expression[] }
   | { kind: 'member'; object: Expression; name: string; arrow: boolean }
   | { kind: 'index'; object: Expression; index: Expression }
   | { kind: 'unary'; operator: UnaryOperator; operand: Expression }
@@ -34,4 +41,6 @@ export type Format = 'x' | 'd' | 'b' | 'c' | 's';
 export interface ParsedInput {
   expression: Expression;
   format: Format | undefined;
+  /** `p,10`: the pointer is shown as an array of so many elements. */
+  count: number | undefined;
 }

@@ -20,5 +20,9 @@ export function localNodes(frame: CodeFrame, context: VariableContext): Inspecti
   );
   const ordered = visible.reverse().flat();
   const sorted = [...ordered.filter((v) => v.isParameter), ...ordered.filter((v) => !v.isParameter)];
-  return sorted.map((variable) => variableNode(image.valueOf(variable, frame.frame), context, variable.name));
+  return sorted.map((variable) => {
+    const { file, line } = variable;
+    const declaration = file && line ? () => ({ image, file, line }) : undefined;
+    return { ...variableNode(image.valueOf(variable, frame.frame), context, variable.name, context.format), declaration };
+  });
 }

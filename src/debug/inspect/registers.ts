@@ -1,37 +1,25 @@
 /** The registers of a world as lines, with their parts in words. */
 import { hex } from '../../base/bits';
 import { UserError } from '../../base/errors';
-import { CR0_BITS, CR4_BITS, DR7_BITS, EFER_BITS, RFLAGS_BITS, accessRightsWords, decodeBits, type Decoded } from '../../vmx/tables';
-import { REGISTERS, type Register, type RegisterDecode } from '../registers/registerTable';
+import type { BitText, Decoded } from '../../vmx/tables';
+import { REGISTERS, type Register } from '../registers/registerTable';
 import type { RegisterFile } from '../registers/registerFile';
 import { WORLD_NAME } from '../world';
+import { descriptorNode } from './descriptor';
 import { parseInteger } from './integer';
 import type { InspectionGroup, InspectionNode } from './node';
+import { registerText, registerWords, vectorNodes } from './registerWords';
 
-const DECODERS: Record<RegisterDecode, (value: bigint) => Decoded> = {
-  cr0: (v) => decodeBits(v, CR0_BITS),
-  cr4: (v) => decodeBits(v, CR4_BITS),
-  efer: (v) => decodeBits(v, EFER_BITS),
-  rflags: (v) => decodeBits(v, RFLAGS_BITS),
-  dr7: (v) => decodeBits(v, DR7_BITS),
-  'access-rights': (v) => accessRightsWords(Number(v)),
-};
-
-const digits = (register: Register): number => Math.max(1, register.bits / 4);
+/** What a control does; of one that is off it is said what it would do. */
+const meaning = ({ sentence, value }: BitText): string => (sentence === undefined ? '' : value ? `: ${sentence}` : ` (when 1: ${sentence})`);
 
 /** Parts of a value as children: bits that are set first would hide what is missing, so all are told, in order. */
 export function bitNodes(decoded: Decoded): InspectionNode[] {
   return (decoded.bits ?? []).map((b) => ({
     name: b.name,
-    value: b.high === b.low ? b.text : `${b.value} (${b.text})`,
-    description: b.high === b.low ? `Bit ${b.low}.` : `Bits ${b.high}:${b.low}.`,
+    value: `${b.high === b.low ? b.text : b.text === String(b.value) ? b.text : `${b.value} (${b.text})`}${meaning(b)}`,
+    description: `${b.high === b.low ? `Bit ${b.low}` : `Bits ${b.high}:${b.low}`}.${b.sentence === undefined ? '' : ` When 1: ${b.sentence}`}`,
   }));
-}
-
-/** The value of a register as shown: hexadecimal, and the words of its bits. */
-export function registerText(register: Register, value: bigint): string {
-  const number = hex(value, digits(register));
-  return register.decode ? `${DECODERS[register.decode](value).text} (${number})` : number;
 }
 
 /** Sets a register; throws a UserError when its world does not let it be set now. */
@@ -43,36 +31,54 @@ export function setRegister(file: RegisterFile, register: Register, value: bigin
 const whyNot = (file: RegisterFile): string =>
   file.world === 'guest' ? 'the VMM holds it in its own memory since the VM exit; change it there.' : 'the processor holds the guest\'s, and the VMM loads its own after the next VM exit.';
 
-function node(file: RegisterFile, register: Register, prefix: string): InspectionNode | undefined {
+/** Reads memory of the registers' world: little-endian, undefined where nothing is mapped. */
+export type ReadWorldMemory = (address: bigint, size: number) => bigint | undefined;
+
+/** Parts of a register. */
+function parts(register: Register, value: bigint): (() => InspectionNode[]) | undefined {
+  if (register.decode === 'vector') return () => vectorNodes(register, value);
+  const words = registerWords(register, value);
+  return words?.bits?.length ? () => bitNodes(words) : undefined;
+}
+
+/** The line of one register; undefined when it is not known now. */
+export function registerNode(file: RegisterFile, register: Register, prefix: string): InspectionNode | undefined {
   const value = file.read(register);
   if (value === undefined) return undefined;
   return {
     name: register.name,
     value: registerText(register, value),
     evaluateName: `$${prefix}${register.name}`,
-    children: register.decode ? () => bitNodes(DECODERS[register.decode!](value)) : undefined,
+    memoryReference: memoryReference(file, register, value),
+    children: parts(register, value),
     write: (text) => setRegister(file, register, parseInteger(text)),
   };
 }
 
-/** The registers of a world that are known now, by group. `qualified` puts the world into the names for Watch. */
-export function registerGroups(file: RegisterFile, qualified: boolean): InspectionGroup[] {
+function memoryReference({ world }: RegisterFile, register: Register, value: bigint): string | undefined {
+  if (register.address === undefined || value === 0n) return undefined;
+  if (register.address === 'linear') return `${world}:${hex(value)}`;
+  return `${world === 'guest' ? 'gpa' : 'hpa'}:${hex(value & 0x000f_ffff_ffff_f000n)}`;
+}
+
+/** The registers of a world that are known now, by group. `qualified` puts the world into the names for Watch; with `read` segments show their descriptors too. */
+export function registerGroups(file: RegisterFile, qualified: boolean, read?: ReadWorldMemory): InspectionGroup[] {
   const prefix = qualified ? `${file.world}.` : '';
   const groups = new Map<string, InspectionNode[]>();
   for (const register of REGISTERS) {
-    const line = node(file, register, prefix);
+    const line = registerNode(file, register, prefix);
     if (!line) continue;
     const nodes = groups.get(register.group) ?? [];
     groups.set(register.group, nodes);
     nodes.push(line);
   }
-  return [...groups].map(([name, nodes]) => ({ name, nodes: name === 'Segments' ? nestSegments(nodes) : nodes }));
+  return [...groups].map(([name, nodes]) => ({ name, nodes: name === 'Segments' ? nestSegments(nodes, file, read) : nodes }));
 }
 
 /** Base, limit and access rights of a segment stand under its selector. */
-function nestSegments(nodes: InspectionNode[]): InspectionNode[] {
+function nestSegments(nodes: readonly InspectionNode[], file: RegisterFile, read: ReadWorldMemory | undefined): InspectionNode[] {
   const top: InspectionNode[] = [];
-  const parts = new Map<string, InspectionNode[]>();
+  const partsOf = new Map<string, InspectionNode[]>();
   for (const node of nodes) {
     const [, segment, part] = /^([a-z]+)_(base|limit|access)$/.exec(node.name) ?? [];
     if (segment === undefined) {
@@ -80,15 +86,20 @@ function nestSegments(nodes: InspectionNode[]): InspectionNode[] {
       continue;
     }
     if (!top.some((t) => t.name === segment)) top.push({ name: segment, value: '' });
-    const list = parts.get(segment) ?? [];
-    parts.set(segment, list);
+    const list = partsOf.get(segment) ?? [];
+    partsOf.set(segment, list);
     list.push({ ...node, name: part! });
   }
-  for (const node of top) {
-    const children = parts.get(node.name);
-    if (children) node.children = () => children;
+  return top.map((node) => {
+    const list = partsOf.get(node.name) ?? [];
     // GDTR and IDTR have no selector: their base stands for them.
-    if (node.value === '') node.value = children?.map((c) => `${c.name} ${c.value}`).join(', ') ?? '';
-  }
-  return top;
+    if (node.value === '') return { ...node, value: list.map((c) => `${c.name} ${c.value}`).join(', '), memoryReference: list[0]?.memoryReference, children: () => list };
+    const rights = list.find((n) => n.name === 'access');
+    const descriptor = read && descriptorNode(file, node.name, read);
+    return {
+      ...node,
+      value: rights ? `${rights.value.replace(/ \(0x[0-9a-f]+\)$/, '')}, selector ${/0x[0-9a-f]+/.exec(node.value)?.[0]}` : node.value,
+      children: () => [{ name: 'selector', value: node.value }, ...list, ...(descriptor ? [descriptor] : [])],
+    };
+  });
 }

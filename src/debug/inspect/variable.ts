@@ -5,29 +5,32 @@ import { childCount, children, formatValue, integerOf, readString, type FormatOp
 import type { Evaluated } from '../evaluate/evaluated';
 import { storeInto } from '../evaluate/evaluated';
 import type { Format } from '../evaluate/syntax';
-import { addressName, type CodeFrame } from '../stack/callStack';
+import { addressName, sourcePlace, type CodeFrame } from '../stack/callStack';
+import type { SpaceName } from '../memory/memorySpace';
 import type { Target } from '../target';
-import type { World } from '../world';
 import type { InspectionNode } from './node';
 
 /** What children and writes need. */
 export interface VariableContext {
   target: Target;
   frame: CodeFrame | undefined;
-  world: World;
+  space: SpaceName;
   reader: ValueReader;
+  /** How integers are shown where an expression does not say. */
+  format?: Format | undefined;
   /** Turns what the user typed into a number: any expression of the frame. */
   parse: (text: string) => bigint;
 }
 
-/** So many children are shown at once; arrays tell their length and are paged by the client. */
+/** A client that asks for no part of a large array gets its first elements. */
 const MOST_CHILDREN = 1000;
 
 function options(context: VariableContext, format: Format | undefined): FormatOptions {
   return {
     radix: format === 'x' ? 16 : 10,
     symbol: (address) => {
-      const name = addressName(context.target, context.world, address);
+      if (context.space !== 'vmm' && context.space !== 'guest') return undefined;
+      const name = addressName(context.target, context.space, address);
       return name.startsWith('0x') ? undefined : name;
     },
   };
@@ -64,23 +67,27 @@ export function variableNode(value: Value, context: VariableContext, evaluateNam
     type: typeName(value.type),
     evaluateName,
     indexed: array ? count : undefined,
-    children: count > 0 ? () => childNodes(value, context, evaluateName) : undefined,
-    memoryReference: address !== undefined && (isText(value.type) || bare.kind === 'struct') ? `${context.world}:${hex(address)}` : undefined,
-    write: assignable ? (typed) => storeInto(context.target, context.frame, context.world, value, context.reader, context.parse(typed)) : undefined,
+    children: count > 0 ? (start = 0, most = MOST_CHILDREN) => childNodes(value, context, evaluateName, format, start, most) : undefined,
+    memoryReference: address !== undefined && address !== 0n && (isText(value.type) || bare.kind === 'struct') ? `${context.space}:${hex(address)}` : undefined,
+    origin: bare.kind === 'pointer' && stripped(bare.target).kind === 'function' && number !== undefined ? () => (context.space === 'vmm' || context.space === 'guest' ? sourcePlace(context.target, context.space, number) : undefined) : undefined,
+    write: assignable ? (typed) => storeInto(context.target, context.frame, context.space, value, context.reader, context.parse(typed)) : undefined,
   };
 }
 
-function childNodes(value: Value, context: VariableContext, evaluateName: string | undefined): InspectionNode[] {
+function childNodes(value: Value, context: VariableContext, evaluateName: string | undefined, format?: Format, start = 0, count = MOST_CHILDREN): InspectionNode[] {
   const bare = stripped(value.type);
-  return children(value, context.reader, 0, MOST_CHILDREN).flatMap((child) => {
+  return children(value, context.reader, start, count).flatMap((child) => {
     // A pointer to a struct opens to its members at once.
-    if (bare.kind === 'pointer' && stripped(child.type).kind === 'struct') return childNodes(child, context, evaluateName === undefined ? undefined : `(*${evaluateName})`);
+    if (bare.kind === 'pointer' && stripped(child.type).kind === 'struct') return childNodes(child, context, evaluateName === undefined ? undefined : `(*${evaluateName})`, format);
     // Members of an anonymous struct or union count as the outer one's.
-    if (child.name === '' && stripped(child.type).kind === 'struct') return childNodes(child, context, evaluateName);
+    if (child.name === '' && stripped(child.type).kind === 'struct') return childNodes(child, context, evaluateName, format);
     const name = evaluateName === undefined ? undefined : bare.kind === 'pointer' ? `*(${evaluateName})` : bare.kind === 'array' ? `(${evaluateName})${child.name}` : `${evaluateName}.${child.name}`;
-    return [variableNode(child, context, name)];
+    return [variableNode(child, context, name, format)];
   });
 }
+
+/** An expression without the format behind it, so that its parts can be asked for. */
+const withoutFormat = (expression: string): string => expression.replace(/,\s*([xdbcs]|[0-9]\w*)\s*$/, '');
 
 /** The line of a result. */
 export function evaluatedNode(result: Evaluated, context: VariableContext, evaluateName: string, format: Format | undefined): InspectionNode {
@@ -88,7 +95,7 @@ export function evaluatedNode(result: Evaluated, context: VariableContext, evalu
     const store = result.store;
     return { ...result.node, write: result.node.write ?? (store && ((typed) => store(context.parse(typed)))) };
   }
-  const node = variableNode(result.value, { ...context, reader: result.reader, world: result.world }, evaluateName, format);
+  const node = variableNode(result.value, { ...context, reader: result.reader, space: result.space }, withoutFormat(evaluateName), format);
   const store = result.store;
   return { ...node, write: store ? (typed) => store(context.parse(typed)) : undefined };
 }

@@ -2,10 +2,11 @@
 import { hex } from '../../base/bits';
 import { UserError } from '../../base/errors';
 import type { VmxInspection } from '../../vmx/observe';
-import { decodeField, Encoding, FIELDS, type DecodeContext, type Field, type FieldGroup } from '../../vmx/tables';
+import { decodeField, decodeQualification, Encoding, FIELDS, type DecodeContext, type Field, type FieldGroup } from '../../vmx/tables';
 import type { Blame } from '../exits/blame';
+import type { SpaceName } from '../memory/memorySpace';
 import { parseInteger } from './integer';
-import type { InspectionGroup, InspectionNode } from './node';
+import type { InspectionGroup, InspectionNode, SourcePlace } from './node';
 import { bitNodes } from './registers';
 
 const GROUPS: readonly [FieldGroup, string][] = [
@@ -42,18 +43,62 @@ export function fieldText(field: Field, value: bigint, context: DecodeContext): 
 /** Names the function and line of a VMM address. */
 export type DescribeAddress = (rip: bigint) => string;
 
+/** What the debugger knows beside the VMCS. */
+export interface VmcsFacts {
+  describe: DescribeAddress;
+  /** The line of source of a VMM address. */
+  place?: ((rip: bigint) => SourcePlace | undefined) | undefined;
+  /** icount of the last VM exit: what the VMM has written since is marked. */
+  lastExit?: number | undefined;
+}
+
 /** Stands before the value of a field that a failed VM entry is blamed on. */
 export const BLAME_MARK = '\u26a0 ';
+/** Stands behind the value of a field that the VMM has written since the last VM exit. */
+export const WRITTEN_NOTE = ' \u2190 written since the VM exit';
 
-function node(vmx: VmxInspection, field: Field, value: bigint, context: DecodeContext, describe: DescribeAddress, wrong: readonly string[] | undefined): InspectionNode {
+/** The address space that a field's value is an address of; undefined for what is no address. */
+export function spaceOfField({ name, decode, group }: Field): SpaceName | undefined {
+  if (name === 'GUEST_PHYSICAL_ADDRESS' || name === 'GUEST_CR3') return 'gpa';
+  if (decode === 'address' || decode === 'eptp') return 'hpa';
+  if (name === 'GUEST_LINEAR_ADDRESS') return 'guest';
+  if (name === 'HOST_CR3') return 'hpa';
+  if (!/_(RIP|RSP|BASE|ESP|EIP)$/.test(name)) return undefined;
+  return group === 'guest' ? 'guest' : group === 'host' ? 'vmm' : undefined;
+}
+
+/** A place that an address field can be looked at. EPTP's low bits are none of the address. */
+function referenceOf(field: Field, value: bigint): string | undefined {
+  const space = spaceOfField(field);
+  const address = field.decode === 'eptp' ? value & 0x000f_ffff_ffff_f000n : value;
+  return space === undefined || address === 0n || value === 0xffff_ffff_ffff_ffffn ? undefined : `${space}:${hex(address)}`;
+}
+
+/** Parts of a value: its bits, or what an exit qualification says. */
+function parts(field: Field, value: bigint, context: DecodeContext): InspectionNode[] {
   const decoded = decodeField(field, value, context);
+  if (decoded.bits?.length) return bitNodes(decoded);
+  if (field.decode !== 'exit-qualification' || context.exitReason === undefined) return [];
+  return Object.entries(decodeQualification(context.exitReason & 0xffff, value).details).map(([name, detail]) => ({ name, value: typeof detail === 'number' && detail > 9 ? `${hex(detail)} (${detail})` : String(detail) }));
+}
+
+/** The line of one field. */
+export function fieldNode(vmx: VmxInspection, field: Field, value: bigint, context: DecodeContext, facts: VmcsFacts, wrong?: readonly string[]): InspectionNode {
   const writer = vmx.fieldWriter(field.encoding);
+  const written = writer !== undefined && facts.lastExit !== undefined && writer.icount > facts.lastExit;
+  const children = parts(field, value, context);
   return {
     name: field.name,
-    value: `${wrong ? BLAME_MARK : ''}${fieldText(field, value, context)}`,
+    value: `${wrong ? BLAME_MARK : ''}${fieldText(field, value, context)}${written ? WRITTEN_NOTE : ''}`,
     evaluateName: `$vmcs.${field.name}`,
-    description: `Encoding ${hex(field.encoding, 4)}, ${field.width === 'natural' ? 'natural width' : `${field.width} bits`}${writer ? `; last written at ${describe(writer.rip)}` : ''}.${wrong ? ` The VM entry failed: ${wrong.join(' ')}` : ''}`,
-    children: decoded.bits?.length ? () => bitNodes(decoded) : undefined,
+    // Made when it is looked at: it asks the line tables.
+    get description() {
+      const width = field.width === 'natural' ? 'natural width' : `${field.width} bits`;
+      return `Encoding ${hex(field.encoding, 4)}, ${width}${writer ? `; last written at ${facts.describe(writer.rip)}` : ''}.${wrong ? ` The VM entry failed: ${wrong.join(' ')}` : ''}`;
+    },
+    memoryReference: referenceOf(field, value),
+    origin: writer && facts.place ? () => facts.place!(writer.rip) : undefined,
+    children: children.length ? () => children : undefined,
     write: (text) => setField(vmx, field, parseInteger(text)),
   };
 }
@@ -65,14 +110,14 @@ export function setField(vmx: VmxInspection, field: Field, value: bigint): void 
 }
 
 /** The groups with the fields that exist on this processor, those of `blame` marked; none when there is no current VMCS. */
-export function vmcsGroups(vmx: VmxInspection, describe: DescribeAddress, blame?: Blame): InspectionGroup[] {
+export function vmcsGroups(vmx: VmxInspection, facts: VmcsFacts, blame?: Blame): InspectionGroup[] {
   if (vmx.currentVmcs === undefined) return [];
   const context = decodeContext(vmx);
   return GROUPS.map(([group, name]) => {
     const fields = FIELDS.filter((f) => f.group === group).sort((a, b) => rank(a) - rank(b));
     const nodes = fields.flatMap((field) => {
       const value = vmx.readField(field.encoding);
-      return value === undefined ? [] : [node(vmx, field, value, context, describe, blame?.get(field.encoding))];
+      return value === undefined ? [] : [fieldNode(vmx, field, value, context, facts, blame?.get(field.encoding))];
     });
     const blamed = fields.filter((field) => blame?.has(field.encoding)).length;
     return { name, nodes, ...(blamed === 0 ? {} : { note: `${BLAME_MARK}${blamed} ${blamed === 1 ? 'field' : 'fields'} to look at` }) };

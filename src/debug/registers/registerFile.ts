@@ -1,6 +1,10 @@
 /** The registers of one world at a stop, wherever they are: in the processor, in the VMCS, or recorded at the last exit. */
 import { readFlags, writeFlags } from '../../cpu/flags';
+import { extended } from '../../cpu/fpu/extended';
+import { readStack, writeStack } from '../../cpu/fpu/registers';
+import { writeMxcsr } from '../../cpu/simd/mxcsr';
 import { Offset } from '../../cpu/state';
+import { bytesOf, unsignedOf } from '../../symbols/frame';
 import type { Processor } from '../../cpu/processor';
 import type { VmxInspection } from '../../vmx/observe';
 import { Encoding } from '../../vmx/tables/fields';
@@ -21,13 +25,21 @@ export interface RegisterFile {
 /** A register by name; for names that exist. */
 export const readNamed = (file: RegisterFile, name: string): bigint | undefined => file.read(registerNamed(name)!);
 
-function readPlace(cpu: Processor, place: Place): bigint {
+function readPlace(cpu: Processor, place: Place): bigint | undefined {
   const s = cpu.state;
   switch (place.kind) {
     case 'state':
       return place.bits === 64 ? s.get64(place.offset) : BigInt(s.get32(place.offset));
     case 'flags':
       return BigInt(readFlags(s) >>> 0);
+    case 'bytes':
+      return place.feature === undefined || cpu.features.has(place.feature) ? unsignedOf(s.views.u8.subarray(s.base + place.offset, s.base + place.offset + place.bytes)) : undefined;
+    case 'stack': {
+      const { sign, exponent, significand } = readStack(s, place.n);
+      return (BigInt((sign << 15) | exponent) << 64n) | significand;
+    }
+    case 'capability':
+      return cpu.features.has('vmx') ? cpu.intercepts.readMsr(place.index) : undefined;
     case 'segment':
       switch (place.part) {
         case 'selector':
@@ -42,7 +54,8 @@ function readPlace(cpu: Processor, place: Place): bigint {
   }
 }
 
-function writePlace(cpu: Processor, place: Place, value: bigint): void {
+/** False for what cannot be written. */
+function writePlace(cpu: Processor, place: Place, value: bigint): boolean {
   const s = cpu.state;
   switch (place.kind) {
     case 'state':
@@ -54,6 +67,15 @@ function writePlace(cpu: Processor, place: Place, value: bigint): void {
     case 'flags':
       writeFlags(s, Number(BigInt.asUintN(32, value)));
       break;
+    case 'bytes':
+      if (place.offset === Offset.MXCSR) writeMxcsr(s, Number(BigInt.asUintN(32, value)));
+      else s.views.u8.set(bytesOf(value, place.bytes), s.base + place.offset);
+      break;
+    case 'stack':
+      writeStack(s, place.n, extended(Number((value >> 79n) & 1n), Number((value >> 64n) & 0x7fffn), BigInt.asUintN(64, value)));
+      break;
+    case 'capability':
+      return false;
     case 'segment':
       if (place.part === 'selector') s.setSelector(place.segment, Number(BigInt.asUintN(16, value)));
       else if (place.part === 'base') s.setSegBase(place.segment, value);
@@ -62,6 +84,7 @@ function writePlace(cpu: Processor, place: Place, value: bigint): void {
   }
   // RIP, segments, CR0, CR4 and EFER have derived state; recomputing it always is cheap here.
   cpu.stateChanged();
+  return true;
 }
 
 /** The world that the processor is in. */
@@ -71,12 +94,13 @@ export class LiveRegisters implements RegisterFile {
     readonly world: World,
     private readonly cpu: Processor,
   ) {}
-  read(register: Register): bigint {
+  read(register: Register): bigint | undefined {
+    // A guest that asks for them is told by the VMM.
+    if (register.place.kind === 'capability' && this.world === 'guest') return undefined;
     return readPlace(this.cpu, register.place);
   }
   write(register: Register, value: bigint): boolean {
-    writePlace(this.cpu, register.place, value);
-    return true;
+    return writePlace(this.cpu, register.place, value);
   }
 }
 
@@ -85,6 +109,9 @@ export interface RecordedGprs {
   values: readonly bigint[];
   stillInProcessor: boolean;
 }
+
+/** What a VM exit leaves as the guest had it, until the VMM changes it. */
+const isUnsaved = ({ group, name }: Register): boolean => group === 'x87' || group === 'Vector' || /^(cr2|dr[0-36]|xcr0|pkru)$/.test(name);
 
 /** The guest while the VMM runs: guest state of the VMCS, and the general-purpose registers recorded at the exit. */
 export class SavedGuestRegisters implements RegisterFile {
@@ -99,13 +126,13 @@ export class SavedGuestRegisters implements RegisterFile {
     if (register.name === 'efer') return savedEfer(this.vmx, this.cpu, 'guest');
     if (register.guest) return this.vmx.readField(Encoding[register.guest]);
     const n = gprNumber(register.name);
-    return n >= 0 ? this.gprs?.values[n] : undefined;
+    if (n >= 0) return this.gprs?.values[n];
+    return this.gprs?.stillInProcessor && isUnsaved(register) ? readPlace(this.cpu, register.place) : undefined;
   }
   write(register: Register, value: bigint): boolean {
     if (register.guest) return this.vmx.writeField(Encoding[register.guest], value);
     if (gprNumber(register.name) < 0 || !this.gprs?.stillInProcessor) return false;
-    writePlace(this.cpu, register.place, value);
-    return true;
+    return writePlace(this.cpu, register.place, value);
   }
 }
 

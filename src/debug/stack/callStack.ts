@@ -8,6 +8,7 @@ import type { SourceFile } from '../../symbols/image';
 import { unwindByFramePointer } from '../../symbols/unwind';
 import { exitTitle } from '../exits/exitWords';
 import type { RegisterFile } from '../registers/registerFile';
+import type { SourcePlace } from '../inspect/node';
 import type { LoadedImage } from '../symbols/imageSet';
 import type { Target } from '../target';
 import { otherWorld, type World } from '../world';
@@ -76,6 +77,20 @@ export function addressPlace(target: Target, world: World, address: bigint): str
   const outermost = calls.at(-1);
   if (!outermost?.callFile || outermost.callLine === undefined) return `${name} (${here})`;
   return `${name} (${outermost.callFile.written}:${outermost.callLine}), by ${calls[0]!.name} (${here}) inlined there`;
+}
+
+/** The line of an address of code, if symbols know one: where a function was inlined there, its own. */
+export function sourcePlace(target: Target, world: World, address: bigint): SourcePlace | undefined {
+  const image = target.images.at(world, address)?.image;
+  const row = image?.lineAt(address);
+  return image && row && row.line > 0 ? { image, file: row.file, line: row.line } : undefined;
+}
+
+/** The line of an address; of a function that was inlined there, the line that calls the outermost one: where people look for it. */
+export function callingPlace(target: Target, world: World, address: bigint): SourcePlace | undefined {
+  const image = target.images.at(world, address)?.image;
+  const call = image?.inlinedAt(address).at(-1);
+  return image && call?.callFile && call.callLine !== undefined ? { image, file: call.callFile, line: call.callLine } : sourcePlace(target, world, address);
 }
 
 /** The frames of one world, innermost first; empty when its registers are not known. */

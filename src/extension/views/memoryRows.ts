@@ -2,7 +2,7 @@
 import type { MemoryMap } from '../../adapter/messages';
 import { hex } from '../../base/bits';
 import { byteSize } from '../../base/byteSize';
-import { RANGE_TYPES } from '../../base/rangeTypes';
+import { rangeName } from '../../base/rangeTypes';
 
 export interface MemoryRow {
   /** First to last address. */
@@ -14,7 +14,6 @@ export interface MemoryRow {
 
 /** Without leading zeros: a side bar is narrow. */
 const span = (base: bigint, length: bigint): string => `${hex(base)} - ${hex(base + length - 1n)}`;
-const typeName = (type: number): string => RANGE_TYPES.find(({ value }) => value === type)?.name ?? `type ${type}`;
 
 /** One row per range in the map's order, and one for each stretch between two ranges that nothing describes. */
 export function memoryRows(map: MemoryMap): MemoryRow[] {
@@ -23,7 +22,7 @@ export function memoryRows(map: MemoryMap): MemoryRow[] {
   for (const range of map.ranges) {
     const [base, length] = [BigInt(range.base), BigInt(range.length)];
     if (rows.length > 0 && base > end) rows.push({ label: span(end, base - end), description: `not described, ${byteSize(base - end)}`, kind: 'hole' });
-    rows.push({ label: span(base, length), description: `${typeName(range.type)}, ${byteSize(length)}`, kind: range.type === 1 ? 'usable' : 'other' });
+    rows.push({ label: span(base, length), description: `${rangeName(range.type)}, ${byteSize(length)}`, kind: range.type === 1 ? 'usable' : 'other' });
     if (base + length > end) end = base + length;
   }
   return rows;
@@ -35,4 +34,4 @@ export const usable = (map: MemoryMap): string =>
 
 /** The map in the format that the course's kernel prints and the language server reads. */
 export const e820Text = (map: MemoryMap): string =>
-  ['e820 MEMORY MAP', ...map.ranges.map(({ base, length, type }) => `address: ${hex(BigInt(base), 16)}, length: ${hex(BigInt(length), 16)}, type: ${typeName(type)}`), ''].join('\n');
+  ['e820 MEMORY MAP', ...map.ranges.map(({ base, length, type }) => `address: ${hex(BigInt(base), 16)}, length: ${hex(BigInt(length), 16)}, type: ${rangeName(type)}`), ''].join('\n');

@@ -22,7 +22,7 @@ function controls(kind: ControlKind, value: bigint): Decoded {
   const bits: BitText[] = field.bits.map((b) => {
     named.add(b.bit);
     const on = Number((value >> BigInt(b.bit)) & 1n);
-    return { high: b.bit, low: b.bit, name: b.name, value: on, text: on ? 'yes' : 'no' };
+    return { high: b.bit, low: b.bit, name: b.name, value: on, text: on ? 'yes' : 'no', sentence: b.sentence };
   });
   const on = bits.filter((b) => b.value).map((b) => b.name);
   for (let n = 0; n < 64; n++) {
@@ -34,7 +34,8 @@ function controls(kind: ControlKind, value: bigint): Decoded {
   return { text: on.length ? on.join(', ') : 'none', bits };
 }
 
-function selector(value: number): Decoded {
+/** A segment selector: SDM volume 3, "Segment Selectors". */
+export function decodeSelector(value: number): Decoded {
   return {
     text: `index ${value >>> 3}, ${value & 4 ? 'LDT' : 'GDT'}, RPL ${value & 3}`,
     bits: words.decodeBits(BigInt(value), [[3, 'index', 15], [2, 'TI'], [0, 'RPL', 1]]).bits,
@@ -68,7 +69,7 @@ export function decodeField(field: Field, value: bigint, context: DecodeContext 
     case 'entry':
       return controls(field.decode, value);
     case 'selector':
-      return selector(low & 0xffff);
+      return decodeSelector(low & 0xffff);
     case 'access-rights':
       return words.accessRightsWords(low);
     case 'cr0':

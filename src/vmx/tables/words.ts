@@ -8,6 +8,8 @@ export interface BitText {
   name: string;
   value: number;
   text: string;
+  /** What a control does when it is 1. */
+  sentence?: string;
 }
 
 export interface Decoded {

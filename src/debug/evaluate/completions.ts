@@ -1,0 +1,115 @@
+/** What can stand at the end of an expression that is being typed. */
+import { UserError } from '../../base/errors';
+import { lookupAddress } from '../../symbols/frame';
+import { stripped, typeName, type StructType } from '../../symbols/types';
+import { FIELDS } from '../../vmx/tables';
+import { ALIAS_NAMES, REGISTERS } from '../registers/registerTable';
+import type { CodeFrame } from '../stack/callStack';
+import type { Evaluator } from './evaluator';
+import { INSPECTION_FUNCTIONS } from './inspectionNames';
+
+export interface Completion {
+  label: string;
+  kind: 'variable' | 'function' | 'property' | 'keyword' | 'field';
+  /** Type or meaning. */
+  detail?: string | undefined;
+  /** What is inserted, where that is not the label. */
+  text?: string | undefined;
+}
+
+export interface Completions {
+  /** Characters before the end that a completion replaces. */
+  length: number;
+  list: Completion[];
+}
+
+const MOST = 200;
+const SPACES: readonly [string, string][] = [
+  ['gpa:', 'guest-physical memory'],
+  ['hpa:', 'host-physical memory'],
+  ['vmm:', 'the VMM\'s linear memory and variables'],
+  ['guest:', 'the guest\'s linear memory and variables'],
+];
+
+/** Where the operand of a `.` or `->` at the end of `text` begins: names, calls and subscripts are skipped as wholes. */
+function operandStart(text: string): number {
+  let at = text.length;
+  for (let depth = 0; at > 0; at--) {
+    const c = text[at - 1]!;
+    if (c === ')' || c === ']') depth++;
+    else if (c === '(' || c === '[') {
+      if (depth === 0) break;
+      depth--;
+    } else if (depth === 0 && !/[A-Za-z0-9_.:$>-]/.test(c)) break;
+    // A minus or greater-than that is no arrow ends the operand.
+    else if (depth === 0 && c === '>' && text[at - 2] !== '-') break;
+    else if (depth === 0 && c === '-' && text[at] !== '>') break;
+  }
+  return at;
+}
+
+/** Members of the struct that an expression is or points to. */
+function members(evaluator: Evaluator, operand: string): Completion[] {
+  try {
+    const { value } = evaluator.evaluate(operand, false).result;
+    const bare = stripped(value.type);
+    const struct = bare.kind === 'pointer' ? stripped(bare.target) : bare.kind === 'array' ? stripped(bare.element) : bare;
+    return struct.kind === 'struct' ? flat(struct) : [];
+  } catch (error) {
+    // What is being typed need not make sense yet.
+    if (error instanceof UserError) return [];
+    throw error;
+  }
+}
+
+/** Members of anonymous structs and unions count as the outer one's. */
+const flat = (struct: StructType): Completion[] =>
+  struct.members.flatMap((m): Completion[] => {
+    const inner = stripped(m.type);
+    if (m.name === '') return inner.kind === 'struct' ? flat(inner) : [];
+    return [{ label: m.name, kind: 'field', detail: typeName(m.type) }];
+  });
+
+function machineNames(word: string): Completion[] {
+  const world = /^\$(vmm|guest)\./i.exec(word)?.[1];
+  const prefix = world ? `$${world}.` : '$';
+  const registers = [
+    ...REGISTERS.map((r): Completion => ({ label: `${prefix}${r.name}`, kind: 'property', detail: `register, ${r.bits} bits` })),
+    ...ALIAS_NAMES.map((name): Completion => ({ label: `${prefix}${name}`, kind: 'property', detail: 'part of a register' })),
+  ];
+  if (world) return registers;
+  return [
+    ...registers,
+    { label: '$vmm', kind: 'property', detail: 'registers of the VMM' },
+    { label: '$guest', kind: 'property', detail: 'registers of the guest' },
+    { label: '$vmcs', kind: 'property', detail: 'the current VMCS' },
+    ...FIELDS.map((f): Completion => ({ label: `$vmcs.${f.name}`, kind: 'property', detail: `VMCS field, ${f.width === 'natural' ? 'natural width' : `${f.width} bits`}` })),
+  ];
+}
+
+function names(frame: CodeFrame | undefined): Completion[] {
+  const image = frame?.image?.image;
+  const locals = frame && image ? image.variablesAt(lookupAddress(frame.frame)).map((v): Completion => ({ label: v.name, kind: 'variable', detail: typeName(v.type) })) : [];
+  return [
+    ...locals,
+    ...INSPECTION_FUNCTIONS.map((f): Completion => ({ label: f.signature, text: f.most === 0 ? `${f.name}()` : `${f.name}(`, kind: 'function', detail: f.sentence })),
+    ...SPACES.map(([label, detail]): Completion => ({ label, kind: 'keyword', detail })),
+    ...(image ? image.globalNames().map((label): Completion => ({ label, kind: 'variable', detail: 'global' })) : []),
+  ];
+}
+
+/** Completions for `text`, which ends where the user types. */
+export function complete(text: string, frame: CodeFrame | undefined, evaluator: () => Evaluator): Completions {
+  const member = /(\.|->)([A-Za-z_][A-Za-z0-9_]*)?$/.exec(text);
+  const machine = /\$[A-Za-z0-9_.]*$/.exec(text)?.[0];
+  const word = machine ?? /[A-Za-z_][A-Za-z0-9_]*$/.exec(text)?.[0] ?? '';
+  let all: Completion[];
+  if (machine !== undefined) all = machineNames(machine);
+  else if (member) {
+    const before = text.slice(0, member.index);
+    all = members(evaluator(), before.slice(operandStart(before)));
+  } else all = names(frame);
+  const seen = new Set<string>();
+  const list = all.filter(({ label }) => label.toLowerCase().startsWith(word.toLowerCase()) && !seen.has(label) && seen.add(label));
+  return { length: word.length, list: list.slice(0, MOST) };
+}
