@@ -1,8 +1,9 @@
 /** Event injection at VM entry (SDM volume 3, "Event Injection"). */
+import { Activity } from '../cpu/engine/activity';
 import { EventType } from '../cpu/intercepts';
 import { Offset } from '../cpu/state';
 import { deliverEvent } from '../cpu/system/delivery';
-import { Activity, Pending, Private } from './privateState';
+import { Pending, Private } from './privateState';
 import { Slot } from './tables/fields';
 import type { Vmx } from './vmx';
 
