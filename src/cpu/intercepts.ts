@@ -86,8 +86,10 @@ export const ACCESS_READ = 1;
 export const ACCESS_WRITE = 2;
 export const ACCESS_FETCH = 4;
 
-/** What the guest's own paging says of the page that is accessed: the linear address is user-mode. */
+/** What the guest's own paging says of the page that is accessed: the linear address is user-mode, may be written by somebody, may not be executed. Also bits 11:9 of an EPT violation's qualification. */
 export const PAGE_USER = 1;
+export const PAGE_WRITABLE = 2;
+export const PAGE_EXECUTE_DISABLE = 4;
 
 /** EPT, as the page walker sees it. */
 export interface SecondLevel {

@@ -29,6 +29,9 @@ const MEMORY_TYPES = (1 << 0) | (1 << 1) | (1 << 4) | (1 << 5) | (1 << 6);
 /** Bits of the exit qualification of an EPT violation. */
 const Qualification = { EXECUTE_USER: 1 << 6, LINEAR_VALID: 1 << 7, FINAL_ADDRESS: 1 << 8 } as const;
 
+/** Where the guest's own rights (PAGE_*) stand in it, on a processor with advanced information. */
+const GUEST_PAGE_SHIFT = 9;
+
 /** What a Fault of kind `second-level` carries. */
 export interface EptFault {
   misconfiguration: boolean;
@@ -48,6 +51,7 @@ export class Ept implements SecondLevel {
   rights = 0;
 
   private readonly executeOnly: boolean;
+  private readonly advanced: boolean;
   private readonly largePages: readonly boolean[];
   /** Address bits 51 and below that must be 0, as they lie in an entry's high half. */
   private readonly reservedHigh: number;
@@ -62,6 +66,7 @@ export class Ept implements SecondLevel {
   constructor(private readonly vmx: Vmx) {
     const { capabilities } = vmx;
     this.executeOnly = capabilities.has('ept-execute-only');
+    this.advanced = capabilities.has('ept-advanced-information');
     // By level: 2 is a page directory, 3 a page-directory-pointer table.
     this.largePages = [false, false, capabilities.has('ept-2m-pages'), capabilities.has('ept-1g-pages'), false];
     this.reservedHigh = 0xf_ffff & ~((1 << (vmx.physicalAddressBits - 32)) - 1);
@@ -82,6 +87,7 @@ export class Ept implements SecondLevel {
       let qualification = access | ((this.permitted & RIGHTS) << 3);
       if (this.permitted & Entry.EXECUTE_USER) qualification |= Qualification.EXECUTE_USER;
       if (linearValid) qualification |= Qualification.LINEAR_VALID | (walk ? 0 : Qualification.FINAL_ADDRESS);
+      if (linearValid && !walk && this.advanced) qualification |= guestPage << GUEST_PAGE_SHIFT;
       const detail: EptFault = { misconfiguration: outcome === WALK_MALFORMED, logFull: false, convertible: !this.suppressVe, qualification, gpa: gpaPage * 0x1000 + offset };
       fault.kind = 'second-level';
       fault.address = 0n;

@@ -1,12 +1,15 @@
 /** Events that cause VM exits: exceptions, NMIs, external interrupts, windows, timers, traps (SDM volume 3, "Other Causes of VM Exits"). */
 import { Cr0 } from '../cpu/controlBits';
+import { Activity } from '../cpu/engine/activity';
 import { type Fault, Vector } from '../cpu/fault';
 import { IF, RF } from '../cpu/flags';
-import { EventType } from '../cpu/intercepts';
+import { ACCESS_FETCH, EventType } from '../cpu/intercepts';
+import { deliverDebugTraps } from '../cpu/system/debugTraps';
 import { deliverFault } from '../cpu/system/delivery';
 import { Offset } from '../cpu/state';
 import type { EptFault } from './ept';
 import { exitNow, performExit } from './exit';
+import { faultingLength } from './faultingLength';
 import { emulateApicWrite } from './apicAccess';
 import { Pending, Private } from './privateState';
 import { Exit, Pin, Primary, Secondary } from './tables/controls';
@@ -19,14 +22,14 @@ const { EXCEPTION_BITMAP, PAGE_FAULT_ERROR_CODE_MASK, PAGE_FAULT_ERROR_CODE_MATC
 
 const VALID = 0x8000_0000;
 const ERROR_CODE_VALID = 0x800;
+/** Of the interruption information, and of the qualification of EPT violations and of a full page-modification log. */
+const NMI_UNBLOCKED = 1 << 12;
 const BLOCKING_STI_MOV_SS = 3;
 const BLOCKING_MOV_SS = 2;
 const BLOCKING_NMI = 8;
-const Activity = { SHUTDOWN: 2, WAIT_FOR_SIPI: 3 } as const;
-/** Pending debug exceptions that lead to a #DB: breakpoints 0 to 3 (if enabled) and single step. */
-const PENDING_BREAKPOINTS = 0xf;
-const PENDING_ENABLED = 1 << 12;
-const PENDING_SINGLE_STEP = 1 << 14;
+
+/** Whether the instruction at RIP is an IRET that has ended blocking by NMI and then met what is about to exit (SDM volume 3, "Information About NMI Unblocking Due to IRET"). */
+const unblockedByIret = (vmx: Vmx): boolean => vmx.f64(Private.IRET_UNBLOCKED) === vmx.state.icount && vmx.state.get32(Private.DELIVERING) >>> 31 === 0;
 
 function exceptionExits(vmx: Vmx, vector: number, errorCode: number): boolean {
   const { vmcs } = vmx;
@@ -46,7 +49,7 @@ export function interceptEvent(vmx: Vmx, type: number, vector: number, fault: Fa
   const hasErrorCode = fault !== undefined && fault.hasErrorCode && (vmx.state.cr0 & Cr0.PE) !== 0;
   exitNow(vmx, Reason.EXCEPTION_OR_NMI, {
     qualification: fault && (vector === Vector.PF || vector === Vector.DB) ? fault.address : 0n,
-    interruption: (VALID | vector | (type << 8) | (hasErrorCode ? ERROR_CODE_VALID : 0)) >>> 0,
+    interruption: (VALID | vector | (type << 8) | (hasErrorCode ? ERROR_CODE_VALID : 0) | (vector !== Vector.DF && unblockedByIret(vmx) ? NMI_UNBLOCKED : 0)) >>> 0,
     errorCode: hasErrorCode ? fault.errorCode : 0,
     nmi,
     // A double fault is an event of its own: the one that led to it is over.
@@ -79,7 +82,7 @@ export function atBoundary(vmx: Vmx): boolean {
   }
   const trapDue = (pending & Pending.TRAP) !== 0 || (vmx.primary(Primary.MONITOR_TRAP_FLAG) && s.icount > vmx.f64(Private.ENTRY_CLOCK));
   if (trapDue) return exitAtBoundary(vmx, Reason.MONITOR_TRAP_FLAG);
-  if (activity !== Activity.SHUTDOWN && pendingDebug(vmx)) return true;
+  if (activity !== Activity.SHUTDOWN && deliverDebugTraps(vmx.cpu)) return true;
   if (vmx.pin(Pin.PREEMPTION_TIMER) && s.icount >= vmx.f64(Private.TIMER_DEADLINE)) return exitAtBoundary(vmx, Reason.PREEMPTION_TIMER);
 
   const blocking = s.get32(Offset.INTERRUPTIBILITY);
@@ -120,21 +123,6 @@ function exitAtBoundary(vmx: Vmx, reason: number): boolean {
 /** With virtual NMIs the interruptibility state is about those, and real ones are blocked as they were at VM entry. */
 const physicalNmiBlocked = (vmx: Vmx): boolean => (vmx.pin(Pin.VIRTUAL_NMIS) ? vmx.state.get32(Private.PHYSICAL_NMI_BLOCKED) : vmx.state.get32(Offset.INTERRUPTIBILITY) & BLOCKING_NMI) !== 0;
 
-/** Debug exceptions that the VM entry left pending become a #DB before the next instruction. */
-function pendingDebug(vmx: Vmx): boolean {
-  const s = vmx.state;
-  const pending = s.get32(Offset.PENDING_DEBUG);
-  if (pending === 0 || s.get32(Offset.INTERRUPTIBILITY) & BLOCKING_MOV_SS) return false;
-  s.set64(Offset.PENDING_DEBUG, 0n);
-  const due = (pending & PENDING_SINGLE_STEP) !== 0 || ((pending & PENDING_ENABLED) !== 0 && (pending & PENDING_BREAKPOINTS) !== 0);
-  if (!due) return false;
-  const { cpu } = vmx;
-  cpu.fault.exception(Vector.DB);
-  cpu.fault.address = BigInt(pending & (PENDING_BREAKPOINTS | PENDING_SINGLE_STEP));
-  deliverFault(cpu, cpu.fault);
-  return true;
-}
-
 /** Ticks until `atBoundary` may have something to do that no change of state announces. */
 export function ticksToBoundary(vmx: Vmx): number {
   if (vmx.primary(Primary.MONITOR_TRAP_FLAG)) return 1;
@@ -147,6 +135,7 @@ export function noteDelivery(vmx: Vmx, event: { type: number; vector: number; er
   const s = vmx.state;
   if (event === undefined) {
     s.set32(Private.DELIVERING, 0);
+    vmx.setF64(Private.IRET_UNBLOCKED, -1);
     if (vmx.primary(Primary.MONITOR_TRAP_FLAG)) s.set32(Private.TRAP_PENDING, s.get32(Private.TRAP_PENDING) | Pending.TRAP);
     return;
   }
@@ -210,11 +199,14 @@ export function exitForEpt(vmx: Vmx, fault: Fault): void {
   const s = vmx.state;
   const detail = fault.detail as EptFault;
   // The instruction will be restarted: RF keeps its instruction breakpoint from being hit twice.
-  if (s.get32(Private.DELIVERING) >>> 31 === 0) s.set32(Offset.FLAGS, s.get32(Offset.FLAGS) | RF);
-  if (detail.logFull) return performExit(vmx, Reason.PAGE_MODIFICATION_LOG_FULL);
+  const vectoring = s.get32(Private.DELIVERING) >>> 31 !== 0;
+  if (!vectoring) s.set32(Offset.FLAGS, s.get32(Offset.FLAGS) | RF);
+  const unblocked = unblockedByIret(vmx) ? NMI_UNBLOCKED : 0;
+  const length = vectoring || detail.qualification & ACCESS_FETCH ? undefined : faultingLength(vmx);
+  if (detail.logFull) return performExit(vmx, Reason.PAGE_MODIFICATION_LOG_FULL, { qualification: BigInt(unblocked) });
   if (detail.convertible && !detail.misconfiguration && convertViolation(vmx, fault, detail)) return;
-  if (detail.misconfiguration) performExit(vmx, Reason.EPT_MISCONFIGURATION, { gpa: detail.gpa });
-  else performExit(vmx, Reason.EPT_VIOLATION, { qualification: BigInt(detail.qualification), linear: fault.address, gpa: detail.gpa });
+  if (detail.misconfiguration) performExit(vmx, Reason.EPT_MISCONFIGURATION, { gpa: detail.gpa }, length);
+  else performExit(vmx, Reason.EPT_VIOLATION, { qualification: BigInt(detail.qualification | unblocked), linear: fault.address, gpa: detail.gpa }, length);
 }
 
 /** The time-stamp counter as the guest reads it: scaled, then offset. */

@@ -1,11 +1,12 @@
 /** The MSR areas of VM entry and VM exit (SDM volume 3, "Loading MSRs", "Saving MSRs"): entries of 16 bytes, index at 0, value at 8. */
-import { MSRS, readMsr, writeMsr } from '../cpu/system/msr';
+import { MSRS, readMsr, readTsc, writeMsr } from '../cpu/system/msr';
 import type { FailedCheck } from './observe';
 import { MSR_LOAD_CHECKS, MSR_VALUE_CHECK, type MsrLoadCheck } from './tables/entryChecks';
 import { Encoding } from './tables/fields';
 import type { Vmx } from './vmx';
 
 const ENTRY_SIZE = 16;
+const TSC = 0x10;
 
 /** The rule that an entry breaks before its value is looked at. */
 function brokenRule(n: number, index: number, reserved: number): MsrLoadCheck | undefined {
@@ -51,7 +52,8 @@ export function storeMsrs(vmx: Vmx, address: number, count: number): boolean {
     const at = address + i * ENTRY_SIZE;
     const index = Number(cpu.readPhysical(at, 4));
     if (cpu.readPhysical(at + 4, 4) !== 0n || index >>> 8 === 8) return false;
-    const value = readMsr(cpu, index);
+    // The time-stamp counter is stored as it is: neither offset nor scaled as the guest reads it.
+    const value = index === TSC ? readTsc(cpu) : readMsr(cpu, index);
     if (value === undefined) return false;
     cpu.writePhysical(at + 8, 8, value);
   }

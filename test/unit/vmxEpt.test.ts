@@ -17,16 +17,16 @@ const target = BigInt(At.GUEST + PAGE);
 describe('EPT', () => {
   it('violations say access, permissions and addresses', () => {
     for (const [code, entry, qualification] of [
-      [READ, 0n, 0x181n],
-      [WRITE, 0n, 0x182n],
-      [WRITE, target | 0x35n, 0x182n | (5n << 3n)],
-      [READ, target | 0x34n, 0x181n | (4n << 3n)],
+      [READ, 0n, 0x781n],
+      [WRITE, 0n, 0x782n],
+      [WRITE, target | 0x35n, 0x782n | (5n << 3n)],
+      [READ, target | 0x34n, 0x781n | (4n << 3n)],
     ] as const) {
       const exit = guest(code, entry).launch();
       assert.deepEqual([exit.name, exit.qualification, exit.linear, exit.gpa, exit.guestRip], ['EPT_VIOLATION', qualification, 0x5_0018n, 0x5_0018, BigInt(GUEST_CODE)]);
     }
     const fetch = guest('ff e1 ; jmp rcx', target | 0x33n).launch({ RCX: BigInt(PAGE) });
-    assert.deepEqual([fetch.qualification, fetch.gpa, fetch.guestRip], [0x184n | (3n << 3n), PAGE, BigInt(PAGE)]);
+    assert.deepEqual([fetch.qualification, fetch.gpa, fetch.guestRip], [0x784n | (3n << 3n), PAGE, BigInt(PAGE)]);
     assert.deepEqual(fetch.details, { access: 'fetch', permitted: 'RW', present: true });
   });
 

@@ -63,7 +63,7 @@ describe('EPT features', () => {
     const rig = set(0n);
     const exit = rig.launch();
     assert.deepEqual([exit.name, exit.details.vector, exit.guestRip], ['EXCEPTION_OR_NMI', 20, BigInt(GUEST_CODE)]);
-    assert.deepEqual([0, 8, 16, 24, 32].map((at) => rig.read64(AREA + at)), [0xffff_ffff_0000_0030n, 0x182n, 0x5_0018n, 0x5_0018n, 5n]);
+    assert.deepEqual([0, 8, 16, 24, 32].map((at) => rig.read64(AREA + at)), [0xffff_ffff_0000_0030n, 0x782n, 0x5_0018n, 0x5_0018n, 5n]);
     // The area is busy now: the next one is a violation again.
     assert.equal(rig.resume().name, 'EPT_VIOLATION');
   });

@@ -8,7 +8,7 @@
 import { join64 } from '../../base/bits';
 import { Cr0, Cr4, Efer, RESERVED_ADDRESS_HIGH } from '../controlBits';
 import { AC } from '../flags';
-import { ACCESS_FETCH, ACCESS_READ, ACCESS_WRITE, PAGE_USER } from '../intercepts';
+import { ACCESS_FETCH, ACCESS_READ, ACCESS_WRITE, PAGE_EXECUTE_DISABLE, PAGE_USER, PAGE_WRITABLE } from '../intercepts';
 import type { Processor } from '../processor';
 import { Offset } from '../state';
 
@@ -130,7 +130,7 @@ export function walk(cpu: Processor, low: number, high: number, access: number, 
     found.gpaPage = low >>> 12;
     found.user = false;
     found.writable = true;
-    return finish(cpu, low, high, access, privilege, PAGE_USER);
+    return finish(cpu, low, high, access, privilege, PAGE_USER | PAGE_WRITABLE);
   }
   const cr4 = s.cr4;
   const efer = s.efer;
@@ -224,7 +224,7 @@ export function walk(cpu: Processor, low: number, high: number, access: number, 
   }
   found.gpaPage = gpaPage;
   found.user = userPage;
-  const guestPage = userPage ? PAGE_USER : 0;
+  const guestPage = (userPage ? PAGE_USER : 0) | (rights & Entry.RW ? PAGE_WRITABLE : 0) | (executable ? 0 : PAGE_EXECUTE_DISABLE);
   if (privilege === Privilege.PEEK) return finish(cpu, low, high, access, privilege, guestPage);
 
   let denied = false;

@@ -110,6 +110,7 @@ export const FEATURES: readonly FeatureRow[] = [
   vmx('ept-2m-pages', 'ept'),
   vmx('ept-1g-pages', 'ept'),
   vmx('ept-ad', 'ept'),
+  vmx('ept-advanced-information', 'ept'),
   vmx('mode-based-execute', 'ept'),
   vmx('ept-violation-ve', 'ept'),
   vmx('pml', 'ept-ad'),

@@ -45,7 +45,10 @@ export function interruptReturn(cpu: Processor, size: number): void {
   const s = cpu.state;
   const protectedMode = isProtected(s);
   // NMIs are no more blocked even when the rest of the instruction faults (SDM volume 3, "Handling Multiple NMIs").
-  if (s.get32(Offset.INTERRUPTIBILITY) & BLOCKING_NMI && cpu.intercepts.iretUnblocksNmi()) s.set32(Offset.INTERRUPTIBILITY, s.get32(Offset.INTERRUPTIBILITY) & ~BLOCKING_NMI);
+  if (s.get32(Offset.INTERRUPTIBILITY) & BLOCKING_NMI && cpu.intercepts.iretUnblocksNmi()) {
+    s.set32(Offset.INTERRUPTIBILITY, s.get32(Offset.INTERRUPTIBILITY) & ~BLOCKING_NMI);
+    cpu.intercepts.nmiUnblocked?.();
+  }
   if (protectedMode && !isVirtual8086(s) && s.get32(Offset.FLAGS) & NT) {
     return returnToTask(cpu);
   }

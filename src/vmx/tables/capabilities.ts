@@ -4,7 +4,7 @@
  * They are computed from two things: the features that Hyperstep implements (VMX_FEATURES) and those that the machine's
  * configuration withholds. A control whose feature is missing is reported as "must be 0", so what a VMM is told is what works.
  */
-import { HIGHEST_FIELD_INDEX } from './fields';
+import { FIELDS } from './fields';
 import { CONTROL_FIELDS, type ControlKind } from './controls';
 
 /** What of VMX can be withheld by `machine.cpu.without`: name and what a VMM sees without it. Everything here is implemented. */
@@ -16,6 +16,7 @@ export const VMX_FEATURES: readonly (readonly [name: string, sentence: string])[
   ['ept-2m-pages', '2-MiB pages in EPT.'],
   ['ept-1g-pages', '1-GiB pages in EPT.'],
   ['ept-ad', 'Accessed and dirty flags in EPT.'],
+  ['ept-advanced-information', 'What the guest\'s own paging allows, in the exit qualification of EPT violations.'],
   ['mode-based-execute', 'EPT execute permission that differs between supervisor-mode and user-mode linear addresses.'],
   ['ept-violation-ve', 'EPT violations that become virtualization exceptions in the guest.'],
   ['pml', 'Page-modification logging.'],
@@ -51,6 +52,7 @@ const NEEDS: Readonly<Record<string, readonly string[]>> = {
   'ept-2m-pages': ['ept'],
   'ept-1g-pages': ['ept'],
   'ept-ad': ['ept'],
+  'ept-advanced-information': ['ept'],
   'mode-based-execute': ['ept'],
   'ept-violation-ve': ['ept'],
   pml: ['ept-ad'],
@@ -161,7 +163,7 @@ export class Capabilities {
     set(VmxMsr.CR0_FIXED1, BigInt(this.cr0Fixed1));
     set(VmxMsr.CR4_FIXED0, BigInt(this.cr4Fixed0));
     set(VmxMsr.CR4_FIXED1, BigInt(this.cr4Fixed1));
-    set(VmxMsr.VMCS_ENUM, BigInt(HIGHEST_FIELD_INDEX << 1));
+    set(VmxMsr.VMCS_ENUM, BigInt(this.highestIndex() << 1));
     if (this.has('secondary-controls')) set(VmxMsr.PROCBASED_CTLS2, BigInt(this.controls.secondary.may) << 32n);
     if (this.has('ept') || this.has('vpid')) set(VmxMsr.EPT_VPID_CAP, this.eptVpid());
     if (this.has('vmfunc')) set(VmxMsr.VMFUNC, EPTP_SWITCHING);
@@ -192,6 +194,11 @@ export class Capabilities {
     return this.msrs.get(index);
   }
 
+  /** The highest index (bits 9:1) of the fields that there are. */
+  private highestIndex(): number {
+    return FIELDS.reduce((highest, f) => (this.has(f.feature) ? Math.max(highest, (f.encoding >>> 1) & 0x1ff) : highest), 0);
+  }
+
   private basic(trueControls: boolean): bigint {
     const WRITE_BACK = 6n;
     let v = BigInt(VMCS_REVISION) | (BigInt(VMCS_REGION_SIZE) << 32n) | (WRITE_BACK << 50n);
@@ -219,6 +226,7 @@ export class Capabilities {
       if (this.has('ept-1g-pages')) v |= 1n << 17n;
       v |= (1n << 20n) | (1n << 25n) | (1n << 26n); // INVEPT, single-context, all-context
       if (this.has('ept-ad')) v |= 1n << 21n;
+      if (this.has('ept-advanced-information')) v |= 1n << 22n;
     }
     if (this.has('vpid')) v |= (1n << 32n) | (0xfn << 40n); // INVVPID, all four types
     return v;

@@ -286,6 +286,3 @@ export function fieldOf(encoding: number): Field | undefined {
   const slot = slotOf(encoding);
   return slot < 0 ? undefined : FIELDS[slot];
 }
-
-/** The highest index (bits 9:1) of any encoding: IA32_VMX_VMCS_ENUM reports it. */
-export const HIGHEST_FIELD_INDEX = FIELDS.reduce((highest, f) => Math.max(highest, (f.encoding >>> 1) & 0x1ff), 0);
