@@ -9,6 +9,8 @@ import { walkPages } from '../memory/pageWalk';
 import type { Sight, VmxCheck } from './check';
 
 const EFER_LMA = 1n << 10n;
+/** Execute-disable is taken to be enabled: without "load IA32_EFER" the VM exit leaves it as the guest has it. */
+const EFER_NXE = 1n << 11n;
 const SELECTOR_RPL_AND_TI = 7n;
 /** Bits of a descriptor (SDM volume 3, "Segment Descriptors"). */
 const PRESENT = 1n << 47n;
@@ -32,7 +34,7 @@ class HostState {
   /** Where the VMM's paging structures put a linear address. */
   private physical(linear: bigint): number | undefined {
     const { field, target } = this.sight;
-    const registers = { cr0: field(Encoding.HOST_CR0), cr3: field(Encoding.HOST_CR3), cr4: field(Encoding.HOST_CR4), efer: this.long ? EFER_LMA : 0n };
+    const registers = { cr0: field(Encoding.HOST_CR0), cr3: field(Encoding.HOST_CR3), cr4: field(Encoding.HOST_CR4), efer: this.long ? EFER_LMA | EFER_NXE : EFER_NXE };
     return walkPages(registers, linear, (address, size) => target.readInteger('hpa', BigInt(address), size));
   }
 
