@@ -10,7 +10,7 @@ import type { DiskImage } from '../../src/machine/machineInterface';
 export const MEMORY = 64 << 20;
 
 /** Disks of so many sectors, whose bytes are their sector's number plus the disk's; then further drives. */
-export function board(diskSectors: number[] = [], more: DiskImage[] = []) {
+export function board(diskSectors: number[] = [], more: DiskImage[] = [], cpus = 1) {
   const views = new MemoryViews(new WebAssembly.Memory({ initial: 16, maximum: 16 }));
   const memory = new PhysicalMemory(views, 0x1000, 0x80000, new AddressMap(MEMORY), { pageChanged: () => {}, dropTranslations: () => {} });
   const warnings: string[] = [];
@@ -19,6 +19,8 @@ export function board(diskSectors: number[] = [], more: DiskImage[] = []) {
   const drives = [...diskSectors.map((n, i) => ({ name: `disk${i}`, bytes: Uint8Array.from({ length: n * 512 }, (_, at) => (at >> 9) + i) })), ...more].map((image) => new Drive(image));
   const rig = {
     time: 0,
+    /** The processor that accesses memory. */
+    current: 0,
     bus,
     memory,
     warnings,
@@ -62,7 +64,11 @@ export function board(diskSectors: number[] = [], more: DiskImage[] = []) {
     resetMachine: () => events.push('reset'),
     powerOff: () => events.push('power off'),
     debugExit: (value) => events.push(`exit ${value}`),
-    nonMaskable: () => events.push('NMI'),
+    nonMaskable: (cpu) => events.push(cpus === 1 ? 'NMI' : `NMI ${cpu}`),
+    initialise: (cpu) => events.push(`INIT ${cpu}`),
+    startUp: (cpu, vector) => events.push(`start ${cpu} at ${vector}`),
+    cpus,
+    current: () => rig.current,
     hasFeature: () => true,
     tscOffset: () => 0n,
     dropTranslations: () => {},
