@@ -20,7 +20,7 @@ import type { Drive } from './disk/drive';
 import { Bios, romImage } from './firmware/bios';
 import type { MpOptions } from './firmware/mpTable';
 import { RESULT_PORT, SERVICE_PORT } from './firmware/rom';
-import { screenText } from './screen';
+import { screen, screenText, type Screen } from './screen';
 import { TextScreen } from './firmware/textScreen';
 import { type InputEvent, InputLog } from './inputLog';
 import type { E820Entry, Machine, MachineOptions, MachineStop, Snapshot } from './machineInterface';
@@ -310,6 +310,9 @@ class Pc implements Machine {
     else this.onWarning(sentence);
   }
 
+  screen(): Screen {
+    return screen(this.memory, this.board.vga);
+  }
   screenText(): string[] {
     return screenText(this.memory, this.board.vga);
   }

@@ -1,6 +1,7 @@
 /** The whole PC as the debugger, the adapter and the command line see it. `machine.ts` implements it. */
 import type { Processor, StopReason } from '../cpu/processor';
 import type { VmxInspection } from '../vmx/observe';
+import type { Screen } from './screen';
 
 export interface DiskImage {
   /** For messages: the path that the user gave. */
@@ -98,6 +99,8 @@ export interface Machine {
 
   snapshot(): Snapshot;
   /** Goes back (or forwards) to a snapshot. What was typed after it is forgotten, unless `input`, a `recordedInput`, is given to be replayed. */
+  /** VGA text screen with its colours and cursor. */
+  screen(): Screen;
   restore(snapshot: Snapshot, input?: readonly RecordedInput[]): void;
   /** Frees what a snapshot keeps. */
   release(snapshot: Snapshot): void;

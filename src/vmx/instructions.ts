@@ -122,6 +122,7 @@ function vmptrld(vmx: Vmx, insn: Instruction): Ended {
   if (address !== vmx.vmcs.pointer) {
     vmx.vmcs.store(vmx.cpu);
     vmx.vmcs.load(vmx.cpu, address);
+    vmx.observer?.vmcsLoaded?.(address);
   }
   succeed(vmx);
 }

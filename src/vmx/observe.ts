@@ -68,6 +68,8 @@ export interface VmxObserver {
   fieldRead?(encoding: number): void;
   /** INVEPT has succeeded. */
   eptInvalidated?(): void;
+  /** VMPTRLD has made another VMCS current: its host-physical address. */
+  vmcsLoaded?(address: number): void;
   /** EPT was walked for an access of the guest, at a miss of the TLB: page numbers, the host's -1 where nothing is mapped; `rights` as the entries' bits 2:0. */
   eptWalked?(gpaPage: number, page: number, rights: number): void;
 }
@@ -89,6 +91,10 @@ export interface VmxInspection {
   writeField(encoding: number, value: bigint): boolean;
   /** Where the VMM last wrote the field. */
   fieldWriter(encoding: number): FieldWriter | undefined;
+  /** The same of any VMCS, by the host-physical address of its region; undefined where there is no VMCS of this processor's revision. */
+  readFieldOf(address: number, encoding: number): bigint | undefined;
+  /** Whether a VMCS has been launched; undefined where there is none. */
+  launched(address: number): boolean | undefined;
   /** EPT walk without side effects for the current VMCS's EPTP (whether or not the guest runs): the Hpa, or undefined. With no EPT in use the Gpa itself. */
   peekGpa(gpa: number): number | undefined;
 }

@@ -14,7 +14,9 @@ import type { ExitRecord, FieldWriter, VmxInspection } from './observe';
 import { Private, VmxMode } from './privateState';
 import { exitRecord } from './record';
 import { Pin, Primary, Secondary } from './tables/controls';
+import { VMCS_REVISION } from './tables/capabilities';
 import { FIELDS, slotOf } from './tables/fields';
+import { Region } from './vmcs';
 import { Vmx } from './vmx';
 import { readApicMsr, writeApicMsr } from './x2apicMsrs';
 
@@ -177,6 +179,20 @@ export class VmxUnit extends Vmx implements Intercepts, SecondLevel, VmxInspecti
     if (slot < 0) return undefined;
     const value = this.vmcs.get(slot);
     return encoding & 1 ? value >> 32n : value;
+  }
+  readFieldOf(address: number, encoding: number): bigint | undefined {
+    if (address === this.currentVmcs) return this.readField(encoding);
+    const slot = slotOf(encoding);
+    if (slot < 0 || this.fieldExists[slot] !== 1 || !this.isVmcs(address)) return undefined;
+    const value = this.cpu.readPhysical(address + Region.FIELDS + slot * Region.STRIDE, 8);
+    return encoding & 1 ? value >> 32n : value;
+  }
+  launched(address: number): boolean | undefined {
+    if (address === this.currentVmcs) return this.state.get32(Private.LAUNCHED) !== 0;
+    return this.isVmcs(address) ? this.physical32(address + Region.LAUNCH_STATE) === 1 : undefined;
+  }
+  private isVmcs(address: number): boolean {
+    return ((this.physical32(address) ?? 0) & 0x7fff_ffff) === VMCS_REVISION;
   }
   writeField(encoding: number, value: bigint): boolean {
     const slot = this.slotFor(encoding);

@@ -38,6 +38,8 @@ export class ExitRecorder implements VmxObserver {
   readonly eptWalked: VmxObserver['eptWalked'];
   readonly counts = new Map<string, number>();
   lastEntry: EntryRecord | undefined;
+  /** Host-physical addresses of the VMCSs that have been current, in the order in which they became so. */
+  readonly knownVmcs = new Set<number>();
   private readonly ring: ExitRecord[] = [];
   private readonly gprs = new Uint32Array(GPR_WORDS);
   private readonly view: Uint32Array;
@@ -67,6 +69,7 @@ export class ExitRecorder implements VmxObserver {
   /** Forgets everything: the machine went back to power-on. */
   reset(): void {
     this.counts.clear();
+    this.knownVmcs.clear();
     this.ring.length = 0;
     this.lastEntry = undefined;
     this.seen = false;
@@ -88,6 +91,10 @@ export class ExitRecorder implements VmxObserver {
     this.lastEntry = { n: ++this.entries, icount, launch, rip: this.cpu.instructionRip };
     this.checks?.entry(launch);
     this.listener.entry(this.lastEntry);
+  }
+
+  vmcsLoaded(address: number): void {
+    this.knownVmcs.add(address);
   }
 
   failure(failure: VmxFailure): void {

@@ -26,7 +26,7 @@ const rank = (field: Field): number => {
 export const digitsOf = (field: Field): number => (field.width === 'natural' ? 16 : field.width / 4);
 
 /** What a field's words depend on. */
-export function decodeContext(vmx: VmxInspection): DecodeContext {
+export function decodeContext(vmx: Pick<VmxInspection, 'readField'>): DecodeContext {
   const reason = vmx.readField(Encoding.VM_EXIT_REASON);
   return reason === undefined ? {} : { exitReason: Number(reason) };
 }
@@ -82,8 +82,19 @@ function parts(field: Field, value: bigint, context: DecodeContext): InspectionN
   return Object.entries(decodeQualification(context.exitReason & 0xffff, value).details).map(([name, detail]) => ({ name, value: typeof detail === 'number' && detail > 9 ? `${hex(detail)} (${detail})` : String(detail) }));
 }
 
+/** What is asked of a VMCS: the current one, or another in memory. */
+export type VmcsFields = Pick<VmxInspection, 'currentVmcs' | 'readField' | 'writeField' | 'fieldWriter'>;
+
+/** A VMCS that is not current, read from its region; it cannot be written. */
+export const vmcsInMemory = (vmx: VmxInspection, address: number): VmcsFields => ({
+  currentVmcs: address,
+  readField: (encoding) => vmx.readFieldOf(address, encoding),
+  writeField: () => false,
+  fieldWriter: () => undefined,
+});
+
 /** The line of one field. */
-export function fieldNode(vmx: VmxInspection, field: Field, value: bigint, context: DecodeContext, facts: VmcsFacts, wrong?: readonly string[]): InspectionNode {
+export function fieldNode(vmx: VmcsFields, field: Field, value: bigint, context: DecodeContext, facts: VmcsFacts, wrong?: readonly string[]): InspectionNode {
   const writer = vmx.fieldWriter(field.encoding);
   const written = writer !== undefined && facts.lastExit !== undefined && writer.icount > facts.lastExit;
   const children = parts(field, value, context);
@@ -104,13 +115,13 @@ export function fieldNode(vmx: VmxInspection, field: Field, value: bigint, conte
 }
 
 /** Sets a field as the debugger; throws a UserError when there is no current VMCS or no such field in it. */
-export function setField(vmx: VmxInspection, field: Field, value: bigint): void {
+export function setField(vmx: Pick<VmxInspection, 'writeField'>, field: Field, value: bigint): void {
   const bits = field.width === 'natural' ? 64 : field.width;
   if (!vmx.writeField(field.encoding, BigInt.asUintN(bits, value))) throw new UserError('vmcs', `${field.name} cannot be set: there is no current VMCS that has it.`);
 }
 
 /** The groups with the fields that exist on this processor, those of `blame` marked; none when there is no current VMCS. */
-export function vmcsGroups(vmx: VmxInspection, facts: VmcsFacts, blame?: Blame): InspectionGroup[] {
+export function vmcsGroups(vmx: VmcsFields, facts: VmcsFacts, blame?: Blame): InspectionGroup[] {
   if (vmx.currentVmcs === undefined) return [];
   const context = decodeContext(vmx);
   return GROUPS.map(([group, name]) => {
