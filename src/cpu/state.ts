@@ -145,11 +145,15 @@ export const Offset = {
   RANDOM: 0xd30,
   /** 64 bytes in which generated code puts vectors to address their elements by number. */
   SIMD_SCRATCH: 0xd40,
+  /** 32 bytes: what an AVX instruction has computed and not written yet. Owned by generated code. */
+  SIMD_RESULT: 0xd80,
   /** The current VMCS, for vmx/ and for VMREAD and VMWRITE in generated code: 256 slots of u64 values. */
   VMCS: 0x1000,
   /** 256 x u64 each: clock and RIP of the VMWRITE that last wrote the slot. */
   VMCS_WRITER_CLOCKS: 0x1800,
   VMCS_WRITER_RIPS: 0x2000,
+  /** 256 x {u32, u32}: the low halves of what [RSP] and [RBP + 8] held at that VMWRITE, where a caller's address may be; 0 when unknown. */
+  VMCS_WRITER_RETURNS: 0x2800,
   /** 0x3000 to 0x3fff, 4096 x u8: slot + 1 of a field by type, width and index of its encoding (`fieldKey`), 0 where there is none. */
   VMCS_SLOTS: 0x3000,
 } as const;

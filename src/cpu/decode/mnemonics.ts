@@ -16,6 +16,9 @@ export const TABLES = prebuilt?.tables ?? compileTables([ONE_BYTE, TWO_BYTE, X87
 /** Mnemonic names; the index is Instruction.op. 0 is 'invalid', 1 is 'too_long'. */
 export const mnemonics: readonly string[] = TABLES.mnemonics;
 
+/** Names of the VEX-encoded instructions on vector registers. */
+export const vexVectorMnemonics: ReadonlySet<string> = new Set(mnemonics.filter((name) => /^v(?!er[rw]$|m(call|launch|resume|xoff|xon|func|read|write|ptrld|ptrst|clear)$)/.test(name)));
+
 const IDS = new Map(mnemonics.map((name, op) => [name, op]));
 
 /** Instruction.op of a mnemonic. Throws for a name that no table has, so that a misspelt name is found at start-up. */

@@ -220,11 +220,13 @@ ${fma}
   vex.66.0F38 8E   | vpmaskmovq Mx,Hx,Vx       | w1
   vex.66.0F38 90   | vpgatherdd Vx,VMd,Hx      | w0 distinct
   vex.66.0F38 90   | vpgatherdq Vx,VMq,Hx      | w1 distinct
-  vex.66.0F38 91   | vpgatherqd Vdq,VMd,Hdq    | w0 distinct
+  vex.66.0F38 91   | vpgatherqd Vq,VMd,Hq      | w0 l0 distinct
+  vex.66.0F38 91   | vpgatherqd Vdq,VMd,Hdq    | w0 l1 distinct
   vex.66.0F38 91   | vpgatherqq Vx,VMq,Hx      | w1 distinct
   vex.66.0F38 92   | vgatherdps Vx,VMd,Hx      | w0 distinct
   vex.66.0F38 92   | vgatherdpd Vx,VMq,Hx      | w1 distinct
-  vex.66.0F38 93   | vgatherqps Vdq,VMd,Hdq    | w0 distinct
+  vex.66.0F38 93   | vgatherqps Vq,VMd,Hq      | w0 l0 distinct
+  vex.66.0F38 93   | vgatherqps Vdq,VMd,Hdq    | w0 l1 distinct
   vex.66.0F38 93   | vgatherqpd Vx,VMq,Hx      | w1 distinct
   vex.66.0F38 DB   | vaesimc Vdq,Wdq           | l0
   vex.66.0F38 DC   | vaesenc Vdq,Hdq,Wdq       | l0

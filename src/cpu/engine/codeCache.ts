@@ -2,6 +2,7 @@
  * Decoded code, by host-physical page and code size. Instructions are decoded when they are first reached, along
  * straight lines; each line's records lie one after another. Writes to the bytes of decoded instructions drop the page.
  */
+import type { AbsentInstructions } from '../decode/absent';
 import { decode, mnemonics } from '../decode/decode';
 import { type CodeSize, Instruction, Kind } from '../decode/instruction';
 import type { CodePages } from '../mmu/codePages';
@@ -73,6 +74,8 @@ export class CodeCache implements CodePages {
   private readonly freeInstructions: number[] = [];
 
   constructor(
+  /** Instructions that the processors lack; set before the first one runs. */
+  absent: AbsentInstructions | undefined;
     private readonly views: MemoryViews,
     private readonly handlers: HandlerTable,
     /** Told when a page gets its first decoded instruction or is first used by a page walk (write tags must go), and when everything was dropped. */
@@ -172,6 +175,7 @@ export class CodeCache implements CodePages {
         this.enter(page, offset, at);
         at += RECORD_SIZE;
         break;
+      this.absent?.apply(insn);
       }
       const records = this.write(page, at, insn, offset);
       this.enter(page, offset, at);
@@ -277,6 +281,7 @@ export class CodeCache implements CodePages {
     const end = at + this.write(page, at, this.insn, offset) * RECORD_SIZE;
     this.writer.special(end, Special.CONTINUE, offset + this.insn.length);
     this.next = end + RECORD_SIZE;
+    this.absent?.apply(this.insn);
     page.runs.push(first, this.next);
     return first;
   }
@@ -304,6 +309,7 @@ export class CodeCache implements CodePages {
     if (handler < 0) writer.slow(at, offset, insn.length, 0);
     else records = writer.instruction(at, insn, handler, offset, mnemonics[insn.op]!, this.handlers.staged ? this.handlers.semanticsOf(insn)!.simd : 0, this.handlers.shared);
     writer.special(at + records * RECORD_SIZE, Special.CONTINUE, offset + insn.length);
+    this.absent?.apply(insn);
     return { at, length: insn.length, insn };
   }
 

@@ -1,6 +1,7 @@
 /** The engine: one WebAssembly memory, one interpreter, one code cache, and the processors that share them. */
 import { UserError } from '../../base/errors';
 import { AccessFlag } from '../accessFlags';
+import { AbsentInstructions } from '../decode/absent';
 import type { Fault } from '../fault';
 import { instructionSet } from '../isa/index';
 import { prebuilt } from '../prebuilt';
@@ -112,6 +113,7 @@ class EngineImplementation implements Engine {
 
   createProcessor(index: number, parts: CpuParts): Cpu {
     if (index >= MAXIMUM_CPUS) throw new Error(`Processor ${index} does not exist: the engine has ${MAXIMUM_CPUS}.`);
+    this.cache.absent = AbsentInstructions.of(parts.features); // of all processors: they are alike
     const cpu = new Cpu(this.views, index, CPU_BASE + index * CPU_BLOCK_SIZE, parts, this.interpreter, this.cache, this.translator);
     this.cpus[index] = cpu;
     return cpu;

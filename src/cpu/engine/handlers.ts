@@ -1,6 +1,7 @@
 /** The cases of the interpreter: which exist, and which one an instruction takes. */
-import { type Instruction, Kind } from '../decode/instruction';
-import { mnemonicId } from '../decode/decode';
+import { type Instruction, Kind, Prefix } from '../decode/instruction';
+import { mnemonicId, mnemonics } from '../decode/decode';
+import { SHARED, sharedForm, type SharedForm } from '../isa/avx';
 import { type Semantics, type Width } from '../isa/emitter';
 import { Special } from './record';
 
@@ -12,7 +13,7 @@ export interface Handler {
   variant: number;
 }
 
-const LETTER: Record<number, string> = { [Kind.REG]: 'r', [Kind.MEM]: 'm', [Kind.IMM]: 'i', [Kind.REL]: 'j', [Kind.XMM]: 'x' };
+const LETTER: Record<number, string> = { [Kind.REG]: 'r', [Kind.MEM]: 'm', [Kind.IMM]: 'i', [Kind.REL]: 'j', [Kind.XMM]: 'x', [Kind.YMM]: 'x' };
 /** Operand forms as numbers: base 6 digits, one per operand. */
 const DIGIT: Record<string, number> = { r: 1, m: 2, i: 3, j: 4, x: 5 };
 const FORM_BASE = 6;
@@ -24,10 +25,12 @@ function formNumber(form: string): number {
   return n;
 }
 
-/** Widths 1, 2, 4, 8, 16 as 0 to 4. */
+/** Widths 1, 2, 4, 8, 16, 32 as 0 to 5. */
 const widthNumber = (size: number): number => 31 - Math.clz32(size);
 
 const keyOf = (form: number, size: number, variant: number): number => (form * 8 + widthNumber(size)) * 16 + variant;
+
+const sharedKey = (size: number, memory: number): number => size * 64 + memory;
 
 interface Chooser {
   semantics: Semantics;
@@ -41,11 +44,15 @@ export class HandlerTable {
   private readonly choosers: (Chooser | undefined)[] = [];
   /** Whether the instruction that `find` saw last wants its memory operand loaded by a record before. */
   staged = false;
+  /** How a shared case performs the instruction that `find` saw last; undefined when its case is its own. */
+  shared: SharedForm | undefined;
+  /** Shared cases by vector length and width of the memory operand (0 for none). */
+  private readonly sharedCases = new Map<number, number>();
 
   constructor(instructionSet: readonly Semantics[]) {
     for (const semantics of instructionSet) {
-      const id = mnemonicId(semantics.mnemonic);
-      const chooser = (this.choosers[id] ??= { semantics, cases: new Map(), staged: new Set() });
+      const chooser = (this.choosers[mnemonicId(semantics.mnemonic)] ??= { semantics, cases: new Map(), staged: new Set() });
+      for (const alias of semantics.aliases ?? []) this.choosers[mnemonicId(alias)] = chooser;
       for (const form of semantics.forms) {
         for (const size of semantics.sizes) {
           for (const variant of semantics.variants ?? [0]) {
@@ -63,14 +70,38 @@ export class HandlerTable {
         }
       }
     }
+    for (const semantics of SHARED) {
+      for (const size of semantics.sizes) {
+        for (const form of semantics.forms) {
+          for (const variant of form.includes('m') ? semantics.variants! : [0]) {
+            this.sharedCases.set(sharedKey(size, variant), Special.COUNT + this.handlers.length);
+            this.handlers.push({ semantics, size, form, variant });
+          }
+        }
+      }
+    }
   }
 
   semanticsOf(insn: Instruction): Semantics | undefined {
-    return this.choosers[insn.op]?.semantics;
+    return this.shared ? SHARED[0] : this.choosers[insn.op]?.semantics;
   }
 
   /** The handler of an instruction, or -1 when TypeScript performs it. */
   find(insn: Instruction): number {
+    this.shared = undefined;
+    this.staged = false;
+    const own = this.findOwn(insn);
+    if (own >= 0 || (insn.prefixes & Prefix.VEX) === 0) return own;
+    this.shared = sharedForm(insn, mnemonics[insn.op]!);
+    if (!this.shared) return -1;
+    const source = insn.operands[this.shared.second]!;
+    const length = insn.operands[0].kind === Kind.YMM ? 32 : 16;
+    const number = this.sharedCases.get(sharedKey(length, source.kind === Kind.MEM ? source.size : 0));
+    if (number === undefined) this.shared = undefined;
+    return number ?? -1;
+  }
+
+  private findOwn(insn: Instruction): number {
     const chooser = this.choosers[insn.op];
     if (!chooser) return -1;
     const { semantics } = chooser;

@@ -2,6 +2,7 @@
 import { AccessFlag } from '../accessFlags';
 import { type Instruction, Kind, NO_REGISTER, type Operand, RIP_REGISTER } from '../decode/instruction';
 import { type MemoryViews, Offset, Seg, SEGMENT_STRIDE } from '../state';
+import type { SharedForm } from '../isa/avx';
 import { Field, RECORD_SIZE, Special } from './record';
 
 /** Instructions whose first operand is only read. */
@@ -10,7 +11,7 @@ const READS_FIRST = new Set(['cmp', 'test', 'bt', 'push', 'call_near', 'jmp_near
 const YMM_STRIDE = 32;
 /** State offset of a register operand; AH, CH, DH and BH are byte 1 of theirs. */
 const registerOffset = (operand: Operand): number =>
-  operand.kind === Kind.XMM ? Offset.YMM + operand.number * YMM_STRIDE : Offset.GPR + operand.number * 8 + (operand.high ? 1 : 0);
+  operand.kind === Kind.XMM || operand.kind === Kind.YMM ? Offset.YMM + operand.number * YMM_STRIDE : Offset.GPR + operand.number * 8 + (operand.high ? 1 : 0);
 
 /** The record that loads a SIMD instruction's memory operand, by the operand's size. */
 const LOADS: Record<number, number> = { 1: Special.LOAD_1, 2: Special.LOAD_2, 4: Special.LOAD_4, 8: Special.LOAD_8, 16: Special.LOAD_16 };
@@ -42,9 +43,9 @@ export class RecordWriter {
   /**
    * An instruction of the hot set, with an address record before it where its address is not simply base + index +
    * displacement, and then one that loads its memory operand when `staged` (the levels of simd/levels.ts that it needs)
-   * is not 0. Returns the number of records written, 1 to 3.
+   * is not 0. `shared` is given where the case is one of isa/avx.ts's. Returns the number of records written, 1 to 3.
    */
-  instruction(at: number, insn: Instruction, handler: number, offset: number, mnemonic: string, staged = 0): number {
+  instruction(at: number, insn: Instruction, handler: number, offset: number, mnemonic: string, staged = 0, shared?: SharedForm): number {
     const { u16, u32 } = this.views;
     const memory = this.memoryOperand(insn);
     const computed = memory >= 0 && mnemonic !== 'lea' && !this.isPlain(insn);
@@ -72,7 +73,7 @@ export class RecordWriter {
     u16[(record + Field.NEXT) >>> 1] = offset + insn.length;
     for (let i = 0; i < Math.min(insn.operandCount, 3); i++) {
       const operand = insn.operands[i]!;
-      if (operand.kind === Kind.REG || operand.kind === Kind.XMM) u16[(record + Field.REGISTER + i * 2) >>> 1] = registerOffset(operand);
+      if (operand.kind === Kind.REG || operand.kind === Kind.XMM || operand.kind === Kind.YMM) u16[(record + Field.REGISTER + i * 2) >>> 1] = registerOffset(operand);
     }
     if (staged !== 0) u16[(record + Field.REGISTER + memory * 2) >>> 1] = Offset.SIMD_OPERAND;
     else if (computed) this.computedAddress(record);
@@ -81,6 +82,13 @@ export class RecordWriter {
     }
     let low = insn.immLow;
     let high = insn.immHigh;
+    if (shared) {
+      const source = (n: number): number => (insn.operands[n]!.kind === Kind.MEM ? Offset.SIMD_OPERAND : registerOffset(insn.operands[n]!));
+      u16[(record + Field.REGISTER + 2) >>> 1] = source(shared.first);
+      u16[(record + Field.REGISTER + 4) >>> 1] = source(shared.second);
+      low = shared.information;
+      high = 0;
+    }
     if (insn.operandCount > 0 && insn.operands[0].kind === Kind.REL) {
       low += offset + insn.length; // displacements have 32 bits and offsets 12: the sum is exact as a number
       high = low < 0 ? -1 : 0;

@@ -12,7 +12,7 @@ import type { FunctionBuilder, ValueType } from '../../wasm/function';
 import { Value } from '../../wasm/value';
 import { Gpr } from '../state';
 
-export type Width = 1 | 2 | 4 | 8 | 16;
+export type Width = 1 | 2 | 4 | 8 | 16 | 32;
 export const typeOf = (size: number): ValueType => (size === 16 ? 'v128' : size === 8 ? 'i64' : 'i32');
 
 /** A function of its own in the generated module, for what is too long to stand in every handler that needs it. */
@@ -29,7 +29,7 @@ export type CallRoutine = (routine: Routine, ...args: Value[]) => Value;
 export abstract class Emitter {
   /** Operand width in bytes of the instruction at hand. */
   size: Width = 4;
-  /** One letter per operand: r general-purpose register, x XMM register, m memory, i immediate. */
+  /** One letter per operand: r general-purpose register, x XMM or YMM register, m memory, i immediate. */
   form = '';
   /** What else tells handlers of one mnemonic apart: see Semantics.variant. */
   variant = 0;
@@ -182,6 +182,8 @@ export abstract class Emitter {
 export interface Semantics {
   /** The decoder's mnemonic. */
   mnemonic: string;
+  /** Other mnemonics that mean the same: they share its cases. */
+  aliases?: readonly string[];
   /** Operand widths that exist. */
   sizes: readonly Width[];
   /** Operand forms that exist, one letter per operand. */

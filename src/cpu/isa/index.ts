@@ -1,6 +1,8 @@
 /** The hot instruction set: everything that runs as generated code. The rest is in ../system. */
 import { arithmetic } from './arithmetic';
+import { avxMoves } from './avxMove';
 import { bitInstructions } from './bits';
+import { bmiInstructions } from './bmi';
 import { branches } from './branch';
 import { type Semantics } from './emitter';
 import { exchanges } from './exchange';
@@ -26,6 +28,7 @@ export const instructionSet: readonly Semantics[] = [
   ...stackInstructions,
   ...branches,
   ...bitInstructions,
+  ...bmiInstructions,
   ...exchanges,
   ...flagInstructions,
   ...ports,
@@ -36,4 +39,5 @@ export const instructionSet: readonly Semantics[] = [
   ...sseShuffles,
   ...sseArithmetic,
   ...sseConversions,
+  ...avxMoves,
 ];

@@ -7,7 +7,7 @@ import { type Emitter, type Semantics } from './emitter';
 const ALL = [1, 2, 4, 8] as const;
 
 /** High 64 bits of the unsigned product of two i64 locals. */
-function highUnsigned(e: Emitter, a: Value, b: Value): Value {
+export function multiplyHighUnsigned(e: Emitter, a: Value, b: Value): Value {
   const low = (v: Value): Value => v.and(0xffff_ffffn);
   const [al, ah, bl, bh] = [e.let(low(a)), e.let(a.shrU(32)), e.let(low(b)), e.let(b.shrU(32))];
   const middle = e.let(ah.mul(bl).add(al.mul(bl).shrU(32)));
@@ -17,7 +17,7 @@ function highUnsigned(e: Emitter, a: Value, b: Value): Value {
 
 /** High 64 bits of the signed product. */
 function highSigned(e: Emitter, a: Value, b: Value): Value {
-  return e.let(highUnsigned(e, a, b).sub(a.shrS(63).and(b)).sub(b.shrS(63).and(a)));
+  return e.let(multiplyHighUnsigned(e, a, b).sub(a.shrS(63).and(b)).sub(b.shrS(63).and(a)));
 }
 
 /** CF = OF = the product does not fit; both bits of aux then are CF and CF xor OF = 0. */
@@ -35,7 +35,7 @@ const widening = (mnemonic: string, signed: boolean): Semantics => ({
     const b = e.read(0);
     const a = e.let(e.fixedPart(Gpr.RAX));
     if (e.size === 8) {
-      const high = signed ? highSigned(e, a, b) : highUnsigned(e, a, b);
+      const high = signed ? highSigned(e, a, b) : multiplyHighUnsigned(e, a, b);
       const low = e.let(a.mul(b));
       e.setFixed(Gpr.RAX, low);
       e.setFixed(Gpr.RDX, high);

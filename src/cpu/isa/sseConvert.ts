@@ -106,7 +106,7 @@ const toGeneral = (mnemonic: string, t: FloatType, rounding: string): Semantics 
 });
 
 /** The conversion of an integer back: equal where it was exact. The largest results would saturate. */
-const exactInteger = (single: boolean, size: 4 | 8): Routine =>
+export const exactInteger = (single: boolean, size: 4 | 8): Routine =>
   routine(`fromInteger${single ? 's' : 'd'}${size}`, ['i32', 'i32', size === 8 ? 'i64' : 'i32'], 'i32', (body) => {
     const [cpu, to, v] = [body.argument(0), body.argument(1), body.argument(2)];
     const [float, integer] = [single ? 'f32' : 'f64', size === 8 ? 'i64' : 'i32'];

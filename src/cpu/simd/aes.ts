@@ -1,7 +1,7 @@
 /** AES-NI (SDM volume 2, "AESENC—Perform One Round of an AES Encryption Flow" and its neighbours). Byte 4c + r of a vector is row r of column c. */
 import type { SlowOperation } from '../processor';
 import type { SimdOperation } from './simdOperation';
-import { elements, join, readVector, readXmm, writeXmm } from './vectorOperands';
+import { elements, first, join, second, writeResult } from './vectorOperands';
 
 /** Product in GF(2^8) modulo x^8 + x^4 + x^3 + x + 1. */
 function multiply(a: number, b: number): number {
@@ -44,15 +44,14 @@ const valueOf = (bytes: Bytes): bigint => join(bytes.map(BigInt), 8);
 const round =
   (f: (state: number[]) => number[]): SlowOperation =>
   (cpu, insn) => {
-    const key = readVector(cpu, insn, 1);
-    const n = insn.operands[0].number;
-    writeXmm(cpu.state, n, valueOf(f(bytesOf(readXmm(cpu.state, n)))) ^ key);
+    const key = second(cpu, insn);
+    writeResult(cpu, insn, valueOf(f(bytesOf(first(cpu, insn)))) ^ key);
   };
 
 const fromSource =
   (f: (source: bigint, imm: number) => bigint): SlowOperation =>
   (cpu, insn) =>
-    writeXmm(cpu.state, insn.operands[0].number, f(readVector(cpu, insn, 1), insn.immLow));
+    writeResult(cpu, insn, f(second(cpu, insn), insn.immLow));
 
 /** SubWord of the source's words 1 and 3, each also rotated and with the round constant. */
 function keyAssist(source: bigint, imm: number): bigint {

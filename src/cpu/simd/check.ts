@@ -5,7 +5,7 @@ import { Vector } from '../fault';
 import type { Processor } from '../processor';
 import { isMemory, memoryLinear } from '../system/operands';
 import { requireFeature, undefinedOpcode } from '../system/privilege';
-import type { SimdFeature } from './levels';
+import { avxEnabled, type SimdFeature } from './levels';
 
 /** #UD where the feature or the system's support is missing, #NM where a task switch is to be noticed (SDM volume 3, "Emulation of SSE Extensions"). */
 export function requireSimd(cpu: Processor, feature: SimdFeature): void {
@@ -13,6 +13,24 @@ export function requireSimd(cpu: Processor, feature: SimdFeature): void {
   if (s.cr0 & Cr0.EM || !(s.cr4 & Cr4.OSFXSR)) undefinedOpcode(cpu);
   requireFeature(cpu, feature);
   if (s.cr0 & Cr0.TS) throw cpu.fault.exception(Vector.NM);
+}
+
+/** What every VEX-encoded vector instruction checks first: #UD unless the system enabled AVX state, #NM (SDM volume 2, "Exceptions Type 1" and its neighbours). */
+export function requireAvx(cpu: Processor): void {
+  if (!avxEnabled(cpu.state)) undefinedOpcode(cpu);
+  if (cpu.state.cr0 & Cr0.TS) throw cpu.fault.exception(Vector.NM);
+}
+
+/** VEX-encoded instructions whose memory operand has to be aligned to its width. */
+const VEX_ALIGNED = new Set(['vmovaps', 'vmovapd', 'vmovdqa', 'vmovntps', 'vmovntpd', 'vmovntdq', 'vmovntdqa']);
+
+/** #GP(0) for a memory operand of such an instruction that is not aligned. */
+export function requireVexAlignment(cpu: Processor, insn: Instruction, mnemonic: string): void {
+  if (!VEX_ALIGNED.has(mnemonic)) return;
+  for (let i = 0; i < insn.operandCount; i++) {
+    const { size } = insn.operands[i]!;
+    if (isMemory(insn, i) && memoryLinear(cpu, insn, size, i === 0) & BigInt(size - 1)) throw cpu.fault.exception(Vector.GP, 0);
+  }
 }
 
 /** Instructions whose 16-byte memory operand may lie anywhere. */

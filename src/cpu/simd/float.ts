@@ -13,6 +13,7 @@ export interface FloatFormat {
 }
 export const SINGLE: FloatFormat = { bits: 32, fraction: 23, bias: 127 };
 export const DOUBLE: FloatFormat = { bits: 64, fraction: 52, bias: 1023 };
+export const HALF: FloatFormat = { bits: 16, fraction: 10, bias: 15 };
 
 export const Kind = { ZERO: 0, DENORMAL: 1, NORMAL: 2, INFINITE: 3, QUIET_NAN: 4, SIGNALLING_NAN: 5 } as const;
 
@@ -182,6 +183,38 @@ export class FloatUnit {
     this.denormal(a, b);
     if (a.kind === Kind.ZERO || b.kind === Kind.ZERO) return zeroOf(f, sign);
     return this.round(f, sign, a.significand * b.significand, a.scale + b.scale);
+  }
+
+  /** a * b + c, rounded once; the product or the addend negated first. A NaN keeps its sign. */
+  fusedMultiplyAdd(f: FloatFormat, aBits: bigint, bBits: bigint, cBits: bigint, negateProduct: boolean, negateAddend: boolean): bigint {
+    const a = this.parts(f, aBits);
+    const b = this.parts(f, bBits);
+    const c = this.parts(f, cBits);
+    const infiniteProduct = a.kind === Kind.INFINITE || b.kind === Kind.INFINITE;
+    const noProduct = infiniteProduct && (a.kind === Kind.ZERO || b.kind === Kind.ZERO);
+    if (isNan(a) || isNan(b) || isNan(c)) {
+      if ([a, b, c].some((x) => x.kind === Kind.SIGNALLING_NAN)) this.before |= Mxcsr.IE;
+      return quieted(f, (isNan(a) ? a : isNan(b) ? b : c).bits);
+    }
+    if (noProduct) return this.invalid(f);
+    const sign = a.sign ^ b.sign ^ (negateProduct ? 1 : 0);
+    const addendSign = c.sign ^ (negateAddend ? 1 : 0);
+    if (infiniteProduct || c.kind === Kind.INFINITE) {
+      if (infiniteProduct && c.kind === Kind.INFINITE && sign !== addendSign) return this.invalid(f);
+      this.denormal(a, b, c);
+      return infinityOf(f, infiniteProduct ? sign : addendSign);
+    }
+    this.denormal(a, b, c);
+    const product = a.significand * b.significand;
+    const productScale = a.scale + b.scale;
+    const scale = Math.min(productScale, c.scale);
+    const signed = (value: bigint, at: number, negative: number): bigint => (negative ? -1n : 1n) * (value << BigInt(at - scale));
+    const sum = signed(product, productScale, sign) + signed(c.significand, c.scale, addendSign);
+    if (sum === 0n) {
+      if (product === 0n && c.kind === Kind.ZERO && sign === addendSign) return zeroOf(f, sign);
+      return zeroOf(f, this.rounding === Rounding.DOWN ? 1 : 0);
+    }
+    return this.round(f, sum < 0n ? 1 : 0, sum < 0n ? -sum : sum, scale);
   }
 
   divide(f: FloatFormat, aBits: bigint, bBits: bigint): bigint {

@@ -9,16 +9,16 @@ import { DOUBLE, type FloatFormat, FloatUnit, Rounding, SINGLE } from './float';
 import type { SimdFeature } from './levels';
 import { MASK_SHIFT, MXCSR_FLAGS, readMxcsr, writeMxcsr } from './mxcsr';
 import type { SimdOperation } from './simdOperation';
-import { elements, join, readVector, readXmm, writeXmm } from './vectorOperands';
+import { byLane, elements, first, isVex, join, readVector, readXmm, second, vectorBits, writeResult } from './vectorOperands';
 
 /**
  * Computes with a FloatUnit and reports its exceptions in MXCSR before anything is written. An unmasked one raises #XM,
- * or #UD where the system does not ask for it (CR4.OSXMMEXCPT).
+ * or #UD where the system does not ask for it (CR4.OSXMMEXCPT). `ignored`: bits of MXCSR that count as 0.
  */
-export function withFloatUnit<T>(cpu: Processor, compute: (unit: FloatUnit) => T): T {
+export function withFloatUnit<T>(cpu: Processor, compute: (unit: FloatUnit) => T, ignored = 0): T {
   const s = cpu.state;
   const mxcsr = readMxcsr(s);
-  const unit = new FloatUnit(mxcsr);
+  const unit = new FloatUnit(mxcsr & ~ignored);
   const result = compute(unit);
   const unmasked = ~(mxcsr >> MASK_SHIFT) & MXCSR_FLAGS;
   // Exceptions of all elements are collected; unmasked ones found before computing leave no others behind.
@@ -31,27 +31,37 @@ export function withFloatUnit<T>(cpu: Processor, compute: (unit: FloatUnit) => T
 
 type Element = (unit: FloatUnit, f: FloatFormat, a: bigint, b: bigint, insn: Instruction) => bigint;
 
-/** Suffixes: format and number of elements. */
-const TYPES: Record<string, readonly [FloatFormat, number]> = { ps: [SINGLE, 4], pd: [DOUBLE, 2], ss: [SINGLE, 1], sd: [DOUBLE, 1] };
+/** Suffixes: format, and whether one element only is meant. */
+const TYPES: Record<string, readonly [f: FloatFormat, scalar: boolean]> = { ps: [SINGLE, false], pd: [DOUBLE, false], ss: [SINGLE, true], sd: [DOUBLE, true] };
+const countOf = (insn: Instruction, f: FloatFormat, scalar: boolean): number => (scalar ? 1 : vectorBits(insn) / f.bits);
+
+/** A result of `bits` bits beside which the rest of the first source stays (scalars). */
+const besides = (old: bigint, result: bigint, bits: number): bigint => ((BigInt.asUintN(128, old) >> BigInt(bits)) << BigInt(bits)) | result;
 const featureOf = (suffix: string): SimdFeature => (suffix.endsWith('s') ? 'sse' : 'sse2');
 
 /** Element by element; a scalar leaves the rest of the destination. */
 const elementwise =
   (suffix: string, compute: Element): SlowOperation =>
   (cpu, insn) => {
-    const [f, count] = TYPES[suffix]!;
-    const n = insn.operands[0].number;
-    const b = elements(readVector(cpu, insn, 1), f.bits, count);
-    const old = readXmm(cpu.state, n);
+    const [f, scalar] = TYPES[suffix]!;
+    const count = countOf(insn, f, scalar);
+    const b = elements(second(cpu, insn), f.bits, count);
+    const old = first(cpu, insn);
     const a = elements(old, f.bits, count);
-    const width = BigInt(f.bits * count);
     const result = withFloatUnit(cpu, (unit) => join(a.map((x, i) => compute(unit, f, x, b[i]!, insn)), f.bits));
-    writeXmm(cpu.state, n, ((old >> width) << width) | result);
+    writeResult(cpu, insn, scalar ? besides(old, result, f.bits) : result);
   };
 
 const ones = (f: FloatFormat): bigint => (1n << BigInt(f.bits)) - 1n;
 
-/** CMPccPS: predicates 1, 2, 5 and 6 find quiet NaNs invalid too. */
+/** What a comparison finds, as bits. */
+const Found = { LESS: 1, EQUAL: 2, GREATER: 4, UNORDERED: 8 } as const;
+/** Which findings satisfy predicates 0 to 15; 16 to 31 differ in their attitude to quiet NaNs only. */
+const PREDICATES = [0x2, 0x1, 0x3, 0x8, 0xd, 0xe, 0xc, 0x7, 0xa, 0x9, 0xb, 0x0, 0x5, 0x6, 0x4, 0xf];
+/** Predicates 0 to 15 that find quiet NaNs invalid too. */
+const SIGNALLING = 0b0110_0110_0110_0110;
+
+/** CMPccPS: eight predicates, with VEX 32. */
 const compareTo: Element = (unit, f, a, b, insn) => {
   const predicate = insn.immLow & 7;
   const order = unit.compare(f, a, b, (predicate & 3) === 1 || (predicate & 3) === 2);
@@ -77,20 +87,25 @@ const ELEMENTWISE: Record<string, Element> = {
 const horizontal =
   (f: FloatFormat, subtract: boolean): SlowOperation =>
   (cpu, insn) => {
-    const n = insn.operands[0].number;
-    const all = [...elements(readXmm(cpu.state, n), f.bits), ...elements(readVector(cpu, insn, 1), f.bits)];
-    const pairs = all.filter((_x, i) => i % 2 === 0).map((x, i) => [x, all[i * 2 + 1]!] as const);
-    writeXmm(cpu.state, n, withFloatUnit(cpu, (unit) => join(pairs.map(([a, b]) => unit.add(f, a, b, subtract)), f.bits)));
+    const b = second(cpu, insn);
+    const result = withFloatUnit(cpu, (unit) =>
+      byLane(vectorBits(insn), first(cpu, insn), b, (x, y) => {
+        const all = [...elements(x, f.bits), ...elements(y, f.bits)];
+        const pairs = all.filter((_x, i) => i % 2 === 0).map((even, i) => [even, all[i * 2 + 1]!] as const);
+        return join(pairs.map(([even, odd]) => unit.add(f, even, odd, subtract)), f.bits);
+      }),
+    );
+    writeResult(cpu, insn, result);
   };
 
 /** Even elements subtracted, odd ones added. */
 const addSubtract =
   (f: FloatFormat): SlowOperation =>
   (cpu, insn) => {
-    const n = insn.operands[0].number;
-    const b = elements(readVector(cpu, insn, 1), f.bits);
-    const a = elements(readXmm(cpu.state, n), f.bits);
-    writeXmm(cpu.state, n, withFloatUnit(cpu, (unit) => join(a.map((x, i) => unit.add(f, x, b[i]!, i % 2 === 0)), f.bits)));
+    const count = countOf(insn, f, false);
+    const b = elements(second(cpu, insn), f.bits, count);
+    const a = elements(first(cpu, insn), f.bits, count);
+    writeResult(cpu, insn, withFloatUnit(cpu, (unit) => join(a.map((x, i) => unit.add(f, x, b[i]!, i % 2 === 0)), f.bits)));
   };
 
 /** COMISS and its kin: ZF, PF, CF. */
@@ -116,35 +131,36 @@ const toGeneral =
 const fromGeneral =
   (f: FloatFormat): SlowOperation =>
   (cpu, insn) => {
-    const value = BigInt.asIntN(insn.operands[1].size * 8, readOperand(cpu, insn, 1));
-    const n = insn.operands[0].number;
+    const source = insn.operandCount - 1;
+    const value = BigInt.asIntN(insn.operands[source]!.size * 8, readOperand(cpu, insn, source));
     const result = withFloatUnit(cpu, (unit) => unit.fromInteger(f, value));
-    const width = BigInt(f.bits);
-    writeXmm(cpu.state, n, ((readXmm(cpu.state, n) >> width) << width) | result);
+    writeResult(cpu, insn, besides(first(cpu, insn), result, f.bits));
   };
 
-/** Element conversions of `count` elements from one width to another; the rest of the destination becomes zero, or stays (scalars). */
+/** Bits of the widest vector operand. */
+const widest = (insn: Instruction): number => (insn.operands[0].size === 32 || insn.operands[1].size === 32 ? 256 : 128);
+
+/** Element conversions from one width to another; the rest of the destination becomes zero, or stays (scalars). */
 const converting =
-  (fromBits: number, toBits: number, count: number, keeps: boolean, convert: (unit: FloatUnit, x: bigint) => bigint): SlowOperation =>
+  (fromBits: number, toBits: number, scalar: boolean, convert: (unit: FloatUnit, x: bigint) => bigint): SlowOperation =>
   (cpu, insn) => {
-    const n = insn.operands[0].number;
-    const source = elements(readVector(cpu, insn, 1), fromBits, count);
+    const count = scalar ? 1 : widest(insn) / Math.max(fromBits, toBits);
+    const source = elements(second(cpu, insn), fromBits, count);
     const result = withFloatUnit(cpu, (unit) => join(source.map((x) => convert(unit, x)), toBits));
-    const width = BigInt(toBits * count);
-    writeXmm(cpu.state, n, keeps ? ((readXmm(cpu.state, n) >> width) << width) | result : result);
+    writeResult(cpu, insn, scalar ? besides(first(cpu, insn), result, toBits) : result);
   };
 
 const conversions: Record<string, SlowOperation> = {
-  cvtss2sd: converting(32, 64, 1, true, (unit, x) => unit.convert(SINGLE, DOUBLE, x)),
-  cvtsd2ss: converting(64, 32, 1, true, (unit, x) => unit.convert(DOUBLE, SINGLE, x)),
-  cvtps2pd: converting(32, 64, 2, false, (unit, x) => unit.convert(SINGLE, DOUBLE, x)),
-  cvtpd2ps: converting(64, 32, 2, false, (unit, x) => unit.convert(DOUBLE, SINGLE, x)),
-  cvtdq2ps: converting(32, 32, 4, false, (unit, x) => unit.fromInteger(SINGLE, BigInt.asIntN(32, x))),
-  cvtdq2pd: converting(32, 64, 2, false, (unit, x) => unit.fromInteger(DOUBLE, BigInt.asIntN(32, x))),
-  cvtps2dq: converting(32, 32, 4, false, (unit, x) => unit.toInteger(SINGLE, x, 32, unit.rounding)),
-  cvttps2dq: converting(32, 32, 4, false, (unit, x) => unit.toInteger(SINGLE, x, 32, Rounding.ZERO)),
-  cvtpd2dq: converting(64, 32, 2, false, (unit, x) => unit.toInteger(DOUBLE, x, 32, unit.rounding)),
-  cvttpd2dq: converting(64, 32, 2, false, (unit, x) => unit.toInteger(DOUBLE, x, 32, Rounding.ZERO)),
+  cvtss2sd: converting(32, 64, true, (unit, x) => unit.convert(SINGLE, DOUBLE, x)),
+  cvtsd2ss: converting(64, 32, true, (unit, x) => unit.convert(DOUBLE, SINGLE, x)),
+  cvtps2pd: converting(32, 64, false, (unit, x) => unit.convert(SINGLE, DOUBLE, x)),
+  cvtpd2ps: converting(64, 32, false, (unit, x) => unit.convert(DOUBLE, SINGLE, x)),
+  cvtdq2ps: converting(32, 32, false, (unit, x) => unit.fromInteger(SINGLE, BigInt.asIntN(32, x))),
+  cvtdq2pd: converting(32, 64, false, (unit, x) => unit.fromInteger(DOUBLE, BigInt.asIntN(32, x))),
+  cvtps2dq: converting(32, 32, false, (unit, x) => unit.toInteger(SINGLE, x, 32, unit.rounding)),
+  cvttps2dq: converting(32, 32, false, (unit, x) => unit.toInteger(SINGLE, x, 32, Rounding.ZERO)),
+  cvtpd2dq: converting(64, 32, false, (unit, x) => unit.toInteger(DOUBLE, x, 32, unit.rounding)),
+  cvttpd2dq: converting(64, 32, false, (unit, x) => unit.toInteger(DOUBLE, x, 32, Rounding.ZERO)),
   cvtss2si: toGeneral(SINGLE, false),
   cvttss2si: toGeneral(SINGLE, true),
   cvtsd2si: toGeneral(DOUBLE, false),
@@ -158,29 +174,28 @@ const SSE_CONVERSIONS = new Set(['cvtss2si', 'cvttss2si', 'cvtsi2ss']);
 const dotProduct =
   (f: FloatFormat, count: number): SlowOperation =>
   (cpu, insn) => {
-    const n = insn.operands[0].number;
     const imm = insn.immLow;
-    const b = elements(readVector(cpu, insn, 1), f.bits);
-    const a = elements(readXmm(cpu.state, n), f.bits);
-    const products = withFloatUnit(cpu, (unit) => a.map((x, i) => (imm & (16 << i) ? unit.multiply(f, x, b[i]!) : 0n)));
+    const total = vectorBits(insn) / f.bits;
+    const b = elements(second(cpu, insn), f.bits, total);
+    const a = elements(first(cpu, insn), f.bits, total);
+    // The immediate's bits are the same for every lane.
+    const chosen = (bits: number, i: number): boolean => ((bits >> (i % count)) & 1) !== 0;
+    const products = withFloatUnit(cpu, (unit) => a.map((x, i) => (chosen(imm >> 4, i) ? unit.multiply(f, x, b[i]!) : 0n)));
     // Every element adds for itself; which of two NaNs it gets follows from the order.
     const swap = (list: readonly bigint[], distance: number, ownFirst: boolean): bigint[] =>
       withFloatUnit(cpu, (unit) => list.map((x, i) => (ownFirst ? unit.add(f, x, list[i ^ distance]!) : unit.add(f, list[i ^ distance]!, x))));
     const sums = count === 2 ? swap(products, 1, true) : swap(swap(products, 1, false), 2, true);
-    writeXmm(cpu.state, n, join(sums.map((sum, i) => (imm & (1 << i) ? sum : 0n)), f.bits));
+    writeResult(cpu, insn, join(sums.map((sum, i) => (chosen(imm, i) ? sum : 0n)), f.bits));
   };
 
 /** RCPPS, RSQRTPS and their scalars: the SDM allows a relative error of 1.5 * 2^-12; this one rounds to 12 bits. No exception is raised. */
 const approximation =
   (suffix: string, compute: (x: number) => number): SlowOperation =>
   (cpu, insn) => {
-    const n = insn.operands[0].number;
-    const count = suffix === 'ps' ? 4 : 1;
-    const source = elements(readVector(cpu, insn, 1), 32, count);
-    const old = readXmm(cpu.state, n);
+    const scalar = suffix === 'ss';
+    const source = elements(second(cpu, insn), 32, countOf(insn, SINGLE, scalar));
     const result = join(source.map((x) => BigInt(approximate(Number(x), compute))), 32);
-    const width = BigInt(32 * count);
-    writeXmm(cpu.state, n, ((old >> width) << width) | result);
+    writeResult(cpu, insn, scalar ? besides(first(cpu, insn), result, 32) : result);
   };
 
 const scratch = new DataView(new ArrayBuffer(4));

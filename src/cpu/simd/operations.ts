@@ -3,11 +3,13 @@
  * raises #UD, #NM or #GP, and floating-point operands that need more than the host's arithmetic.
  */
 import { type Instruction, Kind } from '../decode/instruction';
+import { vexVectorMnemonics } from '../decode/mnemonics';
 import { instructionSet } from '../isa/index';
 import type { SlowOperation } from '../processor';
 import { undefinedOpcode } from '../system/privilege';
 import { aesOperations } from './aes';
-import { requireAlignment, requireSimd } from './check';
+import { avxOperations } from './avxOperations';
+import { requireAlignment, requireAvx, requireSimd, requireVexAlignment } from './check';
 import { floatOperations } from './floatOperations';
 import { SIMD_LEVEL, type SimdFeature } from './levels';
 import { mixedOperations } from './mmxOperations';
@@ -36,9 +38,19 @@ const enter = (mnemonic: string, feature: SimdFeature, perform: SlowOperation): 
     perform(cpu, insn);
   });
 };
-for (const { mnemonic, simd } of instructionSet) if (simd) enter(mnemonic, FEATURE_OF_LEVEL.get(simd)!, nothingLeft(mnemonic));
+for (const { mnemonic, simd } of instructionSet) if (simd && simd < SIMD_LEVEL.avx) enter(mnemonic, FEATURE_OF_LEVEL.get(simd)!, nothingLeft(mnemonic));
 for (const [mnemonic, { feature, perform }] of Object.entries(performed)) enter(mnemonic, feature, perform);
 for (const [mnemonic, { feature, perform }] of Object.entries(mixedOperations)) enter(mnemonic, feature, perform);
+
+/** Under VEX: AVX's own, or what SSE does by the same name, on more operands. */
+for (const mnemonic of vexVectorMnemonics) {
+  const perform = avxOperations[mnemonic] ?? performed[mnemonic.slice(1)]?.perform ?? nothingLeft(mnemonic);
+  operations.set(mnemonic, (cpu, insn) => {
+    requireAvx(cpu);
+    requireVexAlignment(cpu, insn, mnemonic);
+    perform(cpu, insn);
+  });
+}
 
 const usesMmx = (insn: Instruction): boolean => {
   for (let i = 0; i < insn.operandCount; i++) if (insn.operands[i]!.kind === Kind.MM) return true;

@@ -5,15 +5,14 @@ import { Gpr } from '../state';
 import { truncate } from '../system/operands';
 import { segmentLinear } from '../system/segmentation';
 import type { SimdOperation } from './simdOperation';
-import { elements, join, readVector, readXmm, writeXmm } from './vectorOperands';
+import { byLane, elements, first, join, readXmm, second, vectorBits, writeResult } from './vectorOperands';
 
-/** destination = f(destination, source, immediate) */
+/** destination = f(first source, second source, immediate), lane by lane; `shift` is by how much the second lane's immediate lies higher. */
 const compute =
-  (f: (a: bigint, b: bigint, imm: number) => bigint): SlowOperation =>
+  (f: (a: bigint, b: bigint, imm: number) => bigint, shift = 0): SlowOperation =>
   (cpu, insn) => {
-    const b = readVector(cpu, insn, 1);
-    const n = insn.operands[0].number;
-    writeXmm(cpu.state, n, f(readXmm(cpu.state, n), b, insn.immLow));
+    const b = second(cpu, insn);
+    writeResult(cpu, insn, byLane(vectorBits(insn), first(cpu, insn), b, (x, y, lane) => f(x, y, insn.immLow >> (lane * shift))));
   };
 
 /** The smallest word and its index. */
@@ -60,7 +59,7 @@ const maskedStore: SlowOperation = (cpu, insn) => {
 
 export const rareOperations: Readonly<Record<string, SimdOperation>> = {
   phminposuw: { feature: 'sse4-1', perform: compute((_a, b) => smallestWord(b)) },
-  mpsadbw: { feature: 'sse4-1', perform: compute(differences) },
+  mpsadbw: { feature: 'sse4-1', perform: compute(differences, 3) },
   pclmulqdq: { feature: 'pclmulqdq', perform: compute(carryless) },
   maskmovdqu: { feature: 'sse2', perform: maskedStore },
 };

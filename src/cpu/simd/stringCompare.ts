@@ -4,7 +4,7 @@ import { CF, OF, readFlags, SF, STATUS_FLAGS, writeFlags, ZF } from '../flags';
 import type { Processor, SlowOperation } from '../processor';
 import { Gpr } from '../state';
 import type { SimdOperation } from './simdOperation';
-import { elements, join, readVector, readXmm, writeXmm } from './vectorOperands';
+import { elements, isVex, join, readVector, readXmm, writeXmm, writeYmm } from './vectorOperands';
 
 /** Fields of the immediate. */
 const WORDS = 1;
@@ -57,6 +57,7 @@ const compareStrings =
     const a = list(readXmm(s, insn.operands[0].number));
     const aLength = explicit ? explicitLength(cpu, insn, Gpr.RAX, count) : implicitLength(a);
     const bLength = explicit ? explicitLength(cpu, insn, Gpr.RDX, count) : implicitLength(b);
+    const writeMask = (mask: bigint): void => (isVex(insn) ? writeYmm(s, 0, mask) : writeXmm(s, 0, mask));
     let result = 0;
     for (let j = 0; j < count; j++) if (matches((imm >> 2) & 3, a, aLength, b, bLength, j)) result |= 1 << j;
     const polarity = (imm >> 4) & 3;
@@ -67,8 +68,8 @@ const compareStrings =
       s.setReg32(Gpr.RCX, found);
     } else if (imm & MOST_SIGNIFICANT) {
       const ones = (1n << BigInt(bits)) - 1n;
-      writeXmm(s, 0, join(Array.from({ length: count }, (_, j) => ((result >> j) & 1 ? ones : 0n)), bits));
-    } else writeXmm(s, 0, BigInt(result));
+      writeMask(join(Array.from({ length: count }, (_, j) => ((result >> j) & 1 ? ones : 0n)), bits));
+    } else writeMask(BigInt(result));
     const flags = (result ? CF : 0) | (bLength < count ? ZF : 0) | (aLength < count ? SF : 0) | (result & 1 ? OF : 0);
     writeFlags(s, (readFlags(s) & ~STATUS_FLAGS) | flags);
   };

@@ -73,16 +73,21 @@ const fxrstor: SlowOperation = (cpu, insn) => {
   for (let n = 0; n < xmmCount(cpu); n++) xmmBytes(cpu, n).set(image.subarray(Image.XMM + n * 16, Image.XMM + n * 16 + 16));
 };
 
-const ldmxcsr: SlowOperation = (cpu, insn) => {
-  requireSimd(cpu, 'sse');
+/** LDMXCSR and VLDMXCSR once they are allowed. */
+export const loadMxcsr: SlowOperation = (cpu, insn) => {
   const value = Number(readOperand(cpu, insn, 0, 4));
   if (value & ~MXCSR_DEFINED) throw cpu.fault.exception(Vector.GP, 0);
   writeMxcsr(cpu.state, value);
 };
 
-const stmxcsr: SlowOperation = (cpu, insn) => {
-  requireSimd(cpu, 'sse');
-  writeOperand(cpu, insn, 0, BigInt(readMxcsr(cpu.state)), 4);
-};
+/** STMXCSR and VSTMXCSR once they are allowed. */
+export const storeMxcsr: SlowOperation = (cpu, insn) => writeOperand(cpu, insn, 0, BigInt(readMxcsr(cpu.state)), 4);
 
-export const fxsaveOperations: Record<string, SlowOperation> = { fxsave, fxrstor, ldmxcsr, stmxcsr };
+const withSse =
+  (operation: SlowOperation): SlowOperation =>
+  (cpu, insn) => {
+    requireSimd(cpu, 'sse');
+    operation(cpu, insn);
+  };
+
+export const fxsaveOperations: Record<string, SlowOperation> = { fxsave, fxrstor, ldmxcsr: withSse(loadMxcsr), stmxcsr: withSse(storeMxcsr) };

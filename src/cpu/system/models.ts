@@ -6,8 +6,8 @@
 /** Models from old to new, with the features that came with each since the one before. */
 const GENERATIONS = [
   ['nehalem', []],
-  ['haswell', ['apic-register-virtualization', 'virtual-interrupt-delivery', 'posted-interrupts', 'unrestricted-guest', 'ept-ad', 'ept-1g-pages', 'pause-loop-exiting', 'vmfunc', 'vmcs-shadowing', 'vmwrite-any-field', 'rdrand-exiting', '1g-pages', 'invpcid', 'fsgsbase', 'smep', 'erms', 'tsc-adjust', 'aes', 'pclmulqdq', 'movbe', 'lzcnt', 'xsave', 'avx', 'fma', 'bmi1', 'bmi2', 'avx2', 'rdrand', 'pcid']],
-  ['skylake-server', ['pml', 'ept-violation-ve', 'mode-based-execute', 'tsc-scaling', 'rdseed-exiting', 'smap', 'adx', 'rdseed', 'clflushopt', 'clwb', 'pku']],
+  ['haswell', ['apic-register-virtualization', 'virtual-interrupt-delivery', 'posted-interrupts', 'unrestricted-guest', 'ept-ad', 'ept-1g-pages', 'pause-loop-exiting', 'vmfunc', 'vmcs-shadowing', 'vmwrite-any-field', 'rdrand-exiting', '1g-pages', 'invpcid', 'fsgsbase', 'smep', 'erms', 'tsc-adjust', 'aes', 'pclmulqdq', 'movbe', 'lzcnt', 'xsave', 'xsaveopt', 'avx', 'f16c', 'fma', 'bmi1', 'bmi2', 'avx2', 'rdrand', 'pcid']],
+  ['skylake-server', ['pml', 'ept-violation-ve', 'mode-based-execute', 'tsc-scaling', 'rdseed-exiting', 'smap', 'adx', 'rdseed', 'clflushopt', 'clwb', 'prefetchw', 'pku', 'xsavec', 'xgetbv1', 'xsaves']],
   ['newest', ['ept-advanced-information', 'sha', 'umip', 'rdpid']],
 ] as const;
 

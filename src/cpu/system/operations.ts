@@ -2,6 +2,7 @@
 import { Vector } from '../fault';
 import { fpuOperations } from '../fpu/index';
 import type { Processor, SlowOperation } from '../processor';
+import { bmiOperations } from './bmiOperations';
 import { controlOperations } from './controlOperations';
 import { debugRegisterOperations } from './debugRegisters';
 import { decimalOperations } from './decimalOperations';
@@ -56,6 +57,7 @@ export const slowOperations: Record<string, SlowOperation> = {
   ...msrOperations,
   ...decimalOperations,
   ...integerOperations,
+  ...bmiOperations,
   ...fpuOperations,
   ...fxsaveOperations,
   ...xsaveOperations,

@@ -1,0 +1,29 @@
+/** VMASKMOVPS, VMASKMOVPD, VPMASKMOVD, VPMASKMOVQ: only elements whose mask has its top bit set are accessed, and only they can fault. */
+import type { Instruction } from '../decode/instruction';
+import { probeWrite, readLinear, writeLinear } from '../mmu/linear';
+import type { Processor, SlowOperation } from '../processor';
+import { isMemory, memoryLinear } from '../system/operands';
+import { elements, join, readVector, writeResult } from './vectorOperands';
+
+/** Addresses of the chosen elements, undefined for the others. */
+function chosen(cpu: Processor, insn: Instruction, mask: readonly bigint[], bits: number, write: boolean): (bigint | undefined)[] {
+  const top = BigInt(bits - 1);
+  return mask.map((m, i) => (m >> top ? memoryLinear(cpu, insn, bits / 8, write, (i * bits) / 8) : undefined));
+}
+
+const masked =
+  (bits: number): SlowOperation =>
+  (cpu, insn) => {
+    const stores = isMemory(insn, 0);
+    const size = bits / 8;
+    const count = (insn.operands[1].size * 8) / bits;
+    const addresses = chosen(cpu, insn, elements(readVector(cpu, insn, 1), bits, count), bits, stores);
+    if (!stores) return writeResult(cpu, insn, join(addresses.map((linear) => (linear === undefined ? 0n : readLinear(cpu, linear, size))), bits));
+    const source = elements(readVector(cpu, insn, 2), bits, count);
+    for (const linear of addresses) if (linear !== undefined) probeWrite(cpu, linear, size);
+    addresses.forEach((linear, i) => {
+      if (linear !== undefined) writeLinear(cpu, linear, size, source[i]!);
+    });
+  };
+
+export const maskedMoves: Readonly<Record<string, SlowOperation>> = { vmaskmovps: masked(32), vmaskmovpd: masked(64), vpmaskmovd: masked(32), vpmaskmovq: masked(64) };
