@@ -1,6 +1,6 @@
 /**
  * The engine against real silicon: random and edge operands for every form, executed natively by runner.c and by the
- * engine, compared in registers, flags and memory. `npx tsx test/silicon/compare.ts [cases per form] [seed]`.
+ * engine, compared in registers, flags and memory. `npx tsx test/silicon/compare.ts [cases per form] [seed] [forms by name]`.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
@@ -80,6 +80,7 @@ function ignored(form: Form, operandSize: number, count: number, flags: number):
 function main(): void {
   const perForm = Number(process.argv[2] ?? 2000);
   const seed = Number(process.argv[3] ?? 1);
+  const only = process.argv[4] ? new RegExp(process.argv[4]) : undefined;
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hyperstep-silicon-'));
   const runner = path.join(folder, 'runner');
   execFileSync('cc', ['-O1', '-o', runner, path.join(__dirname, 'runner.c')]);
@@ -88,6 +89,7 @@ function main(): void {
   let cases = 0;
   let failures = 0;
   for (const form of FORMS) {
+    if (only && !only.test(form.name)) continue;
     const r = new Random(seed * 7919 + cases);
     const input = Buffer.alloc(CASE_SIZE * perForm);
     const info: ReturnType<typeof encode>[] = [];
@@ -150,7 +152,7 @@ function main(): void {
     }
   }
   console.log(`${FORMS.length} forms, ${cases} cases, ${failures} disagreements with this machine's silicon`);
-  const simdFailures = compareSimd(runner, perForm, seed);
+  const simdFailures = compareSimd(runner, perForm, seed, only);
   fs.rmSync(folder, { recursive: true });
   process.exitCode = failures + simdFailures ? 1 : 0;
 }

@@ -27,7 +27,7 @@ struct test_case {
   uint64_t regs[16];
   uint64_t flags;
   uint8_t data[DATA_SIZE];
-  uint8_t xmm[16][16];
+  uint8_t ymm[16][32]; /* without AVX only the lower halves are loaded and saved */
   uint32_t mxcsr;
   uint32_t unused;
 };
@@ -50,13 +50,20 @@ static uint8_t *move_register(uint8_t *at, int r, int store) {
   return emit(at, bytes, 8);
 }
 
-#define XMM_STATE (STATE + 0x100)
 #define MXCSR_STATE (STATE + 0x200)
+#define YMM_STATE (STATE + 0x400)
 
-/* movups xmm, [XMM_STATE + 16*r] or the reverse. */
+static int has_avx;
+
+/* (v)movups [YMM_STATE + 32*r] or the reverse. */
 static uint8_t *move_vector(uint8_t *at, int r, int store) {
   uint8_t bytes[9] = { 0x40 | (r >> 3) << 2, 0x0f, store ? 0x11 : 0x10, 0x04 | (r & 7) << 3, 0x25 };
-  uint32_t address = XMM_STATE + 16 * r;
+  uint32_t address = YMM_STATE + 32 * r;
+  if (has_avx) {
+    bytes[0] = 0xc5;
+    bytes[1] = r < 8 ? 0xfc : 0x7c;
+  }
+  if (has_avx) bytes[2] = store ? 0x11 : 0x10;
   memcpy(bytes + 5, &address, 4);
   return emit(at, bytes, 9);
 }
@@ -94,12 +101,13 @@ int main(void) {
   struct sigaction action = { .sa_sigaction = on_signal, .sa_flags = SA_ONSTACK | SA_NODEFER | SA_SIGINFO };
   for (unsigned i = 0; i < sizeof signals / sizeof *signals; i++) sigaction(signals[i], &action, 0);
 
+  has_avx = __builtin_cpu_supports("avx") != 0;
   static struct test_case c;
   uint64_t *state = (uint64_t *)STATE;
   while (fread(&c, sizeof c, 1, stdin) == 1) {
     memcpy(state, c.regs, sizeof c.regs);
     state[16] = c.flags;
-    memcpy((void *)XMM_STATE, c.xmm, sizeof c.xmm);
+    memcpy((void *)YMM_STATE, c.ymm, sizeof c.ymm);
     memcpy((void *)MXCSR_STATE, &c.mxcsr, 4);
     memcpy((void *)DATA, c.data, DATA_SIZE);
     build(&c);
@@ -108,7 +116,7 @@ int main(void) {
       ((void (*)(void))CODE)();
       memcpy(c.regs, state, sizeof c.regs);
       c.flags = state[16];
-      memcpy(c.xmm, (void *)XMM_STATE, sizeof c.xmm);
+      memcpy(c.ymm, (void *)YMM_STATE, sizeof c.ymm);
       memcpy(&c.mxcsr, (void *)MXCSR_STATE, 4);
     } else c.mxcsr = faulting_mxcsr;
     static const uint32_t default_mxcsr = 0x1f80;

@@ -6,7 +6,7 @@
 import { SIMD } from '../../src/cpu/decode/opcodesSimd';
 
 /** What the bits of the operands most likely mean. */
-export type Elements = 'integer' | 'single' | 'double';
+export type Elements = 'integer' | 'single' | 'double' | 'half';
 
 export interface SimdForm {
   name: string;

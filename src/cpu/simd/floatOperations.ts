@@ -63,10 +63,11 @@ const SIGNALLING = 0b0110_0110_0110_0110;
 
 /** CMPccPS: eight predicates, with VEX 32. */
 const compareTo: Element = (unit, f, a, b, insn) => {
-  const predicate = insn.immLow & 7;
-  const order = unit.compare(f, a, b, (predicate & 3) === 1 || (predicate & 3) === 2);
-  const holds = [order === 0, order === -1, order === 0 || order === -1, order === undefined][predicate & 3]!;
-  return holds !== predicate >= 4 ? ones(f) : 0n;
+  const predicate = insn.immLow & (isVex(insn) ? 31 : 7);
+  const signals = ((SIGNALLING >> (predicate & 15)) & 1) !== predicate >> 4;
+  const order = unit.compare(f, a, b, signals);
+  const found = order === undefined ? Found.UNORDERED : order < 0 ? Found.LESS : order > 0 ? Found.GREATER : Found.EQUAL;
+  return PREDICATES[predicate & 15]! & found ? ones(f) : 0n;
 };
 
 const roundingOf = (unit: FloatUnit, imm: number): number => (imm & 4 ? unit.rounding : imm & 3);
