@@ -99,14 +99,16 @@ export class Session {
       this.protocol.event(HyperstepEvent.serial, { text });
       if (configuration.serial === 'console') this.output('stdout', text);
     });
-    machine.onSerial = (byte) => serial.byte(byte);
     machine.onWarning = (sentence) => this.tell(sentence);
     const d = new Debugger(machine, this.host.scheduler, {
       stopped: (cause) => this.hasStopped(cause),
       guestMapRead: () => this.state({ what: 'memory-map', icount: machine.icount }),
       tell: (sentence) => this.tell(sentence),
     }, new Set(configuration.checksOff));
+    // What has been printed is not printed again when the machine goes back and repeats it.
+    machine.onSerial = (byte) => void (d.repeats || serial.byte(byte));
     d.stopAt = configuration.stopAt;
+    if (configuration.history && !configuration.noDebug) d.keepHistory(() => this.host.scheduler.now());
     for (const { path, image, world } of symbols) d.target.images.add(baseName(path), path, image, world);
     for (const complaint of d.exitBreakpoints.set(exits)) if (complaint !== undefined) throw new UserError('launch-configuration', `"breakOnExit" has a wrong condition: ${complaint}`);
     if (configuration.noDebug) d.runFreely();
@@ -184,7 +186,7 @@ export class Session {
 
   /** Registers or memory were changed by the user. */
   changed(areas: ('stacks' | 'variables' | 'all')[] = ['all']): void {
-    this.debugger.changed();
+    this.debugger.modified();
     this.protocol.after(() => {
       this.protocol.event('invalidated', { areas });
       if (!this.debugger.run.running) this.state({ what: 'stopped', icount: this.debugger.machine.icount, world: this.debugger.target.world });

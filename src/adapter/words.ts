@@ -71,6 +71,8 @@ export function stopWords(d: Debugger, cause: StopCause): StopWords {
     }
     case 'dead-halt':
       return exception('Halted for ever', 'The processor halted with interrupts disabled', ['HLT was executed while interrupts are disabled: nothing but a restart can wake the processor.', ...findingLines(cause.findings)]);
+    case 'history-begins':
+      return plain('entry', 'Here the history that is kept begins');
     case 'ended':
       return plain('exited', cause.how === 'power-off' ? 'The machine was powered off' : `The debug-exit port was written: ${cause.value}`);
     case 'error':

@@ -19,8 +19,11 @@ import { SystemMonitor } from './exits/systemMonitor';
 import { FAILURES, failureKind } from './failures';
 import { TranslationWatch } from './inspect/translationWatch';
 import type { VmcsFacts } from './inspect/vmcs';
+import { History } from './history/history';
+import { instantOf, type Instant } from './history/instant';
+import { Reverse } from './history/reverse';
 import { asksForMap, readGuestMap, type GuestMap } from './memory/guestMap';
-import { continuePlan, type Plan } from './run/plan';
+import { continuePlan, type Part, type Plan } from './run/plan';
 import { RunControl } from './run/runControl';
 import type { Scheduler } from './run/scheduler';
 import type { DeliveredEvent, StopCause } from './run/stopCause';
@@ -40,6 +43,8 @@ export interface DebuggerListener {
 
 /** How many delivered events are remembered, to tell what led to a triple fault. */
 const KEPT_EVENTS = 4;
+
+function* nothing(): Part {}
 
 export class Debugger {
   readonly target: Target;
@@ -63,6 +68,10 @@ export class Debugger {
   private stackOfStop: StackEntry[] | undefined;
   private mapExit: ExitRecord | undefined;
   private enabled = true;
+  private history: History | undefined;
+  private reverse: Reverse | undefined;
+  /** What happens has happened before and was told then. */
+  private quiet = false;
   private waitsForDelivery = false;
   private waitsForEntry = false;
 
@@ -82,6 +91,7 @@ export class Debugger {
       failure: (failure) => this.failed(failure),
       delivering: (event) => {
         this.deliveries++;
+        this.run.delivering();
         if (this.events.length >= KEPT_EVENTS) this.events.shift();
         this.events.push(event);
         if (this.waitsForDelivery) this.happened(deliveryEvent(event));
@@ -91,15 +101,15 @@ export class Debugger {
     this.breakpoints = new Breakpoints(target.images, {
       fault: (condition) => this.syntaxFault(condition),
       holds: (condition) => this.evaluator(worldFrames(target, target.world)[0]).holds(condition),
-      log: (message) => listener.tell(this.interpolate(message)),
-      complain: (sentence) => listener.tell(sentence),
+      log: (message) => this.tell(this.interpolate(message)),
+      complain: (sentence) => this.tell(sentence),
     });
     this.exitBreakpoints = new ExitBreakpoints({
       constant: constantNamed,
       number: (expression) => this.evaluator(undefined).numberOf(expression),
       functionAt: (world, rip) => addressName(target, world, rip).replace(/\+0x[0-9a-f]+$/, ''),
     });
-    this.exitBreakpoints.onError = (sentence) => listener.tell(sentence);
+    this.exitBreakpoints.onError = (sentence) => this.tell(sentence);
     this.exitBreakpoints.onKinds = () => this.watchSystem();
     this.monitor = new SystemMonitor(target.cpu, target.vmx, (event) => this.happened(event));
     this.run = new RunControl(machine, target.cpu, target.vmx, scheduler, {
@@ -107,6 +117,8 @@ export class Debugger {
       breakpointHit: (pc) => this.breakpointHit(pc),
       beforeStop: (cause) => this.beforeStop(cause),
       ended: (how) => this.ended(how),
+      ran: () => this.history?.tick(),
+      now: () => this.now(),
       stopped: (cause) => {
         if (cause.kind === 'dead-halt') cause = { kind: 'dead-halt', findings: this.findingsAtEnd('halt') };
         this.changed();
@@ -151,6 +163,73 @@ export class Debugger {
     this.run.pause();
   }
 
+  /** Keeps a history from here on, so that steps can go back. `clock` is in milliseconds. */
+  keepHistory(clock: () => number): void {
+    this.history = new History(this.machine, () => this.now(), () => this.keep(), clock);
+    this.reverse = new Reverse({
+      target: this.target,
+      history: this.history,
+      run: this.run,
+      now: () => this.now(),
+      deliveries: () => ({ count: this.deliveries, last: this.events.at(-1) }),
+      quietly: () => {
+        this.quiet = true;
+        return () => (this.quiet = false);
+      },
+      afterCause: (cause) => this.runsToSource(cause) ? this.stepping.toSource() : nothing(),
+    });
+  }
+
+  /** What is executed now has been executed and shown before. */
+  get repeats(): boolean {
+    return this.quiet || (this.history !== undefined && this.machine.icount < this.history.horizon);
+  }
+
+  /** Steps back by a statement or an instruction. Throws a UserError when no history is kept. */
+  stepBack(granularity: Granularity): void {
+    const reverse = this.requireHistory();
+    this.start(granularity === 'instruction' ? reverse.byInstruction() : reverse.byStatement());
+  }
+
+  /** Back to the last cause to stop. Throws a UserError when no history is kept. */
+  reverseContinue(): void {
+    this.start(this.requireHistory().toPreviousCause());
+  }
+
+  private requireHistory(): Reverse {
+    if (!this.reverse) throw new UserError('history', 'No history is kept: "history" is false in the launch configuration, or the session runs without debugging.');
+    return this.reverse;
+  }
+
+  private now(): Instant {
+    return instantOf(this.target.cpu, this.target.vmx, this.machine.icount, this.deliveries);
+  }
+
+  /** Keeps what is counted and recorded at this instant; the function returned puts it back. */
+  private keep(): () => void {
+    const recorder = this.recorder.save();
+    const hits = this.breakpoints.saveHits();
+    const exitHits = this.exitBreakpoints.saveHits();
+    const events = [...this.events];
+    const { deliveries, guestMap, mapExit } = this;
+    return () => {
+      recorder();
+      hits();
+      exitHits();
+      this.events.splice(0, this.events.length, ...events);
+      this.findings.length = 0;
+      Object.assign(this, { deliveries, guestMap, mapExit });
+      this.monitor.restart();
+      this.changed();
+    };
+  }
+
+  /** The user has changed registers or memory. */
+  modified(): void {
+    this.changed();
+    if (!this.run.running) this.history?.changedByUser();
+  }
+
   private start(plan: Plan): void {
     this.changed();
     this.run.start(plan);
@@ -169,18 +248,21 @@ export class Debugger {
     this.findings.length = 0;
     this.guestMap = undefined;
     this.mapExit = undefined;
+    this.history?.restart();
     this.changed();
   }
 
   /** Ends the session: nothing runs any more. */
   dispose(): void {
     this.run.abandon();
+    this.history?.dispose();
     this.target.vmx.observer = undefined;
     this.target.cpu.onOperation = undefined;
   }
 
   /** Types on the serial port. */
   type(bytes: Uint8Array): void {
+    if (this.history && this.machine.icount < this.history.horizon) this.history.diverge();
     this.machine.typeSerial(bytes);
     this.run.wake();
   }
@@ -233,6 +315,10 @@ export class Debugger {
     }
   }
 
+  private tell(sentence: string): void {
+    if (!this.quiet) this.listener.tell(sentence);
+  }
+
   private interpolate(message: string): string {
     const evaluator = this.evaluator(worldFrames(this.target, this.target.world)[0]);
     return message.replace(/\{([^{}]+)\}/g, (_, expression: string) => {
@@ -261,8 +347,12 @@ export class Debugger {
 
   /** An exit breakpoint stops at the first C line of the handler, unless the user wants HOST_RIP. */
   private beforeStop(cause: StopCause): Plan | undefined {
+    return this.runsToSource(cause) ? this.toSource(cause) : undefined;
+  }
+
+  private runsToSource(cause: StopCause): boolean {
     const atExit = cause.kind === 'exit' || (cause.kind === 'triple-fault' && cause.record !== undefined) || (cause.kind === 'check' && cause.finding.at === 'exit');
-    return atExit && this.stopAt === 'source' ? this.toSource(cause) : undefined;
+    return atExit && this.stopAt === 'source';
   }
 
   private *toSource(cause: StopCause): Plan {
@@ -304,7 +394,7 @@ export class Debugger {
     const map = readGuestMap(this.target, this.target.cpu.state.reg(3), exit);
     if (!map) return;
     this.guestMap = map;
-    this.listener.guestMapRead();
+    if (!this.quiet) this.listener.guestMapRead();
   }
 
   private failed(failure: VmxFailure): void {

@@ -279,7 +279,7 @@ export class GdbStub {
       // Whole sets are written to restore them: what has not changed need not be writable.
       if (value !== undefined && value !== register.read(view)) register.write(view, value);
     }
-    this.env.debugger.changed();
+    this.env.debugger.modified();
     return OK;
   }
 
@@ -294,7 +294,7 @@ export class GdbStub {
     const value = fromLittleEndian(digits);
     if (!register || value === undefined) return ERROR;
     const written = register.write(this.view, value);
-    this.env.debugger.changed();
+    this.env.debugger.modified();
     return written ? OK : `E.${register.name} of this world cannot be set now.`;
   }
 
@@ -310,7 +310,7 @@ export class GdbStub {
     const [address, length] = text.slice(0, text.indexOf(':')).split(',').map(parseNumber);
     if (address === undefined || !bytes || BigInt(bytes.length) !== length) return ERROR;
     const written = this.env.debugger.target.write(this.worlds.shown, address, bytes);
-    this.env.debugger.changed();
+    this.env.debugger.modified();
     return written === bytes.length ? OK : ERROR;
   }
 

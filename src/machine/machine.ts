@@ -336,6 +336,9 @@ class Pc implements Machine {
     this.stopRequested = false;
     (snapshot as MachineSnapshot).restore(this, input);
   }
+  get keptPages(): number {
+    return this.memory.keptPages;
+  }
   release(snapshot: Snapshot): void {
     (snapshot as MachineSnapshot).release(this);
   }

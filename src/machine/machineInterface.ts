@@ -102,6 +102,8 @@ export interface Machine {
   /** VGA text screen with its colours and cursor. */
   screen(): Screen;
   restore(snapshot: Snapshot, input?: readonly RecordedInput[]): void;
+  /** Pages of 4 KiB that the snapshots hold copies of. */
+  readonly keptPages?: number;
   /** Frees what a snapshot keeps. */
   release(snapshot: Snapshot): void;
 }

@@ -21,6 +21,15 @@ export const executionHandlers = (session: Session): Handlers => {
     stepIn: step('in'),
     stepOut: step('out'),
 
+    stepBack({ granularity }: StepArguments) {
+      session.debugger.stepBack(granularity === 'instruction' ? 'instruction' : 'line');
+      session.goes();
+    },
+    reverseContinue() {
+      session.debugger.reverseContinue();
+      session.goes();
+    },
+
     pause() {
       if (!session.debugger.run.running) throw new UserError('pause', 'The machine already stands still.');
       session.debugger.pause();

@@ -38,7 +38,7 @@ function capabilities(): DebugProtocol.Capabilities {
     supportsRestartRequest: true,
     supportsTerminateRequest: true,
     supportTerminateDebuggee: false,
-    supportsStepBack: false,
+    supportsStepBack: true,
   };
 }
 

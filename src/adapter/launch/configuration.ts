@@ -22,6 +22,8 @@ export interface LaunchConfiguration {
   /** Ids of run-time checks that are switched off. */
   checksOff: string[];
   stopOnEntry: boolean;
+  /** Snapshots are kept while the machine runs, so that steps can go back. */
+  history: boolean;
   /** `terminal`: only as hyperstep/serial events. `console`: as output events too, for clients that have no terminal for it. */
   serial: 'terminal' | 'console';
   /** Folder that relative paths start from. */
@@ -129,6 +131,7 @@ const CONFIGURATION: Shape = {
     vmexit: { kind: 'object', keys: { stopAt: { kind: 'word', words: ['source', 'exit'] } } },
     vmxChecks: { kind: 'rule', check: vmxChecks },
     stopOnEntry: BOOLEAN,
+    history: BOOLEAN,
     serial: { kind: 'word', words: ['terminal', 'console'] },
     cwd: STRING,
     noDebug: BOOLEAN,
@@ -149,6 +152,7 @@ interface Written {
   vmexit?: { stopAt?: StopAt };
   vmxChecks?: boolean | string[] | Record<string, boolean>;
   stopOnEntry?: boolean;
+  history?: boolean;
   serial?: 'terminal' | 'console';
   cwd?: string;
   noDebug?: boolean;
@@ -173,6 +177,7 @@ export function readConfiguration(value: unknown): LaunchConfiguration {
     stopAt: w.vmexit?.stopAt ?? 'source',
     checksOff: checksOff(w.vmxChecks),
     stopOnEntry: w.stopOnEntry ?? false,
+    history: w.history ?? true,
     serial: w.serial ?? 'terminal',
     cwd: w.cwd,
     noDebug: w.noDebug ?? false,

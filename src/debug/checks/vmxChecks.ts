@@ -70,12 +70,17 @@ export class VmxChecks {
     return this.watchers.flatMap((w) => (w[name] ? [(w[name] as (...args: never[]) => void).bind(w) as Told<K>] : []));
   }
 
-  /** The machine went elsewhere: to power-on, or to another instant. */
+  /** The machine went to power-on. */
   reset(): void {
+    this.told.clear();
+    this.rewind();
+  }
+
+  /** The machine went to another instant. What was told once is not told again. */
+  rewind(): void {
     this.trip.exit = undefined;
     this.trip.changedSinceExit = true;
     this.exitVmcs = undefined;
-    this.told.clear();
     for (const w of this.watchers) w.reset?.();
   }
 

@@ -77,6 +77,22 @@ export class ExitRecorder implements VmxObserver {
     this.checks?.reset();
   }
 
+  /** Keeps what is recorded at an instant; the function returned puts it back, when the machine has gone back there. */
+  save(): () => void {
+    const counts = [...this.counts];
+    const ring = this.ring.slice(-KEPT_EXITS);
+    const gprs = this.gprs.slice();
+    const { lastEntry, entries, seen } = this;
+    return () => {
+      this.counts.clear();
+      for (const [name, count] of counts) this.counts.set(name, count);
+      this.ring.splice(0, this.ring.length, ...ring);
+      this.gprs.set(gprs);
+      Object.assign(this, { lastEntry, entries, seen });
+      this.checks?.rewind();
+    };
+  }
+
   exit(record: ExitRecord): void {
     // Host state has no general-purpose registers but RSP: the others are still the guest's.
     this.keepGprs();

@@ -15,10 +15,23 @@ export interface Until {
 }
 
 export type Request =
-  /** Execute one instruction. */
-  | { kind: 'instruction' }
+  /** Execute one instruction. With `repeats` it has been executed before: nothing that happens stops the machine. */
+  | { kind: 'instruction'; repeats?: boolean }
   /** Run until `until` holds; for ever without. */
-  | { kind: 'run'; until: Until | undefined };
+  | { kind: 'run'; until: Until | undefined }
+  | Repeat;
+
+/** Run what has been run before, up to a tick. What would stop the machine is told to `event`, which ends the request by true. */
+export interface Repeat {
+  kind: 'repeat';
+  to: number;
+  /** Addresses of interest; undefined: the user's breakpoints and whatever else stops the machine. */
+  addresses?: ReadonlySet<bigint>;
+  /** Whether deliveries of events, VM exits and VM entries are told too. */
+  transitions?: boolean;
+  /** `cause` is undefined for an address or a transition. */
+  event?: (cause: StopCause | undefined) => boolean;
+}
 
 /** A plan returns why the machine stops. */
 export type Plan = Generator<Request, StopCause, void>;

@@ -7,8 +7,9 @@ import { Offset } from '../../cpu/state';
 import type { Processor } from '../../cpu/processor';
 import type { Machine, MachineStop } from '../../machine/machineInterface';
 import type { VmxInspection } from '../../vmx/observe';
+import type { Instant } from '../history/instant';
 import { positionOf } from './position';
-import { continuePlan, type Plan, type Request } from './plan';
+import { continuePlan, type Plan, type Repeat, type Request } from './plan';
 import type { Scheduler } from './scheduler';
 import type { StopCause } from './stopCause';
 
@@ -18,6 +19,8 @@ const SLICE_MS = 10;
 const FIRST_BUDGET = 100_000;
 const LEAST_BUDGET = 20_000;
 const MOST_BUDGET = 5_000_000;
+/** Of what is repeated. */
+const REPEAT_BUDGET = 2_000_000;
 /** A machine that does nothing but wait for this long (in ticks of a nanosecond) is slowed down to real time, so that it does not occupy the host. */
 const IDLE_BEFORE_PACING = 100e6;
 /** It still looks at its input this often. */
@@ -36,6 +39,10 @@ export interface RunHooks {
   ended(how: MachineStop): StopCause;
   /** The machine stands still; the plan is over. */
   stopped(cause: StopCause): void;
+  /** The machine has run on for a while; not called while it repeats what it did before. */
+  ran(): void;
+  /** The present instant. */
+  now(): Instant;
 }
 
 export class RunControl {
@@ -46,6 +53,11 @@ export class RunControl {
   private pending: StopCause | undefined;
   /** The cause that is reported when the present plan ends, whatever the plan itself says. */
   private finalCause: StopCause | undefined;
+  /** When that cause arose: what is done afterwards moves the machine on. */
+  private causeAt: Instant | undefined;
+  /** The instant of the last stop's cause. */
+  stoppedAt: Instant | undefined;
+  private transition = false;
   private event: 'exit' | 'entry' | undefined;
   private skipBreakpoint = true;
   private budget = FIRST_BUDGET;
@@ -72,6 +84,7 @@ export class RunControl {
     this.pauseRequested = false;
     this.pending = undefined;
     this.finalCause = undefined;
+    this.causeAt = undefined;
     this.skipBreakpoint = true;
     this.idle = 0;
     let first: 'go' | StopCause;
@@ -100,7 +113,7 @@ export class RunControl {
   /** Gives up the plan without a report: the machine is about to be put elsewhere, or thrown away. */
   abandon(): void {
     this.running = false;
-    this.plan = undefined;
+    this.giveUpPlan();
     this.installed = undefined;
     this.turn++;
   }
@@ -112,8 +125,16 @@ export class RunControl {
     this.machine.requestStop();
   }
 
+  /** From within the machine: an event is being delivered. */
+  delivering(): void {
+    if (this.request.kind !== 'repeat' || !this.request.transitions) return;
+    this.transition = true;
+    this.machine.requestStop();
+  }
+
   /** From within the machine: an exit or entry has completed. */
   worldChanged(event: 'exit' | 'entry'): void {
+    this.delivering();
     if (this.request.kind === 'run' && this.request.until?.event === event) {
       this.event = event;
       this.machine.requestStop();
@@ -173,6 +194,7 @@ export class RunControl {
   private advance(): 'go' | 'wait' | StopCause {
     const request = this.request;
     this.event = undefined;
+    if (request.kind === 'repeat') return this.repeat(request);
     if (request.kind === 'instruction') {
       this.cpu.skipBreakpointOnce();
       this.skipBreakpoint = true;
@@ -185,7 +207,31 @@ export class RunControl {
     const start = this.scheduler.now();
     const reason = this.machine.run(this.budget);
     this.adapt(this.scheduler.now() - start, reason);
+    this.hooks.ran();
     return this.afterRun(reason, request);
+  }
+
+  /** Runs a piece of what has been run before. */
+  private repeat(request: Repeat): 'go' | StopCause {
+    this.transition = false;
+    const left = request.to - this.machine.icount;
+    if (left <= 0 || this.machine.ended !== undefined) return this.advancePlan();
+    this.install(undefined, request.addresses);
+    if (this.skipBreakpoint) this.cpu.skipBreakpointOnce();
+    this.skipBreakpoint = false;
+    const reason = this.machine.run(Math.min(left, REPEAT_BUDGET));
+    const told: (StopCause | undefined)[] = [];
+    if (this.pending && !request.addresses) told.push(this.pending);
+    this.pending = undefined;
+    if (this.transition) told.push(undefined);
+    if (reason === 'breakpoint') {
+      this.skipBreakpoint = true;
+      const cause = request.addresses ? undefined : this.hooks.breakpointHit(positionOf(this.cpu, this.vmx).pc);
+      if (request.addresses || cause) told.push(cause);
+    }
+    // A machine that waits for ever did not come to the tick that is wanted: that is as far as it goes.
+    if (told.some((cause) => request.event?.(cause)) || reason === 'halt') return this.advancePlan();
+    return 'go';
   }
 
   /** Aims at calls of half a slice. */
@@ -195,7 +241,11 @@ export class RunControl {
     else if (elapsed < SLICE_MS / 4) this.budget = Math.min(MOST_BUDGET, this.budget * 2);
   }
 
-  private afterRun(reason: MachineStop, request: Request): 'go' | 'wait' | StopCause {
+  private afterRun(reason: MachineStop, request: Exclude<Request, Repeat>): 'go' | 'wait' | StopCause {
+    if (request.kind === 'instruction' && request.repeats) {
+      this.pending = undefined;
+      return this.advancePlan();
+    }
     if (this.pending) {
       const cause = this.pending;
       this.pending = undefined;
@@ -240,6 +290,8 @@ export class RunControl {
     const first = this.finalCause ? undefined : this.hooks.beforeStop(cause);
     if (!first) return this.finalCause ?? cause;
     this.finalCause = cause;
+    this.causeAt = this.hooks.now();
+    this.giveUpPlan();
     this.plan = first;
     return this.advancePlan();
   }
@@ -254,16 +306,33 @@ export class RunControl {
     return this.finalCause ?? next.value;
   }
 
+  /** A plan that does not come to its end cleans up. */
+  private giveUpPlan(): void {
+    this.plan?.return({ kind: 'pause' });
+    this.plan = undefined;
+  }
+
+  /** The machine was put to another instant: a breakpoint where it stands now has not been told yet. */
+  restored(): void {
+    this.skipBreakpoint = false;
+  }
+
+  /** A plan that has run on after its cause arose says when that was. */
+  causedAt(instant: Instant): void {
+    this.causeAt = instant;
+  }
+
   private stop(cause: StopCause): void {
     this.running = false;
-    this.plan = undefined;
+    this.giveUpPlan();
+    this.stoppedAt = this.causeAt ?? this.hooks.now();
     this.turn++;
     this.hooks.stopped(cause);
   }
 
   /** Gives the processor the user's breakpoints and the request's temporary ones. */
-  private install(temporary: readonly bigint[] | undefined): void {
-    const users = this.hooks.breakpointAddresses();
+  private install(temporary: readonly bigint[] | undefined, instead?: ReadonlySet<bigint>): void {
+    const users = instead ?? this.hooks.breakpointAddresses();
     const wanted = temporary ? new Set([...users, ...temporary]) : users;
     if (wanted === this.installed) return;
     this.installed = wanted;

@@ -21,6 +21,8 @@ export type StopCause =
   | { kind: 'triple-fault'; world: World; record: ExitRecord | undefined; exceptions: DeliveredEvent[]; findings?: Finding[] }
   /** HLT with interrupts disabled: nothing can wake the processor. */
   | { kind: 'dead-halt'; findings?: Finding[] }
+  /** Going back has come to the earliest instant that is kept. */
+  | { kind: 'history-begins' }
   /** The machine is over: power-off, or the debug-exit port. */
   | { kind: 'ended'; how: 'power-off' | 'debug-exit'; value: number | undefined }
   /** A defect of Hyperstep or something it cannot do yet, met while running. */
