@@ -72,10 +72,10 @@ export class CodeCache implements CodePages {
   /** Instructions that TypeScript performs, by the index in their record. */
   readonly instructions: (Instruction | undefined)[] = [undefined];
   private readonly freeInstructions: number[] = [];
-
-  constructor(
   /** Instructions that the processors lack; set before the first one runs. */
   absent: AbsentInstructions | undefined;
+
+  constructor(
     private readonly views: MemoryViews,
     private readonly handlers: HandlerTable,
     /** Told when a page gets its first decoded instruction or is first used by a page walk (write tags must go), and when everything was dropped. */
@@ -169,13 +169,13 @@ export class CodeCache implements CodePages {
         break;
       }
       const length = decode(views.u8, page.frame + offset, PAGE - offset, page.codeSize, insn);
+      this.absent?.apply(insn);
       if (length === 0) {
         // It crosses: the processor, which can translate the next page, writes what follows.
         writer.special(at, Special.CROSS, offset);
         this.enter(page, offset, at);
         at += RECORD_SIZE;
         break;
-      this.absent?.apply(insn);
       }
       const records = this.write(page, at, insn, offset);
       this.enter(page, offset, at);
@@ -275,13 +275,13 @@ export class CodeCache implements CodePages {
 
   private writeCrossing(page: CodePage, second: CodePage, offset: number, bytes: Uint8Array): number {
     decode(bytes, 0, bytes.length, page.codeSize, this.insn);
+    this.absent?.apply(this.insn);
     const first = this.next;
     this.writer.special(first, Special.CROSS, offset, second.slots);
     const at = first + RECORD_SIZE;
     const end = at + this.write(page, at, this.insn, offset) * RECORD_SIZE;
     this.writer.special(end, Special.CONTINUE, offset + this.insn.length);
     this.next = end + RECORD_SIZE;
-    this.absent?.apply(this.insn);
     page.runs.push(first, this.next);
     return first;
   }
@@ -303,13 +303,13 @@ export class CodeCache implements CodePages {
   single(bytes: Uint8Array, codeSize: CodeSize, offset: number): { at: number; length: number; insn: Instruction } {
     const { insn, writer } = this;
     decode(bytes, 0, MAXIMUM_LENGTH, codeSize, insn);
+    this.absent?.apply(insn);
     const at = SINGLE_BASE;
     const handler = this.handlers.find(insn);
     let records = 1;
     if (handler < 0) writer.slow(at, offset, insn.length, 0);
     else records = writer.instruction(at, insn, handler, offset, mnemonics[insn.op]!, this.handlers.staged ? this.handlers.semanticsOf(insn)!.simd : 0, this.handlers.shared);
     writer.special(at + records * RECORD_SIZE, Special.CONTINUE, offset + insn.length);
-    this.absent?.apply(insn);
     return { at, length: insn.length, insn };
   }
 
