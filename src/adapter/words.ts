@@ -53,7 +53,7 @@ export function stopWords(d: Debugger, cause: StopCause): StopWords {
       return exception(SYSTEM_EVENTS.find((e) => e.kind === cause.event.kind)!.label, cause.event.words, [`At ${addressPlace(d.target, cause.event.world, cause.event.rip)}.`]);
     case 'vmx-failure': {
       const { vmx } = d.target;
-      const lines = failureLines(cause.failure, (rip) => d.place(rip), (field) => vmx.fieldWriter(field), (field) => vmx.readField(field));
+      const lines = failureLines(cause.failure, (rip, returns) => d.place(rip, returns), (field) => vmx.fieldWriter(field), (field) => vmx.readField(field));
       return exception(`${cause.failure.mnemonic.toUpperCase()} failed`, cause.failure.message, [...lines.slice(1), ...findingLines(cause.findings)]);
     }
     case 'check': {

@@ -1,7 +1,8 @@
 /** What `--break-on-exit` prints: the exit in words, the VMCS, and the stack of both worlds. */
+import { writerPlace } from '../debug/exits/fieldWriter';
 import { exitLines, exitTitle } from '../debug/exits/exitWords';
 import { vmcsGroups } from '../debug/inspect/vmcs';
-import { addressPlace, callStack, type StackEntry } from '../debug/stack/callStack';
+import { callStack, type StackEntry } from '../debug/stack/callStack';
 import type { Target } from '../debug/target';
 import { hex } from '../base/bits';
 import type { ExitRecord } from '../vmx/observe';
@@ -15,7 +16,7 @@ function stackLine(entry: StackEntry): string {
 /** The whole report. The machine has stopped right after the exit. */
 export function exitReport(target: Target, record: ExitRecord): string {
   const lines = [exitTitle(record), ...exitLines(record).map((line) => `  ${line}`)];
-  for (const group of vmcsGroups(target.vmx, { describe: (rip) => addressPlace(target, 'vmm', rip) })) {
+  for (const group of vmcsGroups(target.vmx, { describe: (rip, returns) => writerPlace(target, { rip, returns }) })) {
     const width = Math.max(0, ...group.nodes.map((node) => node.name.length));
     lines.push('', group.name, ...group.nodes.map((node) => `  ${node.name.padEnd(width)}  ${node.value}`));
   }

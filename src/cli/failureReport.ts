@@ -1,6 +1,6 @@
 /** What `hyperstep run` prints when a VMX instruction fails: the same report as the debugger's. */
 import { failureLines } from '../debug/exits/exitWords';
-import { addressPlace } from '../debug/stack/callStack';
+import { writerPlace } from '../debug/exits/fieldWriter';
 import type { Target } from '../debug/target';
 import type { VmxFailure } from '../vmx/observe';
 
@@ -9,6 +9,6 @@ export function failureReport(target: Target, failure: VmxFailure): string {
   const { vmx } = target;
   // Which image is where may have changed since somebody asked last.
   target.images.forget();
-  const [headline, ...lines] = failureLines(failure, (rip) => addressPlace(target, 'vmm', rip), (field) => vmx.fieldWriter(field), (field) => vmx.readField(field));
+  const [headline, ...lines] = failureLines(failure, (rip, returns) => writerPlace(target, { rip, returns }), (field) => vmx.fieldWriter(field), (field) => vmx.readField(field));
   return [headline, ...lines.map((line) => `  ${line}`)].join('\n') + '\n';
 }

@@ -152,10 +152,11 @@ export const Offset = {
   /** 256 x u64 each: clock and RIP of the VMWRITE that last wrote the slot. */
   VMCS_WRITER_CLOCKS: 0x1800,
   VMCS_WRITER_RIPS: 0x2000,
+  // 0x2800 to 0x2fff: vmx/transfer.ts (Held).
   /** 256 x {u32, u32}: the low halves of what [RSP] and [RBP + 8] held at that VMWRITE, where a caller's address may be; 0 when unknown. */
-  VMCS_WRITER_RETURNS: 0x2800,
-  /** 0x3000 to 0x3fff, 4096 x u8: slot + 1 of a field by type, width and index of its encoding (`fieldKey`), 0 where there is none. */
-  VMCS_SLOTS: 0x3000,
+  VMCS_WRITER_RETURNS: 0x3000,
+  /** 0x3800 to 0x47ff, 4096 x u8: slot + 1 of a field by type, width and index of its encoding (`fieldKey`), 0 where there is none. */
+  VMCS_SLOTS: 0x3800,
 } as const;
 
 /** A segment cache: the descriptor's hidden part, in the VMCS's formats. */
@@ -183,7 +184,7 @@ export const CTLB_ENTRY_SIZE = 16;
 /** Banks: bit 0 user (CPL 3) or supervisor, bit 1 VMX non-root. */
 export const BANKS = 4;
 
-export const TLB_OFFSET = 0x4000;
+export const TLB_OFFSET = 0x4800;
 export const CTLB_OFFSET = TLB_OFFSET + BANKS * TLB_ENTRIES * TLB_ENTRY_SIZE;
 export const CPU_BLOCK_SIZE = CTLB_OFFSET + BANKS * TLB_ENTRIES * CTLB_ENTRY_SIZE;
 

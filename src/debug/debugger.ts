@@ -13,6 +13,7 @@ import type { EvaluatorFacts } from './evaluate/inspectionFunctions';
 import { parseExpression } from './evaluate/parser';
 import { ExitBreakpoints } from './exits/exitBreakpoints';
 import { constantNamed } from './exits/constants';
+import { helperCall, writerPlace } from './exits/fieldWriter';
 import { ExitRecorder, type EntryRecord } from './exits/exitRecorder';
 import { deliveryEvent, entryEvent, type SystemEvent } from './exits/systemEvents';
 import { SystemMonitor } from './exits/systemMonitor';
@@ -28,7 +29,7 @@ import { RunControl } from './run/runControl';
 import type { Scheduler } from './run/scheduler';
 import type { DeliveredEvent, StopCause } from './run/stopCause';
 import { Stepping, type Granularity } from './run/stepping';
-import { addressName, addressPlace, callerOf, callingPlace, callStack, worldFrames, type CodeFrame, type StackEntry } from './stack/callStack';
+import { addressName, callerOf, callingPlace, callStack, worldFrames, type CodeFrame, type StackEntry } from './stack/callStack';
 import { innermostFrame } from './stack/innermostFrame';
 import { Target } from './target';
 import type { ExitRecord, VmxFailure } from '../vmx/observe';
@@ -292,15 +293,15 @@ export class Debugger {
   vmcsFacts(): VmcsFacts {
     const { target, recorder } = this;
     return {
-      describe: (rip) => this.place(rip),
-      place: (rip) => callingPlace(target, 'vmm', rip),
+      describe: (rip, returns) => this.place(rip, returns),
+      place: (rip, returns) => callingPlace(target, 'vmm', (returns && helperCall(target, { rip, returns })) ?? rip),
       lastExit: target.world === 'vmm' ? recorder.lastExit?.icount : undefined,
     };
   }
 
-  /** `function (file:line)` of a VMM address. */
-  place(rip: bigint): string {
-    return addressPlace(this.target, 'vmm', rip);
+  /** `function (file:line)` of a VMM address; with what was on the stack at a VMWRITE there, also of its caller. */
+  place(rip: bigint, returns: readonly bigint[] = []): string {
+    return writerPlace(this.target, { rip, returns });
   }
 
   /** What is wrong with an expression wherever it is computed. */

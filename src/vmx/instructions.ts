@@ -5,7 +5,7 @@ import type { Instruction } from '../cpu/decode/instruction';
 import { Vector } from '../cpu/fault';
 import { is64, isLong, isVirtual8086 } from '../cpu/system/mode';
 import { memoryLinear, readOperand, writeOperand } from '../cpu/system/operands';
-import { Offset } from '../cpu/state';
+import { Gpr, Offset } from '../cpu/state';
 import { enterGuest, failedBasicCheck, failedChecks } from './entry';
 import { exitByInstruction, exitOfInstruction, NO_INFORMATION } from './exit';
 import { displacement, operandInfo } from './instructionInfo';
@@ -156,6 +156,12 @@ function vmread(vmx: Vmx, insn: Instruction): Ended {
   succeed(vmx);
 }
 
+/** 32 bits of the VMM's stack, 0 where there is none: for the record of who wrote a field. */
+function stackWord(vmx: Vmx, linear: bigint): number {
+  const address = vmx.cpu.peekTranslate(BigInt.asUintN(64, linear));
+  return address < 0 ? 0 : (vmx.physical32(Math.floor(address / 4) * 4) ?? 0);
+}
+
 function vmwrite(vmx: Vmx, insn: Instruction): Ended {
   if (vmx.nonRoot && shadowed(vmx, insn, 0, true)) return shadowWrite(vmx, insn);
   if (preamble(vmx, insn, Reason.VMWRITE, 1, 0)) return true;
@@ -170,7 +176,7 @@ function vmwrite(vmx: Vmx, insn: Instruction): Ended {
   if (field.group === 'exit-information' && !vmx.capabilities.has('vmwrite-any-field')) return fail(vmx, 'vmwrite', E.READ_ONLY_FIELD);
   if (encoding & 1n) vmcs.set(slot, (vmcs.get(slot) & 0xffff_ffffn) | ((value & 0xffff_ffffn) << 32n));
   else vmcs.setField(field, value);
-  vmcs.recordWriter(slot, vmx.state.icount, vmx.cpu.instructionRip);
+  vmcs.recordWriter(slot, vmx.state.icount, vmx.cpu.instructionRip, stackWord(vmx, vmx.state.reg(Gpr.RSP)), stackWord(vmx, vmx.state.reg(Gpr.RBP) + 8n));
   succeed(vmx);
 }
 
@@ -206,8 +212,9 @@ function invept(vmx: Vmx, insn: Instruction): Ended {
   if (!vmx.capabilities.has('ept')) undefinedOpcode(vmx);
   if (preamble(vmx, insn, Reason.INVEPT, 1, 0)) return true;
   const type = readOperand(vmx.cpu, insn, 0, is64(vmx.state) ? 8 : 4);
-  const [eptp] = descriptor(vmx, insn);
+  // The type is looked at before the descriptor is read.
   if (type !== INVEPT_SINGLE_CONTEXT && type !== INVEPT_ALL_CONTEXT) return fail(vmx, 'invept', E.INVALID_INVEPT_OPERAND);
+  const [eptp] = descriptor(vmx, insn);
   if (type === INVEPT_SINGLE_CONTEXT && !eptpValid(vmx, eptp)) return fail(vmx, 'invept', E.INVALID_INVEPT_OPERAND);
   vmx.cpu.flushTlb();
   vmx.observer?.eptInvalidated?.();
@@ -225,9 +232,10 @@ function invvpid(vmx: Vmx, insn: Instruction): Ended {
   if (!vmx.capabilities.has('vpid')) undefinedOpcode(vmx);
   if (preamble(vmx, insn, Reason.INVVPID, 1, 0)) return true;
   const type = readOperand(vmx.cpu, insn, 0, is64(vmx.state) ? 8 : 4);
+  if (type > INVVPID_LAST_TYPE) return fail(vmx, 'invvpid', E.INVALID_INVEPT_OPERAND);
   const [vpid, linear] = descriptor(vmx, insn);
   const needsVpid = type !== INVVPID_ALL_CONTEXT;
-  const invalid = type > INVVPID_LAST_TYPE || vpid >> 16n !== 0n || (needsVpid && vpid === 0n) || (type === INVVPID_ADDRESS && !isCanonical(linear));
+  const invalid = vpid >> 16n !== 0n || (needsVpid && vpid === 0n) || (type === INVVPID_ADDRESS && !isCanonical(linear));
   if (invalid) return fail(vmx, 'invvpid', E.INVALID_INVEPT_OPERAND);
   vmx.cpu.flushTlb();
   succeed(vmx);

@@ -52,6 +52,8 @@ export interface VmxFailure {
 export interface FieldWriter {
   icount: number;
   rip: bigint;
+  /** Addresses that were where a caller's return address may be, at [RSP] and [RBP + 8]; none where they are not known. */
+  returns: readonly bigint[];
 }
 
 export interface VmxObserver {
@@ -66,10 +68,10 @@ export interface VmxObserver {
   delivering?(type: number, vector: number, errorCode: number | undefined, length: number): void;
   /** The VMM has read a field by VMREAD. With this function VMREAD and VMWRITE are slow, so an observer has it only while it needs it, and is assigned anew when that changes. */
   fieldRead?(encoding: number): void;
-  /** INVEPT has succeeded. */
-  eptInvalidated?(): void;
   /** VMPTRLD has made another VMCS current: its host-physical address. */
   vmcsLoaded?(address: number): void;
+  /** INVEPT has succeeded. */
+  eptInvalidated?(): void;
   /** EPT was walked for an access of the guest, at a miss of the TLB: page numbers, the host's -1 where nothing is mapped; `rights` as the entries' bits 2:0. */
   eptWalked?(gpaPage: number, page: number, rights: number): void;
 }
@@ -89,12 +91,12 @@ export interface VmxInspection {
   readField(encoding: number): bigint | undefined;
   /** Writes a field as the debugger, read-only ones too. False when it does not exist. */
   writeField(encoding: number, value: bigint): boolean;
-  /** Where the VMM last wrote the field. */
-  fieldWriter(encoding: number): FieldWriter | undefined;
   /** The same of any VMCS, by the host-physical address of its region; undefined where there is no VMCS of this processor's revision. */
   readFieldOf(address: number, encoding: number): bigint | undefined;
   /** Whether a VMCS has been launched; undefined where there is none. */
   launched(address: number): boolean | undefined;
+  /** Where the VMM last wrote the field. */
+  fieldWriter(encoding: number): FieldWriter | undefined;
   /** EPT walk without side effects for the current VMCS's EPTP (whether or not the guest runs): the Hpa, or undefined. With no EPT in use the Gpa itself. */
   peekGpa(gpa: number): number | undefined;
 }

@@ -4,6 +4,7 @@
  */
 import { type CpuState, Offset } from '../cpu/state';
 import type { Processor } from '../cpu/processor';
+import type { FieldWriter } from './observe';
 import { type Field, FIELDS } from './tables/fields';
 import { Private } from './privateState';
 
@@ -21,10 +22,11 @@ const WIDTH_MASK = { 16: 0xffffn, 32: 0xffff_ffffn, 64: 0xffff_ffff_ffff_ffffn, 
 export class Vmcs {
   private readonly u32: Uint32Array;
   private readonly u64: BigUint64Array;
-  /** Index of slot 0, of its writer's clock and of its writer's RIP, in 32-bit words. */
+  /** Index of slot 0, of its writer's clock, of its writer's RIP and of what was on its stack, in 32-bit words. */
   private readonly words: number;
   private readonly clocks: number;
   private readonly rips: number;
+  private readonly returns: number;
 
   constructor(private readonly state: CpuState) {
     this.u32 = state.views.u32;
@@ -32,6 +34,7 @@ export class Vmcs {
     this.words = (state.base + Offset.VMCS) >>> 2;
     this.clocks = (state.base + Offset.VMCS_WRITER_CLOCKS) >>> 2;
     this.rips = (state.base + Offset.VMCS_WRITER_RIPS) >>> 2;
+    this.returns = (state.base + Offset.VMCS_WRITER_RETURNS) >>> 2;
   }
 
   low(slot: number): number {
@@ -79,22 +82,28 @@ export class Vmcs {
 
   // Who wrote a field.
 
-  recordWriter(slot: number, clock: number, rip: bigint): void {
+  recordWriter(slot: number, clock: number, rip: bigint, stackTop = 0, aboveFrame = 0): void {
     const clocks = this.clocks + slot * 2;
     this.u32[clocks] = clock;
     this.u32[clocks + 1] = clock / 0x1_0000_0000;
     this.u64[(this.rips >>> 1) + slot] = rip;
+    this.u32[this.returns + slot * 2] = stackTop;
+    this.u32[this.returns + slot * 2 + 1] = aboveFrame;
   }
   /** The value is no VMWRITE's any more: the debugger has set it. */
   forgetWriter(slot: number): void {
     this.recordWriter(slot, 0, 0n);
   }
-  /** Clock and RIP of the VMWRITE that last wrote the field; undefined when none did. */
-  writer(slot: number): { icount: number; rip: bigint } | undefined {
+  /** Clock and RIP of the VMWRITE that last wrote the field, and what may be its return address; undefined when none did. */
+  writer(slot: number): FieldWriter | undefined {
     const clocks = this.clocks + slot * 2;
     const icount = this.u32[clocks + 1]! * 0x1_0000_0000 + this.u32[clocks]!;
     const rip = this.u64[(this.rips >>> 1) + slot]!;
-    return icount === 0 && rip === 0n ? undefined : { icount, rip };
+    if (icount === 0 && rip === 0n) return undefined;
+    // Code is called from within the same 4 GiB.
+    const upper = rip & ~0xffff_ffffn;
+    const returns = [0, 1].map((i) => this.u32[this.returns + slot * 2 + i]!).filter((low) => low !== 0).map((low) => upper | BigInt(low));
+    return { icount, rip, returns };
   }
 
   // The region in memory.
@@ -145,6 +154,8 @@ export class Vmcs {
       u32[clocks + slot * 2 + 1] = packed & 0xffff;
       u32[rips + slot * 2] = read(from + 16);
       u32[rips + slot * 2 + 1] = (packed | 0) >> 16;
+      // The region has no room for these.
+      u32[this.returns + slot * 2] = u32[this.returns + slot * 2 + 1] = 0;
     }
   }
 }

@@ -141,6 +141,20 @@ describe('VMX instructions: fields', () => {
     assert.equal(old.status, 13);
   });
 
+  it('what was on the stack at a VMWRITE is kept: the return address of a helper, with and without a frame', () => {
+    const rig = new VmxRig().vmxOn();
+    const registers = { RDX: BigInt(Encoding.GUEST_RIP), RAX: 0x1234n };
+    const back = BigInt(At.HOST_CODE) + 5n;
+    rig.host('e8 01 00 00 00 f4 0f 79 d0 c3 ; call 1f; hlt; 1: vmwrite rdx, rax; ret', registers);
+    assert.equal(rig.unit.fieldWriter(Encoding.GUEST_RIP)!.returns[0], back);
+    rig.host('e8 01 00 00 00 f4 55 48 89 e5 50 0f 79 d0 c9 c3 ; call 1f; hlt; 1: push rbp; mov rbp, rsp; push rax; vmwrite rdx, rax; leave; ret', registers);
+    assert.equal(rig.unit.fieldWriter(Encoding.GUEST_RIP)!.returns[1], back);
+    // A stack that is not mapped gives nothing, and no fault.
+    rig.host('48 bc 00 00 00 00 00 10 00 00 31 ed 0f 79 d0 ; mov rsp, 1 << 44; xor ebp, ebp; vmwrite rdx, rax', registers);
+    assert.equal(rig.status, 'succeed');
+    assert.ok(!rig.unit.fieldWriter(Encoding.GUEST_RIP)!.returns.includes(back));
+  });
+
   it('fields, their writers and the launch state survive in the region', () => {
     const rig = new VmxRig().vmxOn();
     write(rig, Encoding.GUEST_RIP, 0xffff_8000_0000_1234n);

@@ -3,7 +3,7 @@
  * high halves, exit information that is written, the guest) is TypeScript's.
  */
 import { Value } from '../../wasm/value';
-import { Offset } from '../state';
+import { Gpr, Offset, TLB_ENTRIES, TLB_ENTRY_SIZE } from '../state';
 import { type Emitter, type Semantics } from './emitter';
 
 /**
@@ -35,6 +35,18 @@ function slotOf(e: Emitter, encoding: Value): Value {
   const slot = e.let(e.state().add(key).load('i32', 1, Offset.VMCS_SLOTS));
   e.leave(slot.eqz());
   return e.let(e.state().add(slot.shl(3)));
+}
+
+/**
+ * 32 bits of memory for the record of who wrote a field, where the TLB has the page; else 0. Nothing is translated for it
+ * and nothing can fault: a miss reads some word of the state, which is then thrown away.
+ */
+function peek(e: Emitter, linear: Value): Value {
+  const entry = e.let(linear.wrap().shrU(7).and((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).add(e.stateWord(Offset.TLB_BASE)));
+  const tag = linear.add(3).and(~0xfffn).or(e.state().load('i64', 8, Offset.GENERATION));
+  const hit = e.let(tag.eq(entry.load('i64', 8)));
+  const host = Value.select(hit, linear.wrap().add(entry.load('i32', 4, 16)), e.state());
+  return Value.select(hit, host.load('i32', 4), Value.i32(0));
 }
 
 /** VMsucceed: all status flags are 0. A result of 1 has odd parity. */
@@ -69,6 +81,8 @@ export const vmcsInstructions: Semantics[] = [
       at.store(e.f, value.and(mask), 8, Offset.VMCS - 8);
       at.store(e.f, e.clock(), 8, Offset.VMCS_WRITER_CLOCKS - 8);
       at.store(e.f, e.rip(), 8, Offset.VMCS_WRITER_RIPS - 8);
+      at.store(e.f, peek(e, e.let(e.fixed(Gpr.RSP))), 4, Offset.VMCS_WRITER_RETURNS - 8);
+      at.store(e.f, peek(e, e.let(e.fixed(Gpr.RBP).add(8))), 4, Offset.VMCS_WRITER_RETURNS - 4);
       succeed(e);
     },
   },

@@ -1,6 +1,7 @@
 /** The run-time checks at work on one processor: hands what happens to the watchers, and their findings on. */
 import { Offset } from '../../cpu/state';
 import type { ExitRecord, VmxFailure } from '../../vmx/observe';
+import { writerPlace } from '../exits/fieldWriter';
 import { addressPlace } from '../stack/callStack';
 import type { Target } from '../target';
 import type { Finding, RoundTrip, Sight, VmxCheck, Watcher } from './check';
@@ -130,7 +131,7 @@ export class VmxChecks {
       field: (encoding) => target.vmx.readField(encoding) ?? 0n,
       writer: (encoding) => {
         const writer = target.vmx.fieldWriter(encoding);
-        return writer ? `last written at ${place(writer.rip)}` : 'never written';
+        return writer ? `last written at ${writerPlace(target, writer)}` : 'never written';
       },
       report: (at, key, sentence, ...notes) => {
         const once = `${check.id} ${key}`;

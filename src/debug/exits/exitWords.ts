@@ -4,6 +4,7 @@ import { EventType } from '../../cpu/intercepts';
 import type { ExitRecord, VmxFailure } from '../../vmx/observe';
 import { decodeField, exitReason, fieldOf, vectorName } from '../../vmx/tables';
 import type { DeliveredEvent } from '../run/stopCause';
+import type { WrittenBy } from './fieldWriter';
 
 const detail = (value: number | string): string => (typeof value === 'number' && value > 9 ? hex(value) : String(value));
 
@@ -27,9 +28,9 @@ export function exitLines(record: ExitRecord): string[] {
   return lines;
 }
 
-/** Names the function and line of a VMM address. */
-export type DescribeAddress = (rip: bigint) => string;
-export type LastWriter = (encoding: number) => { rip: bigint } | undefined;
+/** Names the function and line of a VMM address; of a field's writer also its caller, by what was on the stack. */
+export type DescribeAddress = (rip: bigint, returns?: readonly bigint[]) => string;
+export type LastWriter = (encoding: number) => WrittenBy | undefined;
 
 /** `GUEST_CR4 is none (0x0), last written at init_vmcs (vmx.c:120).` */
 function blamedField(encoding: number, describe: DescribeAddress, writer: LastWriter, read: (encoding: number) => bigint | undefined): string {
@@ -38,7 +39,7 @@ function blamedField(encoding: number, describe: DescribeAddress, writer: LastWr
   const last = writer(encoding);
   const words = field && value !== undefined ? decodeField(field, value).text : '';
   const inWords = words === '' || /^(0x[0-9a-f]+|[0-9]+)$/.test(words) ? '' : ` (${words})`;
-  return `${field?.name ?? hex(encoding)}${value === undefined ? '' : ` is ${hex(value)}${inWords}`}, ${last ? `last written at ${describe(last.rip)}` : 'not written by VMWRITE'}.`;
+  return `${field?.name ?? hex(encoding)}${value === undefined ? '' : ` is ${hex(value)}${inWords}`}, ${last ? `last written at ${describe(last.rip, last.returns)}` : 'not written by VMWRITE'}.`;
 }
 
 /** A failed VMX instruction: the failure in words, where it is, and every check that failed with the fields to blame and who wrote them. */

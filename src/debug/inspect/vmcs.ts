@@ -41,13 +41,13 @@ export function fieldText(field: Field, value: bigint, context: DecodeContext): 
 }
 
 /** Names the function and line of a VMM address. */
-export type DescribeAddress = (rip: bigint) => string;
+export type DescribeAddress = (rip: bigint, returns?: readonly bigint[]) => string;
 
 /** What the debugger knows beside the VMCS. */
 export interface VmcsFacts {
   describe: DescribeAddress;
   /** The line of source of a VMM address. */
-  place?: ((rip: bigint) => SourcePlace | undefined) | undefined;
+  place?: ((rip: bigint, returns?: readonly bigint[]) => SourcePlace | undefined) | undefined;
   /** icount of the last VM exit: what the VMM has written since is marked. */
   lastExit?: number | undefined;
 }
@@ -105,10 +105,10 @@ export function fieldNode(vmx: VmcsFields, field: Field, value: bigint, context:
     // Made when it is looked at: it asks the line tables.
     get description() {
       const width = field.width === 'natural' ? 'natural width' : `${field.width} bits`;
-      return `Encoding ${hex(field.encoding, 4)}, ${width}${writer ? `; last written at ${facts.describe(writer.rip)}` : ''}.${wrong ? ` The VM entry failed: ${wrong.join(' ')}` : ''}`;
+      return `Encoding ${hex(field.encoding, 4)}, ${width}${writer ? `; last written at ${facts.describe(writer.rip, writer.returns)}` : ''}.${wrong ? ` The VM entry failed: ${wrong.join(' ')}` : ''}`;
     },
     memoryReference: referenceOf(field, value),
-    origin: writer && facts.place ? () => facts.place!(writer.rip) : undefined,
+    origin: writer && facts.place ? () => facts.place!(writer.rip, writer.returns) : undefined,
     children: children.length ? () => children : undefined,
     write: (text) => setField(vmx, field, parseInteger(text)),
   };
