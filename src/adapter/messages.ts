@@ -14,12 +14,22 @@ export const HyperstepRequest = {
   type: 'hyperstep/type',
   /** Memory maps. No arguments -> `E820Response`. */
   e820: 'hyperstep/e820',
-  /** The current VMCS. No arguments -> `VmcsResponse`. */
+  /** The VMCSs. `VmcsArguments` -> `VmcsResponse`. */
   vmcs: 'hyperstep/vmcs',
   /** Registers of both worlds. No arguments -> `RegistersResponse`. */
   registers: 'hyperstep/registers',
   /** The last VM exits and their count by reason. `ExitsArguments` -> `ExitsResponse`. */
   exits: 'hyperstep/exits',
+  /** One VM exit in full. `ExitArguments` -> `ExitResponse`. */
+  exit: 'hyperstep/exit',
+  /** The VM exits that are ticked in the view: they stop the machine besides the filters. `BreakOnExitsArguments` -> nothing. */
+  breakOnExits: 'hyperstep/breakOnExits',
+  /** Translations of addresses, level by level. `TranslationsArguments` -> `TranslationsResponse`. */
+  translations: 'hyperstep/translations',
+  /** The symbol files. No arguments -> `SymbolsResponse`. */
+  symbols: 'hyperstep/symbols',
+  /** The VGA text screen. `ScreenArguments` -> `ScreenResponse`. */
+  screen: 'hyperstep/screen',
   /** Shows integers in hexadecimal, or as usual. `FormatArguments` -> nothing. */
   format: 'hyperstep/format',
 } as const;
@@ -30,9 +40,15 @@ export const HyperstepEvent = {
   serial: 'hyperstep/serial',
   /** Something that the views show has changed. Body: `StateEvent`. */
   state: 'hyperstep/state',
+  /** What the machine has done, twice a second while it runs. Body: `ActivityEvent`. */
+  activity: 'hyperstep/activity',
+  /** The VGA text screen has changed; sent to who asked for it. Body: `ScreenResponse`. */
+  screen: 'hyperstep/screen',
 } as const;
 
 export interface TypeArguments {
+  /** Where to: the serial port, unless told; `keyboard` is the PS/2 one, and then only characters of a US keyboard count. */
+  device?: 'serial' | 'keyboard';
   /** Sent to the guest as UTF-8; the Enter key is '\r'. */
   text: string;
 }
@@ -55,6 +71,17 @@ export interface StateEvent {
   world?: WorldName;
 }
 
+export interface ActivityEvent {
+  /** Instructions retired since power-on. */
+  instructions: number;
+  /** Millions of instructions a second since the last such event; 0 while the machine waits. */
+  mips: number;
+  /** VM exits since power-on. */
+  exits: number;
+  /** The machine waits for an interrupt or for input. */
+  idle: boolean;
+}
+
 export interface MemoryRange {
   /** First address. */
   base: string;
@@ -75,6 +102,22 @@ export interface E820Response {
   guest?: MemoryMap;
   /** The map that the machine's own firmware reports. */
   machine: MemoryMap;
+  /** What EPT maps; absent while the machine runs and where no EPT is in use. */
+  ept?: {
+    ranges: { base: string; length: string; /** Host-physical address of the first byte. */ hpa: string; /** `RWX`. */ rights: string; memoryType: string }[];
+    /** False when there is more than is told. */
+    complete: boolean;
+    source: string;
+  };
+  /** Where the three disagree. */
+  findings: { rule: string; severity: 'warning' | 'note'; base: string; sentence: string }[];
+}
+
+/** A line of a source file on disk. */
+export interface SourceLine {
+  path: string;
+  /** From 1. */
+  line: number;
 }
 
 /** One line of a view: a register, a VMCS field, a bit of one of them. */
@@ -88,6 +131,14 @@ export interface Entry {
   description?: string;
   /** Bits and parts. */
   children?: Entry[];
+  /** Where to look at it in memory: `gpa:0x6000`. */
+  memoryReference?: string;
+  /** Changed since the last VM exit, as far as that is known. */
+  changed?: boolean;
+  /** Something is wrong with it. */
+  wrong?: boolean;
+  /** Line of source that it comes from. */
+  source?: SourceLine;
 }
 
 /** A heading with its entries: `Exit information`, `Guest state`, `General`. */
@@ -96,7 +147,14 @@ export interface EntryGroup {
   entries: Entry[];
 }
 
+export interface VmcsArguments {
+  /** The VMCS to be told in full; the current one when absent. */
+  address?: string;
+}
+
 export interface VmcsResponse {
+  /** All that have been current, by host-physical address. */
+  list: { address: string; current: boolean; launched: boolean; /** Where the guest stands. */ guestRip?: string }[];
   /** Host-physical address of the current VMCS; absent when there is none, and then there are no groups. */
   address?: string;
   groups: EntryGroup[];
@@ -117,10 +175,69 @@ export interface ExitsArguments {
   count?: number;
 }
 
+export interface ExitArguments {
+  /** Number of the exit. */
+  n: number;
+}
+
+export interface ExitResponse {
+  entries: Entry[];
+}
+
+export interface BreakOnExitsArguments {
+  /** The SDM's names. */
+  names: string[];
+}
+
+export interface TranslationsArguments {
+  /** Expressions: an address, or a call of `walk`, `ept` or `maps`. They are watched: what the VMM changes after a VM exit is told. */
+  expressions: string[];
+}
+
+export interface TranslationsResponse {
+  items: {
+    expression: string;
+    /** Where the address leads, or what is wrong with the expression. */
+    value: string;
+    /** A rule has ended the translation. */
+    wrong: boolean;
+    entries: Entry[];
+  }[];
+}
+
+export interface SymbolsResponse {
+  files: {
+    name: string;
+    path: string;
+    /** The worlds in whose memory its code is now; absent while the machine runs. */
+    appliesIn?: WorldName[];
+    /** Source files that it knows; 0 without debug information. */
+    sources: number;
+    address: string;
+  }[];
+}
+
+export interface ScreenArguments {
+  /** Sends `hyperstep/screen` events from now on, or none any more. */
+  live?: boolean;
+}
+
+export interface ScreenResponse {
+  columns: number;
+  rows: number;
+  /** Base64 of two bytes a cell: code page 437's character and the attribute. */
+  cells: string;
+  cursor?: { row: number; column: number };
+  blinks: boolean;
+}
+
 export interface ExitsResponse {
   /** Exits since power-on. */
   total: number;
   byName: Record<string, number>;
+  /** Names of exits that stop the machine: by the view's own ticks, and by the filters or the launch configuration. */
+  ticked: string[];
+  filtered: string[];
   /** Oldest first. */
   last: {
     n: number;
@@ -132,6 +249,11 @@ export interface ExitsResponse {
     /** Function that holds guestRip, with offset, when symbols know it. */
     symbol?: string;
     details: Record<string, number | string | boolean>;
+    /** Name and details: `CPUID leaf 1`. */
+    words: string;
+    /** Where the guest was, with line: `cpuid (x86.h:54)`. */
+    place: string;
+    source?: SourceLine;
   }[];
 }
 

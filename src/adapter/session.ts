@@ -13,6 +13,7 @@ import type { StopCause } from '../debug/run/stopCause';
 import { changedDrives } from '../machine/machine';
 import { SourceLookup } from '../symbols/sourceLookup';
 import type { ValueReader } from '../symbols/values';
+import { Activity } from './activity';
 import { ClientFormat } from './clientFormat';
 import { breakpointHandlers } from './handlers/breakpoints';
 import { customHandlers } from './handlers/custom';
@@ -40,6 +41,7 @@ export interface Launched {
   debugger: Debugger;
   sources: SourceLookup;
   serial: SerialConsole;
+  activity: Activity;
 }
 
 /** One virtual processor, one thread. */
@@ -113,7 +115,8 @@ export class Session {
     for (const complaint of d.exitBreakpoints.set(exits)) if (complaint !== undefined) throw new UserError('launch-configuration', `"breakOnExit" has a wrong condition: ${complaint}`);
     if (configuration.noDebug) d.runFreely();
     const sources = new SourceLookup(files, targets.roots, configuration.sourceMap);
-    this.launched = { configuration, debugger: d, sources, serial };
+    const activity = new Activity(machine, this.host.scheduler, (event, body) => this.protocol.event(event, body));
+    this.launched = { configuration, debugger: d, sources, serial, activity };
     if (targets.note !== undefined) this.tell(targets.note);
     for (const { image } of symbols) for (const sentence of image.warnings()) this.tell(sentence);
     if (!targets.shipped) for (const sentence of await staleSources(files, sources, symbols)) this.tell(sentence, 'important');
@@ -127,6 +130,7 @@ export class Session {
   goes(): void {
     this.stop = undefined;
     this.references.clear();
+    this.run.activity.started();
     this.state({ what: 'running', icount: this.debugger.machine.icount });
   }
 
@@ -134,6 +138,7 @@ export class Session {
   hasStopped(cause: StopCause): void {
     const d = this.debugger;
     this.run.serial.flush();
+    this.run.activity.stopped();
     if (cause.kind === 'ended') return this.machineEnded(cause);
     const words = stopWords(d, cause);
     this.stop = { cause, words };
@@ -165,6 +170,7 @@ export class Session {
     const launched = this.launched;
     if (launched) {
       launched.debugger.dispose();
+      launched.activity.dispose();
       launched.serial.flush();
       if (launched.configuration.persistDrives) {
         for (const { name, bytes } of changedDrives(launched.debugger.machine)) await this.host.files.write(name, bytes);

@@ -1,58 +1,158 @@
 /** Hyperstep's own requests: what the extension's views and terminal ask for (messages.ts). */
 import { hex } from '../../base/bits';
 import { UserError } from '../../base/errors';
-import type { InspectionGroup, InspectionNode } from '../../debug/inspect/node';
-import { registerGroups } from '../../debug/inspect/registers';
 import { blameOf } from '../../debug/exits/blame';
-import { vmcsGroups } from '../../debug/inspect/vmcs';
-import { addressName } from '../../debug/stack/callStack';
+import type { ExitBreakpointOwner } from '../../debug/exits/exitBreakpoints';
+import { exitWords } from '../../debug/exits/exitWords';
+import { exitNodes } from '../../debug/inspect/exits';
+import type { InspectionGroup, InspectionNode, SourcePlace } from '../../debug/inspect/node';
+import { registerGroups } from '../../debug/inspect/registers';
+import { symbolFiles } from '../../debug/inspect/symbolFiles';
+import { CHANGED_ENTRY, STOP_MARK, translationNode } from '../../debug/inspect/translation';
+import { vmcsGroups, vmcsInMemory, WRITTEN_NOTE } from '../../debug/inspect/vmcs';
+import { mapFindings } from '../../debug/memory/mapFindings';
+import { memoryAccounts } from '../../debug/memory/memoryAccounts';
+import type { SpaceName } from '../../debug/memory/memorySpace';
+import { translate } from '../../debug/memory/translation';
+import { addressName, addressPlace, sourcePlace, type CodeFrame } from '../../debug/stack/callStack';
+import type { Target } from '../../debug/target';
 import { otherWorld } from '../../debug/world';
 import type { E820Entry } from '../../machine/machineInterface';
-import { HyperstepRequest, type E820Response, type Entry, type EntryGroup, type ExitsArguments, type ExitsResponse, type FormatArguments, type MemoryRange, type RegistersResponse, type TypeArguments, type VmcsResponse } from '../messages';
+import { Encoding, EXIT_REASONS } from '../../vmx/tables';
+import { screenBody } from '../activity';
+import {
+  HyperstepRequest, type BreakOnExitsArguments, type E820Response, type Entry, type EntryGroup, type ExitArguments, type ExitResponse, type ExitsArguments, type ExitsResponse, type FormatArguments,
+  type MemoryRange, type RegistersResponse, type ScreenArguments, type ScreenResponse, type SourceLine, type SymbolsResponse, type TranslationsArguments, type TranslationsResponse, type TypeArguments,
+  type VmcsArguments, type VmcsResponse,
+} from '../messages';
 import type { Handlers } from '../protocol';
 import type { Session } from '../session';
+import { placeOf } from '../sources';
 
 const DEFAULT_EXITS = 100;
 
-function entry(node: InspectionNode): Entry {
-  const { name, value, evaluateName, description } = node;
-  const children = node.children?.().map(entry);
-  return { name, value, ...(evaluateName && { evaluateName }), ...(description && { description }), ...(children?.length && { children }) };
+/** A line for the views. Its source is told where the client can open it. */
+async function entry(session: Session, node: InspectionNode): Promise<Entry> {
+  const { name, evaluateName, description, memoryReference } = node;
+  const wrong = node.value.startsWith(STOP_MARK);
+  const value = wrong ? node.value.slice(STOP_MARK.length) : node.value;
+  const changed = value.includes(WRITTEN_NOTE) || value.includes(CHANGED_ENTRY);
+  const place = node.origin?.() ?? node.declaration?.();
+  const source = place && (await sourceLine(session, place));
+  const list = node.children?.() ?? [];
+  const children: Entry[] = [];
+  for (const child of list) children.push(await entry(session, child));
+  return {
+    name,
+    value,
+    ...(evaluateName && { evaluateName }),
+    ...(description && { description }),
+    ...(children.length && { children }),
+    ...(memoryReference && { memoryReference }),
+    ...(changed && { changed }),
+    ...(wrong && { wrong }),
+    ...(source && { source }),
+  };
 }
 
-const group = ({ name, nodes }: InspectionGroup): EntryGroup => ({ name, entries: nodes.map(entry) });
+async function entries(session: Session, nodes: readonly InspectionNode[]): Promise<Entry[]> {
+  const list: Entry[] = [];
+  for (const node of nodes) list.push(await entry(session, node));
+  return list;
+}
+
+async function sourceLine(session: Session, { image, file, line }: SourcePlace): Promise<SourceLine | undefined> {
+  const { source, line: shown } = await placeOf(session, image, file, line);
+  return source.presentationHint === undefined && source.path !== undefined && shown > 0 ? { path: source.path, line: session.format.fromLine(shown) } : undefined;
+}
+
+const groups = async (session: Session, list: readonly InspectionGroup[]): Promise<EntryGroup[]> => {
+  const told: EntryGroup[] = [];
+  for (const { name, nodes } of list) told.push({ name, entries: await entries(session, nodes) });
+  return told;
+};
 
 const range = ({ base, length, type }: E820Entry): MemoryRange => ({ base: hex(base), length: hex(length), type });
 
+/** The VMCSs that have been current and still are VMCSs. */
+function vmcsList(target: Target): VmcsResponse['list'] {
+  const { currentVmcs } = target.vmx;
+  const known = new Set([...target.recorder.knownVmcs, ...(currentVmcs === undefined ? [] : [currentVmcs])]);
+  return [...known].flatMap((address) => {
+    const launched = target.vmx.launched(address);
+    if (launched === undefined) return [];
+    const rip = target.vmx.readFieldOf(address, Encoding.GUEST_RIP);
+    return [{ address: hex(address), current: address === currentVmcs, launched, ...(rip !== undefined && { guestRip: hex(rip) }) }];
+  });
+}
+
+/** An address that somebody wants translated: its lines, and its place for the watch. */
+function translation(session: Session, expression: string): { place?: { space: SpaceName; address: bigint }; node: InspectionNode } {
+  const d = session.debugger;
+  const frame = d.stack().find((e): e is CodeFrame => e.kind === 'code');
+  const evaluator = d.evaluator(frame);
+  const inspection = /^\s*(walk|ept|maps)\s*\(/.test(expression);
+  if (inspection) {
+    const { node } = evaluator.evaluate(expression, false).result;
+    if (node) return { node };
+  }
+  const place = evaluator.addressOf(expression);
+  return { place, node: translationNode(translate(d.target, place.space, place.address), d.translations.entriesAtExit(place.space, place.address)) };
+}
+
 export const customHandlers = (session: Session): Handlers => ({
-  [HyperstepRequest.type]({ text }: TypeArguments) {
+  [HyperstepRequest.type]({ text, device }: TypeArguments) {
     if (typeof text !== 'string') throw new UserError('type', 'hyperstep/type needs the key "text".');
-    session.debugger.type(new TextEncoder().encode(text));
+    if (device !== 'keyboard') return session.debugger.type(new TextEncoder().encode(text));
+    session.debugger.machine.typeKeyboard?.(text);
+    session.debugger.run.wake();
   },
 
   [HyperstepRequest.e820](): E820Response {
     const d = session.debugger;
+    const machine = d.machine.e820();
+    const guest = d.guestMap && { ranges: d.guestMap.ranges.map(range), source: d.guestMap.source };
+    const told = { ...(guest && { guest }), machine: { ranges: machine.map(range), source: 'INT 15h, AX=E820h of the machine\'s BIOS' } };
+    // EPT belongs to a processor that stands.
+    if (d.run.running) return { ...told, findings: [] };
+    const accounts = memoryAccounts(d.target, d.guestMap);
     return {
-      ...(d.guestMap && { guest: { ranges: d.guestMap.ranges.map(range), source: d.guestMap.source } }),
-      machine: { ranges: d.machine.e820().map(range), source: 'INT 15h, AX=E820h of the machine\'s BIOS' },
+      ...told,
+      ...(accounts.ept && {
+        ept: {
+          ranges: accounts.ept.map((r) => ({ base: hex(r.base), length: hex(r.length), hpa: hex(r.hpa), rights: r.rights, memoryType: r.memoryType })),
+          complete: accounts.complete,
+          source: `EPTP ${hex(accounts.eptp!)}`,
+        },
+      }),
+      findings: mapFindings(accounts).map((f) => ({ rule: f.rule, severity: f.severity, base: hex(f.base), sentence: f.sentence })),
     };
   },
 
-  [HyperstepRequest.vmcs](): VmcsResponse {
+  async [HyperstepRequest.vmcs]({ address }: VmcsArguments): Promise<VmcsResponse> {
     session.requireStopped();
     const d = session.debugger;
-    const { currentVmcs } = d.target.vmx;
-    if (currentVmcs === undefined) return { groups: [] };
-    return { address: hex(currentVmcs), groups: vmcsGroups(d.target.vmx, d.vmcsFacts(), blameOf(session.stopped?.cause)).map(group) };
+    const { vmx } = d.target;
+    const list = vmcsList(d.target);
+    const { currentVmcs } = vmx;
+    const wanted = address === undefined ? currentVmcs : Number(address);
+    if (wanted === undefined) return { list, groups: [] };
+    const lines = wanted === currentVmcs ? vmcsGroups(vmx, d.vmcsFacts(), blameOf(session.stopped?.cause)) : vmcsGroups(vmcsInMemory(vmx, wanted), { describe: (rip) => d.place(rip) });
+    return { list, address: hex(wanted), groups: await groups(session, lines) };
   },
 
-  [HyperstepRequest.registers](): RegistersResponse {
+  async [HyperstepRequest.registers](): Promise<RegistersResponse> {
     session.requireStopped();
     const { target, recorder } = session.debugger;
     const here = target.world;
     const there = otherWorld(here);
     const worlds = recorder.lastEntry && target.exists(there) ? [here, there] : [here];
-    return { worlds: worlds.map((world) => ({ world, live: world === here, groups: registerGroups(target.registers(world), true, (address, size) => target.readInteger(world, address, size)).map(group) })) };
+    const told: RegistersResponse['worlds'] = [];
+    for (const world of worlds) {
+      const lines = registerGroups(target.registers(world), true, (address, size) => target.readInteger(world, address, size));
+      told.push({ world, live: world === here, groups: await groups(session, lines) });
+    }
+    return { worlds: told };
   },
 
   [HyperstepRequest.format]({ hexadecimal }: FormatArguments) {
@@ -60,16 +160,72 @@ export const customHandlers = (session: Session): Handlers => ({
     session.protocol.after(() => session.protocol.event('invalidated', { areas: ['variables'] }));
   },
 
-  [HyperstepRequest.exits]({ count }: ExitsArguments): ExitsResponse {
-    const { target, recorder } = session.debugger;
+  async [HyperstepRequest.exits]({ count }: ExitsArguments): Promise<ExitsResponse> {
+    const { target, recorder, exitBreakpoints } = session.debugger;
+    // The guest may have other programs and page tables than when the symbols were last looked up.
+    if (session.debugger.run.running) target.images.forget();
+    const named = (owner: ExitBreakpointOwner): string[] => exitBreakpoints.of(owner).flatMap(({ name, event }) => (event === undefined && name !== undefined ? [name] : []));
+    const last: ExitsResponse['last'] = [];
+    for (const r of recorder.last(count ?? DEFAULT_EXITS)) {
+      const name = addressName(target, 'guest', r.guestRip);
+      const symbol = name.startsWith('0x') ? undefined : name;
+      const line = sourcePlace(target, 'guest', r.guestRip);
+      const source = line && (await sourceLine(session, line));
+      last.push({
+        n: r.n, icount: r.icount, reason: r.reason, name: r.name, qualification: hex(r.qualification), guestRip: hex(r.guestRip), ...(symbol && { symbol }), details: r.details,
+        words: exitWords(r), place: addressPlace(target, 'guest', r.guestRip), ...(source && { source }),
+      });
+    }
     return {
       total: target.vmx.exits,
       byName: Object.fromEntries([...recorder.counts].sort(([, a], [, b]) => b - a)),
-      last: recorder.last(count ?? DEFAULT_EXITS).map((r) => {
-        const name = addressName(target, 'guest', r.guestRip);
-        const symbol = name.startsWith('0x') ? undefined : name;
-        return { n: r.n, icount: r.icount, reason: r.reason, name: r.name, qualification: hex(r.qualification), guestRip: hex(r.guestRip), ...(symbol && { symbol }), details: r.details };
-      }),
+      ticked: named('view'),
+      filtered: [...new Set([...named('launch'), ...named('filters')])],
+      last,
     };
+  },
+
+  async [HyperstepRequest.exit]({ n }: ExitArguments): Promise<ExitResponse> {
+    const { target, recorder } = session.debugger;
+    const record = recorder.last(Infinity).find((r) => r.n === n);
+    if (!record) throw new UserError('exit', `VM exit ${n} is not among those that are kept.`);
+    return { entries: await entries(session, exitNodes(target, record)) };
+  },
+
+  [HyperstepRequest.breakOnExits]({ names }: BreakOnExitsArguments) {
+    const wrong = names.find((name) => !EXIT_REASONS.some((r) => r.name === name));
+    if (wrong !== undefined) throw new UserError('exit', `There is no VM exit named ${wrong}.`);
+    session.debugger.exitBreakpoints.set(names.map((name) => ({ name })), 'view');
+  },
+
+  async [HyperstepRequest.translations]({ expressions }: TranslationsArguments): Promise<TranslationsResponse> {
+    session.requireStopped();
+    const items: TranslationsResponse['items'] = [];
+    const places: { space: SpaceName; address: bigint }[] = [];
+    for (const expression of expressions) {
+      try {
+        const { place, node } = translation(session, expression);
+        if (place) places.push(place);
+        const { value, wrong, children } = await entry(session, node);
+        items.push({ expression, value: place ? `${place.space}:${hex(place.address)} ${value}` : value, wrong: wrong === true, entries: children ?? [] });
+      } catch (error) {
+        if (!(error instanceof UserError)) throw error;
+        items.push({ expression, value: error.message, wrong: true, entries: [] });
+      }
+    }
+    session.debugger.translations.set(places);
+    return { items };
+  },
+
+  [HyperstepRequest.symbols](): SymbolsResponse {
+    const d = session.debugger;
+    return {
+      files: symbolFiles(d.target).map((f) => ({ name: f.name, path: session.format.path(f.path), sources: f.hasDebugInformation ? f.sources : 0, address: hex(f.address), ...(d.run.running ? undefined : { appliesIn: f.appliesIn }) })),
+    };
+  },
+
+  [HyperstepRequest.screen]({ live }: ScreenArguments): ScreenResponse {
+    if (live !== undefined) session.run.activity.watchScreen(live);
+    return screenBody(session.debugger.machine.screen());
   },
 });

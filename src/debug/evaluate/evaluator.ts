@@ -13,7 +13,7 @@ import type { Target } from '../target';
 import type { World } from '../world';
 import { builtInType, BYTE, CHAR, combine, encode, INT, isInteger, LONG, pointerTo, promoted, UNSIGNED, UNSIGNED_LONG, wrap } from './arithmetic';
 import { computed, placed, type Evaluated, type EvaluatedIn } from './evaluated';
-import { inspect, type EvaluatorFacts } from './inspectionFunctions';
+import { inspect, placeOf, type EvaluatorFacts } from './inspectionFunctions';
 import { machineValue } from './machineNames';
 import { parseExpression } from './parser';
 import type { Expression, Format, TypeName } from './syntax';
@@ -66,6 +66,11 @@ export class Evaluator {
     const bare = stripped(decayed.value.type);
     if (bare.kind !== 'pointer' || stripped(bare.target).kind === 'void') throw new UserError('expression', `${pointer.value.name} is a ${typeName(pointer.value.type)}: only what a pointer points to can be shown as so many elements.`);
     return this.place({ name: pointer.value.name, type: { kind: 'array', element: bare.target, count }, location: { kind: 'memory', address: this.integer(decayed) } }, decayed);
+  }
+
+  /** The place that an expression is an address of, in the space that it names or in the frame's world. Throws a UserError. */
+  addressOf(text: string): { space: SpaceName; address: bigint } {
+    return placeOf(this.evaluate(text, false).result, (e) => this.integer(this.decayed(e)));
   }
 
   /** Whether a condition holds. */

@@ -43,17 +43,17 @@ interface Result {
 const LAST_EXITS = 20;
 
 /** The address that an argument means, in the space that it names or in its world's linear one. */
-function placeOf(argument: Evaluated, call: Call): { space: SpaceName; address: bigint } {
+export function placeOf(argument: Evaluated, integer: (e: Evaluated) => bigint): { space: SpaceName; address: bigint } {
   const { location } = argument.value;
   // A variable that is no pointer or number, such as a struct, stands for its address.
   const kind = argument.value.type.kind;
-  const address = location.kind === 'memory' && (kind === 'struct' || kind === 'array' || kind === 'function') ? location.address : call.integer(argument);
+  const address = location.kind === 'memory' && (kind === 'struct' || kind === 'array' || kind === 'function') ? location.address : integer(argument);
   return { space: argument.space, address: BigInt.asUintN(64, address) };
 }
 
 const FUNCTIONS: Record<string, (list: readonly Evaluated[], call: Call) => Result> = {
   walk([argument], call) {
-    const { space, address } = placeOf(argument!, call);
+    const { space, address } = placeOf(argument!, call.integer);
     const translation = translate(call.target, space, address);
     return { number: BigInt(translation.hpa ?? 0), node: translationNode(translation, call.facts.entriesAtExit(space, address)) };
   },
@@ -71,7 +71,7 @@ const FUNCTIONS: Record<string, (list: readonly Evaluated[], call: Call) => Resu
   },
 
   maps([argument], call) {
-    const { space, address } = placeOf(argument!, call);
+    const { space, address } = placeOf(argument!, call.integer);
     const { hpa, stop } = translate(call.target, space, address);
     if (hpa === undefined) throw new UserError('expression', `${space}:${hex(address)} is not mapped to any frame. ${stop}`);
     return { number: BigInt(hpa), node: mappingsNode(call.target, hpa) };

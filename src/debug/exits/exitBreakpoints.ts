@@ -17,7 +17,7 @@ export interface ExitBreakpointRequest {
 }
 
 /** Who asked: each replaces only its own. */
-export type ExitBreakpointOwner = 'launch' | 'filters' | 'functions';
+export type ExitBreakpointOwner = 'launch' | 'filters' | 'functions' | 'view';
 
 interface ExitBreakpoint extends ExitBreakpointRequest {
   compiled: Condition | undefined;

@@ -12,6 +12,9 @@ import { textTable } from './table';
 /** Stands before what is wrong. */
 export const STOP_MARK = '\u26a0 ';
 
+/** Part of the text of an entry that has changed. */
+export const CHANGED_ENTRY = ' at the last VM exit';
+
 /** Entries' values by `space:address` at an earlier time: what differs is marked. */
 export type EntriesBefore = ReadonlyMap<string, bigint>;
 
@@ -62,7 +65,7 @@ export function entriesOf(t: Translation): Map<string, bigint> {
 function changeText({ step, entrySpace }: Shown, before: EntriesBefore | undefined): string {
   const was = before?.get(entryKey(entrySpace, step));
   if (!before || was === step.value) return '';
-  return was === undefined ? ', not used at the last VM exit' : `, was ${hex(was, digits(step))} at the last VM exit`;
+  return was === undefined ? `, not used${CHANGED_ENTRY}` : `, was ${hex(was, digits(step))}${CHANGED_ENTRY}`;
 }
 
 function stepText(shown: Shown, before: EntriesBefore | undefined): string {

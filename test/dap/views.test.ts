@@ -1,0 +1,148 @@
+/** What the extension's views ask for beyond the protocol: exits, VMCSs, translations, memory maps, symbols, the VGA screen. */
+import assert from 'node:assert';
+import type { ActivityEvent, E820Response, Entry, ExitResponse, ExitsResponse, ScreenResponse, SymbolsResponse, TranslationsResponse, VmcsResponse } from '../../src/adapter/messages';
+import { marked, Story } from './story';
+
+describe('DAP: views', () => {
+  let story: Story;
+  beforeEach(() => (story = new Story()));
+  afterEach(() => story.end());
+
+  const stopAt = async (file: string, marker: string): Promise<void> => {
+    await story.launch({});
+    await story.breakAt(marked(file, marker));
+    const stopped = story.client.next('stopped');
+    await story.client.configured();
+    await stopped;
+  };
+  const ask = <T>(request: string, args: object = {}): Promise<T> => story.client.request<T>(`hyperstep/${request}`, args);
+  const tell = (entries: readonly Entry[], depth = 0, most = 0): void => {
+    for (const e of entries) {
+      story.tell(`${'  '.repeat(depth)}${e.wrong ? '! ' : ''}${e.changed ? '* ' : ''}${e.name} = ${e.value}${e.source ? ` (${story.sourceLine(e.source.path, e.source.line)})` : ''}`);
+      if (depth < most) tell(e.children ?? [], depth + 1, most);
+    }
+  };
+
+  it('tells exits with the guest\'s lines, and one of them in full', async () => {
+    await stopAt('lab/vmm/vmexits.c', 'in handle_cpuid');
+    const exits = await ask<ExitsResponse>('exits', { count: 3 });
+    story.tell(Object.entries(exits.byName).map(([name, n]) => `${name} ${n}`).join(', '));
+    for (const r of exits.last) story.tell(`${r.words} at ${r.place}${r.source ? `: ${story.sourceLine(r.source.path, r.source.line)}` : ''}`);
+    tell((await ask<ExitResponse>('exit', { n: exits.last.at(-1)!.n })).entries);
+    await assert.rejects(ask('exit', { n: 9999 }), /not among those that are kept/);
+    story.expect('view-exits');
+  });
+
+  it('stops at an exit that is ticked in the view, besides the filters', async () => {
+    await stopAt('lab/vmm/vmexits.c', 'in handle_cpuid');
+    await ask('breakOnExits', { names: ['HLT', 'EXTERNAL_INTERRUPT'] });
+    assert.deepStrictEqual((await ask<ExitsResponse>('exits')).ticked, ['HLT', 'EXTERNAL_INTERRUPT']);
+    await story.client.request('setBreakpoints', { source: marked('lab/vmm/vmexits.c', 'in handle_cpuid').source, breakpoints: [] });
+    const stopped = await story.client.until('continue');
+    assert.match(String(stopped['description']), /^VM exit \d+: (HLT|EXTERNAL_INTERRUPT)/);
+    await assert.rejects(ask('breakOnExits', { names: ['NOTHING'] }), /There is no VM exit named NOTHING/);
+  });
+
+  it('lists the VMCSs and marks what the VMM has written since the exit', async () => {
+    await stopAt('lab/vmm/vmexits.c', 'in handle_cpuid');
+    const written = async (): Promise<string[]> => {
+      const { groups, list } = await ask<VmcsResponse>('vmcs');
+      assert.deepStrictEqual(list.map(({ current, launched }) => [current, launched]), [[true, true]]);
+      return groups.flatMap((g) => g.entries.filter((e) => e.changed).map((e) => e.name));
+    };
+    assert.deepStrictEqual(await written(), []);
+    await story.client.until('stepOut');
+    assert.deepStrictEqual(await written(), ['GUEST_RIP']);
+  });
+
+  it('tells translations, and what the VMM has changed since the exit', async () => {
+    await stopAt('lab/vmm/vmexits.c', 'in handle_cpuid');
+    const first = await ask<TranslationsResponse>('translations', { expressions: ['$guest.rip', 'gpa:0xa0000', 'maps(gpa:0x6000)', 'nothing_like_it'] });
+    for (const item of first.items) {
+      story.tell(`${item.expression}: ${item.wrong ? '! ' : ''}${item.value}`);
+      tell(item.entries, 1);
+    }
+    story.expect('view-translations');
+    // The next EPT violation: its handler maps the page that the guest missed.
+    await ask('breakOnExits', { names: ['EPT_VIOLATION'] });
+    await story.client.until('continue');
+    const { last } = await ask<ExitsResponse>('exits', { count: 1 });
+    const gpa = await story.client.request<{ result: string }>('evaluate', { expression: '$vmcs.GUEST_PHYSICAL_ADDRESS', context: 'watch' });
+    assert.strictEqual(last[0]!.name, 'EPT_VIOLATION');
+    const expressions = [`gpa:${gpa.result}`];
+    const before = await ask<TranslationsResponse>('translations', { expressions });
+    assert.strictEqual(before.items[0]!.wrong, true, before.items[0]!.value);
+    // The handler maps the page.
+    for (let i = 0; i < 4; i++) {
+      await story.client.until('stepOut');
+      const after = await ask<TranslationsResponse>('translations', { expressions });
+      if (!after.items[0]!.wrong) return;
+    }
+    assert.fail('the handler has not mapped the page');
+  });
+
+  it('marks an entry that was changed after the exit', async () => {
+    await stopAt('lab/vmm/vmexits.c', 'in handle_cpuid');
+    await ask('translations', { expressions: ['gpa:0x6000'] });
+    await ask('breakOnExits', { names: ['HLT', 'EXTERNAL_INTERRUPT', 'EPT_VIOLATION'] });
+    await story.client.until('continue');
+    const before = await ask<TranslationsResponse>('translations', { expressions: ['gpa:0x6000'] });
+    const pte = before.items[0]!.entries.find((e) => e.name.startsWith('EPT PTE'))!;
+    await story.client.request('evaluate', { expression: `${pte.evaluateName} = 0`, context: 'repl' });
+    const after = await ask<TranslationsResponse>('translations', { expressions: ['gpa:0x6000'] });
+    const changed = after.items[0]!.entries.filter((e) => e.changed);
+    assert.deepStrictEqual(changed.map((e) => e.name), [pte.name]);
+    assert.match(changed[0]!.value, /nothing is mapped here.*was 0x[0-9a-f]+ at the last VM exit/);
+    assert.strictEqual(after.items[0]!.wrong, true);
+  });
+
+  it('compares what the guest was told with what EPT maps and the firmware reports', async () => {
+    await stopAt('lab/vmm/vmexits.c', 'in handle_cpuid');
+    const maps = await ask<E820Response>('e820');
+    assert.strictEqual(maps.guest!.ranges.length, 3);
+    assert(maps.ept!.ranges.some((r) => r.base === '0x6000' && r.rights === 'RWX'));
+    assert.deepStrictEqual(maps.findings.map((f) => `${f.severity} ${f.rule}`), ['note told-but-not-mapped', 'note told-but-not-mapped']);
+    // The guest gets at its own EPT root and at a frame twice.
+    const root = await story.client.request<{ result: string }>('evaluate', { expression: '$vmcs.EPT_POINTER & 0xffffffffff000,x', context: 'watch' });
+    const { items } = await ask<TranslationsResponse>('translations', { expressions: ['gpa:0x6000'] });
+    const pte = items[0]!.entries.find((e) => e.name.startsWith('EPT PTE'))!;
+    await story.client.request('evaluate', { expression: `((uint64_t *)${pte.memoryReference!})[0] = ${root.result} | 0x37`, context: 'repl' });
+    await story.client.request('evaluate', { expression: `((uint64_t *)${pte.memoryReference!})[20] = ${root.result} | 0x37`, context: 'repl' });
+    const broken = await ask<E820Response>('e820');
+    assert.deepStrictEqual(broken.findings.filter((f) => f.severity === 'warning').map((f) => f.rule), ['secret-reachable', 'secret-reachable', 'shared-frame']);
+    assert.match(broken.findings[0]!.sentence, /EPT lets the guest reach the root of its own EPT tables/);
+  });
+
+  it('tells where each symbol file applies', async () => {
+    await stopAt('lab/vmm/vmexits.c', 'in handle_cpuid');
+    const { files } = await ask<SymbolsResponse>('symbols');
+    assert.deepStrictEqual(files.map((f) => [f.name, f.appliesIn]), [['vmm.elf', ['vmm']], ['guest.elf', ['guest']]]);
+    assert(files.every((f) => f.sources > 0));
+  });
+
+  it('shows the VGA screen with its colours, live', async () => {
+    await stopAt('lab/vmm/vmexits.c', 'in handle_cpuid');
+    const { columns, rows, cells } = await ask<ScreenResponse>('screen', { live: true });
+    assert.deepStrictEqual([columns, rows, Buffer.from(cells, 'base64').length], [80, 25, 4000]);
+    await story.client.request('setBreakpoints', { source: marked('lab/vmm/vmexits.c', 'in handle_cpuid').source, breakpoints: [] });
+    const changed = story.client.next('hyperstep/screen');
+    await story.client.request('continue', { threadId: 1 });
+    const body = (await changed) as unknown as ScreenResponse;
+    assert.strictEqual(Buffer.from(body.cells, 'base64').length, 4000);
+  });
+
+  it('tells what a running machine does, and is silent about one that waits', async () => {
+    await story.launch({});
+    const active = story.client.next('hyperstep/activity');
+    await story.client.configured();
+    const body = (await active) as unknown as ActivityEvent;
+    assert(body.instructions > 0 && body.mips >= 0);
+    await story.client.shows('vm$ ');
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    const count = story.client.events.filter((e) => e.event === 'hyperstep/activity').length;
+    const screens = story.client.events.filter((e) => e.event === 'hyperstep/screen').length;
+    assert.strictEqual(screens, 0, 'nobody watches the screen');
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    assert(story.client.events.filter((e) => e.event === 'hyperstep/activity').length - count <= 3);
+  });
+});
