@@ -1,6 +1,8 @@
 /** Accesses of the guest to the APIC-access page (SDM volume 3, "Virtualizing Memory-Mapped APIC Accesses"). */
 import type { Fault } from '../cpu/fault';
+import { RF } from '../cpu/flags';
 import { ACCESS_FETCH, ACCESS_READ, ACCESS_WRITE } from '../cpu/intercepts';
+import { Offset } from '../cpu/state';
 import { performExit } from './exit';
 import { faultingLength } from './faultingLength';
 import { Pending, Private } from './privateState';
@@ -90,6 +92,8 @@ export function askForPhysicalAccess(vmx: Vmx, fault: Fault): void {
 /** The APIC-access exit that a fault asks for; RIP is that of the instruction. */
 export function exitForApicAccess(vmx: Vmx, { type, offset }: ApicAccess): void {
   const byInstruction = type === ApicAccessType.READ || type === ApicAccessType.WRITE;
+  // The instruction will be restarted: RF keeps its instruction breakpoint from being hit twice.
+  if (!delivering(vmx)) vmx.state.set32(Offset.FLAGS, vmx.state.get32(Offset.FLAGS) | RF);
   performExit(vmx, Reason.APIC_ACCESS, { qualification: BigInt(offset | (type << 12)) }, byInstruction ? faultingLength(vmx) : undefined);
 }
 

@@ -27,6 +27,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   rdpmc: { reason: Reason.RDPMC, primary: Primary.RDPMC_EXITING },
   rdtsc: { reason: Reason.RDTSC, primary: Primary.RDTSC_EXITING },
   rdtscp: { reason: Reason.RDTSCP, primary: Primary.RDTSC_EXITING, enable: Secondary.RDTSCP },
+  rdpid: { reason: Reason.RDTSCP, secondary: 0, enable: Secondary.RDTSCP }, // never exits
   mwait: { reason: Reason.MWAIT, primary: Primary.MWAIT_EXITING },
   monitor: { reason: Reason.MONITOR, primary: Primary.MONITOR_EXITING },
   pause: { reason: Reason.PAUSE, primary: Primary.PAUSE_EXITING },

@@ -17,22 +17,22 @@ const EPTP_LIST_ENTRIES = 512;
 
 /** Whether the VM-function controls have the bit of a function. */
 function enabled(vmx: Vmx, n: number): boolean {
-  if (n > LAST_FUNCTION) return false;
   const half = n < 32 ? vmx.vmcs.low(VM_FUNCTION_CONTROLS) : vmx.vmcs.high(VM_FUNCTION_CONTROLS);
   return ((half >>> (n & 31)) & 1) !== 0;
 }
 
-/** The function is EAX, its argument ECX. Works at any CPL; what cannot be done exits. */
+/** The function is EAX, its argument ECX. Works at any CPL; what cannot be done exits, but there are functions 0 to 63 only. */
 export function vmfunc(vmx: Vmx, insn: Instruction): boolean {
   const { state: s, vmcs, cpu } = vmx;
   if (!vmx.nonRoot || !vmx.secondary(Secondary.VM_FUNCTIONS)) throw cpu.fault.exception(Vector.UD);
   const n = s.reg32(Gpr.RAX);
+  if (n > LAST_FUNCTION) throw cpu.fault.exception(Vector.UD);
   const index = s.reg32(Gpr.RCX);
   if (!enabled(vmx, n) || n !== EPTP_SWITCHING || index >= EPTP_LIST_ENTRIES) return exitOfInstruction(vmx, Reason.VMFUNC, insn);
   const eptp = cpu.readPhysical(vmcs.address(EPTP_LIST_ADDRESS) + index * 8, 8);
   if (!eptpValid(vmx, eptp)) return exitOfInstruction(vmx, Reason.VMFUNC, insn);
   vmcs.set(EPT_POINTER, eptp);
-  if (vmx.secondary(Secondary.EPT_VIOLATION_VE)) vmcs.setLow(EPTP_INDEX, index);
+  if (vmx.capabilities.has('ept-violation-ve')) vmcs.setLow(EPTP_INDEX, index);
   cpu.flushOperation(true);
   return false;
 }

@@ -85,10 +85,13 @@ describe('EPT features', () => {
     assert.equal(rig.launch({ RAX: 0n, RCX: 3n }).name, 'HLT');
     assert.equal(rig.cpu.state.reg(Gpr.RAX), 0x77n);
     assert.deepEqual([rig.get('EPT_POINTER'), rig.get('EPTP_INDEX')], [BigInt(OTHER_EPT | 0x18), 3n]);
-    for (const registers of [{ RAX: 0n, RCX: 512n }, { RAX: 0n, RCX: 2n }, { RAX: 1n, RCX: 3n }, { RAX: 64n, RCX: 3n }]) {
+    for (const registers of [{ RAX: 0n, RCX: 512n }, { RAX: 0n, RCX: 2n }, { RAX: 1n, RCX: 3n }, { RAX: 63n, RCX: 3n }]) {
       const exit = set().launch(registers);
       assert.deepEqual([exit.name, exit.instructionLength], ['VMFUNC', 3]);
     }
+    const beyond = set();
+    beyond.set({ EXCEPTION_BITMAP: 1 << 6 });
+    assert.equal(beyond.launch({ RAX: 64n }).details.vector, 6);
     const disabled = guest(code, 0);
     disabled.set({ EXCEPTION_BITMAP: 1 << 6 });
     assert.equal(disabled.launch({ RAX: 0n }).details.vector, 6);

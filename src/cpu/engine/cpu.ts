@@ -254,7 +254,8 @@ export class Cpu implements Processor {
         continue;
       }
       const activity = s.get32(Offset.ACTIVITY);
-      if (activity === Activity.SHUTDOWN) return 'shutdown';
+      // A guest in shutdown waits for an NMI, INIT or its VMM's timer.
+      if (activity === Activity.SHUTDOWN && !this.intercepts.nonRoot) return 'shutdown';
       if (activity !== Activity.ACTIVE) return 'halt';
       const left = end - s.icount;
       if (left <= 0) return 'budget';

@@ -81,6 +81,7 @@ export const msrOperations: Record<string, SlowOperation> = {
   },
   rdpid(cpu, insn) {
     requireFeature(cpu, 'rdpid');
+    cpu.intercepts.instruction('rdpid', insn);
     writeGpr(cpu.state, insn.operands[0].number, 8, BigInt(cpu.state.get32(Offset.TSC_AUX)));
   },
   rdpmc(cpu, insn) {
