@@ -51,6 +51,15 @@ const CASES = [
     expect: ['KVM_EXIT_IO port=0x10 value=0x41', 'KVM_EXIT_MMIO write address=0x8000', 'KVM_EXIT_MMIO read address=0x8000', 'value=0x5a', 'value=0x18', 'KVM_EXIT_HLT', 'KVM guest done'],
     exits: ['EPT_VIOLATION', 'IO_INSTRUCTION', 'CPUID', 'EPT_MISCONFIGURATION', 'VMCALL', 'HLT'],
   },
+  {
+    name: 'kvm-apic',
+    modules: ['kvm_intel'],
+    programs: ['kvmApic'],
+    type: ['grep . /sys/module/kvm_intel/parameters/enable_apicv', 'kvmApic'],
+    // Version, task priority, what the handlers counted: held back, delivered, timer, x2APIC's task priority, self-IPI.
+    expect: ['\nY\n', 'KVM guest says: 0x14 0x70 0x0 0x1 0x1 0x50 0x2 done'],
+    exits: ['APIC_WRITE', 'APIC_ACCESS'],
+  },
 ];
 
 /** The guest program, built by the compiler at hand; undefined without one. */
