@@ -20,7 +20,7 @@ export interface Block {
   readonly units: readonly Unit[];
   /** Offsets that follow: the jump's target and what is fallen into. Calls are followed by where they return to. */
   readonly successors: readonly number[];
-  /** Whether code outside the region may come here: the target of a jump or call, what a call returns to. */
+  /** Whether code comes here in other ways than by jumps and from the instruction before: by calls, returns, jumps by register. */
   readonly entered: boolean;
 }
 
@@ -48,14 +48,20 @@ export class PageBlocks {
     private readonly handlers: readonly Handler[],
   ) {
     for (let i = 0; i < page.runs.length; i += 2) this.readRun(page.runs[i]!, page.runs[i + 1]!);
-    for (const offset of page.indirectTargets) this.lead(offset, true);
     for (const unit of this.units.values()) {
-      if (hasTarget(unit)) {
-        const target = this.target(unit);
-        if (target !== undefined) this.lead(target, true);
-        this.lead(unit.next, isCall(unit));
-      } else if (isCall(unit)) this.lead(unit.next, true);
+      if (!hasTarget(unit)) continue;
+      const target = this.target(unit);
+      // A line of records begins at a jump's target too: that alone does not tell that code comes from elsewhere.
+      if (target !== undefined) this.leaders.set(target, false);
+      if (!isCall(unit)) this.lead(unit.next, false);
     }
+    for (const unit of this.units.values()) {
+      if (!isCall(unit)) continue;
+      const target = hasTarget(unit) ? this.target(unit) : undefined;
+      if (target !== undefined) this.lead(target, true);
+      this.lead(unit.next, true);
+    }
+    for (const offset of page.indirectTargets) this.lead(offset, true);
     for (const [offset, entered] of this.leaders) this.collect(offset, entered);
   }
 

@@ -38,6 +38,8 @@ const RECORDS_END = RECORDS_BASE + RECORDS_SIZE - 4 * RUN_SIZE;
 export class CodePage {
   /** Where the lines of records are, for dropping them: start and end addresses in turn. */
   readonly runs: number[] = [];
+  /** The same for records that stand for patched ones: see the translator. */
+  readonly copies: number[] = [];
   /** Indices of the Instructions kept for TypeScript. */
   readonly instructions: number[] = [];
   /** Link fields that wait for an offset to be decoded. */
@@ -132,9 +134,13 @@ export class CodeCache implements CodePages {
     return this.bySlots.get(slots);
   }
 
+  /** Whether so many bytes could be allocated. */
+  allocatable(bytes: number): boolean {
+    return this.next + bytes + RUN_SIZE <= RECORDS_END;
+  }
   /** Room among the records that lives until everything is dropped, or 0 when there is none. */
   allocate(bytes: number): number {
-    if (this.next + bytes + RUN_SIZE > RECORDS_END) return 0;
+    if (!this.allocatable(bytes)) return 0;
     const at = this.next;
     this.next += bytes;
     return at;
@@ -291,8 +297,8 @@ export class CodeCache implements CodePages {
     const offset = this.views.u16[(record + Field.OFFSET) >>> 1]!;
     for (const list of this.pages.values()) {
       for (const page of list) {
-        const holds = page.runs.some((start, i) => i % 2 === 0 && record >= start && record < page.runs[i + 1]!);
-        if (!holds) continue;
+        const holds = (lines: number[]): boolean => lines.some((start, i) => i % 2 === 0 && record >= start && record < lines[i + 1]!);
+        if (!holds(page.runs) && !holds(page.copies)) continue;
         return decode(this.views.u8, page.frame + offset, PAGE - offset, page.codeSize, this.insn) === 0 ? undefined : this.insn;
       }
     }
@@ -416,8 +422,10 @@ export class CodeCache implements CodePages {
     this.changed.recordsChange(code, true);
     this.bySlots.delete(code.slots);
     const { u32 } = this.views;
-    for (let i = 0; i < code.runs.length; i += 2) {
-      for (let at = code.runs[i]!; at < code.runs[i + 1]!; at += RECORD_SIZE) u32[(at + Field.HANDLER) >>> 2] = Special.STALE;
+    for (const lines of [code.runs, code.copies]) {
+      for (let i = 0; i < lines.length; i += 2) {
+        for (let at = lines[i]!; at < lines[i + 1]!; at += RECORD_SIZE) u32[(at + Field.HANDLER) >>> 2] = Special.STALE;
+      }
     }
     u32.fill(0, code.slots >>> 2, (code.slots + SLOTS_SIZE) >>> 2);
     for (const index of code.instructions) {

@@ -1,22 +1,25 @@
 /**
  * Makes a region's WebAssembly module: one function with a loop around a br_table, every block that can be entered from
- * outside a case of it. Jumps forward go straight to their block, jumps backward through the table.
+ * outside a case of it. Jumps forward go straight to their block, jumps to the head of a loop to a loop of WebAssembly, and
+ * what remains through the table.
  */
 import { FunctionBuilder, type Label } from '../../wasm/function';
 import { ModuleBuilder } from '../../wasm/module';
 import { Value } from '../../wasm/value';
 import { type MemoryViews, Offset } from '../state';
 import type { Block, Unit } from './blocks';
+import { headOf, type Scope, structure } from './structure';
 import { MAXIMUM_PAGES, routines } from './interpreter';
 import { Field, Left, RECORD_SIZE, Special } from './record';
 import { TranslatorEmitter } from './translatorEmitter';
 
 const PAGE = 0x1000;
-/** What the table of entries holds for an offset that a jump wanted to go to and the region does not have. */
+/** What the table of entries holds for an offset to which a direct jump, or one by register, has left the region. */
+export const LEFT = 0xfe;
 export const MISSED = 0xff;
 
 /** Record before which the interpreter goes on when a region refuses a block: the first record's copy. */
-export type CopyOf = (block: Block) => number;
+export type CopyOf = (record: number) => number;
 
 export class RegionBuilder {
   private readonly f = new FunctionBuilder(['i32', 'i32'], ['i32'], 1 << 14);
@@ -30,14 +33,19 @@ export class RegionBuilder {
   private loopLabel: Label = 0;
   /** Numbers in the br_table, by the offset of the block. */
   readonly numbers = new Map<number, number>();
-  private readonly labels: Label[] = [];
+  /** Labels that can be branched to at present, by the offset of the block or loop behind them: forward, and of loops around. */
+  private readonly labels = new Map<number, Label>();
+  private readonly loops = new Map<number, Label>();
+  private readonly scope: Scope;
+  /** Loops that have loops inside, by the offset of their head. */
+  private readonly dispatching = new Set<number>();
   /** Where the block and the instruction are that are being written. */
   private block!: Block;
   private unit!: Unit;
 
   constructor(
     private readonly views: MemoryViews,
-    private readonly blocks: readonly Block[],
+    blocks: readonly Block[],
     private readonly copyOf: CopyOf,
     /** Address of the table of entries: a byte for each offset of the page. */
     private readonly entries: number,
@@ -54,11 +62,8 @@ export class RegionBuilder {
     this.record = f.local('i32');
     this.target = f.local('i64');
     this.left = f.local('i32');
-    const targets = new Set<number>();
-    for (const b of blocks) for (const s of b.successors) if (s !== b.units[b.units.length - 1]!.next) targets.add(s);
-    blocks.forEach((b, i) => {
-      if (i === 0 || b.entered || targets.has(b.offset) || blocks[i - 1]!.units[blocks[i - 1]!.units.length - 1]!.next !== b.offset) this.numbers.set(b.offset, this.numbers.size);
-    });
+    this.scope = structure(blocks);
+    this.number(this.scope);
   }
 
   /** The module's bytes; it exports `region`. */
@@ -66,15 +71,7 @@ export class RegionBuilder {
     const { f, e } = this;
     this.exitLabel = f.block();
     this.loopLabel = f.loop();
-    const entered = this.blocks.filter((b) => this.numbers.has(b.offset));
-    for (let i = entered.length - 1; i >= 0; i--) this.labels[i] = f.block();
-    this.entry.emit(f);
-    f.branchTable(this.labels, this.labels[0]!);
-    for (let i = 0; i < this.blocks.length; i++) {
-      this.block = this.blocks[i]!;
-      if (this.numbers.has(this.block.offset)) f.end();
-      this.emitBlock(this.blocks[i + 1]);
-    }
+    this.emitScope(this.scope);
     f.end(); // loop
     f.unreachable();
     f.end(); // exit
@@ -89,8 +86,79 @@ export class RegionBuilder {
     return this.module.encode();
   }
 
-  private emitBlock(following: Block | undefined): void {
-    const { e, block } = this;
+  /** Numbers the blocks at which the region can be entered: those outside of loops, and the heads of loops, each followed by those inside of it. */
+  private number(scope: Scope): void {
+    for (const item of scope.items) {
+      if ('units' in item) {
+        if (scope === this.scope) this.numbers.set(item.offset, this.numbers.size);
+        continue;
+      }
+      const own = this.numbers.size;
+      this.numbers.set(headOf(item).offset, own);
+      this.number(item);
+      if (this.numbers.size > own + 1) this.dispatching.add(headOf(item).offset);
+    }
+  }
+
+  /** The blocks and loops of a scope, one behind the other. Each has a label in front of it, but the first of a loop. */
+  private emitScope(scope: Scope): void {
+    const { f, e } = this;
+    const outermost = scope === this.scope;
+    const labels: Label[] = [];
+    for (let i = scope.items.length - 1; i >= (outermost ? 0 : 1); i--) {
+      labels[i] = f.block();
+      this.labels.set(headOf(scope.items[i]!).offset, labels[i]!);
+    }
+    if (outermost) {
+      this.entry.emit(f);
+      f.branchTable(this.table(scope, labels), labels[0]!);
+    } else if (this.dispatching.has(headOf(scope).offset)) {
+      // Into a loop inside of this one; -1 when the loop goes round.
+      const first = this.numbers.get(headOf(scope).offset)! + 1;
+      const table = this.table(scope, labels);
+      const inside = e.let(this.entry.sub(first));
+      e.when(inside.ltU(table.length), () => {
+        inside.emit(f);
+        f.branchTable(table, table[0]!);
+      });
+    }
+    scope.items.forEach((item, i) => {
+      if (labels[i] !== undefined) {
+        f.end();
+        this.labels.delete(headOf(item).offset);
+      }
+      const after = scope.items[i + 1];
+      if ('units' in item) return this.emitBlock(item, after ? headOf(after) : undefined);
+      const head = headOf(item).offset;
+      this.loops.set(head, f.loop());
+      this.emitScope(item);
+      this.loops.delete(head);
+      f.end();
+    });
+  }
+
+  /** The label that leads to each number of a scope. */
+  private table(scope: Scope, labels: readonly Label[]): Label[] {
+    const table: Label[] = [];
+    scope.items.forEach((item, i) => {
+      if ('units' in item) {
+        if (scope === this.scope) table.push(labels[i]!);
+      } else this.heads(item).forEach(() => table.push(labels[i]!));
+    });
+    return table;
+  }
+  private heads(loop: Scope): number[] {
+    return [headOf(loop).offset, ...loop.items.flatMap((item) => ('units' in item ? [] : this.heads(item)))];
+  }
+
+  /** A loop with loops inside is not reached by the region's entry this time. */
+  private noEntry(offset: number): void {
+    if (this.dispatching.has(offset)) this.e.set(1, Value.i32(-1));
+  }
+
+  private emitBlock(block: Block, following: Block | undefined): void {
+    const { e } = this;
+    this.block = block;
     const count = block.units.length;
     e.ahead = count;
     this.unit = block.units[0]!;
@@ -104,7 +172,8 @@ export class RegionBuilder {
     }
     const last = block.units[count - 1]!;
     if (last.handler.semantics.ends) return;
-    if (following?.offset !== last.next) this.goTo(last.next, last.own + RECORD_SIZE);
+    if (following?.offset === last.next) this.noEntry(last.next);
+    else this.goTo(last.next, last.own + RECORD_SIZE);
   }
 
   private emitUnit({ first, own, handler }: Unit): void {
@@ -132,14 +201,22 @@ export class RegionBuilder {
     const { e, block, unit } = this;
     e.set(e.locals.budget, e.budget.add(e.ahead));
     // The block's own first record leads into the region again.
-    this.leaveTo(unit === block.units[0] ? this.copyOf(block) : unit.first);
+    this.leaveTo(unit === block.units[0] && this.numbers.has(block.offset) ? this.copyOf(unit.first) : unit.first);
   }
 
   /** To a block of the region, else to the interpreter. */
   private goTo(offset: number, record: number): void {
+    const label = this.loops.get(offset) ?? this.labels.get(offset);
+    if (label !== undefined) {
+      this.noEntry(offset);
+      this.f.branch(label);
+      return;
+    }
     const number = this.numbers.get(offset);
-    if (number === undefined) return this.leaveTo(record);
-    if (offset > this.block.offset) return void this.f.branch(this.labels[number]!);
+    if (number === undefined) {
+      if (offset < PAGE) Value.i32(offset).store(this.f, Value.i32(LEFT), 1, this.entries);
+      return this.leaveTo(record);
+    }
     this.e.set(1, Value.i32(number));
     this.f.branch(this.loopLabel);
   }
@@ -149,7 +226,7 @@ export class RegionBuilder {
     const offset = e.let(rip.sub(e.ripBase()));
     e.when(offset.ltU(BigInt(PAGE)), () => {
       const number = e.let(offset.wrap().load('i32', 1, this.entries));
-      e.when(number.sub(1).ltU(MISSED - 1), () => {
+      e.when(number.sub(1).ltU(LEFT - 1), () => {
         e.set(1, number.sub(1));
         f.branch(this.loopLabel);
       });

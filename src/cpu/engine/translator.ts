@@ -9,7 +9,7 @@ import type { CodeCache, CodePage } from './codeCache';
 import type { Handler } from './handlers';
 import { REGION_SLOTS } from './interpreter';
 import { Field, RECORD_SIZE, Special } from './record';
-import { MISSED, RegionBuilder } from './regionBuilder';
+import { LEFT, MISSED, RegionBuilder } from './regionBuilder';
 
 /** When code is translated. Tests make everything hot at once. */
 export interface TranslatorPolicy {
@@ -27,7 +27,6 @@ const REGION_LIMIT = 300;
 const REGION_BLOCKS = 200;
 /** WebAssembly code that is kept; V8 makes about four times as much machine code of it. */
 const MODULE_BYTES = 8 << 20;
-const MOST_GROWTHS = 16;
 const ENTRIES_SIZE = 0x1000;
 const COPY_SIZE = 2 * RECORD_SIZE;
 
@@ -49,6 +48,7 @@ interface Region {
   readonly offsets: ReadonlySet<number>;
   /** Number of the sample that found it last. */
   sampled: number;
+  samples: number;
 }
 
 /** What is known of one page. */
@@ -59,8 +59,6 @@ class Page {
   readonly found = new Map<number, number>();
   /** Grows when there was nothing to translate. */
   patience = 1;
-  /** How often a region was made anew for jumps by register. */
-  growths = 0;
   /** Copies of patched records, by record; they are used again. */
   readonly copies = new Map<number, number>();
 }
@@ -117,21 +115,29 @@ export class Translator {
     return this.cache.pageWithSlots(u32[entry + 2]!);
   }
 
-  /** Whether jumps by register have left the region for offsets of the page that it could have: it is made anew with them. */
+  /** Whether jumps have left the region for offsets of the page that it could have: it is made anew with them, and with the regions that have them. */
   private grows(page: CodePage, region: Region): boolean {
+    if (++region.samples & (region.samples - 1)) return false; // looked at after 1, 2, 4, 8 samples
     const known = this.pages.get(page)!;
     const entries = this.views.u8.subarray(region.entries, region.entries + ENTRIES_SIZE);
-    let grows = false;
-    for (let target = entries.indexOf(MISSED); target >= 0; target = entries.indexOf(MISSED, target + 1)) {
+    const together = new Set([region]);
+    const missed = new Set<number>();
+    for (let target = 0; target < ENTRIES_SIZE; target++) {
+      const mark = entries[target]!;
+      if (mark < LEFT) continue;
       entries[target] = 0;
-      if (page.indirectTargets.has(target)) continue;
-      page.indirectTargets.add(target);
-      known.found.set(target, 1);
-      grows = true;
+      if (mark === MISSED) page.indirectTargets.add(target);
+      missed.add(target);
+      for (const other of known.regions) if (other.offsets.has(target)) together.add(other);
     }
-    if (!grows || ++known.growths > MOST_GROWTHS) return false;
-    for (const offset of region.offsets) known.found.set(offset, 2);
-    this.drop(region);
+    let size = missed.size;
+    for (const r of together) size += r.offsets.size;
+    if (missed.size === 0 || size > REGION_LIMIT) return false;
+    for (const r of together) {
+      for (const offset of r.offsets) known.found.set(offset, 2);
+      this.drop(r);
+    }
+    for (const target of missed) known.found.set(target, 1);
     return true;
   }
 
@@ -147,9 +153,8 @@ export class Translator {
     }
     while (this.freeSlots.length === 0 || this.bytes > MODULE_BYTES) this.evict();
     const entries = this.freeEntries.pop() ?? this.cache.allocate(ENTRIES_SIZE);
-    const copies = blocks.every((b) => this.copyOf(known, page, b.units[0]!.first) !== 0);
-    if (entries === 0 || !copies) return; // no room: soon everything will be decoded anew
-    const builder = new RegionBuilder(this.views, blocks, (block) => known.copies.get(block.units[0]!.first)!, entries);
+    if (entries === 0 || !this.cache.allocatable(blocks.length * COPY_SIZE)) return; // no room: soon everything will be decoded anew
+    const builder = new RegionBuilder(this.views, blocks, (record) => this.copyOf(known, page, record), entries);
     const code = builder.build();
     const instance = new WebAssembly.Instance(new WebAssembly.Module(code), { env: { memory: this.views.memory, ...this.imports } });
     const slot = this.freeSlots.pop()!;
@@ -164,7 +169,7 @@ export class Translator {
       records.push(block.units[0]!.first);
     }
     const offsets = new Set(blocks.flatMap((b) => b.units.map((u) => u.offset)));
-    const region: Region = { page, slot, bytes: code.length, entries, records, offsets, sampled: this.samples };
+    const region: Region = { page, slot, bytes: code.length, entries, records, offsets, sampled: this.samples, samples: 0 };
     this.bytes += code.length;
     known.regions.push(region);
     this.regions.add(region);
@@ -175,15 +180,14 @@ export class Translator {
     return known.regions.some((r) => r.offsets.has(block.offset)) || this.views.u32[(block.units[0]!.first + Field.HANDLER) >>> 2] === Special.ENTER;
   }
 
-  /** The copy of a record with which the interpreter executes it although it is patched, followed by the way back; 0 without room. */
+  /** The copy of a record with which the interpreter executes it although it is patched, followed by the way back. */
   private copyOf(known: Page, page: CodePage, record: number): number {
     const { u32 } = this.views;
     let copy = known.copies.get(record);
     if (copy === undefined) {
       copy = this.cache.allocate(COPY_SIZE);
-      if (copy === 0) return 0;
       known.copies.set(record, copy);
-      page.runs.push(copy, copy + COPY_SIZE);
+      page.copies.push(copy, copy + COPY_SIZE);
     }
     u32.copyWithin(copy >>> 2, record >>> 2, (record + RECORD_SIZE) >>> 2);
     u32.fill(0, (copy + RECORD_SIZE) >>> 2, (copy + COPY_SIZE) >>> 2);
