@@ -1,8 +1,10 @@
 /** The files that a run starts from: read, checked, and the built-in lab found. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { checkBootDisk, checkDrive, checkElf, checkLinux } from '../adapter/launch/imageCheck';
+import { checkBootDisk, checkDrive } from '../adapter/launch/imageCheck';
 import { UserError } from '../base/errors';
+import { readMemoryMap } from '../adapter/launch/memoryMapFile';
+import { kernelBoot } from '../machine/boot/kernelFile';
 import type { DiskImage, MachineOptions } from '../machine/machineInterface';
 import { SymbolImage } from '../symbols/image';
 import type { RunOptions } from './runOptions';
@@ -53,7 +55,9 @@ function image(option: string, file: string, check: (name: string, bytes: Uint8A
 
 /** Reads and checks everything the machine starts from. Throws a UserError that names the file. */
 export function loadMachine(options: RunOptions): MachineOptions {
-  const { memory, cpus, without } = options;
+  const { cpus, without } = options;
+  const e820 = options.e820 === undefined ? undefined : readMemoryMap(options.e820, new TextDecoder().decode(read('--e820', options.e820)));
+  const machine = { memory: options.memory, cpus, without, e820 };
   const bootDisk = options.multiboot === undefined && options.kernel === undefined && options.cdroms.length === 0;
   const isCd = (file: string): boolean => /\.iso$/i.test(file);
   const drives = [
@@ -62,14 +66,14 @@ export function loadMachine(options: RunOptions): MachineOptions {
     ...options.virtio.map((file, i) => ({ ...image('--virtio', file, i === 0 && bootDisk && options.disks.length === 0 ? checkBootDisk : checkDrive), attachment: 'virtio' as const })),
   ];
   if (options.kernel !== undefined) {
-    const kernel = image('--kernel', options.kernel, checkLinux);
+    const kernel = image('--kernel', options.kernel, () => {});
     const initrd = options.initrd === undefined ? undefined : image('--initrd', options.initrd, () => {});
-    return { memory, cpus, without, drives, boot: { kind: 'linux', image: kernel, initrd, append: options.append } };
+    return { ...machine, drives, boot: kernelBoot({ image: kernel, initrd, append: options.append, entry: options.linuxEntry }) };
   }
-  if (options.multiboot === undefined) return { memory, cpus, without, drives, boot: { kind: options.cdroms.length > 0 ? 'cdrom' : 'disk' } };
-  const kernel = image('--multiboot', options.multiboot, checkElf);
+  if (options.multiboot === undefined) return { ...machine, drives, boot: { kind: options.cdroms.length > 0 ? 'cdrom' : 'disk' } };
+  const kernel = image('--multiboot', options.multiboot, () => {});
   const modules = options.modules.map((file) => ({ image: image('--module', file, () => {}), append: path.basename(file) }));
-  return { memory, cpus, without, drives, boot: { kind: 'multiboot', image: kernel, append: options.append, modules } };
+  return { ...machine, drives, boot: { kind: 'multiboot', image: kernel, append: options.append, modules } };
 }
 
 export function loadSymbols(options: RunOptions): LoadedSymbols[] {

@@ -32,10 +32,14 @@ export interface RunOptions {
   virtio: string[];
   multiboot: string | undefined;
   modules: string[];
-  /** A Linux kernel, and its initial RAM disk. */
+  /** A kernel (bzImage or ELF), and its initial RAM disk. */
   kernel: string | undefined;
   initrd: string | undefined;
   append: string;
+  /** Bits of the Linux kernel's entry. */
+  linuxEntry: 16 | 32 | 64 | undefined;
+  /** File with the memory map that the firmware reports. */
+  e820: string | undefined;
   /** State of the built-in lab, when no image is named. */
   lab: LabState;
   symbols: SymbolOption[];
@@ -115,8 +119,17 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   '--append': { argument: 'TEXT', help: 'command line of the kernel', set: (o, value) => (o.append = value) },
   '--cdrom': { argument: 'FILE', help: 'a CD image; booted unless a kernel is named (repeatable)', set: (o, value) => void o.cdroms.push(value) },
   '--virtio': { argument: 'FILE', help: 'a drive on virtio instead of IDE (repeatable)', set: (o, value) => void o.virtio.push(value) },
-  '--kernel': { argument: 'FILE', help: 'boots a Linux kernel (bzImage)', set: (o, value) => (o.kernel = value) },
+  '--kernel': { argument: 'FILE', help: 'boots a kernel: a Linux bzImage, or an ELF by multiboot, PVH or its entry point', set: (o, value) => (o.kernel = value) },
   '--initrd': { argument: 'FILE', help: 'its initial RAM disk', set: (o, value) => (o.initrd = value) },
+  '--linux-entry': {
+    argument: '16|32|64',
+    help: 'which entry of the Linux kernel to take, the widest unless told',
+    set: (o, value, name) => {
+      const bits = ([16, 32, 64] as const).find((b) => String(b) === value);
+      if (bits === undefined) throw usage(`${name} is ${JSON.stringify(value)}, but the entries of a Linux kernel are 16, 32 and 64.`);
+      o.linuxEntry = bits;
+    },
+  },
   '--lab': {
     argument: 'STATE',
     help: `with no image: the state of the built-in lab, ${LAB_STATES.join(', ')}`,
@@ -128,6 +141,7 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   },
   '--symbols': { argument: '[vmm:|guest:]FILE', help: 'an ELF with symbols and debug information (repeatable)', set: (o, value) => void o.symbols.push(symbolFile(value)) },
   '--memory': { argument: 'SIZE', help: 'RAM, 512M unless told', set: (o, value, name) => (o.memory = memory(name, value)) },
+  '--e820': { argument: 'FILE', help: 'the memory map that the firmware reports, as .e820 text', set: (o, value) => (o.e820 = value) },
   '--cpus': {
     argument: 'N',
     help: 'processors, 1 unless told',
@@ -166,7 +180,7 @@ function text(name: string, value: string): string {
 /** Reads the words behind `hyperstep run`. Throws a UserError with one sentence. */
 export function parseRunOptions(words: readonly string[]): RunOptions {
   const options: RunOptions = {
-    disks: [], cdroms: [], virtio: [], multiboot: undefined, modules: [], kernel: undefined, initrd: undefined, append: '', lab: 'complete', symbols: [], memory: DEFAULT_MEMORY, cpus: 1, without: [],
+    disks: [], cdroms: [], virtio: [], multiboot: undefined, modules: [], kernel: undefined, initrd: undefined, append: '', linuxEntry: undefined, e820: undefined, lab: 'complete', symbols: [], memory: DEFAULT_MEMORY, cpus: 1, without: [],
     script: [], failOn: [], maxInstructions: undefined, timeout: undefined, exits: undefined, stats: undefined, breakOnExit: [], checksOff: [], summary: false,
   };
   const given = new Set<string>();
@@ -191,7 +205,8 @@ function refuseContradictions(options: RunOptions, given: ReadonlySet<string>): 
   const { multiboot, kernel } = options;
   if (multiboot !== undefined && kernel !== undefined) throw usage('--multiboot and --kernel are both there, but one kernel can be booted.');
   if (given.has('--module') && multiboot === undefined) throw usage('--module belongs to a multiboot kernel: give that by --multiboot.');
-  if (given.has('--initrd') && kernel === undefined) throw usage('--initrd belongs to a Linux kernel: give that by --kernel.');
+  if (given.has('--initrd') && kernel === undefined) throw usage('--initrd belongs to a kernel: give that by --kernel.');
+  if (given.has('--linux-entry') && kernel === undefined) throw usage('--linux-entry belongs to a Linux kernel: give that by --kernel.');
   if (given.has('--append') && multiboot === undefined && kernel === undefined) throw usage('--append is the command line of a kernel: give that by --kernel or --multiboot.');
   if (given.has('--lab') && (options.disks.length > 0 || options.cdroms.length > 0 || multiboot !== undefined || kernel !== undefined)) throw usage('--lab runs the built-in lab, so it goes with none of --disk, --cdrom, --multiboot and --kernel.');
   const ide = options.disks.length + options.cdroms.length;

@@ -10,7 +10,7 @@ import {
 import { TextDocument } from 'vscode-languageserver-textdocument';
 import { checkE820, type Severity } from './e820/check';
 import { hoverE820 } from './e820/hover';
-import { parseE820, type Span } from './e820/parse';
+import { parseE820, type Span } from '../base/e820Text';
 
 const SEVERITIES: Record<Severity, DiagnosticSeverity> = {
   error: DiagnosticSeverity.Error,

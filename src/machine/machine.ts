@@ -12,8 +12,7 @@ import { SIGNATURE } from '../cpu/system/cpuid';
 import { CpuFeatures } from '../cpu/system/features';
 import type { VmxInspection } from '../vmx/observe';
 import { VmxUnit } from '../vmx/unit';
-import { bootLinux } from './boot/linux';
-import { bootMultiboot } from './boot/multiboot';
+import { bootKernel } from './boot/boot';
 import { Bus } from './bus';
 import { Board, TIMER_INPUT } from './devices/board';
 import type { Drive } from './disk/drive';
@@ -62,7 +61,7 @@ class Pc implements Machine {
     const memory = options.memory - (options.memory % 0x1000);
     const engine = createEngine({ ramBytes: memory, cpus: options.cpus });
     const dropTranslations = (): void => (this.cpus as readonly Cpu[] | undefined)?.forEach((cpu) => cpu.flushTlb());
-    this.memory = new PhysicalMemory(engine.views, engine.frameBase, engine.frameLimit, new AddressMap(memory), {
+    this.memory = new PhysicalMemory(engine.views, engine.frameBase, engine.frameLimit, new AddressMap(memory, options.e820), {
       pageChanged: (page) => (this.cpu as Cpu | undefined)?.memoryChanged(page),
       written: (address, length) => {
         if (this.running) for (const cpu of this.cpus) cpu.deviceWrote(address, length);
@@ -128,8 +127,7 @@ class Pc implements Machine {
     const { boot } = this.options;
     if (boot.kind === 'disk' || boot.kind === 'cdrom') return;
     this.bios.initialise();
-    if (boot.kind === 'multiboot') bootMultiboot(boot, this.cpu, this.memory);
-    else bootLinux(boot, this.cpu, this.memory);
+    bootKernel(boot, this.cpu, this.memory);
   }
 
   get icount(): number {

@@ -17,10 +17,20 @@ export type Boot =
   | { kind: 'disk' }
   /** BIOS, El Torito boot record of the first CD. */
   | { kind: 'cdrom' }
-  /** A multiboot 1 ELF. */
-  | { kind: 'multiboot'; image: DiskImage; append: string; modules: { image: DiskImage; append: string }[] }
-  /** A Linux kernel (bzImage) with its initial RAM disk and command line. */
-  | { kind: 'linux'; image: DiskImage; initrd: DiskImage | undefined; append: string };
+  /** A kernel with a multiboot header, version 1 or 2. */
+  | { kind: 'multiboot'; image: DiskImage; append: string; modules: BootModule[] }
+  /** A Linux kernel (bzImage) with its initial RAM disk and command line; `entry` in bits, the widest that it has unless told. */
+  | { kind: 'linux'; image: DiskImage; initrd: DiskImage | undefined; append: string; entry?: 16 | 32 | 64 | undefined }
+  /** An ELF that has the entry of PVH. */
+  | { kind: 'pvh'; image: DiskImage; append: string; modules: BootModule[] }
+  /** An ELF that is started at its entry point with nothing told. */
+  | { kind: 'elf'; image: DiskImage };
+
+/** A file that the loader puts into memory beside the kernel. */
+export interface BootModule {
+  image: DiskImage;
+  append: string;
+}
 
 export interface MachineOptions {
   /** Bytes of RAM. */
@@ -31,6 +41,8 @@ export interface MachineOptions {
   /** IDE disks fill primary master, primary slave, secondary master, secondary slave in order; CDs the secondary channel first. Writes go to an overlay. */
   drives: DiskImage[];
   boot: Boot;
+  /** The address map that the firmware reports in place of the true one. */
+  e820?: readonly E820Entry[] | undefined;
 }
 
 /** Address map types of INT 15h E820: 1 usable, 2 reserved, 3 ACPI reclaimable, 4 ACPI NVS, 5 bad. */
@@ -87,6 +99,8 @@ export interface Machine {
   /** One sentence about something the guest touched that Hyperstep does not have, once per thing. */
   onWarning: (sentence: string) => void;
 
+  /** VGA text screen with its colours and cursor. */
+  screen(): Screen;
   /** VGA text screen as 25 lines of characters. */
   screenText(): string[];
   /** The map that the firmware reports. */
@@ -99,8 +113,6 @@ export interface Machine {
 
   snapshot(): Snapshot;
   /** Goes back (or forwards) to a snapshot. What was typed after it is forgotten, unless `input`, a `recordedInput`, is given to be replayed. */
-  /** VGA text screen with its colours and cursor. */
-  screen(): Screen;
   restore(snapshot: Snapshot, input?: readonly RecordedInput[]): void;
   /** Pages of 4 KiB that the snapshots hold copies of. */
   readonly keptPages?: number;

@@ -1,8 +1,7 @@
 /** Checks of the options that a machine is made from: every wrong value gets one sentence that names its key. */
 import { UserError } from '../base/errors';
 import { MAXIMUM_CPUS } from '../cpu/engine/layout';
-import { linuxKernelOf } from './boot/linux';
-import { kernelOf } from './boot/multiboot';
+import { checkKernel } from './boot/boot';
 import { cable } from './disk/cabling';
 import { Drive } from './disk/drive';
 import { checkBootable } from './firmware/elTorito';
@@ -20,8 +19,7 @@ export function checkOptions({ memory, cpus, drives, boot }: MachineOptions): Dr
   if (cpus > MAXIMUM_CPUS) throw new UserError('machine.cpus', `machine.cpus is ${cpus}; Hyperstep's PC has at most ${MAXIMUM_CPUS} processors.`);
   const made = drives.map((image) => new Drive(image));
   const { disks, cds } = cable(made);
-  if (boot.kind === 'multiboot') kernelOf(boot.image);
-  else if (boot.kind === 'linux') linuxKernelOf(boot.image);
+  if (boot.kind !== 'disk' && boot.kind !== 'cdrom') checkKernel(boot);
   else if (boot.kind === 'cdrom' || (!disks[0] && cds[0])) {
     if (!cds[0]) throw new UserError('boot.cdrom', 'There is no CD to boot from: name an image in boot.cdrom.');
     checkBootable(cds[0]);

@@ -59,7 +59,7 @@ describe('options of hyperstep run', () => {
     [['--max-instructions', '1.5'], /--max-instructions is "1\.5", but must be a whole number/],
     [['--no-check', 'exitstorm'], /there is no VMX check of that name; did you mean exit-storm\?$/],
     [['--break-on-exit', 'CPUD'], /there is no VM-exit reason of that name; did you mean CPUID\?$/],
-    [['--initrd', 'x'], /--initrd belongs to a Linux kernel: give that by --kernel/],
+    [['--initrd', 'x'], /--initrd belongs to a kernel: give that by --kernel/],
     [['--kernel', 'vmlinuz', '--multiboot', 'x'], /--multiboot and --kernel are both there/],
     [['--kernel', 'vmlinuz', '--module', 'x'], /--module belongs to a multiboot kernel/],
     [['--cdrom', 'x.iso', '--lab', 'disk'], /none of --disk, --cdrom/],

@@ -4,7 +4,7 @@ import { carriageReturns } from '../../src/extension/carriageReturns';
 import { Changes, valuesOf, type Branch } from '../../src/extension/views/changes';
 import { e820Text, memoryRows, usable } from '../../src/extension/views/memoryRows';
 import { fromAdapter, toAdapter } from '../../src/extension/web/sourcePaths';
-import { parseE820 } from '../../src/language/e820/parse';
+import { parseE820 } from '../../src/base/e820Text';
 
 const registers = (rax: string, cf: string): Branch[] => [
   { name: 'VMM', branches: [{ name: 'General', entries: [{ name: 'RAX', value: rax }, { name: 'RFLAGS', value: '0x2', children: [{ name: 'CF', value: cf }] }] }] },

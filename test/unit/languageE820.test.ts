@@ -4,7 +4,7 @@ import { byteSize } from '../../src/base/byteSize';
 import { hex } from '../../src/base/bits';
 import { checkE820, RULE_IDS } from '../../src/language/e820/check';
 import { hoverE820 } from '../../src/language/e820/hover';
-import { parseE820 } from '../../src/language/e820/parse';
+import { parseE820 } from '../../src/base/e820Text';
 import { RANGE_TYPES } from '../../src/base/rangeTypes';
 
 /** A PC with 10 GB, as the course's kernel prints it. */

@@ -70,7 +70,6 @@ describe('Linux boot protocol', () => {
     ['no kernel', () => boot(new Uint8Array(4096)), /^vmlinuz is not a Linux kernel to boot: it has no boot signature/],
     ['a short file', () => boot(new Uint8Array(10)), /^vmlinuz is not a Linux kernel to boot: it has only 10 bytes/],
     ['a truncated kernel', () => boot(kernel().subarray(0, 2000)), /^vmlinuz is truncated: its setup header describes 5120 bytes, the file has 2000/],
-    ['an old protocol', () => boot(kernel({ version: 0x0204 })), /^vmlinuz speaks version 2\.04 of the Linux boot protocol/],
     ['too little RAM', () => boot(kernel({ initSize: 64 * MEBIBYTE })), /^vmlinuz does not fit: it needs RAM up to 66 MiB, and the machine has 16 MiB/],
     ['too large a RAM disk', () => boot(kernel(), { initrd: new Uint8Array(14 * MEBIBYTE) }), /^initrd\.img does not fit behind the kernel/],
     ['too long a command line', () => boot(kernel(), { append: 'x'.repeat(33) }), /^boot\.append has 33 bytes, but vmlinuz takes a command line of at most 32/],

@@ -8,7 +8,7 @@ import { MODELS, withheldBy } from '../../cpu/system/models';
 
 /** What the user wrote, checked and with defaults filled in; paths are still as written. */
 export interface LaunchConfiguration {
-  machine: { memory: number; cpus: number; without: string[] };
+  machine: { memory: number; cpus: number; without: string[]; e820: string | undefined };
   /** Undefined: a tree found in the folder, or the built-in lab. */
   boot: BootConfiguration | undefined;
   drives: string[];
@@ -35,7 +35,7 @@ export type BootConfiguration =
   | { kind: 'disk'; disk: string }
   | { kind: 'cdrom'; cdrom: string }
   | { kind: 'multiboot'; multiboot: string; append: string; modules: { file: string; append: string }[] }
-  | { kind: 'linux'; kernel: string; initrd: string | undefined; append: string }
+  | { kind: 'kernel'; kernel: string; initrd: string | undefined; append: string; entry: 16 | 32 | 64 | undefined }
   | { kind: 'lab' };
 
 export interface SymbolFile {
@@ -58,6 +58,10 @@ const FILE_WITH_APPEND: Shape = {
 
 function text(key: string, value: unknown): string | undefined {
   return typeof value === 'string' ? undefined : `"${key}" is ${JSON.stringify(value)}, but must be a text.`;
+}
+
+function entryBits(key: string, value: unknown): string | undefined {
+  return value === 16 || value === 32 || value === 64 ? undefined : `"${key}" is ${JSON.stringify(value)}, but the entries of a Linux kernel are 16, 32 and 64.`;
 }
 
 /** All checks are on: `vmxChecks` is false for none, a list of those to switch off, or an object of ids and whether they are on. */
@@ -98,7 +102,7 @@ const BOOT: Shape = {
       case 'lab':
         return { kind: 'object', keys: { lab: { kind: 'rule', check: (key, lab) => (lab === true ? undefined : `"${key}" is ${JSON.stringify(lab)}, but can only be true.`) } } };
       case 'kernel':
-        return { kind: 'object', keys: { kernel: STRING, initrd: STRING, append: { kind: 'rule', check: text } } };
+        return { kind: 'object', keys: { kernel: STRING, initrd: STRING, append: { kind: 'rule', check: text }, entry: { kind: 'rule', check: entryBits } } };
       default:
         // An object without a known form: name the nearest key when there is one, else say what the forms are.
         return Object.keys(boot).length === 0
@@ -119,6 +123,7 @@ const CONFIGURATION: Shape = {
       keys: {
         memory: { kind: 'rule', check: (key, value) => sentence(parseMemorySize(key, value)) },
         cpus: { kind: 'integer', least: 1, most: 8 },
+        e820: STRING,
         cpu: { kind: 'object', keys: { model: { kind: 'word', words: MODELS }, without: { kind: 'list', of: STRING } } },
       },
     },
@@ -142,8 +147,8 @@ const sentence = (parsed: number | string): string | undefined => (typeof parsed
 
 /** The keys as the user may write them, all optional; read only after CONFIGURATION has approved them. */
 interface Written {
-  machine?: { memory?: string | number; cpus?: number; cpu?: { model?: string; without?: string[] } };
-  boot?: { disk?: string; cdrom?: string; multiboot?: string; kernel?: string; initrd?: string; append?: string; modules?: (string | { file: string; append?: string })[]; lab?: true };
+  machine?: { memory?: string | number; cpus?: number; e820?: string; cpu?: { model?: string; without?: string[] } };
+  boot?: { disk?: string; cdrom?: string; multiboot?: string; kernel?: string; initrd?: string; append?: string; entry?: 16 | 32 | 64; modules?: (string | { file: string; append?: string })[]; lab?: true };
   drives?: string[];
   persistDrives?: boolean;
   symbols?: (string | { file: string; world?: 'vmm' | 'guest' })[];
@@ -167,7 +172,7 @@ export function readConfiguration(value: unknown): LaunchConfiguration {
   const w = value as Written;
   const memory = w.machine?.memory === undefined ? DEFAULT_MEMORY : (parseMemorySize('machine.memory', w.machine.memory) as number);
   return {
-    machine: { memory, cpus: w.machine?.cpus ?? 1, without: [...(withheldBy(w.machine?.cpu?.model ?? '') ?? []), ...(w.machine?.cpu?.without ?? [])] },
+    machine: { memory, cpus: w.machine?.cpus ?? 1, e820: w.machine?.e820, without: [...(withheldBy(w.machine?.cpu?.model ?? '') ?? []), ...(w.machine?.cpu?.without ?? [])] },
     boot: readBoot(w.boot),
     drives: w.drives ?? [],
     persistDrives: w.persistDrives ?? false,
@@ -188,7 +193,7 @@ function readBoot(boot: Written['boot']): BootConfiguration | undefined {
   if (!boot) return undefined;
   if (boot.disk !== undefined) return { kind: 'disk', disk: boot.disk };
   if (boot.cdrom !== undefined) return { kind: 'cdrom', cdrom: boot.cdrom };
-  if (boot.kernel !== undefined) return { kind: 'linux', kernel: boot.kernel, initrd: boot.initrd, append: boot.append ?? '' };
+  if (boot.kernel !== undefined) return { kind: 'kernel', kernel: boot.kernel, initrd: boot.initrd, append: boot.append ?? '', entry: boot.entry };
   if (boot.multiboot === undefined) return { kind: 'lab' };
   const modules = (boot.modules ?? []).map((m) => (typeof m === 'string' ? { file: m, append: '' } : { file: m.file, append: m.append ?? '' }));
   return { kind: 'multiboot', multiboot: boot.multiboot, append: boot.append ?? '', modules };

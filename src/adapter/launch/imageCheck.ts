@@ -46,13 +46,6 @@ export function checkElf(name: string, bytes: Uint8Array): void {
   }
 }
 
-/** Checks a Linux kernel to boot. Throws a UserError when it has no setup header; the machine checks what is in it. */
-export function checkLinux(name: string, bytes: Uint8Array): void {
-  if (bytes.length >= 0x206 && view(bytes).getUint32(0x202, true) === 0x5372_6448) return; // "HdrS"
-  if (isElf(bytes)) throw new UserError('image', `${name} is an ELF file, not a kernel image as boot loaders load it: give the bzImage ("vmlinuz"), and this file as symbols.`);
-  throw new UserError('image', `${name} is not a Linux kernel: it has no setup header ("HdrS" at offset 0x202); give the bzImage ("vmlinuz").`);
-}
-
 /** Checks a disk that is to be booted. Throws a UserError when it is empty, cut short or has no boot signature. */
 export function checkBootDisk(name: string, bytes: Uint8Array): void {
   if (bytes.length < SECTOR) throw new UserError('image', `${name} is truncated: a disk image has at least one sector of 512 bytes, the file has ${bytes.length}.`);

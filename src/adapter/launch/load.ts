@@ -1,12 +1,14 @@
 /** Reads the images of a launch, checks them, and makes the machine. */
 import type { FileSource } from '../../base/files';
 import { UserError } from '../../base/errors';
+import { kernelBoot } from '../../machine/boot/kernelFile';
 import { createMachine } from '../../machine/machine';
 import type { Boot, DiskImage, Machine } from '../../machine/machineInterface';
 import { SymbolImage } from '../../symbols/image';
 import type { World } from '../../debug/world';
 import type { LaunchConfiguration } from './configuration';
-import { checkBootDisk, checkDrive, checkElf, checkLinux, isElf } from './imageCheck';
+import { checkBootDisk, checkDrive, checkElf, isElf } from './imageCheck';
+import { readMemoryMap } from './memoryMapFile';
 import type { LaunchTargets } from './targets';
 
 export interface LoadedSymbols {
@@ -33,14 +35,11 @@ export async function loadMachine(files: FileSource, configuration: LaunchConfig
     checkDrive(cd.name, cd.bytes);
     drives.push({ ...cd, attachment: 'cdrom' });
     boot = { kind: 'cdrom' };
-  } else if (targets.boot.kind === 'linux') {
-    const kernel = await image(files, targets.boot.kernel);
-    checkLinux(kernel.name, kernel.bytes);
-    const initrd = targets.boot.initrd === undefined ? undefined : await image(files, targets.boot.initrd);
-    boot = { kind: 'linux', image: kernel, initrd, append: targets.boot.append };
+  } else if (targets.boot.kind === 'kernel') {
+    const { kernel, initrd, append, entry } = targets.boot;
+    boot = kernelBoot({ image: await image(files, kernel), initrd: initrd === undefined ? undefined : await image(files, initrd), append, entry });
   } else {
     const kernel = await image(files, targets.boot.multiboot);
-    checkElf(kernel.name, kernel.bytes);
     const modules = await Promise.all(targets.boot.modules.map(async (m) => ({ image: await image(files, m.file), append: m.append })));
     boot = { kind: 'multiboot', image: kernel, append: targets.boot.append, modules };
   }
@@ -49,7 +48,9 @@ export async function loadMachine(files: FileSource, configuration: LaunchConfig
     checkDrive(drive.name, drive.bytes);
     drives.push(drive);
   }
-  return createMachine({ ...configuration.machine, drives, boot });
+  const { e820 } = targets;
+  const map = e820 === undefined ? undefined : readMemoryMap(e820, new TextDecoder().decode(await files.read(e820)));
+  return createMachine({ ...configuration.machine, drives, boot, e820: map });
 }
 
 /** Opens the symbol files of a launch. One that was asked for must be usable; one that was merely found may not be. */

@@ -4,16 +4,16 @@ const UNITS: Record<string, number> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 3
 /** Below 2 MiB there is no room for a kernel above the first megabyte. */
 export const LEAST_MEMORY = 2 * 2 ** 20;
 /** What the machine can describe to its guest; it occupies only what is touched. */
-export const MOST_MEMORY = 64 * 2 ** 30;
+export const MOST_MEMORY = 2 ** 40;
 
 /** Yields the number of bytes, or the sentence that says what is wrong with `value`. `key` names where it stands. */
 export function parseMemorySize(key: string, value: unknown): number | string {
   const text = typeof value === 'number' ? String(value) : value;
   const match = typeof text === 'string' ? /^\s*([0-9]+)\s*([KMGTP]?)(i?B)?\s*$/i.exec(text) : null;
-  if (!match) return `"${key}" is ${JSON.stringify(value)}, which is not a size: write a number with K, M or G, as in "512M".`;
+  if (!match) return `"${key}" is ${JSON.stringify(value)}, which is not a size: write a number with K, M, G or T, as in "512M".`;
   const bytes = Number(match[1]) * UNITS[match[2]!.toUpperCase()]!;
   if (bytes < LEAST_MEMORY) return `"${key}" is ${JSON.stringify(value)}, but the machine needs 2M at least: "512M" suits most.`;
-  if (bytes > MOST_MEMORY) return `"${key}" is ${JSON.stringify(value)}, but the machine can have 64G at most: "512M" suits most.`;
+  if (bytes > MOST_MEMORY) return `"${key}" is ${JSON.stringify(value)}, but the machine can have 1T at most: "512M" suits most.`;
   if (bytes % 4096 !== 0) return `"${key}" is ${JSON.stringify(value)}, which is not a whole number of 4-KiB pages.`;
   return bytes;
 }

@@ -10,6 +10,8 @@ export interface LaunchTargets {
   note: string | undefined;
   boot: Exclude<BootConfiguration, { kind: 'lab' }>;
   drives: string[];
+  /** File with the memory map that the firmware is to report. */
+  e820: string | undefined;
   symbols: SymbolFile[];
   /** Symbol files found, not asked for: one that cannot be read is left out. */
   optionalSymbols: SymbolFile[];
@@ -31,6 +33,7 @@ function lab(folder: string, sources: string): LaunchTargets {
     note: undefined,
     boot: { kind: 'disk', disk: `${folder}/vmm.img` },
     drives: [`${folder}/guest.img`],
+    e820: undefined,
     symbols: [{ file: `${folder}/vmm.elf`, world: 'vmm' }, { file: `${folder}/guest.elf`, world: 'guest' }],
     optionalSymbols: [],
     roots: [sources],
@@ -45,13 +48,15 @@ export async function findTargets(configuration: LaunchConfiguration, files: Fil
   let targets: LaunchTargets;
   if (boot === undefined) targets = (await found(files, cwd)) ?? { ...builtIn(), note: 'No images were found in the folder and "boot" is not given: this is the built-in lab.' };
   else if (boot.kind === 'lab') targets = builtIn();
-  else targets = { note: undefined, boot: wholeBoot(boot, cwd), drives: [], symbols: [], optionalSymbols: [], roots: [], shipped: false };
+  else targets = { note: undefined, boot: wholeBoot(boot, cwd), drives: [], e820: undefined, symbols: [], optionalSymbols: [], roots: [], shipped: false };
   const symbols = configuration.symbols?.map((s) => ({ ...s, file: whole(s.file, cwd) }));
   return {
     ...targets,
+    e820: configuration.machine.e820 === undefined ? undefined : whole(configuration.machine.e820, cwd),
     drives: configuration.drives.length > 0 ? configuration.drives.map((d) => whole(d, cwd)) : targets.drives,
     symbols: symbols ?? (targets.boot.kind === 'multiboot' && boot !== undefined ? [{ file: targets.boot.multiboot, world: undefined }] : targets.symbols),
-    optionalSymbols: symbols ? [] : targets.optionalSymbols,
+    // A kernel that is an ELF has its own symbols; a bzImage has none.
+    optionalSymbols: symbols ? [] : targets.boot.kind === 'kernel' ? [{ file: targets.boot.kernel, world: undefined }] : targets.optionalSymbols,
     roots: [...new Set([...(cwd === undefined ? [] : [cwd]), ...targets.roots, ...(symbols ?? targets.symbols).map((s) => folderOf(s.file))])],
   };
 }
@@ -64,7 +69,7 @@ function whole(path: string, cwd: string | undefined): string {
 function wholeBoot(boot: Exclude<BootConfiguration, { kind: 'lab' }>, cwd: string | undefined): LaunchTargets['boot'] {
   if (boot.kind === 'disk') return { ...boot, disk: whole(boot.disk, cwd) };
   if (boot.kind === 'cdrom') return { ...boot, cdrom: whole(boot.cdrom, cwd) };
-  if (boot.kind === 'linux') return { ...boot, kernel: whole(boot.kernel, cwd), initrd: boot.initrd === undefined ? undefined : whole(boot.initrd, cwd) };
+  if (boot.kind === 'kernel') return { ...boot, kernel: whole(boot.kernel, cwd), initrd: boot.initrd === undefined ? undefined : whole(boot.initrd, cwd) };
   return { ...boot, multiboot: whole(boot.multiboot, cwd), modules: boot.modules.map((m) => ({ ...m, file: whole(m.file, cwd) })) };
 }
 
@@ -88,6 +93,7 @@ async function found(files: FileSource, cwd: string | undefined): Promise<Launch
     note: `Starting the JOS tree in ${cwd}.`,
     boot: { kind: 'disk', disk: `${cwd}/${JOS.disk}` },
     drives: await present(JOS.fileSystem),
+    e820: undefined,
     symbols: [...(await present(JOS.kernel)).map((file) => ({ file, world: undefined })), ...(await present(JOS.guest)).map((file) => ({ file, world: 'guest' as const }))],
     optionalSymbols: programs.flat(),
     roots: [cwd],

@@ -1,7 +1,7 @@
 /** What can be wrong with a memory map whose lines can all be read: one rule each, walked by `checkE820`. */
 import { byteSize } from '../../base/byteSize';
 import { hex } from '../../base/bits';
-import type { E820File, Range, Span } from './parse';
+import type { E820File, Range, Span } from '../../base/e820Text';
 import { RANGE_TYPES, rangeType } from '../../base/rangeTypes';
 
 export type Severity = 'error' | 'warning' | 'hint';

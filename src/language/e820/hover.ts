@@ -2,7 +2,7 @@
 import { byteSize } from '../../base/byteSize';
 import { hex } from '../../base/bits';
 import { endOf } from './check';
-import type { E820File, Span } from './parse';
+import type { E820File, Span } from '../../base/e820Text';
 import { rangeType } from '../../base/rangeTypes';
 
 export interface HoverText {

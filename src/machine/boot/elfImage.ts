@@ -9,7 +9,7 @@ const PT_LOAD = 1;
 const EM_386 = 3;
 const EM_X86_64 = 62;
 /** Names for the machines that people mix up most. */
-const MACHINES: Readonly<Record<number, string>> = { 2: 'SPARC', 8: 'MIPS', 20: 'PowerPC', 21: 'PowerPC64', 40: 'ARM', 50: 'Itanium', 183: 'AArch64', 243: 'RISC-V' };
+const MACHINES: Readonly<Record<number, string>> = { 2: 'SPARC', 8: 'MIPS', 20: 'PowerPC', 21: 'PowerPC64', 40: 'ARM', 50: 'Itanium', 183: '64-bit ARM', 243: 'RISC-V' };
 
 export interface LoadSegment {
   /** Physical address, bytes from the file, size in memory (the rest is zeros). */
@@ -18,9 +18,24 @@ export interface LoadSegment {
   memorySize: number;
 }
 
+/** A segment with the linear address that it is linked at. */
+export interface LinkedSegment extends LoadSegment {
+  linear: bigint;
+}
+
 export interface ElfImage {
+  /** Physical address. */
   entry: number;
   segments: LoadSegment[];
+}
+
+/** What an ELF says of itself besides. */
+export interface LinkedElf extends ElfImage {
+  /** It is of the 64-bit class. */
+  wide: boolean;
+  /** The entry point as it is written. */
+  linearEntry: bigint;
+  segments: LinkedSegment[];
 }
 
 export const isElf = ({ bytes }: DiskImage): boolean => bytes.length >= 4 && view(bytes).getUint32(0, true) === MAGIC;
@@ -31,7 +46,7 @@ const view = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.b
  * Reads an x86 ELF of either class. The entry point is a physical address of a 32-bit kernel entry.
  * Throws a UserError that names the file when it is not an ELF, not for x86, or truncated.
  */
-export function readElf(image: DiskImage): ElfImage {
+export function readElf(image: DiskImage): LinkedElf {
   const { name, bytes } = image;
   const data = view(bytes);
   const truncated = (what: string): UserError => new UserError('boot.truncated', `${name} is truncated: ${what} lies beyond the end of the file.`);
@@ -49,7 +64,7 @@ export function readElf(image: DiskImage): ElfImage {
   const entrySize = data.getUint16(wide ? 54 : 42, true);
   const count = data.getUint16(wide ? 56 : 44, true);
   if (table + entrySize * count > bytes.length) throw truncated('its program header table');
-  const segments: LoadSegment[] = [];
+  const segments: LinkedSegment[] = [];
   for (let i = 0; i < count; i++) {
     const at = table + i * entrySize;
     if (data.getUint32(at, true) !== PT_LOAD) continue;
@@ -59,10 +74,11 @@ export function readElf(image: DiskImage): ElfImage {
     const memorySize = word(at + (wide ? 40 : 20));
     if (memorySize === 0) continue;
     if (offset + fileSize > bytes.length) throw truncated(`segment ${i} (${fileSize} bytes at offset ${offset})`);
-    segments.push({ address, bytes: bytes.subarray(offset, offset + fileSize), memorySize: Math.max(memorySize, fileSize) });
+    const linear = wide ? data.getBigUint64(at + 16, true) : BigInt(data.getUint32(at + 8, true));
+    segments.push({ address, linear, bytes: bytes.subarray(offset, offset + fileSize), memorySize: Math.max(memorySize, fileSize) });
   }
   if (segments.length === 0) throw new UserError('boot.noSegments', `${name} has no segment to load: link it as an executable.`);
-  return { entry: entryAddress(data, table, entrySize, count, wide, entry), segments };
+  return { entry: entryAddress(data, table, entrySize, count, wide, entry), wide, linearEntry: wide ? data.getBigUint64(24, true) : BigInt(entry), segments };
 }
 
 /** Kernels are often linked high and loaded low: an entry point given as a linear address becomes its segment's physical one. */

@@ -1,13 +1,13 @@
 /** Booting a kernel by the Multiboot Specification, version 0.6.96 ("multiboot 1"). */
 import { UserError } from '../../base/errors';
-import { writeFlags } from '../../cpu/flags';
 import type { Processor } from '../../cpu/processor';
-import { Gpr, Offset, Seg } from '../../cpu/state';
-import { BASE_MEMORY_KIB, BIOS, EXTENDED_RAM } from '../memory/addressMap';
-import type { PhysicalMemory } from '../memory/physicalMemory';
-import { ROM_GDT, ROM_GDT_CODE, ROM_GDT_DATA } from '../firmware/rom';
+import { Gpr } from '../../cpu/state';
 import type { Boot, DiskImage } from '../machineInterface';
+import { BASE_MEMORY_KIB, EXTENDED_RAM } from '../memory/addressMap';
+import type { PhysicalMemory } from '../memory/physicalMemory';
 import { type ElfImage, type LoadSegment, readElf } from './elfImage';
+import { enterProtectedMode } from './entryState';
+import { commandLine, endOf, lowRoom, type PlacedModule, placeModules, placeSegment } from './placement';
 
 type Multiboot = Extract<Boot, { kind: 'multiboot' }>;
 
@@ -23,10 +23,6 @@ const FLAGS_REQUIRED = 0x0000_ffff;
 /** Information flags: memory sizes, boot device, command line, modules, memory map, loader name. */
 const INFO_FLAGS = 0x001 | 0x004 | 0x008 | 0x040 | 0x200;
 const INFO_SIZE = 116;
-const PAGE = 0x1000;
-/** The information is put below this, out of the way of kernels that load low. */
-const LOW_END = 0x9f000;
-const LOW_BEGIN = 0x1000;
 
 interface Header {
   /** Offset in the file. */
@@ -39,16 +35,10 @@ interface Header {
 /** Loads kernel and modules and puts the processor where the specification says. Throws a UserError that names the file. */
 export function bootMultiboot(boot: Multiboot, cpu: Processor, memory: PhysicalMemory): void {
   const { entry, segments } = kernelOf(boot.image);
-  for (const segment of segments) load(memory, segment, boot.image.name);
-  let end = Math.max(EXTENDED_RAM, ...segments.map((s) => s.address + s.memorySize));
-  const modules = boot.modules.map(({ image, append }) => {
-    const start = Math.ceil(end / PAGE) * PAGE;
-    load(memory, { address: start, bytes: image.bytes, memorySize: image.bytes.length }, image.name);
-    end = start + image.bytes.length;
-    return { start, end, append };
-  });
+  for (const segment of segments) placeSegment(memory, segment, boot.image.name);
+  const modules = placeModules(boot.modules, endOf(segments), memory);
   const info = information(boot, modules, memory, segments);
-  enter(cpu, entry, info);
+  enterProtectedMode(cpu, entry, { [Gpr.RAX]: LOADER_MAGIC, [Gpr.RBX]: info });
 }
 
 /** Checks an image without loading it. Throws the same UserErrors. */
@@ -60,6 +50,8 @@ export function kernelOf(image: DiskImage): ElfImage {
   if (!header) throw missing();
   return elf;
 }
+
+export const hasMultibootHeader = (image: DiskImage): boolean => findHeader(image) !== undefined;
 
 function findHeader(image: DiskImage): Header | undefined {
   const { bytes, name } = image;
@@ -92,27 +84,15 @@ function byAddresses({ name, bytes }: DiskImage, { at, addresses }: Header): Elf
   return { entry, segments: [{ address: loadAddress, bytes: bytes.subarray(offset, offset + size), memorySize }] };
 }
 
-function load(memory: PhysicalMemory, { address, bytes, memorySize }: LoadSegment, name: string): void {
-  const fits = memory.writeBytes(address, bytes) && zero(memory, address + bytes.length, memorySize - bytes.length);
-  if (!fits) throw new UserError('boot.noRoom', `${name} does not fit: it asks for memory from 0x${address.toString(16)} to 0x${(address + memorySize).toString(16)}, and the machine has RAM up to 0x${memory.map.lowEnd.toString(16)}; raise machine.memory or link it elsewhere.`);
-}
-
-/** Fills with zeros in pieces, so that a large BSS needs no large buffer. */
-function zero(memory: PhysicalMemory, address: number, length: number): boolean {
-  const piece = new Uint8Array(Math.min(length, 0x10_0000));
-  for (let done = 0; done < length; done += piece.length) if (!memory.writeBytes(address + done, piece.subarray(0, Math.min(piece.length, length - done)))) return false;
-  return true;
-}
-
 /** Builds the multiboot information, its strings and lists in low memory; yields its address. */
-function information(boot: Multiboot, modules: { start: number; end: number; append: string }[], memory: PhysicalMemory, segments: LoadSegment[]): number {
+function information(boot: Multiboot, modules: readonly PlacedModule[], memory: PhysicalMemory, segments: LoadSegment[]): number {
   const text = (s: string): Uint8Array => new TextEncoder().encode(s + '\0');
-  const commandLine = text(`${fileName(boot.image)} ${boot.append}`.trim());
+  const arguments_ = text(commandLine(boot.image, boot.append));
   const loader = text('Hyperstep');
-  const strings = modules.map((m, i) => text(`${fileName(boot.modules[i]!.image)} ${m.append}`.trim()));
+  const strings = modules.map((m) => text(m.commandLine));
   const map = memory.map.e820();
-  const size = INFO_SIZE + 4 + map.length * 24 + modules.length * 16 + [commandLine, loader, ...strings].reduce((n, s) => n + s.length, 0);
-  const base = findRoom(size, segments, boot.image.name);
+  const size = INFO_SIZE + 4 + map.length * 24 + modules.length * 16 + [arguments_, loader, ...strings].reduce((n, s) => n + s.length, 0);
+  const base = lowRoom(size, segments, boot.image.name);
 
   const bytes = new Uint8Array(size);
   const data = new DataView(bytes.buffer);
@@ -143,7 +123,7 @@ function information(boot: Multiboot, modules: { start: number; end: number; app
   data.setUint32(0, INFO_FLAGS, true);
   data.setUint32(4, BASE_MEMORY_KIB, true);
   data.setUint32(8, Math.max(0, memory.map.lowEnd - EXTENDED_RAM) / 1024, true);
-  data.setUint32(16, placeText(commandLine), true);
+  data.setUint32(16, placeText(arguments_), true);
   data.setUint32(20, modules.length, true);
   data.setUint32(24, base + modulesAt, true);
   data.setUint32(44, map.length * 24, true);
@@ -151,38 +131,4 @@ function information(boot: Multiboot, modules: { start: number; end: number; app
   data.setUint32(64, placeText(loader), true);
   memory.writeBytes(base, bytes);
   return base;
-}
-
-/** A path's last part: what the kernel is told must not depend on where the file lies. */
-const fileName = ({ name }: DiskImage): string => name.slice(Math.max(name.lastIndexOf('/'), name.lastIndexOf('\\')) + 1);
-
-/** Room in low memory that no segment of the kernel occupies: the highest page that fits. */
-function findRoom(size: number, segments: LoadSegment[], name: string): number {
-  for (let base = Math.floor((LOW_END - size) / PAGE) * PAGE; base >= LOW_BEGIN; base -= PAGE) if (segments.every((s) => base + size <= s.address || base >= s.address + s.memorySize)) return base;
-  throw new UserError('boot.noRoom', `${name} and its command line leave no room in the first 640 KiB for the multiboot information.`);
-}
-
-/** Machine state at entry: 32-bit protected mode, flat segments, no paging, interrupts off. */
-function enter(cpu: Processor, entry: number, info: number): void {
-  const s = cpu.state;
-  const segment = (seg: number, selector: number, access: number): void => {
-    s.setSelector(seg, selector);
-    s.setSegBase(seg, 0n);
-    s.setLimit(seg, 0xffff_ffff);
-    s.setAccess(seg, access);
-  };
-  segment(Seg.CS, ROM_GDT_CODE, 0xc09b);
-  for (const seg of [Seg.DS, Seg.ES, Seg.FS, Seg.GS, Seg.SS]) segment(seg, ROM_GDT_DATA, 0xc093);
-  // The specification leaves the GDT open; this one makes the selectors loadable.
-  s.set64(Offset.GDTR_BASE, BigInt(BIOS + ROM_GDT));
-  s.set32(Offset.GDTR_LIMIT, 23);
-  s.set64(Offset.CR0, (s.get64(Offset.CR0) & ~(1n << 31n)) | 1n);
-  s.set32(Offset.CPL, 0);
-  for (let n = 0; n < 16; n++) s.setReg(n, 0n);
-  s.setReg32(Gpr.RAX, LOADER_MAGIC);
-  s.setReg32(Gpr.RBX, info);
-  writeFlags(s, 0);
-  s.rip = BigInt(entry);
-  cpu.stateChanged();
-  cpu.flushTlb();
 }

@@ -1,5 +1,5 @@
 /**
- * The ACPI tables (ACPI Specification, "ACPI Software Programming Model"): RSDP, XSDT, FADT, MADT and a DSDT with the
+ * The ACPI tables (ACPI Specification, "ACPI Software Programming Model"): RSDP, RSDT, XSDT, FADT, MADT and a DSDT with the
  * PCI bus, the devices of the board that are not found otherwise, and the soft-off state.
  */
 import { ACPI_PORTS, SCI_LINE } from '../devices/acpiPower';
@@ -45,13 +45,15 @@ export function acpiTables(address: number, mp: MpOptions): Uint8Array {
   const dsdtAt = place(table('DSDT', 2, dsdt()));
   const fadtAt = place(fadt(dsdtAt));
   const madtAt = place(madt(mp));
-  const xsdtAt = place(table('XSDT', 1, [fadtAt, madtAt].flatMap(u64)));
-  rsdp(xsdtAt).forEach((byte, i) => (bytes[i] = byte));
+  const all = [fadtAt, madtAt];
+  const rsdtAt = place(table('RSDT', 1, all.flatMap(u32)));
+  const xsdtAt = place(table('XSDT', 1, all.flatMap(u64)));
+  rsdp(rsdtAt, xsdtAt).forEach((byte, i) => (bytes[i] = byte));
   return Uint8Array.from(bytes);
 }
 
-function rsdp(xsdt: number): number[] {
-  const bytes = [...ascii('RSD PTR ', 8), 0, ...ascii('HYPERS', 6), 2, ...u32(0), ...u32(RSDP_SIZE), ...u64(xsdt), 0, 0, 0, 0];
+function rsdp(rsdt: number, xsdt: number): number[] {
+  const bytes = [...ascii('RSD PTR ', 8), 0, ...ascii('HYPERS', 6), 2, ...u32(rsdt), ...u32(RSDP_SIZE), ...u64(xsdt), 0, 0, 0, 0];
   bytes[8] = checksum(bytes.slice(0, 20)); // of the part that ACPI 1.0 knew
   bytes[32] = checksum(bytes);
   return bytes;

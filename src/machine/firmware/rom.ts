@@ -37,6 +37,8 @@ const MP_TABLE = 0x6000;
 /** The ACPI tables: software looks for them at every 16th byte. */
 const ACPI_TABLES = 0x0000;
 const ACPI_TABLES_END = 0x5e00;
+/** Address of the ACPI root pointer, the first of them. */
+export const RSDP = BIOS + ACPI_TABLES;
 /** Where INT 15h sleeps until the next interrupt: sti; hlt; jmp to its stub. */
 export const SLEEP = 0x5d00;
 /** The system configuration table of INT 15h C0h: length, model AT, submodel, revision, features (second 8259, clock, keyboard intercept; extended data area). */

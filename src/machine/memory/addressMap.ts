@@ -36,7 +36,11 @@ export class AddressMap {
   private readonly lowEndPage: number;
   private readonly highEndPage: number;
 
-  constructor(readonly memory: number) {
+  /** `reported` takes the place of the true map where the firmware is asked for it. */
+  constructor(
+    readonly memory: number,
+    private readonly reported?: readonly E820Entry[],
+  ) {
     this.lowEnd = Math.min(memory, HOLE);
     this.highEnd = HOLE_END + Math.max(0, memory - HOLE);
     this.lowEndPage = page(this.lowEnd);
@@ -52,6 +56,7 @@ export class AddressMap {
 
   /** The map of INT 15h E820, in ascending order. */
   e820(): E820Entry[] {
+    if (this.reported) return this.reported.map((entry) => ({ ...entry }));
     const entries: E820Entry[] = [];
     const add = (from: number, to: number, type: number): void => {
       if (to > from) entries.push({ base: BigInt(from), length: BigInt(to - from), type });

@@ -1,0 +1,87 @@
+/**
+ * The 16-bit entry of the Linux boot protocol ("The Real-Mode Kernel Header"): the kernel's own setup code runs in real
+ * mode and asks the BIOS for what it wants to know. Kernels before Linux 2.6.20 have no other.
+ */
+import { UserError } from '../../base/errors';
+import { writeFlags } from '../../cpu/flags';
+import type { Processor } from '../../cpu/processor';
+import { Gpr, Seg } from '../../cpu/state';
+import type { Boot, DiskImage } from '../machineInterface';
+import { EXTENDED_RAM } from '../memory/addressMap';
+import type { PhysicalMemory } from '../memory/physicalMemory';
+import { Header, HEAP_USABLE, LOADED_HIGH, setupHeader, SECTOR, UNKNOWN_LOADER } from './linuxHeader';
+import { PAGE, placeSegment } from './placement';
+
+type Linux = Extract<Boot, { kind: 'linux' }>;
+
+/** Where boot loaders have always put the setup code; heap and stack end where the command line begins. */
+const SETUP = 0x9_0000;
+const COMMAND_LINE = 0xe000;
+const COMMAND_LINE_END = 0xf000;
+const HEAP_END = COMMAND_LINE - 0x200;
+/** Where a zImage goes. */
+const LOW_KERNEL = 0x1_0000;
+/** Before protocol 2.02 the command line is announced in the boot sector that nobody needs any more. */
+const OLD_COMMAND_LINE = { MAGIC_AT: 0x20, OFFSET_AT: 0x22, MAGIC: 0xa33f } as const;
+const OLD_COMMAND_LINE_SIZE = 255;
+const OLD_INITRD_HIGHEST = 0x37ff_ffff;
+
+/** Checks an image without loading it. Throws the UserErrors of `bootLinuxRealMode`. */
+export function realModeKernelOf(image: DiskImage): { setup: Uint8Array; code: Uint8Array; version: number } {
+  const { version, setupSize } = setupHeader(image);
+  if (setupSize > COMMAND_LINE) throw new UserError('boot.notLinux', `${image.name} has ${setupSize / SECTOR} sectors of setup code, more than its 16-bit entry has room for.`);
+  return { setup: image.bytes.slice(0, setupSize), code: image.bytes.subarray(setupSize), version };
+}
+
+/** Loads setup code, kernel and initial RAM disk and enters the setup code. Throws a UserError that names the file or key. */
+export function bootLinuxRealMode(boot: Linux, cpu: Processor, memory: PhysicalMemory): void {
+  const { setup, code, version } = realModeKernelOf(boot.image);
+  const data = new DataView(setup.buffer);
+  const high = (data.getUint8(Header.LOAD_FLAGS) & LOADED_HIGH) !== 0;
+  const kernelAt = high ? EXTENDED_RAM : LOW_KERNEL;
+  placeSegment(memory, { address: kernelAt, bytes: code, memorySize: code.length }, boot.image.name);
+
+  data.setUint8(Header.LOADER, UNKNOWN_LOADER);
+  if (version >= 0x0201) {
+    data.setUint8(Header.LOAD_FLAGS, data.getUint8(Header.LOAD_FLAGS) | HEAP_USABLE);
+    data.setUint16(Header.HEAP_END, HEAP_END, true);
+  }
+  if (boot.initrd) {
+    const { bytes, name } = boot.initrd;
+    const highest = version >= 0x0203 ? data.getUint32(Header.INITRD_HIGHEST, true) : OLD_INITRD_HIGHEST;
+    const address = Math.floor((Math.min(memory.map.lowEnd, highest + 1) - bytes.length) / PAGE) * PAGE;
+    if (address < kernelAt + code.length) throw new UserError('boot.noRoom', `${name} does not fit behind the kernel: the machine has ${Math.floor(memory.map.lowEnd / 2 ** 20)} MiB; raise machine.memory.`);
+    memory.writeBytes(address, bytes);
+    data.setUint32(Header.INITRD_ADDRESS, address, true);
+    data.setUint32(Header.INITRD_SIZE, bytes.length, true);
+  }
+  const text = new TextEncoder().encode(boot.append + '\0');
+  const most = Math.min(version >= 0x0206 ? data.getUint32(Header.COMMAND_LINE_SIZE, true) : OLD_COMMAND_LINE_SIZE, COMMAND_LINE_END - COMMAND_LINE - 1);
+  if (text.length - 1 > most) throw new UserError('boot.append', `boot.append has ${text.length - 1} bytes, but ${boot.image.name} takes a command line of at most ${most}.`);
+  if (version >= 0x0202) data.setUint32(Header.COMMAND_LINE, SETUP + COMMAND_LINE, true);
+  else {
+    data.setUint16(OLD_COMMAND_LINE.MAGIC_AT, OLD_COMMAND_LINE.MAGIC, true);
+    data.setUint16(OLD_COMMAND_LINE.OFFSET_AT, COMMAND_LINE, true);
+    data.setUint16(Header.SETUP_MOVE_SIZE, COMMAND_LINE_END, true);
+  }
+  memory.writeBytes(SETUP, setup);
+  memory.writeBytes(SETUP + COMMAND_LINE, text);
+  enter(cpu);
+}
+
+/** Real mode at the setup code's first instruction, which lies behind the boot sector. */
+function enter(cpu: Processor): void {
+  const s = cpu.state;
+  const segment = (seg: number, selector: number): void => {
+    s.setSelector(seg, selector);
+    s.setSegBase(seg, BigInt(selector * 16));
+  };
+  segment(Seg.CS, (SETUP + SECTOR) / 16);
+  for (const seg of [Seg.DS, Seg.ES, Seg.FS, Seg.GS, Seg.SS]) segment(seg, SETUP / 16);
+  for (let n = 0; n < 16; n++) s.setReg(n, 0n);
+  s.setReg(Gpr.RSP, BigInt(COMMAND_LINE));
+  writeFlags(s, 2);
+  s.rip = 0n;
+  cpu.stateChanged();
+  cpu.flushTlb();
+}
