@@ -25,10 +25,11 @@ import { instantOf, type Instant } from './history/instant';
 import { Reverse } from './history/reverse';
 import { asksForMap, readGuestMap, type GuestMap } from './memory/guestMap';
 import { continuePlan, type Part, type Plan } from './run/plan';
+import { ProcessorRecord } from './processorRecord';
 import { RunControl } from './run/runControl';
 import type { Scheduler } from './run/scheduler';
-import type { DeliveredEvent, StopCause } from './run/stopCause';
-import { Stepping, type Granularity } from './run/stepping';
+import type { StopCause } from './run/stopCause';
+import { Stepping, type Granularity, type StepEnvironment } from './run/stepping';
 import { addressName, callerOf, callingPlace, callStack, worldFrames, type CodeFrame, type StackEntry } from './stack/callStack';
 import { innermostFrame } from './stack/innermostFrame';
 import { Target } from './target';
@@ -42,14 +43,13 @@ export interface DebuggerListener {
   tell(sentence: string): void;
 }
 
-/** How many delivered events are remembered, to tell what led to a triple fault. */
-const KEPT_EVENTS = 4;
-
 function* nothing(): Part {}
 
 export class Debugger {
-  readonly target: Target;
-  readonly recorder: ExitRecorder;
+  /** One for each processor. */
+  readonly processors: readonly ProcessorRecord[];
+  /** The processor that is looked at, or that what happens is of. */
+  private focused = 0;
   readonly breakpoints: Breakpoints;
   readonly exitBreakpoints: ExitBreakpoints;
   readonly run: RunControl;
@@ -57,17 +57,10 @@ export class Debugger {
   /** Failures that do not stop the machine. */
   private readonly ignored = new Set<string>();
   guestMap: GuestMap | undefined;
-  /** Addresses whose translation somebody looks at. */
-  readonly translations: TranslationWatch;
   private readonly stepping: Stepping;
-  private readonly monitor: SystemMonitor;
   private readonly powerOn: Snapshot;
-  private readonly events: DeliveredEvent[] = [];
   /** What the checks have found about the failure or end that is being told. */
   private readonly findings: Finding[] = [];
-  private deliveries = 0;
-  private stackOfStop: StackEntry[] | undefined;
-  private mapExit: ExitRecord | undefined;
   private enabled = true;
   private history: History | undefined;
   private reverse: Reverse | undefined;
@@ -83,60 +76,113 @@ export class Debugger {
     /** Ids of run-time checks that are switched off. */
     checksOff: ReadonlySet<string> = new Set(),
   ) {
-    const target = new Target(machine, 0);
-    this.target = target;
-    this.translations = new TranslationWatch(target);
-    this.recorder = target.recorder = new ExitRecorder(target.cpu, target.vmx, {
-      exit: (record) => this.exited(record),
-      entry: (record) => this.entered(record),
-      failure: (failure) => this.failed(failure),
-      delivering: (event) => {
-        this.deliveries++;
-        this.run.delivering();
-        if (this.events.length >= KEPT_EVENTS) this.events.shift();
-        this.events.push(event);
-        if (this.waitsForDelivery) this.happened(deliveryEvent(event));
-      },
-    }, new VmxChecks(target, checksOff, (finding) => this.found(finding)));
-    target.vmx.observer = this.recorder;
-    this.breakpoints = new Breakpoints(target.images, {
+    const first = new Target(machine, 0);
+    this.processors = machine.cpus.map((_, n) => this.record(n === 0 ? first : new Target(machine, n, first), checksOff));
+    this.breakpoints = new Breakpoints(first.images, {
       fault: (condition) => this.syntaxFault(condition),
-      holds: (condition) => this.evaluator(worldFrames(target, target.world)[0]).holds(condition),
+      holds: (condition) => this.evaluator(worldFrames(this.target, this.target.world)[0]).holds(condition),
       log: (message) => this.tell(this.interpolate(message)),
       complain: (sentence) => this.tell(sentence),
     });
     this.exitBreakpoints = new ExitBreakpoints({
       constant: constantNamed,
       number: (expression) => this.evaluator(undefined).numberOf(expression),
-      functionAt: (world, rip) => addressName(target, world, rip).replace(/\+0x[0-9a-f]+$/, ''),
+      functionAt: (world, rip) => addressName(this.target, world, rip).replace(/\+0x[0-9a-f]+$/, ''),
     });
     this.exitBreakpoints.onError = (sentence) => this.tell(sentence);
     this.exitBreakpoints.onKinds = () => this.watchSystem();
-    this.monitor = new SystemMonitor(target.cpu, target.vmx, (event) => this.happened(event));
-    this.run = new RunControl(machine, target.cpu, target.vmx, scheduler, {
+    this.run = new RunControl(machine, scheduler, {
       breakpointAddresses: () => this.breakpoints.addresses,
-      breakpointHit: (pc) => this.breakpointHit(pc),
+      breakpointHit: (pc, cpu) => this.breakpointHit(pc, cpu),
       beforeStop: (cause) => this.beforeStop(cause),
       ended: (how) => this.ended(how),
       ran: () => this.history?.tick(),
       now: () => this.now(),
-      stopped: (cause) => {
+      stopped: (cause, cpu) => {
+        this.focus(cpu);
         if (cause.kind === 'dead-halt') cause = { kind: 'dead-halt', findings: this.findingsAtEnd('halt') };
         this.changed();
         listener.stopped(cause);
       },
     });
-    this.stepping = new Stepping({
-      cpu: target.cpu,
-      vmx: target.vmx,
-      code: target.code,
-      deliveries: () => ({ count: this.deliveries, last: this.events.at(-1) }),
-      readCode: (pc, length) => target.read(target.world, pc, length),
-      readInteger: (address, size) => target.readInteger(target.world, address, size),
-      caller: () => this.caller(),
-      stopAt: () => this.stopAt,
-    });
+    this.stepping = new Stepping(this.stepEnvironment());
     this.powerOn = machine.snapshot();
+  }
+
+  private record(target: Target, checksOff: ReadonlySet<string>): ProcessorRecord {
+    const record = new ProcessorRecord(target, new TranslationWatch(target));
+    const of = <T>(action: (what: T) => void) => (what: T) => {
+      this.focus(target.index);
+      action(what);
+    };
+    record.recorder = target.recorder = new ExitRecorder(target.cpu, target.vmx, {
+      exit: of((exit) => this.exited(exit)),
+      entry: of((entry) => this.entered(entry)),
+      failure: of((failure) => this.failed(failure)),
+      delivering: of((event) => {
+        record.delivered(event);
+        this.run.delivering();
+        if (this.waitsForDelivery) this.happened(deliveryEvent(event));
+      }),
+    }, new VmxChecks(target, checksOff, (finding) => this.found(finding)));
+    target.vmx.observer = record.recorder;
+    record.monitor = new SystemMonitor(target.cpu, target.vmx, of((event) => this.happened(event)));
+    return record;
+  }
+
+  /** What stepping knows is of the processor that is stepped, while others run too. */
+  private stepEnvironment(): StepEnvironment {
+    const stepped = (): ProcessorRecord => this.processors[this.run.processor]!;
+    return {
+      get cpu() {
+        return stepped().target.cpu;
+      },
+      get vmx() {
+        return stepped().target.vmx;
+      },
+      code: this.processors[0]!.target.code,
+      deliveries: () => ({ count: stepped().deliveries, last: stepped().events.at(-1) }),
+      readCode: (pc, length) => stepped().target.read(stepped().target.world, pc, length),
+      readInteger: (address, size) => stepped().target.readInteger(stepped().target.world, address, size),
+      caller: () => {
+        this.focus(this.run.processor);
+        return this.caller();
+      },
+      focus: () => this.focus(this.run.processor),
+      stopAt: () => this.stopAt,
+    };
+  }
+
+  /** What is kept of the processor in focus. */
+  private get at(): ProcessorRecord {
+    return this.processors[this.focused]!;
+  }
+  get target(): Target {
+    return this.at.target;
+  }
+  get recorder(): ExitRecorder {
+    return this.at.recorder;
+  }
+  /** Addresses whose translation somebody looks at. */
+  get translations(): TranslationWatch {
+    return this.at.translations;
+  }
+
+  /** Looks at another processor: all that is asked for without naming one is its. */
+  focus(cpu: number): void {
+    if (cpu === this.focused) return;
+    this.focused = cpu;
+    this.target.activate();
+  }
+  /** Does something with another processor in focus. */
+  on<T>(cpu: number, action: () => T): T {
+    const before = this.focused;
+    this.focus(cpu);
+    try {
+      return action();
+    } finally {
+      this.focus(before);
+    }
   }
 
   /** Runs without stopping for anything: "Run Without Debugging". */
@@ -168,11 +214,14 @@ export class Debugger {
   keepHistory(clock: () => number): void {
     this.history = new History(this.machine, () => this.now(), () => this.keep(), clock);
     this.reverse = new Reverse({
-      target: this.target,
+      target: () => this.processors[this.run.processor]!.target,
       history: this.history,
       run: this.run,
       now: () => this.now(),
-      deliveries: () => ({ count: this.deliveries, last: this.events.at(-1) }),
+      deliveries: () => {
+        const { deliveries, events } = this.processors[this.run.processor]!;
+        return { count: deliveries, last: events.at(-1) };
+      },
       quietly: () => {
         this.quiet = true;
         return () => (this.quiet = false);
@@ -203,24 +252,23 @@ export class Debugger {
   }
 
   private now(): Instant {
-    return instantOf(this.target.cpu, this.target.vmx, this.machine.icount, this.deliveries);
+    let deliveries = 0;
+    for (const record of this.processors) deliveries += record.deliveries;
+    return instantOf(this.machine, deliveries);
   }
 
   /** Keeps what is counted and recorded at this instant; the function returned puts it back. */
   private keep(): () => void {
-    const recorder = this.recorder.save();
+    const processors = this.processors.map((record) => record.keep());
     const hits = this.breakpoints.saveHits();
     const exitHits = this.exitBreakpoints.saveHits();
-    const events = [...this.events];
-    const { deliveries, guestMap, mapExit } = this;
+    const { guestMap } = this;
     return () => {
-      recorder();
+      for (const putBack of processors) putBack();
       hits();
       exitHits();
-      this.events.splice(0, this.events.length, ...events);
       this.findings.length = 0;
-      Object.assign(this, { deliveries, guestMap, mapExit });
-      this.monitor.restart();
+      this.guestMap = guestMap;
       this.changed();
     };
   }
@@ -233,22 +281,19 @@ export class Debugger {
 
   private start(plan: Plan): void {
     this.changed();
-    this.run.start(plan);
+    this.run.start(plan, this.focused);
   }
 
   /** Puts the machine back to power-on; it stands still then. */
   restart(): void {
     this.run.abandon();
     this.machine.restore(this.powerOn);
-    this.recorder.reset();
-    this.translations.forget();
+    for (const record of this.processors) record.reset();
+    this.focus(0);
     this.breakpoints.resetHits();
     this.exitBreakpoints.resetHits();
-    this.monitor.restart();
-    this.events.length = 0;
     this.findings.length = 0;
     this.guestMap = undefined;
-    this.mapExit = undefined;
     this.history?.restart();
     this.changed();
   }
@@ -257,8 +302,7 @@ export class Debugger {
   dispose(): void {
     this.run.abandon();
     this.history?.dispose();
-    this.target.vmx.observer = undefined;
-    this.target.cpu.onOperation = undefined;
+    for (const { target } of this.processors) target.vmx.observer = target.cpu.onOperation = undefined;
   }
 
   /** Types on the serial port. */
@@ -268,14 +312,14 @@ export class Debugger {
     this.run.wake();
   }
 
-  /** The whole call stack of the present stop. */
+  /** The whole call stack of the present stop, of the processor in focus. */
   stack(): StackEntry[] {
-    return (this.stackOfStop ??= callStack(this.target));
+    return (this.at.stack ??= callStack(this.target));
   }
 
   /** Registers or memory were changed by the user: what was told before holds no more. */
   changed(): void {
-    this.stackOfStop = undefined;
+    for (const record of this.processors) record.stack = undefined;
     this.target.images.forget();
   }
 
@@ -339,8 +383,9 @@ export class Debugger {
     return caller && { pc: caller.frame.pc, cfa: caller.cfa };
   }
 
-  private breakpointHit(pc: bigint): StopCause | undefined {
+  private breakpointHit(pc: bigint, cpu: number): StopCause | undefined {
     if (!this.enabled) return undefined;
+    this.focus(cpu);
     const hit = this.breakpoints.hit(this.target.world, pc);
     const [first] = hit;
     return first && { kind: 'breakpoint', ids: hit.map((b) => b.id), sort: first.sort };
@@ -366,8 +411,10 @@ export class Debugger {
     const { exitBreakpoints: b } = this;
     this.waitsForDelivery = b.watches('guest-exception') || b.watches('vmm-exception') || b.watches('interrupt');
     this.waitsForEntry = b.watches('entry');
-    const monitors = this.monitor.watch({ mode: b.watches('mode'), cr3: b.watches('cr3') });
-    this.target.cpu.onOperation = monitors ? this.monitor.operation : undefined;
+    for (const { target, monitor } of this.processors) {
+      const monitors = monitor.watch({ mode: b.watches('mode'), cr3: b.watches('cr3') });
+      target.cpu.onOperation = monitors ? monitor.operation : undefined;
+    }
   }
 
   private happened(event: SystemEvent): void {
@@ -375,22 +422,22 @@ export class Debugger {
   }
 
   private exited(record: ExitRecord): void {
-    this.run.worldChanged('exit');
+    this.run.worldChanged('exit', this.focused);
     this.translations.exited();
-    if (this.target.cpu.onOperation) this.monitor.worldChanged();
-    if (asksForMap(record)) this.mapExit = record;
+    if (this.target.cpu.onOperation) this.at.monitor.worldChanged();
+    if (asksForMap(record)) this.at.mapExit = record;
     if (!this.enabled) return;
-    if (record.name === 'TRIPLE_FAULT') this.fail({ kind: 'triple-fault', world: 'guest', record, exceptions: [...this.events] });
+    if (record.name === 'TRIPLE_FAULT') this.fail({ kind: 'triple-fault', world: 'guest', record, exceptions: [...this.at.events] });
     if (this.exitBreakpoints.matches(record)) this.run.requestStop({ kind: 'exit', record });
   }
 
   private entered(record: EntryRecord): void {
-    this.run.worldChanged('entry');
-    if (this.target.cpu.onOperation) this.monitor.worldChanged();
+    this.run.worldChanged('entry', this.focused);
+    if (this.target.cpu.onOperation) this.at.monitor.worldChanged();
     if (this.waitsForEntry) this.happened(entryEvent(record, this.target.vmx, this.target.cpu.state.rip));
-    const exit = this.mapExit;
+    const exit = this.at.mapExit;
     if (!exit) return;
-    this.mapExit = undefined;
+    this.at.mapExit = undefined;
     // RBX is the guest's by now.
     const map = readGuestMap(this.target, this.target.cpu.state.reg(3), exit);
     if (!map) return;
@@ -426,7 +473,8 @@ export class Debugger {
   }
 
   private ended(how: MachineStop): StopCause {
-    if (how === 'shutdown') return { kind: 'triple-fault', world: this.target.world, record: undefined, exceptions: [...this.events], findings: this.findingsAtEnd('shutdown') };
+    this.focus(this.machine.current);
+    if (how === 'shutdown') return { kind: 'triple-fault', world: this.target.world, record: undefined, exceptions: [...this.at.events], findings: this.findingsAtEnd('shutdown') };
     return { kind: 'ended', how: how === 'power-off' ? 'power-off' : 'debug-exit', value: this.machine.debugExit };
   }
 }

@@ -20,10 +20,14 @@ export class Target {
   /** Set once by the debugger, which listens to it. */
   recorder!: ExitRecorder;
   private readonly spaces: Record<SpaceName, MemorySpace>;
+  /** The processor by whose paging the images are compared with memory: of several that share them. */
+  private active: Target = this;
 
+  /** All processors of a machine share the symbol files of the `first`. */
   constructor(
     readonly machine: Machine,
     readonly index: number,
+    private readonly first?: Target,
   ) {
     this.cpu = machine.cpus[index]!;
     this.vmx = machine.vmx[index]!;
@@ -33,8 +37,16 @@ export class Target {
       gpa: { name: 'gpa', translate: (address) => this.vmx.peekGpa(Number(address)) },
       hpa: { name: 'hpa', translate: (address) => Number(address) },
     };
-    this.images = new ImageSet((world, address, length) => this.read(world, address, length));
-    this.code = new CodeMap(this.images);
+    this.images = first?.images ?? new ImageSet((world, address, length) => this.active.read(world, address, length));
+    this.code = first?.code ?? new CodeMap(this.images);
+  }
+
+  /** Symbols are looked up for this processor from now on. */
+  activate(): void {
+    const owner = this.first ?? this;
+    if (owner.active === this) return;
+    owner.active = this;
+    this.images.forget();
   }
 
   get world(): World {

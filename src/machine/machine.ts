@@ -29,6 +29,9 @@ import { checkOptions } from './options';
 import { MachineSnapshot } from './snapshot';
 import { Turns } from './turns';
 
+/** Ticks after which a step of one processor gives up its turn when the others have used them up. */
+const LONGEST_STEP = 200_000;
+
 class Pc implements Machine {
   /** The processor whose turn it is; its clock is the machine's. */
   cpu: Cpu;
@@ -137,14 +140,26 @@ class Pc implements Machine {
     return this.cpu.state.icount - this.cpu.state.idle;
   }
 
+  get current(): number {
+    return this.cpu.index;
+  }
+
   run(budget: number): MachineStop {
+    return this.execute(() => this.runTo(this.icount + budget));
+  }
+
+  step(cpu: number): MachineStop | 'elsewhere' {
+    return this.execute(() => this.runTo(this.icount + LONGEST_STEP, cpu));
+  }
+
+  private execute<T>(action: () => T): T {
     for (const sentence of this.early ?? []) this.onWarning(sentence);
     this.early = undefined;
     this.stopRequested = false;
     this.turns.lookAgain();
     this.running = true;
     try {
-      return this.runTo(this.icount + budget);
+      return action();
     } catch (thrown) {
       // An instruction was cut off in its middle: the machine's state is not to be relied on any more.
       this.ended = 'shutdown';
@@ -155,7 +170,10 @@ class Pc implements Machine {
     }
   }
 
-  private runTo(end: number): MachineStop {
+  /** With `only`, to the end of the next instruction of that processor. */
+  private runTo(end: number): MachineStop;
+  private runTo(end: number, only: number): MachineStop | 'elsewhere';
+  private runTo(end: number, only?: number): MachineStop | 'elsewhere' {
     for (;;) {
       if (this.resetRequested) this.reset();
       if (this.ended) return this.ended;
@@ -163,7 +181,7 @@ class Pc implements Machine {
       this.input.deliver(now, (event) => this.arrive(event));
       this.board.advance(now);
       if (this.stopRequested) return 'request';
-      if (now >= end) return 'budget';
+      if (now >= end) return only === undefined ? 'budget' : 'elsewhere';
       const boundary = this.wakeAtBoundaries(now);
       const turn = this.turns.next(now);
       if (turn < 0) {
@@ -171,10 +189,12 @@ class Pc implements Machine {
         continue;
       }
       this.switchTo(turn);
-      const reason = this.cpu.run(Math.min(end, this.board.nextDeadline(), this.input.nextDeadline, this.turns.state.end, boundary) - now);
+      const limit = Math.min(turn === only ? now + 1 : end, this.board.nextDeadline(), this.input.nextDeadline, this.turns.state.end, boundary);
+      const reason = this.cpu.run(limit - now);
       if (reason === 'breakpoint' || reason === 'watch') return reason;
       if (reason === 'shutdown' && !this.resetRequested) this.end('shutdown');
       if (reason === 'halt') this.turns.sleep();
+      if (turn === only && this.icount > now) return 'budget';
     }
   }
 

@@ -75,6 +75,8 @@ export interface Machine {
   readonly cpus: readonly Processor[];
   /** VMX of each processor. */
   readonly vmx: readonly VmxInspection[];
+  /** Number of the processor that executed last; when the machine stopped for a breakpoint or a request, the one that it was for. */
+  readonly current: number;
   /** Ticks since power-on: instructions retired plus time skipped while halted. */
   readonly icount: number;
   /** Instructions retired since power-on. */
@@ -85,6 +87,8 @@ export interface Machine {
 
   /** Runs at most `budget` ticks; devices, timers and idle skipping included. 'halt': every processor waits and no timer is set. */
   run(budget: number): MachineStop;
+  /** Runs until processor `cpu` has executed one instruction; the others run as their turns come. 'elsewhere': it has not had its turn for a long time, call again. */
+  step(cpu: number): MachineStop | 'elsewhere';
   /** Asks a running `run` (from a callback) to come back after the present instruction. */
   requestStop(): void;
 

@@ -1,6 +1,5 @@
 /** An instant of a run: its place in the order of everything that happens. */
-import type { Processor } from '../../cpu/processor';
-import type { VmxInspection } from '../../vmx/observe';
+import type { Machine } from '../../machine/machineInterface';
 
 export interface Instant {
   /** Ticks of the machine. */
@@ -14,8 +13,11 @@ export interface Instant {
   rcx: bigint;
 }
 
-export function instantOf(cpu: Processor, vmx: VmxInspection, icount: number, deliveries: number): Instant {
-  return { icount, transitions: vmx.exits + vmx.entries + deliveries, rcx: cpu.state.reg(1) };
+/** The present instant; `deliveries` are the events delivered so far, by all processors. */
+export function instantOf(machine: Machine, deliveries: number): Instant {
+  let transitions = deliveries;
+  for (const vmx of machine.vmx) transitions += vmx.exits + vmx.entries;
+  return { icount: machine.icount, transitions, rcx: machine.cpus[machine.current]!.state.reg(1) };
 }
 
 /** Whether `a` comes before `b`. */

@@ -29,7 +29,8 @@ const MOST_BYTES = 15;
 const NONE: ReadonlySet<bigint> = new Set();
 
 export interface ReverseEnvironment {
-  readonly target: Target;
+  /** The processor that goes back. */
+  target(): Target;
   readonly history: History;
   readonly run: RunControl;
   now(): Instant;
@@ -139,7 +140,7 @@ export class Reverse {
   }
 
   private *previousInstruction(present: Instant): Part<StopCause> {
-    const { target } = this.env;
+    const target = this.env.target();
     const world = target.world;
     for (let window = FIRST_WINDOW; ; window *= WINDOW_GROWTH) {
       const { moment: start, isAll } = yield* this.before(present, window);
@@ -177,14 +178,14 @@ export class Reverse {
   }
 
   private returnsFromInterrupt(): boolean {
-    const { target } = this.env;
+    const target = this.env.target();
     const { pc, world } = positionOf(target.cpu, target.vmx);
     const bytes = target.read(world, pc, MOST_BYTES);
     return instructionKind(bytes, codeBitsOf(target.cpu.state) === 64) === 'return' && bytes.subarray(0, 2).includes(0xcf);
   }
 
   private halted(): boolean {
-    return this.env.target.cpu.state.get32(Offset.ACTIVITY) !== 0;
+    return this.env.target().cpu.state.get32(Offset.ACTIVITY) !== 0;
   }
 
   /** One instruction, or the whole of a wait. */
@@ -194,7 +195,7 @@ export class Reverse {
   }
 
   private *previousStatement(start: Instant): Part<StopCause> {
-    const { target } = this.env;
+    const target = this.env.target();
     let present = start;
     const here = statementsOf(target);
     if (!here) return yield* this.previousInstruction(present);
@@ -229,7 +230,7 @@ export class Reverse {
       event: () => {
         if (!isBefore(this.env.now(), present)) return true;
         events++;
-        if (worldOf(this.env.target.vmx) !== world) return false;
+        if (worldOf(this.env.target().vmx) !== world) return false;
         const { pc, cfa } = this.frame();
         // The function is called anew: what its stack was used for before is another call.
         if (pc === here.entry && here.sameFrame(cfa)) [own, line] = [undefined, ''];
@@ -251,7 +252,7 @@ export class Reverse {
   }
 
   private frame(): { pc: bigint; cfa: bigint | undefined } {
-    const { target } = this.env;
+    const target = this.env.target();
     target.images.forget();
     const frame = innermostFrame(target, target.registers(target.world));
     return { pc: frame?.pc ?? 0n, cfa: frame && callerOf(target, target.world, frame)?.cfa };

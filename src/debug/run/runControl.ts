@@ -9,7 +9,7 @@ import type { Machine, MachineStop } from '../../machine/machineInterface';
 import type { VmxInspection } from '../../vmx/observe';
 import type { Instant } from '../history/instant';
 import { positionOf } from './position';
-import { continuePlan, type Plan, type Repeat, type Request } from './plan';
+import { continuePlan, type Plan, type Repeat, type Request, type Until } from './plan';
 import type { Scheduler } from './scheduler';
 import type { StopCause } from './stopCause';
 
@@ -26,19 +26,22 @@ const IDLE_BEFORE_PACING = 100e6;
 /** It still looks at its input this often. */
 const MOST_SLEEP_MS = 20;
 
+const WAIT_FOR_SIPI = 3;
+const NONE: ReadonlySet<bigint> = new Set();
+
 const isAwaited = (cause: StopCause): boolean => cause.kind === 'exit' || cause.kind === 'event';
 
 export interface RunHooks {
   /** Linear addresses of breakpoints. */
   breakpointAddresses(): ReadonlySet<bigint>;
-  /** The processor stands at one of them: why to stop, or undefined to go on. */
-  breakpointHit(pc: bigint): StopCause | undefined;
+  /** Processor `cpu` stands at one of them: why to stop, or undefined to go on. */
+  breakpointHit(pc: bigint, cpu: number): StopCause | undefined;
   /** An exit breakpoint wants to stop: what is still to be done first, or undefined to stop at once. */
   beforeStop(cause: StopCause): Plan | undefined;
   /** The machine came to its end. */
   ended(how: MachineStop): StopCause;
-  /** The machine stands still; the plan is over. */
-  stopped(cause: StopCause): void;
+  /** The machine stands still, for what processor `cpu` did; the plan is over. */
+  stopped(cause: StopCause, cpu: number): void;
   /** The machine has run on for a while; not called while it repeats what it did before. */
   ran(): void;
   /** The present instant. */
@@ -50,16 +53,19 @@ export class RunControl {
   private plan: Plan | undefined;
   private request: Request = { kind: 'run', until: undefined };
   private pauseRequested = false;
-  private pending: StopCause | undefined;
+  private pending: { cause: StopCause; cpu: number } | undefined;
   /** The cause that is reported when the present plan ends, whatever the plan itself says. */
   private finalCause: StopCause | undefined;
+  /** The processor that the plan is about. */
+  processor = 0;
   /** When that cause arose: what is done afterwards moves the machine on. */
   private causeAt: Instant | undefined;
   /** The instant of the last stop's cause. */
   stoppedAt: Instant | undefined;
   private transition = false;
   private event: 'exit' | 'entry' | undefined;
-  private skipBreakpoint = true;
+  /** Processors that stand at a breakpoint which has been told, or is none of theirs. */
+  private readonly standing = new Set<number>([0]);
   private budget = FIRST_BUDGET;
   private idle = 0;
   private sleeping = false;
@@ -69,23 +75,30 @@ export class RunControl {
 
   constructor(
     private readonly machine: Machine,
-    private readonly cpu: Processor,
-    private readonly vmx: VmxInspection,
     private readonly scheduler: Scheduler,
     private readonly hooks: RunHooks,
   ) {}
 
-  /** Starts a plan; `stopped` tells its end. Throws a UserError when the machine cannot run on. */
-  start(plan: Plan = continuePlan()): void {
+  private get cpu(): Processor {
+    return this.machine.cpus[this.processor]!;
+  }
+  private get vmx(): VmxInspection {
+    return this.machine.vmx[this.processor]!;
+  }
+
+  /** Starts a plan about a processor; `stopped` tells its end. Throws a UserError when the machine cannot run on. */
+  start(plan: Plan = continuePlan(), processor = this.processor): void {
     if (this.running) throw new UserError('running', 'The machine is running: pause it first.');
     if (this.machine.ended !== undefined) throw new UserError('ended', 'The machine has come to its end: restart it.');
     this.running = true;
+    // Where the machine stopped, and where the step begins, breakpoints have been told.
+    this.standing.add(this.processor).add(processor);
+    this.processor = processor;
     this.plan = plan;
     this.pauseRequested = false;
     this.pending = undefined;
     this.finalCause = undefined;
     this.causeAt = undefined;
-    this.skipBreakpoint = true;
     this.idle = 0;
     let first: 'go' | StopCause;
     try {
@@ -121,7 +134,7 @@ export class RunControl {
   /** From within the machine: stop after the present instruction, for this cause. The first cause counts, but a failure outranks what somebody waits for. */
   requestStop(cause: StopCause): void {
     if (!this.running) return;
-    if (!this.pending || (isAwaited(this.pending) && !isAwaited(cause))) this.pending = cause;
+    if (!this.pending || (isAwaited(this.pending.cause) && !isAwaited(cause))) this.pending = { cause, cpu: this.machine.current };
     this.machine.requestStop();
   }
 
@@ -132,10 +145,10 @@ export class RunControl {
     this.machine.requestStop();
   }
 
-  /** From within the machine: an exit or entry has completed. */
-  worldChanged(event: 'exit' | 'entry'): void {
+  /** From within the machine: an exit or entry of a processor has completed. */
+  worldChanged(event: 'exit' | 'entry', cpu: number): void {
     this.delivering();
-    if (this.request.kind === 'run' && this.request.until?.event === event) {
+    if (cpu === this.processor && this.request.kind === 'run' && this.request.until?.event === event) {
       this.event = event;
       this.machine.requestStop();
     }
@@ -156,7 +169,7 @@ export class RunControl {
     const instructions = this.machine.instructions;
     try {
       do {
-        if (this.pauseRequested) return this.stop({ kind: 'pause' });
+        if (this.pauseRequested) return this.stop({ kind: 'pause' }, this.machine.current);
         const next = this.advance();
         if (next === 'wait') return this.waitForInput();
         if (next !== 'go') return this.stop(next);
@@ -186,7 +199,8 @@ export class RunControl {
 
   /** Every processor waits and no timer is set: only input can end that, if interrupts are enabled at all. */
   private waitForInput(): void {
-    if (!(this.cpu.state.get32(Offset.FLAGS) & IF) && !this.vmx.nonRoot) return this.stop({ kind: 'dead-halt' });
+    const canWake = this.machine.cpus.some(({ state }, n) => state.get32(Offset.ACTIVITY) !== WAIT_FOR_SIPI && ((state.get32(Offset.FLAGS) & IF) !== 0 || this.machine.vmx[n]!.nonRoot));
+    if (!canWake) return this.stop({ kind: 'dead-halt' }, this.machine.current);
     this.schedule(MOST_SLEEP_MS);
   }
 
@@ -196,19 +210,37 @@ export class RunControl {
     this.event = undefined;
     if (request.kind === 'repeat') return this.repeat(request);
     if (request.kind === 'instruction') {
+      if (this.machine.cpus.length > 1) return this.stepAmongOthers(request);
       this.cpu.skipBreakpointOnce();
-      this.skipBreakpoint = true;
+      this.standing.add(this.processor);
       const reason = this.machine.run(1);
       return this.afterRun(reason, request);
     }
     this.install(request.until?.addresses);
-    if (this.skipBreakpoint) this.cpu.skipBreakpointOnce();
-    this.skipBreakpoint = false;
+    this.leaveBreakpoints();
     const start = this.scheduler.now();
     const reason = this.machine.run(this.budget);
     this.adapt(this.scheduler.now() - start, reason);
     this.hooks.ran();
     return this.afterRun(reason, request);
+  }
+
+  /** One instruction of the plan's processor; the others run as their turns come, and stop at their breakpoints. */
+  private stepAmongOthers(request: Request & { kind: 'instruction' }): 'go' | 'wait' | StopCause {
+    this.install(undefined, request.repeats ? NONE : undefined);
+    this.standing.add(this.processor);
+    this.leaveBreakpoints();
+    const reason = this.machine.step(this.processor);
+    if (reason === 'elsewhere') return 'go';
+    if (reason === 'breakpoint') return this.atBreakpoint();
+    this.standing.add(this.processor);
+    return this.afterRun(reason, request);
+  }
+
+  /** What processors stand at has been told: they go on. */
+  private leaveBreakpoints(): void {
+    for (const cpu of this.standing) this.machine.cpus[cpu]!.skipBreakpointOnce();
+    this.standing.clear();
   }
 
   /** Runs a piece of what has been run before. */
@@ -217,17 +249,17 @@ export class RunControl {
     const left = request.to - this.machine.icount;
     if (left <= 0 || this.machine.ended !== undefined) return this.advancePlan();
     this.install(undefined, request.addresses);
-    if (this.skipBreakpoint) this.cpu.skipBreakpointOnce();
-    this.skipBreakpoint = false;
+    this.leaveBreakpoints();
     const reason = this.machine.run(Math.min(left, REPEAT_BUDGET));
     const told: (StopCause | undefined)[] = [];
-    if (this.pending && !request.addresses) told.push(this.pending);
+    if (this.pending && !request.addresses) told.push(this.pending.cause);
     this.pending = undefined;
     if (this.transition) told.push(undefined);
     if (reason === 'breakpoint') {
-      this.skipBreakpoint = true;
-      const cause = request.addresses ? undefined : this.hooks.breakpointHit(positionOf(this.cpu, this.vmx).pc);
-      if (request.addresses || cause) told.push(cause);
+      const at = this.machine.current;
+      this.standing.add(at);
+      const cause = request.addresses ? undefined : this.hooks.breakpointHit(this.pcOf(at), at);
+      if (request.addresses ? at === this.processor : cause) told.push(cause);
     }
     // A machine that waits for ever did not come to the tick that is wanted: that is as far as it goes.
     if (told.some((cause) => request.event?.(cause)) || reason === 'halt') return this.advancePlan();
@@ -247,14 +279,15 @@ export class RunControl {
       return this.advancePlan();
     }
     if (this.pending) {
-      const cause = this.pending;
+      const { cause, cpu } = this.pending;
       this.pending = undefined;
-      return this.conclude(cause);
+      return this.conclude(cause, cpu);
     }
     switch (reason) {
       case 'shutdown':
       case 'power-off':
       case 'debug-exit':
+        this.processor = this.machine.current;
         return this.hooks.ended(reason);
       case 'halt':
         // A step that ends in HLT is over; a run goes on waiting.
@@ -264,31 +297,39 @@ export class RunControl {
     if (request.kind === 'instruction') {
       const pc = positionOf(this.cpu, this.vmx).pc;
       if (this.hooks.breakpointAddresses().has(pc)) {
-        const cause = this.hooks.breakpointHit(pc);
-        if (cause) return this.conclude(cause);
+        const cause = this.hooks.breakpointHit(pc, this.processor);
+        if (cause) return this.conclude(cause, this.processor);
       }
       return this.advancePlan();
     }
-    if (reason === 'breakpoint') return this.atBreakpoint(request);
+    if (reason === 'breakpoint') return this.atBreakpoint(request.until);
     return 'go';
   }
 
-  private atBreakpoint(request: Request & { kind: 'run' }): 'go' | StopCause {
-    const pc = positionOf(this.cpu, this.vmx).pc;
-    this.skipBreakpoint = true;
+  private pcOf(cpu: number): bigint {
+    return positionOf(this.machine.cpus[cpu]!, this.machine.vmx[cpu]!).pc;
+  }
+
+  private atBreakpoint(until?: Until): 'go' | StopCause {
+    const at = this.machine.current;
+    const pc = this.pcOf(at);
+    this.standing.add(at);
     if (this.hooks.breakpointAddresses().has(pc)) {
-      const cause = this.hooks.breakpointHit(pc);
-      if (cause) return this.conclude(cause);
+      const cause = this.hooks.breakpointHit(pc, at);
+      if (cause) return this.conclude(cause, at);
     }
-    const until = request.until;
+    // What a step waits for is its own processor.
+    if (at !== this.processor) return 'go';
     if (until?.addresses?.includes(pc) && (until.accept?.() ?? true)) return this.advancePlan();
     return 'go';
   }
 
   /** A cause to stop was found: at once, or after a plan of its own. */
-  private conclude(cause: StopCause): 'go' | StopCause {
-    const first = this.finalCause ? undefined : this.hooks.beforeStop(cause);
-    if (!first) return this.finalCause ?? cause;
+  private conclude(cause: StopCause, cpu: number): 'go' | StopCause {
+    if (this.finalCause) return this.finalCause;
+    this.processor = cpu;
+    const first = this.hooks.beforeStop(cause);
+    if (!first) return cause;
     this.finalCause = cause;
     this.causeAt = this.hooks.now();
     this.giveUpPlan();
@@ -314,7 +355,7 @@ export class RunControl {
 
   /** The machine was put to another instant: a breakpoint where it stands now has not been told yet. */
   restored(): void {
-    this.skipBreakpoint = false;
+    this.standing.clear();
   }
 
   /** A plan that has run on after its cause arose says when that was. */
@@ -322,20 +363,21 @@ export class RunControl {
     this.causeAt = instant;
   }
 
-  private stop(cause: StopCause): void {
+  private stop(cause: StopCause, cpu = this.processor): void {
+    this.processor = cpu;
     this.running = false;
     this.giveUpPlan();
     this.stoppedAt = this.causeAt ?? this.hooks.now();
     this.turn++;
-    this.hooks.stopped(cause);
+    this.hooks.stopped(cause, cpu);
   }
 
-  /** Gives the processor the user's breakpoints and the request's temporary ones. */
+  /** Gives the processors the user's breakpoints and the request's temporary ones. */
   private install(temporary: readonly bigint[] | undefined, instead?: ReadonlySet<bigint>): void {
     const users = instead ?? this.hooks.breakpointAddresses();
     const wanted = temporary ? new Set([...users, ...temporary]) : users;
     if (wanted === this.installed) return;
     this.installed = wanted;
-    this.cpu.setBreakpoints(wanted);
+    for (const cpu of this.machine.cpus) cpu.setBreakpoints(wanted);
   }
 }

@@ -28,6 +28,8 @@ export interface StepEnvironment {
   readInteger(address: bigint, size: number): bigint | undefined;
   /** The caller of the innermost frame: where it goes on, and the stack pointer that it then has at least. */
   caller(): { pc: bigint; cfa: bigint } | undefined;
+  /** Symbols are about to be asked for: those of the processor that is stepped. */
+  focus(): void;
   /** Where a stop after a VM exit belongs. */
   stopAt(): 'source' | 'exit';
 }
@@ -51,6 +53,7 @@ export class Stepping {
     return instructionKind(this.env.readCode(pc, MOST_BYTES), codeBitsOf(this.env.cpu.state) === 64);
   }
   private line(at: Position): CodeLine | undefined {
+    this.env.focus();
     return this.env.code.lineAt(at.world, at.pc);
   }
   private halted(): boolean {
