@@ -75,6 +75,7 @@ describe('VMX: the APIC-access page', () => {
     assert.equal(read.rig.get('VM_EXIT_INSTRUCTION_LENGTH'), 6n);
     const write = access(WRITE(0x20), { secondary: ACCESSES });
     assert.deepEqual([write.exit.name, write.at, write.type], ['APIC_ACCESS', 0x20, 1]);
+    assert.deepEqual(write.exit.details, { access: 'write', offset: 0x20 });
   });
   it('apic.access.fetch: an instruction fetch exits with type 2', () => {
     const { exit, type } = access('ff e3 ; jmp rbx', { primary: SHADOW, secondary: ACCESSES | REGISTERS });

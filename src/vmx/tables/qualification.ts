@@ -69,6 +69,16 @@ function taskSwitch(q: bigint): Qualification {
   return { text: `to TSS ${hex(selector)} by ${source}`, details: { selector, source } };
 }
 
+const APIC_ACCESS_TYPES: Readonly<Record<number, string>> = { 0: 'read', 1: 'write', 2: 'fetch', 3: 'event delivery', 4: 'monitoring', 10: 'guest-physical access of an event delivery', 15: 'guest-physical access' };
+
+function apicAccess(q: bigint): Qualification {
+  const type = field(q, 12, 4);
+  const access = APIC_ACCESS_TYPES[type] ?? hex(type);
+  if (type >= 10) return { text: access, details: { access } };
+  const offset = field(q, 0, 12);
+  return { text: `${access} at offset ${hex(offset)}`, details: { access, offset } };
+}
+
 const address = (key: string) => (q: bigint): Qualification => ({ text: hex(q), details: { [key]: hex(q) } });
 
 const DECODERS: Readonly<Record<number, (q: bigint) => Qualification>> = {
@@ -82,6 +92,9 @@ const DECODERS: Readonly<Record<number, (q: bigint) => Qualification>> = {
   [Reason.ENTRY_FAILURE_GUEST_STATE]: (q) => ({ text: ENTRY_FAILURE_CAUSES[Number(q)] ?? hex(q), details: { cause: ENTRY_FAILURE_CAUSES[Number(q)] ?? hex(q) } }),
   [Reason.ENTRY_FAILURE_MSR_LOADING]: (q) => ({ text: `entry ${q} of the VM-entry MSR-load area`, details: { entry: Number(q) } }),
   [Reason.EPT_VIOLATION]: eptViolation,
+  [Reason.APIC_ACCESS]: apicAccess,
+  [Reason.APIC_WRITE]: (q) => ({ text: `offset ${hex(field(q, 0, 12))}`, details: { offset: field(q, 0, 12) } }),
+  [Reason.VIRTUALIZED_EOI]: (q) => ({ text: `vector ${hex(field(q, 0, 8))}`, details: { vector: field(q, 0, 8) } }),
   [Reason.MWAIT]: (q) => ({ text: q & 1n ? 'address-range monitoring armed' : 'not armed', details: { armed: (q & 1n) === 1n } }),
   [Reason.VMCLEAR]: address('displacement'),
   [Reason.VMPTRLD]: address('displacement'),
