@@ -8,7 +8,7 @@
  * failed, an exit told what it may not tell, or an entry took longer than SLOWEST.
  */
 import { CPU_STATE_SIZE, Gpr, Offset } from '../../src/cpu/state';
-import { Encoding, EXIT_REASONS, type ExitRecord, type Field, Pin } from '../../src/vmx';
+import { Encoding, EXIT_REASONS, type ExitRecord, type Field, type FieldName, Pin, Primary, Secondary } from '../../src/vmx';
 import type { GuestMode } from '../unit/vmxEntryCases';
 import { prepare } from '../unit/vmxEntryVmm';
 import { At, bytes, GUEST_CODE, MEBIBYTES, VmxRig } from '../unit/vmxRig';
@@ -122,10 +122,29 @@ export class VmcsFuzz {
       rig.cpu.memoryChanged(n);
     }
     rig.cpu.restored();
+    if (random.once(2)) this.moreControls();
     for (const at of [At.MSR_BITMAP, At.IO_BITMAPS, At.IO_BITMAPS + PAGE, 0x18_0000]) if (random.once(4)) this.scatter(at);
     if (random.once(4)) this.msrList();
     if (random.once(8)) rig.write64(At.EPT + 0x3000 + random.below(16) * 8, random.once(2) ? random.quad() : BigInt(At.GUEST + 0x30 + random.below(8)));
     if (random.once(4)) rig.write32(At.OTHER_VMCS, Number(rig.cpu.readPhysical(At.VMCS, 4)) | -0x8000_0000);
+  }
+
+  /** Controls besides those of the start, with the addresses that they need. */
+  private moreControls(): void {
+    const { rig, random } = this;
+    const { controls } = rig.unit.capabilities;
+    const some = (field: FieldName, may: number): number => Number(rig.get(field)) | (random.word() & random.word() & may);
+    let pin = Number(rig.get('PIN_BASED_CONTROLS')) | random.of([0, 0, Pin.NMI_EXITING, Pin.NMI_EXITING | Pin.VIRTUAL_NMIS, Pin.EXTERNAL_INTERRUPT_EXITING]);
+    let primary = some('PRIMARY_PROCESSOR_BASED_CONTROLS', controls.primary.may & ~(Primary.NMI_WINDOW_EXITING | Primary.MONITOR_TRAP_FLAG));
+    let secondary = some('SECONDARY_PROCESSOR_BASED_CONTROLS', controls.secondary.may);
+    // Most of these have to be together.
+    const { EPT, MODE_BASED_EXECUTE, PML, SUB_PAGE_PERMISSIONS, UNRESTRICTED_GUEST, APIC_REGISTER_VIRTUALIZATION, VIRTUALIZE_APIC_ACCESSES, VIRTUALIZE_X2APIC, VIRTUAL_INTERRUPT_DELIVERY } = Secondary;
+    if ((secondary & EPT) === 0) secondary &= ~(MODE_BASED_EXECUTE | PML | SUB_PAGE_PERMISSIONS | UNRESTRICTED_GUEST);
+    if (secondary & VIRTUALIZE_X2APIC) secondary &= ~VIRTUALIZE_APIC_ACCESSES;
+    if (secondary & (APIC_REGISTER_VIRTUALIZATION | VIRTUALIZE_X2APIC | VIRTUAL_INTERRUPT_DELIVERY)) primary |= Primary.TPR_SHADOW;
+    if (secondary & VIRTUAL_INTERRUPT_DELIVERY) pin |= Pin.EXTERNAL_INTERRUPT_EXITING;
+    rig.set({ PIN_BASED_CONTROLS: pin >>> 0, PRIMARY_PROCESSOR_BASED_CONTROLS: primary >>> 0, SECONDARY_PROCESSOR_BASED_CONTROLS: secondary >>> 0 });
+    if (random.once(2)) rig.set({ EXCEPTION_BITMAP: 0 });
   }
 
   private scatter(page: number): void {
@@ -177,7 +196,7 @@ export class VmcsFuzz {
     if (random.once(12)) rig.interrupts = [random.below(256)];
     if (random.once(24)) s.set32(Offset.NMI_PENDING, 1);
     if (untouched) s.setReg(Gpr.RCX, 0n);
-    else this.plan(random.below(this.inside ? 3 : 7));
+    else this.plan(random.below(this.inside ? 3 : 5));
     s.set32(Offset.ACTIVITY, 0);
     s.rip = BigInt(this.inside ? RESUME : LAUNCH);
     const stop = rig.cpu.run(BUDGET);
