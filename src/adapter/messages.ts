@@ -173,6 +173,8 @@ export interface RegistersResponse {
 export interface ExitsArguments {
   /** How many of the latest exits at most; 100 when absent. */
   count?: number;
+  /** Tells every reason that there is, too. */
+  reasons?: boolean;
 }
 
 export interface ExitArguments {
@@ -235,6 +237,8 @@ export interface ExitsResponse {
   /** Exits since power-on. */
   total: number;
   byName: Record<string, number>;
+  /** All reasons of the SDM, when asked for. */
+  reasons?: { name: string; sentence: string }[];
   /** Names of exits that stop the machine: by the view's own ticks, and by the filters or the launch configuration. */
   ticked: string[];
   filtered: string[];

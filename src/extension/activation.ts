@@ -3,8 +3,12 @@ import * as vscode from 'vscode';
 import { ConfigurationProvider, debugFolder } from './configuration';
 import { openDebugViewAtFirstStop } from './debugView';
 import { startLanguageClientWhenNeeded, type StartLanguageClient } from './languageClient';
+import { inlineValues } from './inlineValues';
+import { NumberFormat } from './numberFormat';
+import { ScreenTerminals } from './screenTerminals';
 import { Sessions } from './sessions';
 import { SerialTerminals } from './serialTerminal';
+import { showActivity } from './statusBar';
 import { registerViews } from './views/register';
 
 /** The debug type that package.json contributes. */
@@ -20,15 +24,21 @@ export function activate(context: vscode.ExtensionContext, host: Host): void {
   const provider = new ConfigurationProvider();
   const sessions = new Sessions(DEBUG_TYPE);
   const terminals = new SerialTerminals(sessions);
+  const screens = new ScreenTerminals(sessions);
   context.subscriptions.push(
     sessions,
     terminals,
+    screens,
+    new NumberFormat(sessions),
+    showActivity(sessions),
+    vscode.languages.registerInlineValuesProvider([{ language: 'c' }, { language: 'cpp' }], inlineValues),
     vscode.debug.registerDebugAdapterDescriptorFactory(DEBUG_TYPE, host.adapterFactory),
     vscode.debug.registerDebugConfigurationProvider(DEBUG_TYPE, provider),
     vscode.debug.registerDebugConfigurationProvider(DEBUG_TYPE, provider, vscode.DebugConfigurationProviderTriggerKind.Dynamic),
     vscode.commands.registerCommand('hyperstep.debugFolder', debugFolder),
     vscode.commands.registerCommand('hyperstep.showSerial', () => terminals.show(vscode.debug.activeDebugSession)),
-    ...registerViews(sessions),
+    vscode.commands.registerCommand('hyperstep.showScreen', () => screens.show(sessions.active)),
+    ...registerViews(sessions, context.workspaceState),
     openDebugViewAtFirstStop(sessions),
     startLanguageClientWhenNeeded(host.startLanguageClient),
   );

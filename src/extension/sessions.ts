@@ -3,11 +3,13 @@
  * Everything comes from DAP events of the adapter (adapter/messages.ts).
  */
 import * as vscode from 'vscode';
-import { HyperstepEvent, type SerialEvent, type StateEvent } from '../adapter/messages';
+import { HyperstepEvent, type ActivityEvent, type ScreenResponse, type SerialEvent, type StateEvent } from '../adapter/messages';
 
 export class Sessions implements vscode.Disposable {
   readonly #state = new vscode.EventEmitter<{ session: vscode.DebugSession; state: StateEvent }>();
   readonly #serial = new vscode.EventEmitter<{ session: vscode.DebugSession; text: string }>();
+  readonly #activity = new vscode.EventEmitter<{ session: vscode.DebugSession; activity: ActivityEvent }>();
+  readonly #screen = new vscode.EventEmitter<{ session: vscode.DebugSession; screen: ScreenResponse }>();
   readonly #started = new vscode.EventEmitter<vscode.DebugSession>();
   readonly #ended = new vscode.EventEmitter<vscode.DebugSession>();
   readonly #active = new vscode.EventEmitter<vscode.DebugSession | undefined>();
@@ -16,6 +18,10 @@ export class Sessions implements vscode.Disposable {
   /** Something that views show has changed. */
   readonly onState = this.#state.event;
   readonly onSerial = this.#serial.event;
+  /** What a running machine does, twice a second. */
+  readonly onActivity = this.#activity.event;
+  /** The VGA screen has changed, for who asked to be told. */
+  readonly onScreen = this.#screen.event;
   readonly onStarted = this.#started.event;
   readonly onEnded = this.#ended.event;
   /** Another session, or none, is in the foreground. */
@@ -29,6 +35,8 @@ export class Sessions implements vscode.Disposable {
       vscode.debug.onDidReceiveDebugSessionCustomEvent(({ session, event, body }) => {
         if (!this.#mine(session)) return;
         if (event === HyperstepEvent.serial) this.#serial.fire({ session, text: (body as SerialEvent).text });
+        if (event === HyperstepEvent.activity) this.#activity.fire({ session, activity: body as ActivityEvent });
+        if (event === HyperstepEvent.screen) this.#screen.fire({ session, screen: body as ScreenResponse });
         if (event === HyperstepEvent.state) this.#state.fire({ session, state: body as StateEvent });
       }),
     ];
@@ -45,6 +53,6 @@ export class Sessions implements vscode.Disposable {
   }
 
   dispose(): void {
-    vscode.Disposable.from(...this.#subscriptions, this.#state, this.#serial, this.#started, this.#ended, this.#active).dispose();
+    vscode.Disposable.from(...this.#subscriptions, this.#state, this.#serial, this.#activity, this.#screen, this.#started, this.#ended, this.#active).dispose();
   }
 }

@@ -1,10 +1,8 @@
 /** The VGA text screen as lines of characters. */
+import { HIGH_CHARACTERS } from '../base/codePage';
 import { COLUMNS, ROWS, type Vga } from './devices/vga';
 import { TEXT_MEMORY, TEXT_MEMORY_END } from './memory/addressMap';
 import type { PhysicalMemory } from './memory/physicalMemory';
-
-/** Code page 437 above 0x7F; below, control characters show as spaces. */
-export const HIGH_CHARACTERS = 'ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u00a0';
 
 /** The screen as it is shown: characters with their colours, and the cursor. */
 export interface Screen {

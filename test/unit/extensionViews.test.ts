@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import type { MemoryMap } from '../../src/adapter/messages';
 import { carriageReturns } from '../../src/extension/carriageReturns';
+import { hasText, screenUpdate } from '../../src/extension/screenText';
+import { namesIn } from '../../src/extension/sourceNames';
+import { screenBody } from '../../src/adapter/activity';
 import { Changes, valuesOf, type Branch } from '../../src/extension/views/changes';
 import { e820Text, memoryRows, usable } from '../../src/extension/views/memoryRows';
 import { fromAdapter, toAdapter } from '../../src/extension/web/sourcePaths';
@@ -96,4 +99,44 @@ describe('source paths between VS Code in a browser and the worker', () => {
     const message = { source: { path: 'memfs:/x.c' }, path: '/not/a/source' };
     assert.deepEqual(fromAdapter(toAdapter(message, prefix), prefix), message);
   });
+});
+
+describe('the VGA screen as a terminal', () => {
+  const screen = (text: string, attribute = 7, blinks = true) => {
+    const cells = new Uint8Array(4000);
+    for (let i = 0; i < 2000; i++) cells.set([text.charCodeAt(i) || 0x20, attribute], i * 2);
+    return screenBody({ columns: 80, rows: 25, cells, cursor: { row: 1, column: 2 }, blinks });
+  };
+
+  it('draws everything at first, with colours, characters of code page 437 and the cursor', () => {
+    const text = screenUpdate(screen('A\xb0\x01', 0x1e), undefined);
+    assert.ok(text.startsWith('\x1b[2J\x1b[1;1H\x1b[0;38;2;255;255;85;48;2;0;0;170mA\u2591\u263a'), JSON.stringify(text.slice(0, 80)));
+    assert.ok(text.endsWith('\x1b[2;3H\x1b[?25h'));
+  });
+
+  it('then only the rows that have changed', () => {
+    const text = screenUpdate(screen('AB'), screen('AA'));
+    assert.equal(text.match(/\x1b\[\d+;1H/g)!.length, 1);
+    assert.equal(screenUpdate(screen('AB'), screen('AB')), '\x1b[2;3H\x1b[?25h');
+  });
+
+  it('blinks or brightens as the guest has chosen', () => {
+    assert.ok(screenUpdate(screen('A', 0x87), undefined).includes('\x1b[0;5;38;2;170;170;170;48;2;0;0;0m'));
+    assert.ok(screenUpdate(screen('A', 0x87, false), undefined).includes('\x1b[0;38;2;170;170;170;48;2;85;85;85m'));
+  });
+
+  it('knows whether there is anything to read', () => assert.deepEqual([hasText(screen('')), hasText(screen('x'))], [false, true]));
+});
+
+describe('names for inline values', () => {
+  const LINES: [string, string[]][] = [
+    ['    uint32_t leaf = g->regs.rax;', ['leaf', 'g']],
+    ['    if (leaf == 1) /* leaf */ handle(leaf, "x");', ['leaf']],
+    ['#define FOO bar', []],
+    [' * a comment goes on', []],
+    ["    c = 'c'; // d", ['c']],
+    ['    p[i].x = *q;', ['p', 'i', 'q']],
+  ];
+  for (const [line, names] of LINES) it(line.trim(), () => assert.deepEqual(namesIn(line).map(({ name }) => name), names));
+  it('tells their columns', () => assert.deepEqual(namesIn('  ab = a;'), [{ name: 'ab', at: 2 }, { name: 'a', at: 7 }]));
 });

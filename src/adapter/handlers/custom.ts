@@ -160,7 +160,7 @@ export const customHandlers = (session: Session): Handlers => ({
     session.protocol.after(() => session.protocol.event('invalidated', { areas: ['variables'] }));
   },
 
-  async [HyperstepRequest.exits]({ count }: ExitsArguments): Promise<ExitsResponse> {
+  async [HyperstepRequest.exits]({ count, reasons }: ExitsArguments): Promise<ExitsResponse> {
     const { target, recorder, exitBreakpoints } = session.debugger;
     // The guest may have other programs and page tables than when the symbols were last looked up.
     if (session.debugger.run.running) target.images.forget();
@@ -179,6 +179,7 @@ export const customHandlers = (session: Session): Handlers => ({
     return {
       total: target.vmx.exits,
       byName: Object.fromEntries([...recorder.counts].sort(([, a], [, b]) => b - a)),
+      ...(reasons && { reasons: EXIT_REASONS.map(({ name, sentence }) => ({ name, sentence })) }),
       ticked: named('view'),
       filtered: [...new Set([...named('launch'), ...named('filters')])],
       last,

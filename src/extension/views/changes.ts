@@ -8,6 +8,14 @@ export interface Branch {
   note?: string;
   branches?: Branch[];
   entries?: Entry[];
+  /** What stands under it, read when it is opened. */
+  load?: () => Promise<Branch[]>;
+  /** Whether it is open at first; the first one of a view is anyway. */
+  open?: boolean;
+  /** Something is wrong with it. */
+  wrong?: boolean;
+  /** For menus, as in package.json. */
+  context?: string;
 }
 
 /** Values by path; a path is the names from the top, which stay the same from stop to stop. */

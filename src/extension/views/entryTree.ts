@@ -2,21 +2,10 @@
 import * as vscode from 'vscode';
 import type { Entry } from '../../adapter/messages';
 import { Changes, pathOf, type Branch } from './changes';
+import { entryItem, WRONG } from './entryItem';
 
 /** A node of the tree: a branch or an entry, with its path. */
 export type Node = { path: string; branch: Branch; level: number } | { path: string; entry: Entry };
-
-const CHANGED_COLOUR = new vscode.ThemeColor('debugView.valueChangedHighlight');
-const CHANGED = new vscode.ThemeIcon('circle-filled', CHANGED_COLOUR);
-const SAME = new vscode.ThemeIcon('circle-small', new vscode.ThemeColor('disabledForeground'));
-
-/** Scheme of the addresses that stand for changed entries: VS Code colours the text of a tree's row by its address only. */
-const CHANGED_SCHEME = 'hyperstep-changed';
-
-/** Colours the names of changed entries. */
-export const changedDecorations: vscode.FileDecorationProvider = {
-  provideFileDecoration: (uri) => (uri.scheme === CHANGED_SCHEME ? new vscode.FileDecoration(undefined, undefined, CHANGED_COLOUR) : undefined),
-};
 
 export class EntryTree implements vscode.TreeDataProvider<Node> {
   readonly #changed = new vscode.EventEmitter<void>();
@@ -31,14 +20,15 @@ export class EntryTree implements vscode.TreeDataProvider<Node> {
     this.#changed.fire();
   }
 
-  getChildren(node?: Node): Node[] {
+  async getChildren(node?: Node): Promise<Node[]> {
     if (!node) return this.#branchNodes(this.#branches, '', 0);
     if ('entry' in node) return this.#entryNodes(node.entry.children ?? [], node.path);
-    return [...this.#branchNodes(node.branch.branches ?? [], node.path, node.level + 1), ...this.#entryNodes(node.branch.entries ?? [], node.path)];
+    const loaded = node.branch.load ? await node.branch.load() : [];
+    return [...this.#branchNodes([...(node.branch.branches ?? []), ...loaded], node.path, node.level + 1), ...this.#entryNodes(node.branch.entries ?? [], node.path)];
   }
 
   getTreeItem(node: Node): vscode.TreeItem {
-    return 'entry' in node ? this.#entryItem(node.entry, node.path) : this.#branchItem(node.branch, node);
+    return 'entry' in node ? entryItem(node.entry, node.path, this.#changes.was(node.path)) : this.#branchItem(node.branch, node);
   }
 
   #branchNodes(branches: readonly Branch[], parent: string, level: number): Node[] {
@@ -51,10 +41,13 @@ export class EntryTree implements vscode.TreeDataProvider<Node> {
 
   #branchItem(branch: Branch, { path }: { path: string }): vscode.TreeItem {
     // The first branch is what people look for first: the exit information, the world the processor is in.
-    const open = this.#firstPath(path);
+    const open = branch.open ?? this.#firstPath(path);
     const item = new vscode.TreeItem(branch.name, open ? vscode.TreeItemCollapsibleState.Expanded : vscode.TreeItemCollapsibleState.Collapsed);
     const changed = this.#changes.countUnder(path);
     item.id = path;
+    if (branch.wrong) item.iconPath = WRONG;
+    if (branch.context) item.contextValue = branch.context;
+    item.tooltip = branch.note ? `${branch.name}: ${branch.note}` : undefined;
     item.description = [branch.note, changed ? `${changed} changed` : ''].filter(Boolean).join(', ');
     return item;
   }
@@ -67,20 +60,5 @@ export class EntryTree implements vscode.TreeDataProvider<Node> {
       if (at === path) return true;
     }
     return false;
-  }
-
-  #entryItem(entry: Entry, path: string): vscode.TreeItem {
-    const was = this.#changes.was(path);
-    const item = new vscode.TreeItem(
-      entry.name,
-      entry.children?.length ? vscode.TreeItemCollapsibleState.Collapsed : vscode.TreeItemCollapsibleState.None,
-    );
-    item.id = path;
-    item.description = was === undefined ? entry.value : `${entry.value} \u2190 ${was}`;
-    item.iconPath = was === undefined ? SAME : CHANGED;
-    if (was !== undefined) item.resourceUri = vscode.Uri.from({ scheme: CHANGED_SCHEME, path });
-    item.tooltip = [`${entry.name} = ${entry.value}`, was === undefined ? '' : `At the last stop: ${was}`, entry.description ?? ''].filter(Boolean).join('\n');
-    item.contextValue = [entry.value ? 'value' : '', entry.evaluateName ? 'watchable' : ''].filter(Boolean).join(' ');
-    return item;
   }
 }

@@ -2,18 +2,54 @@
 import * as vscode from 'vscode';
 import { HyperstepRequest, type E820Response, type MemoryMap } from '../../adapter/messages';
 import type { Sessions } from '../sessions';
-import { memoryRows, usable, type MemoryRow } from './memoryRows';
+import { WRONG } from './entryItem';
+import { eptRows, mapped, memoryRows, usable, type MemoryRow } from './memoryRows';
 
 const VIEW = 'hyperstep.memoryMap';
 
 /** A node: one of the two maps (which may not exist yet), or a row of one. */
-export type MapNode = { title: string; map: MemoryMap | undefined; missing: string } | { row: MemoryRow };
+export type MapNode =
+  | { title: string; map: MemoryMap | undefined; missing: string }
+  | { row: MemoryRow }
+  | { ept: NonNullable<E820Response['ept']> }
+  | { findings: E820Response['findings'] }
+  | { finding: E820Response['findings'][number] };
 
 const ICONS: Record<MemoryRow['kind'], vscode.ThemeIcon> = {
   usable: new vscode.ThemeIcon('circle-filled', new vscode.ThemeColor('charts.green')),
   other: new vscode.ThemeIcon('circle-slash', new vscode.ThemeColor('charts.orange')),
   hole: new vscode.ThemeIcon('circle-outline', new vscode.ThemeColor('disabledForeground')),
 };
+
+function childrenOf(node: MapNode): MapNode[] {
+  if ('findings' in node) return node.findings.map((finding) => ({ finding }));
+  if ('ept' in node) return eptRows(node.ept).map((row) => ({ row }));
+  return 'map' in node && node.map ? memoryRows(node.map).map((row) => ({ row })) : [];
+}
+
+function findingItem({ severity, sentence, rule }: E820Response['findings'][number]): vscode.TreeItem {
+  const item = new vscode.TreeItem(sentence);
+  item.iconPath = severity === 'warning' ? WRONG : new vscode.ThemeIcon('info');
+  item.tooltip = `${sentence}\n(${rule})`;
+  return item;
+}
+
+function findingsItem(findings: E820Response['findings']): vscode.TreeItem {
+  const warnings = findings.filter((f) => f.severity === 'warning').length;
+  const item = new vscode.TreeItem(warnings > 0 ? 'Disagreements' : 'Remarks', warnings > 0 ? vscode.TreeItemCollapsibleState.Expanded : vscode.TreeItemCollapsibleState.Collapsed);
+  item.id = warnings > 0 ? 'disagreements' : 'remarks';
+  item.description = warnings > 0 ? `${warnings} of ${findings.length} look like mistakes` : String(findings.length);
+  if (warnings > 0) item.iconPath = WRONG;
+  return item;
+}
+
+function eptItem(ept: NonNullable<E820Response['ept']>): vscode.TreeItem {
+  const item = new vscode.TreeItem('EPT', vscode.TreeItemCollapsibleState.Collapsed);
+  item.id = 'ept';
+  item.description = `${ept.ranges.length} ranges${ept.complete ? '' : ' and more'}, ${mapped(ept)} mapped`;
+  item.tooltip = `What EPT maps: ${ept.source}.`;
+  return item;
+}
 
 class MapTree implements vscode.TreeDataProvider<MapNode> {
   readonly #changed = new vscode.EventEmitter<void>();
@@ -26,10 +62,13 @@ class MapTree implements vscode.TreeDataProvider<MapNode> {
   }
 
   getChildren(node?: MapNode): MapNode[] {
-    if (node) return 'row' in node ? [] : node.map ? memoryRows(node.map).map((row) => ({ row })) : [];
+    if (node) return childrenOf(node);
     if (!this.#maps) return [];
+    const { ept, findings } = this.#maps;
     return [
+      ...(findings.length > 0 ? [{ findings }] : []),
       { title: 'Guest', map: this.#maps.guest, missing: 'no map given yet' },
+      ...(ept ? [{ ept }] : []),
       { title: 'Machine', map: this.#maps.machine, missing: 'none' },
     ];
   }
@@ -41,6 +80,9 @@ class MapTree implements vscode.TreeDataProvider<MapNode> {
       item.iconPath = ICONS[node.row.kind];
       return item;
     }
+    if ('finding' in node) return findingItem(node.finding);
+    if ('findings' in node) return findingsItem(node.findings);
+    if ('ept' in node) return eptItem(node.ept);
     const { title, map, missing } = node;
     const item = new vscode.TreeItem(title, map ? vscode.TreeItemCollapsibleState.Expanded : vscode.TreeItemCollapsibleState.None);
     // With the map the state changes, and VS Code keeps the state of what has the same id.

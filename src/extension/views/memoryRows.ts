@@ -1,5 +1,5 @@
 /** An address map as rows of a view, and as `.e820` text. */
-import type { MemoryMap } from '../../adapter/messages';
+import type { E820Response, MemoryMap } from '../../adapter/messages';
 import { hex } from '../../base/bits';
 import { byteSize } from '../../base/byteSize';
 import { rangeName } from '../../base/rangeTypes';
@@ -27,6 +27,19 @@ export function memoryRows(map: MemoryMap): MemoryRow[] {
   }
   return rows;
 }
+
+type EptMap = NonNullable<E820Response['ept']>;
+
+/** One row per range that EPT maps. */
+export const eptRows = (ept: EptMap): MemoryRow[] =>
+  ept.ranges.map(({ base, length, hpa, rights, memoryType }) => ({
+    label: span(BigInt(base), BigInt(length)),
+    description: `${rights}, ${byteSize(BigInt(length))} \u2192 hpa:${hpa}, ${memoryType}`,
+    kind: rights.includes('W') ? 'usable' : 'other',
+  }));
+
+/** All that EPT maps, for people. */
+export const mapped = (ept: EptMap): string => byteSize(ept.ranges.reduce((sum, { length }) => sum + BigInt(length), 0n));
 
 /** The usable memory of a map, for people. */
 export const usable = (map: MemoryMap): string =>

@@ -2,17 +2,34 @@
 import * as vscode from 'vscode';
 import { HyperstepRequest, type RegistersResponse, type VmcsResponse } from '../../adapter/messages';
 import type { Sessions } from '../sessions';
-import { changedDecorations, type Node } from './entryTree';
+import type { Branch } from './changes';
+import { changedDecorations } from './entryItem';
+import type { Node } from './entryTree';
+import { registerExits, type ExitNode } from './exits';
 import { registerMemoryMap, type MapNode } from './memoryMap';
 import { e820Text } from './memoryRows';
+import { OPEN_SOURCE, openSource } from './sourceLink';
 import { registerStopView, type StopViewKind } from './stopView';
+import { registerSymbols } from './symbols';
+import { Translations } from './translations';
+
+/** The current VMCS opened up; of several each has a row, and the others are read when they are opened. */
+function vmcsBranches(response: VmcsResponse, ask: (args: unknown) => Promise<unknown>): Branch[] {
+  if (response.list.length < 2) return response.groups;
+  return response.list.map(({ address, current, launched, guestRip }): Branch => ({
+    name: `VMCS hpa:${address}`,
+    note: [current ? 'current' : '', launched ? 'launched' : 'clear', guestRip ? `guest RIP ${guestRip}` : ''].filter(Boolean).join(', '),
+    open: current,
+    ...(current ? { branches: response.groups } : { load: async () => ((await ask({ address })) as VmcsResponse).groups }),
+  }));
+}
 
 /** A view that is read at every stop: one row here, and its `views` entry in package.json. */
 const STOP_VIEWS: readonly StopViewKind[] = [
   {
     view: 'hyperstep.vmcs',
     request: HyperstepRequest.vmcs,
-    branches: (response) => (response as VmcsResponse).groups,
+    branches: (response, ask) => vmcsBranches(response as VmcsResponse, ask),
   },
   {
     view: 'hyperstep.registers',
@@ -26,22 +43,42 @@ const STOP_VIEWS: readonly StopViewKind[] = [
   },
 ];
 
+/** What VS Code gives to commands in the menus of Variables and Watch. */
+interface VariableArgument {
+  variable?: { evaluateName?: string; memoryReference?: string };
+}
+
 /** Registers views and menu commands. */
-export function registerViews(sessions: Sessions): vscode.Disposable[] {
+export function registerViews(sessions: Sessions, state: vscode.Memento): vscode.Disposable[] {
+  const translations = new Translations(state);
+  const entryOf = (node: Node | ExitNode) => ('entry' in node ? node.entry : undefined);
   return [
-    ...STOP_VIEWS.map((kind) => registerStopView(kind, sessions)),
+    ...[...STOP_VIEWS, translations.kind].map((kind) => registerStopView(kind, sessions)),
+    registerExits(sessions, state),
     registerMemoryMap(sessions),
+    registerSymbols(sessions),
     vscode.window.registerFileDecorationProvider(changedDecorations),
     vscode.commands.registerCommand('hyperstep.addToWatch', (node: Node) => {
-      if (!('entry' in node) || !node.entry.evaluateName) return;
+      const name = entryOf(node)?.evaluateName;
       // VS Code offers no API for watch expressions; its own command reads this much of its argument.
-      void vscode.commands.executeCommand('debug.addToWatchExpressions', { variable: { evaluateName: node.entry.evaluateName } });
+      if (name) void vscode.commands.executeCommand('debug.addToWatchExpressions', { variable: { evaluateName: name } });
     }),
     vscode.commands.registerCommand('hyperstep.copyValue', (node: Node) => {
-      if ('entry' in node) void vscode.env.clipboard.writeText(node.entry.value);
+      const entry = entryOf(node);
+      if (entry) void vscode.env.clipboard.writeText(entry.value);
     }),
     vscode.commands.registerCommand('hyperstep.copyMemoryMap', (node: MapNode) => {
       if ('map' in node && node.map) void vscode.env.clipboard.writeText(e820Text(node.map));
+    }),
+    vscode.commands.registerCommand('hyperstep.translate', (node?: Node | VariableArgument) => {
+      if (node && 'variable' in node) return translations.add(node.variable?.memoryReference ?? node.variable?.evaluateName);
+      return translations.add(node && ('entry' in node || 'branch' in node) ? entryOf(node)?.memoryReference : undefined);
+    }),
+    vscode.commands.registerCommand('hyperstep.removeTranslation', (node: Node) => ('branch' in node ? translations.remove(node.branch.name) : undefined)),
+    vscode.commands.registerCommand('hyperstep.showMappings', (node: Node) => ('branch' in node ? translations.add(`maps(${node.branch.name})`) : undefined)),
+    vscode.commands.registerCommand(OPEN_SOURCE, (node: Node | ExitNode) => {
+      const source = 'exit' in node ? node.exit.source : entryOf(node)?.source;
+      return source && openSource(source);
     }),
   ];
 }

@@ -12,14 +12,20 @@ export interface StopViewKind {
   view: string;
   /** Custom request that yields the content. */
   request: string;
-  /** The response as branches. */
-  branches(response: unknown): Branch[];
+  /** Arguments of the request. */
+  arguments?(): unknown;
+  /** The response as branches; `ask` sends further requests when a branch is opened. */
+  branches(response: unknown, ask: (args: unknown) => Promise<unknown>): Branch[];
+  /** Asks for all to be read anew. */
+  onChange?: vscode.Event<void>;
 }
 
 interface SessionContent {
   changes: Changes;
   branches: Branch[];
   icount: number;
+  /** The machine stands. */
+  stopped: boolean;
   /** Counts readings, so that an answer that comes late is not taken for the newest. */
   reading: number;
 }
@@ -32,7 +38,7 @@ export function registerStopView(kind: StopViewKind, sessions: Sessions): vscode
   let clearing: ReturnType<typeof setTimeout> | undefined;
 
   const contentOf = (session: vscode.DebugSession): SessionContent => {
-    const content = contents.get(session.id) ?? { changes: new Changes(), branches: [], icount: 0, reading: 0 };
+    const content = contents.get(session.id) ?? { changes: new Changes(), branches: [], icount: 0, stopped: false, reading: 0 };
     contents.set(session.id, content);
     return content;
   };
@@ -47,7 +53,7 @@ export function registerStopView(kind: StopViewKind, sessions: Sessions): vscode
     const content = contentOf(session);
     const reading = ++content.reading;
     try {
-      const branches = kind.branches(await session.customRequest(kind.request));
+      const branches = kind.branches(await session.customRequest(kind.request, kind.arguments?.()), (args) => Promise.resolve(session.customRequest(kind.request, args)));
       if (reading !== content.reading) return;
       content.branches = branches;
       content.icount = icount;
@@ -61,12 +67,21 @@ export function registerStopView(kind: StopViewKind, sessions: Sessions): vscode
     draw();
   };
 
+  // What the user has asked for is shown at once, where the machine stands.
+  const readAgain = (): void => {
+    const session = sessions.active;
+    const content = session && contents.get(session.id);
+    if (session && content && content.stopped) void read(session, content.icount);
+  };
+
   return vscode.Disposable.from(
     view,
+    ...(kind.onChange ? [kind.onChange(readAgain)] : []),
     sessions.onState(({ session, state }) => {
-      if (state.what === 'stopped') void read(session, state.icount);
-      if (state.what !== 'running') return;
+      if (state.what === 'memory-map') return;
       const content = contentOf(session);
+      content.stopped = state.what === 'stopped';
+      if (state.what === 'stopped') return void read(session, state.icount);
       content.reading++;
       clearTimeout(clearing);
       clearing = setTimeout(() => {
