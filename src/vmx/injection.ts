@@ -12,6 +12,7 @@ const { VM_ENTRY_INTERRUPTION_INFO, VM_ENTRY_EXCEPTION_ERROR_CODE, VM_ENTRY_INST
 const VALID = 0x8000_0000;
 const DELIVER_ERROR_CODE = 0x800;
 const OTHER_EVENT = 7;
+const BLOCKING_MOV_SS = 2;
 
 /** Delivers the event that the VM-entry interruption information describes, through the guest's IDT. May throw STATE_REPLACED. */
 export function injectEvent(vmx: Vmx): void {
@@ -23,9 +24,14 @@ export function injectEvent(vmx: Vmx): void {
     vmx.state.set32(Private.TRAP_PENDING, vmx.state.get32(Private.TRAP_PENDING) | Pending.TRAP);
     return;
   }
+  const s = vmx.state;
   // Whatever the activity state was, the event makes the guest active (SDM volume 3, "Activity State" of "Special Features of VM Entry").
-  vmx.state.set32(Offset.ACTIVITY, Activity.ACTIVE);
+  s.set32(Offset.ACTIVITY, Activity.ACTIVE);
+  // Debug exceptions that wait are lost; software events behind MOV SS let them wait as their instruction would
+  // (SDM volume 3, "Delivery of Pending Debug Exceptions after VM Entry").
+  const software = type === EventType.SOFTWARE_INTERRUPT || type === EventType.SOFTWARE_EXCEPTION;
+  if (!software || (s.get32(Offset.INTERRUPTIBILITY) & BLOCKING_MOV_SS) === 0) s.clear64(Offset.PENDING_DEBUG);
   const errorCode = info & DELIVER_ERROR_CODE ? vmcs.low(VM_ENTRY_EXCEPTION_ERROR_CODE) : undefined;
-  const software = type === EventType.SOFTWARE_INTERRUPT || type === EventType.PRIVILEGED_SOFTWARE || type === EventType.SOFTWARE_EXCEPTION;
-  deliverEvent(vmx.cpu, type, info & 0xff, errorCode, software ? vmcs.low(VM_ENTRY_INSTRUCTION_LENGTH) : 0);
+  const byInstruction = software || type === EventType.PRIVILEGED_SOFTWARE;
+  deliverEvent(vmx.cpu, type, info & 0xff, errorCode, byInstruction ? vmcs.low(VM_ENTRY_INSTRUCTION_LENGTH) : 0);
 }

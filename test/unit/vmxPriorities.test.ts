@@ -285,6 +285,18 @@ describe('VMX: event injection', () => {
     assert.equal(run(0x8000_0501, 1), 'HLT');
     assert.equal(run(0x8000_0306, 0), 'HLT');
   });
+  it('injection.pending-debug: pending debug exceptions are lost, but for software events behind MOV SS', () => {
+    const pending = { GUEST_PENDING_DEBUG_EXCEPTIONS: 0x4000, GUEST_RFLAGS: 0x102, EXCEPTION_BITMAP: 1 << Vector.DB, VM_ENTRY_INSTRUCTION_LENGTH: 2 };
+    const lost = injecting(0x8000_0306, pending);
+    assert.equal(lost.launch().name, 'HLT');
+    const software = injecting(0x8000_0441, pending);
+    assert.equal(software.launch().name, 'HLT');
+    const behind = injecting(0x8000_0441, { ...pending, GUEST_INTERRUPTIBILITY_STATE: 2 });
+    assert.equal(behind.launch().details.exception, '#DB');
+    assert.equal(vectorAt(behind), 0x41);
+    const hardware = injecting(0x8000_0306, { ...pending, GUEST_INTERRUPTIBILITY_STATE: 2 });
+    assert.equal(hardware.launch().name, 'HLT');
+  });
   it('injection.blocking: a delivered event ends blocking by STI and MOV SS', () => {
     const rig = injecting(0x8000_0306, { GUEST_INTERRUPTIBILITY_STATE: 2 });
     rig.launch();
