@@ -22,7 +22,7 @@ interface Waiter {
 }
 
 /** An event that does not come within this time never will. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 80_000;
 
 export class Client {
   readonly session: Session;
