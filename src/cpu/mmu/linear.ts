@@ -18,7 +18,8 @@ export const currentPrivilege = (cpu: Processor): number => (cpu.state.cpl === 3
 function host(cpu: Processor, linear: bigint, flags: number, privilege: number): number {
   const low = low32(linear);
   const high = cpu.state.efer & Efer.LMA ? high32(linear) : 0;
-  const cached = privilege === currentPrivilege(cpu);
+  // What the processor reads for itself is in the supervisor's bank, which is in use outside CPL 3.
+  const cached = privilege === currentPrivilege(cpu) || (privilege === Privilege.IMPLICIT && cpu.state.cpl !== 3);
   if (cached) {
     const hit = lookup(cpu, low, high, flags & 0xff, (flags & AccessFlag.WRITE) !== 0);
     if (hit !== 0) return hit;

@@ -250,6 +250,7 @@ export function softwareInterrupt(cpu: Processor, type: number, vector: number):
   const length = Number(BigInt.asUintN(16, s.rip - cpu.instructionRip));
   s.rip = cpu.instructionRip;
   cpu.decideSingleStep(false); // it clears TF first
+  s.set32(Offset.FLAGS, s.get32(Offset.FLAGS) & ~RF); // as an instruction that completes
   cpu.intercepts.event(type, vector, undefined, length);
   deliverEvent(cpu, type, vector, undefined, length);
 }

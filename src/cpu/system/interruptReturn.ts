@@ -4,6 +4,7 @@ import { AC, DF, ID, IF, IOPL, NT, readFlags, RF, STATUS_FLAGS, TF, VIF, VIP, VM
 import type { Processor } from '../processor';
 import { type CpuState, Gpr, Offset, Seg } from '../state';
 import { is64, ioplOf, isLong, isProtected, isVirtual8086, setCpl } from './mode';
+import { returnQuickly } from './interruptReturn64';
 import { setRealSegment } from './segments';
 import { Stack } from './stack';
 import { returnToTask } from './taskSwitch';
@@ -43,6 +44,7 @@ const BLOCKING_NMI = 8;
 /** IRET with an operand size of 2, 4 or 8 bytes. */
 export function interruptReturn(cpu: Processor, size: number): void {
   const s = cpu.state;
+  if (size === 8 && returnQuickly(cpu, returnMask(s, s.cpl, size))) return;
   const protectedMode = isProtected(s);
   // NMIs are no more blocked even when the rest of the instruction faults (SDM volume 3, "Handling Multiple NMIs").
   if (s.get32(Offset.INTERRUPTIBILITY) & BLOCKING_NMI && cpu.intercepts.iretUnblocksNmi()) {

@@ -13,6 +13,7 @@ import { type CpuState, Gpr, Offset, Seg } from '../state';
 import { checkPorts } from './io';
 import { readGpr, truncate, writeGpr } from './operands';
 import { segmentLinear } from './segmentation';
+import { moveRuns, storeRuns } from './stringRuns';
 import { setSubtractFlags } from './subtractFlags';
 
 /** After so many elements a repeated instruction stops, to go on when it is executed again: Pause must get through. */
@@ -138,6 +139,7 @@ function copyHost(u8: Uint8Array, destination: number, source: number, elements:
 }
 
 function movs(cpu: Processor, insn: Instruction): void {
+  if (moveRuns(cpu, insn, insn.operands[0].size)) return;
   const strings = new Strings(cpu, insn);
   const { size } = strings;
   const { u8 } = cpu.views;
@@ -169,6 +171,7 @@ function fillHost(cpu: Processor, at: number, elements: number, size: number, va
 }
 
 function stos(cpu: Processor, insn: Instruction): void {
+  if (storeRuns(cpu, insn, insn.operands[0].size)) return;
   const strings = new Strings(cpu, insn);
   const { size } = strings;
   const value = readGpr(cpu.state, Gpr.RAX, size);

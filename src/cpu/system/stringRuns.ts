@@ -1,0 +1,87 @@
+/**
+ * REP MOVS and REP STOS as kernels use them: 64-bit code and addresses, upwards, plain RAM in the TLB. Everything else is
+ * left to stringOperations.ts. It is hot, so there is no bigint.
+ */
+import { join64 } from '../../base/bits';
+import { type Instruction, Prefix } from '../decode/instruction';
+import { DF } from '../flags';
+import { plainHost } from '../mmu/linear';
+import { lookup } from '../mmu/tlb';
+import type { Processor } from '../processor';
+import { type CpuState, Gpr, Offset, Seg } from '../state';
+
+/** More elements than this at once are left to the general way, which pauses between. */
+const MOST = 1_000_000;
+
+/** Whether the instruction and the state are of the simple kind. */
+function isSimple(cpu: Processor, insn: Instruction): boolean {
+  const s = cpu.state;
+  if (insn.codeSize !== 64 || insn.addressSize !== 8 || !(insn.prefixes & (Prefix.REP | Prefix.REPNE))) return false;
+  if (insn.segment === Seg.FS || insn.segment === Seg.GS) return false;
+  return !(s.get32(Offset.FLAGS) & DF) && !cpu.stepping && !cpu.watches.active && s.high(Offset.GPR + Gpr.RCX * 8) === 0 && s.reg32(Gpr.RCX) <= MOST;
+}
+
+/** Host address of a register's linear address, or 0 where accesses have to be made singly. Throws the fault. */
+function hostOf(cpu: Processor, register: number, write: boolean): number {
+  const s = cpu.state;
+  const low = s.reg32(register);
+  const high = s.high(Offset.GPR + register * 8);
+  return lookup(cpu, low, high, 1, write) || plainHost(cpu, join64(low, high), write);
+}
+
+/** Elements from a register's address to the end of its page. */
+const roomAt = (s: CpuState, register: number, shift: number): number => (0x1000 - (s.reg32(register) & 0xfff)) >>> shift;
+
+function add(s: CpuState, register: number, bytes: number): void {
+  const sum = s.reg32(register) + bytes;
+  s.set32(Offset.GPR + register * 8, sum);
+  if (sum > 0xffff_ffff) s.set32(Offset.GPR + register * 8 + 4, s.high(Offset.GPR + register * 8) + 1);
+}
+
+/** Moves what can be moved page by page. Returns whether nothing is left; the registers say how far it came. */
+export function moveRuns(cpu: Processor, insn: Instruction, size: number): boolean {
+  if (!isSimple(cpu, insn)) return false;
+  const s = cpu.state;
+  const { u8 } = cpu.views;
+  const shift = 31 - Math.clz32(size);
+  for (let count = s.reg32(Gpr.RCX); count !== 0; ) {
+    const elements = Math.min(count, roomAt(s, Gpr.RSI, shift), roomAt(s, Gpr.RDI, shift));
+    if (elements === 0) return false;
+    const source = hostOf(cpu, Gpr.RSI, false);
+    const destination = source === 0 ? 0 : hostOf(cpu, Gpr.RDI, true);
+    const bytes = elements << shift;
+    // A destination shortly behind the source repeats what was just written.
+    if (destination === 0 || (destination > source && destination < source + bytes)) return false;
+    u8.copyWithin(destination, source, source + bytes);
+    add(s, Gpr.RSI, bytes);
+    add(s, Gpr.RDI, bytes);
+    count -= elements;
+    s.set32(Offset.GPR + Gpr.RCX * 8, count);
+  }
+  return true;
+}
+
+/** The same for STOS. */
+export function storeRuns(cpu: Processor, insn: Instruction, size: number): boolean {
+  if (!isSimple(cpu, insn)) return false;
+  const s = cpu.state;
+  const { u8, u16, u32 } = cpu.views;
+  const shift = 31 - Math.clz32(size);
+  const low = s.reg32(Gpr.RAX);
+  const high = s.high(Offset.GPR + Gpr.RAX * 8);
+  if (size === 8 && low !== high) return false;
+  for (let count = s.reg32(Gpr.RCX); count !== 0; ) {
+    const elements = Math.min(count, roomAt(s, Gpr.RDI, shift));
+    if (elements === 0) return false;
+    const at = hostOf(cpu, Gpr.RDI, true);
+    const bytes = elements << shift;
+    if (at === 0 || at % Math.min(size, 4) !== 0) return false;
+    if (size === 1) u8.fill(low, at, at + bytes);
+    else if (size === 2) u16.fill(low, at >>> 1, (at + bytes) >>> 1);
+    else u32.fill(low, at >>> 2, (at + bytes) >>> 2);
+    add(s, Gpr.RDI, bytes);
+    count -= elements;
+    s.set32(Offset.GPR + Gpr.RCX * 8, count);
+  }
+  return true;
+}

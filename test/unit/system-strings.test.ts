@@ -1,0 +1,60 @@
+/** REP MOVS and REP STOS in 64-bit code, by runs and singly, against a byte-by-byte model. */
+import assert from 'node:assert/strict';
+import { Gpr } from '../../src/cpu/state';
+import { longMode, PT } from './systemPc';
+
+const AREA = 0x20_0000;
+const AREA_BYTES = 0x4000;
+
+/** A small generator with the same numbers every time. */
+function numbers(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+}
+
+const OPCODES: Record<string, string> = { movsb: 'f3 a4', movsw: 'f3 66 a5', movsd: 'f3 a5', movsq: 'f3 48 a5', stosb: 'f3 aa', stosw: 'f3 66 ab', stosd: 'f3 ab', stosq: 'f3 48 ab' };
+const SIZES: Record<string, number> = { b: 1, w: 2, d: 4, q: 8 };
+
+describe('string instructions', () => {
+  for (const mnemonic of Object.keys(OPCODES)) {
+    it(`rep ${mnemonic}: random places, overlaps, page crossings, both directions`, () => {
+      const size = SIZES[mnemonic.at(-1)!]!;
+      const moves = mnemonic.startsWith('movs');
+      const random = numbers(mnemonic.length * 1000 + size);
+      for (let round = 0; round < 3; round++) {
+        const down = round === 2;
+        const pc = longMode(`bc 00 70 00 00 ${down ? 'fd' : 'fc'} ${OPCODES[mnemonic]} f4`);
+        for (let i = 0; i < 4; i++) pc.put64(PT + i * 8, BigInt(AREA + i * 0x1000) | 7n);
+        const model = Uint8Array.from({ length: AREA_BYTES }, () => random(256));
+        for (let at = 0; at < AREA_BYTES; at += 8) pc.put64(AREA + at, new DataView(model.buffer).getBigUint64(at, true));
+        const count = random(Math.floor(0x1800 / size));
+        const from = 0x1800 + random(round % 3 === 0 ? 64 : 0x200);
+        const to = 0x1800 + random(round % 3 === 0 ? 64 : 0x200);
+        const value = round % 2 === 0 ? 0x1122_3344_5566_7788n : 0x5566_7788_5566_7788n;
+        const bytes = new Uint8Array(new BigUint64Array([value]).buffer);
+        for (let i = 0; i < count; i++) {
+          const offset = (down ? -i : i) * size;
+          const element = moves ? model.slice(from + offset, from + offset + size) : bytes.slice(0, size);
+          model.set(element, to + offset);
+        }
+        const s = pc.cpu.state;
+        s.setReg(Gpr.RSI, BigInt(AREA + from));
+        s.setReg(Gpr.RDI, BigInt(AREA + to));
+        // The boot code uses RAX and RCX: they are set at the program's first instruction.
+        pc.cpu.setBreakpoints(new Set([0x8000n]));
+        assert.equal(pc.cpu.run(1000), 'breakpoint');
+        pc.cpu.skipBreakpointOnce();
+        s.setReg(Gpr.RAX, value);
+        s.setReg(Gpr.RCX, BigInt(count));
+        assert.equal(pc.cpu.run(1000), 'halt');
+        const step = BigInt((down ? -count : count) * size);
+        assert.deepEqual([s.reg(Gpr.RCX), s.reg(Gpr.RDI) - BigInt(AREA + to), s.reg(Gpr.RSI) - BigInt(AREA + from)], [0n, step, moves ? step : 0n]);
+        const view = new DataView(model.buffer);
+        for (let at = 0; at < AREA_BYTES; at += 8) if (pc.get64(AREA + at) !== view.getBigUint64(at, true)) assert.fail(`round ${round}, count ${count}, from ${from} to ${to}, at ${at}`);
+      }
+    });
+  }
+});
