@@ -1,0 +1,17 @@
+// Where Bochs 2.7 and Hyperstep differ on the cases of system.mjs, and why Hyperstep stays as it is. Each reason names the
+// section of the SDM (by title) that decides, or says that it leaves the choice.
+
+/** Mode (all when absent), names of the cases, and the reason. */
+const REASONS = [
+  { mode: '32', cases: /^TSS on a page that is not there$/, because: 'Bochs asks for the first byte of both pages, Hyperstep for the bytes that it needs: the address in CR2 differs. "Task Switching" asks only that the page fault comes before the switch.' },
+  { mode: '32', cases: /^CS b in the new TSS$/, because: 'Bochs checks SS before the privilege level of CS. "Task Switching", exception conditions checked during a task switch: the condition on CS comes first.' },
+  { mode: '32', cases: /^(single step of rep stosb|rep movsb over a write breakpoint)$/, because: '"Instruction-Breakpoint Exception Condition": RF is pushed as 1 for a trap after any iteration of a repeated string instruction but the last. Bochs pushes 0.' },
+  { mode: '32', cases: /^general detect$/, because: '"Instruction-Breakpoint Exception Condition": every fault but that of an instruction breakpoint pushes RF as 1, and general detect is a fault. Bochs pushes 0.' },
+  { mode: '32', cases: /^fixed bits$/, because: '"Debug Control Register (DR7)": bit 11 exists where RTM does. This Bochs has RTM, Hyperstep does not.' },
+  { cases: /^rdmsr of an MSR that does not exist$/, because: 'Bochs is configured to ignore unknown MSRs; "RDMSR" raises #GP(0).' },
+];
+
+/** Why a case may differ, or undefined. */
+export function explanation(mode, name) {
+  return REASONS.find((r) => (r.mode === undefined || r.mode === mode) && r.cases.test(name))?.because;
+}
