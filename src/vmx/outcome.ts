@@ -37,11 +37,21 @@ export function failShadow(vmx: Vmx, region: number, mnemonic: string, error: nu
   reportFailure(vmx, { mnemonic, rip: vmx.cpu.instructionRip, error, exitReason: undefined, message: instructionErrorSentence(error), checks: [] });
 }
 
-/** The failure in one line: what failed, and the first check with the number of the others. */
+const stageOf = (check: FailedCheck): string => check.id.split('.')[0]!;
+
+/** The check to begin with: of those that made the processor refuse, the one whose field most of the failed checks are about. */
+function tellingCheck(checks: readonly FailedCheck[]): FailedCheck | undefined {
+  const about = (field: number | undefined): number => checks.filter((c) => c.fields.includes(field!)).length;
+  const candidates = checks.filter((c) => stageOf(c) === stageOf(checks[0]!));
+  return candidates.reduce<FailedCheck | undefined>((best, c) => (best && about(best.fields[0]) >= about(c.fields[0]) ? best : c), undefined);
+}
+
+/** The failure in one line: what failed, and the most telling check with the number of the others. */
 export function failureHeadline(sentence: string, checks: readonly FailedCheck[]): string {
-  const first = checks.find((c) => c.message !== sentence);
+  const first = tellingCheck(checks);
   if (!first) return sentence;
-  return `${sentence} ${first.message}${checks.length > 1 ? ` (${checks.length} checks failed.)` : ''}`;
+  const others = checks.length - 1;
+  return `${sentence} ${first.message}${others === 0 ? '' : ` (${others === 1 ? 'Another check' : `${others} other checks`} failed too.)`}`;
 }
 
 /** Tells the observer about a failure, at the present clock. */

@@ -38,7 +38,7 @@ function blamedField(encoding: number, describe: DescribeAddress, writer: LastWr
   const value = read(encoding);
   const last = writer(encoding);
   const words = field && value !== undefined ? decodeField(field, value).text : '';
-  const inWords = words === '' || /^(0x[0-9a-f]+|[0-9]+)$/.test(words) ? '' : ` (${words})`;
+  const inWords = words === '' || /^(none|0x[0-9a-f]+|[0-9]+)$/.test(words) ? '' : ` (${words})`;
   return `${field?.name ?? hex(encoding)}${value === undefined ? '' : ` is ${hex(value)}${inWords}`}, ${last ? `last written at ${describe(last.rip, last.returns)}` : 'not written by VMWRITE'}.`;
 }
 
@@ -46,8 +46,11 @@ function blamedField(encoding: number, describe: DescribeAddress, writer: LastWr
 export function failureLines(failure: VmxFailure, describe: DescribeAddress, writer: LastWriter, read: (encoding: number) => bigint | undefined): string[] {
   const lines = [failure.message, `${failure.mnemonic.toUpperCase()} at ${describe(failure.rip)}.`];
   for (const check of failure.checks) {
-    lines.push(`${check.id}: ${check.message}`, `  Intel SDM volume 3, "${check.section}".`);
+    // The fields' values stand on lines of their own; an entry of an MSR list has none.
+    const valuesFirst = check.message.startsWith(fieldOf(check.fields[0]!)?.name ?? '?');
+    lines.push(`${check.id}: ${valuesFirst ? check.message.slice(check.message.indexOf(check.condition)) : check.message}`);
     for (const encoding of check.fields) lines.push(`  ${blamedField(encoding, describe, writer, read)}`);
+    lines.push(`  Intel SDM volume 3, "${check.section}".`);
   }
   return lines;
 }

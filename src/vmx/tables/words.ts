@@ -88,7 +88,7 @@ export function eptpWords(value: bigint): Decoded {
   const root = value & 0x000f_ffff_ffff_f000n;
   const levels = Number((value >> 3n) & 7n) + 1;
   return {
-    text: `root 0x${root.toString(16)}, ${levels} levels, ${MEMORY_TYPES[Number(value & 7n)]}${value & 0x40n ? ', accessed and dirty flags' : ''}`,
+    text: `root 0x${root.toString(16)}, ${levels} level${levels === 1 ? '' : 's'}, ${MEMORY_TYPES[Number(value & 7n)]}${value & 0x40n ? ', accessed and dirty flags' : ''}`,
     bits: decodeBits(value, [[0, 'memory type', 2], [3, 'page-walk length minus 1', 5], [6, 'accessed and dirty flags'], [7, 'supervisor shadow-stack control']]).bits,
   };
 }
