@@ -53,11 +53,18 @@ function image(option: string, file: string, check: (name: string, bytes: Uint8A
   return { name: file, bytes };
 }
 
+/** A module's file, and behind a space what it is told; a file whose name has spaces is found all the same. */
+function moduleWords(words: string): { file: string; append: string } {
+  const space = words.indexOf(' ');
+  if (space < 0 || fs.existsSync(words)) return { file: words, append: '' };
+  return { file: words.slice(0, space), append: words.slice(space + 1) };
+}
+
 /** Reads and checks everything the machine starts from. Throws a UserError that names the file. */
 export function loadMachine(options: RunOptions): MachineOptions {
-  const { cpus, without } = options;
+  const { cpus, translator, without } = options;
   const e820 = options.e820 === undefined ? undefined : readMemoryMap(options.e820, new TextDecoder().decode(read('--e820', options.e820)));
-  const machine = { memory: options.memory, cpus, without, e820 };
+  const machine = { memory: options.memory, cpus, translator, without, e820 };
   const bootDisk = options.multiboot === undefined && options.kernel === undefined && options.cdroms.length === 0;
   const isCd = (file: string): boolean => /\.iso$/i.test(file);
   const drives = [
@@ -72,7 +79,10 @@ export function loadMachine(options: RunOptions): MachineOptions {
   }
   if (options.multiboot === undefined) return { ...machine, drives, boot: { kind: options.cdroms.length > 0 ? 'cdrom' : 'disk' } };
   const kernel = image('--multiboot', options.multiboot, () => {});
-  const modules = options.modules.map((file) => ({ image: image('--module', file, () => {}), append: path.basename(file) }));
+  const modules = options.modules.map((words) => {
+    const { file, append } = moduleWords(words);
+    return { image: image('--module', file, () => {}), append };
+  });
   return { ...machine, drives, boot: { kind: 'multiboot', image: kernel, append: options.append, modules } };
 }
 

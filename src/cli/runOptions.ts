@@ -16,7 +16,15 @@ export const LAB_STATES = ['reason', 'cpuid', 'disk', 'complete'] as const;
 export type LabState = (typeof LAB_STATES)[number];
 
 /** What the console must show, or what is typed once it has shown the step before. */
-export type Step = { kind: 'expect'; text: string } | { kind: 'type'; text: string };
+export type Step =
+  /** The serial console shows a text. */
+  | { kind: 'expect'; text: string }
+  /** The VGA screen shows a text, in one of its rows. */
+  | { kind: 'expect-screen'; text: string }
+  /** Typed on the serial port. */
+  | { kind: 'type'; text: string }
+  /** Typed on the PS/2 keyboard. */
+  | { kind: 'press'; text: string };
 
 export interface SymbolOption {
   file: string;
@@ -46,6 +54,8 @@ export interface RunOptions {
   /** Bytes. */
   memory: number;
   cpus: number;
+  /** False: nothing is translated. */
+  translator: boolean;
   without: string[];
   /** `--expect` and `--type` in their order. */
   script: Step[];
@@ -61,6 +71,8 @@ export interface RunOptions {
   checksOff: string[];
   /** Prints a table of VM exits at the end. */
   summary: boolean;
+  /** The VGA screen is printed at the end. */
+  screen: boolean;
 }
 
 interface Option {
@@ -115,7 +127,7 @@ const OPTIONS: Readonly<Record<string, Option>> = {
       o.multiboot = value;
     },
   },
-  '--module': { argument: 'FILE', help: 'a module for the multiboot kernel (repeatable)', set: (o, value) => void o.modules.push(value) },
+  '--module': { argument: '"FILE ARGS"', help: 'a module for the multiboot kernel, with its command line (repeatable)', set: (o, value) => void o.modules.push(value) },
   '--append': { argument: 'TEXT', help: 'command line of the kernel', set: (o, value) => (o.append = value) },
   '--cdrom': { argument: 'FILE', help: 'a CD image; booted unless a kernel is named (repeatable)', set: (o, value) => void o.cdroms.push(value) },
   '--virtio': { argument: 'FILE', help: 'a drive on virtio instead of IDE (repeatable)', set: (o, value) => void o.virtio.push(value) },
@@ -159,9 +171,12 @@ const OPTIONS: Readonly<Record<string, Option>> = {
       o.without.push(...withheld);
     },
   },
+  '--no-translator': { argument: undefined, help: 'interprets hot code too: slower, and otherwise the same', set: (o) => (o.translator = false) },
   '--without': { argument: 'FEATURE,...', help: 'features that the processor shall not have', set: (o, value) => void o.without.push(...value.split(',').filter((f) => f !== '')) },
   '--expect': { argument: 'TEXT', help: 'ends with 0 once the console has shown TEXT (repeatable, in order)', set: (o, value, name) => void o.script.push({ kind: 'expect', text: text(name, value) }) },
   '--type': { argument: 'TEXT', help: 'types TEXT once the preceding --expect has matched; \\n, \\r, \\t, \\xNN', set: (o, value, name) => void o.script.push({ kind: 'type', text: text(name, value) }) },
+  '--expect-screen': { argument: 'TEXT', help: 'the same for a row of the VGA screen (repeatable, in order with --expect)', set: (o, value, name) => void o.script.push({ kind: 'expect-screen', text: text(name, value) }) },
+  '--press': { argument: 'TEXT', help: 'types TEXT on the PS/2 keyboard once the preceding text has come', set: (o, value, name) => void o.script.push({ kind: 'press', text: text(name, value) }) },
   '--fail-on': { argument: 'TEXT', help: 'ends with 1 when the console shows TEXT (repeatable)', set: (o, value, name) => void o.failOn.push(text(name, value)) },
   '--max-instructions': { argument: 'N', help: 'ends with 3 after N instructions', set: (o, value, name) => (o.maxInstructions = positive(name, value, true)) },
   '--timeout': { argument: 'SECONDS', help: 'ends with 3 after so many seconds', set: (o, value, name) => (o.timeout = positive(name, value, false)) },
@@ -169,6 +184,7 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   '--stats': { argument: 'FILE', help: 'writes instructions, seconds, MIPS and exits by name as JSON', set: (o, value) => (o.stats = value) },
   '--break-on-exit': { argument: 'NAME', help: 'prints the first such VM exit, the VMCS and the stack, and ends', set: (o, value, name) => void o.breakOnExit.push(...value.split(',').map((v) => exitName(name, v))) },
   '--no-check': { argument: 'ID,...', help: 'VMX checks that are not made; "all" for none at all', set: (o, value, name) => void o.checksOff.push(...value.split(',').flatMap((v) => checkIds(name, v))) },
+  '--screen': { argument: undefined, help: 'prints the VGA text screen at the end', set: (o) => (o.screen = true) },
   '--summary': { argument: undefined, help: 'prints a table of VM exits by reason at the end', set: (o) => (o.summary = true) },
 };
 
@@ -180,8 +196,8 @@ function text(name: string, value: string): string {
 /** Reads the words behind `hyperstep run`. Throws a UserError with one sentence. */
 export function parseRunOptions(words: readonly string[]): RunOptions {
   const options: RunOptions = {
-    disks: [], cdroms: [], virtio: [], multiboot: undefined, modules: [], kernel: undefined, initrd: undefined, append: '', linuxEntry: undefined, e820: undefined, lab: 'complete', symbols: [], memory: DEFAULT_MEMORY, cpus: 1, without: [],
-    script: [], failOn: [], maxInstructions: undefined, timeout: undefined, exits: undefined, stats: undefined, breakOnExit: [], checksOff: [], summary: false,
+    disks: [], cdroms: [], virtio: [], multiboot: undefined, modules: [], kernel: undefined, initrd: undefined, append: '', linuxEntry: undefined, e820: undefined, lab: 'complete', symbols: [], memory: DEFAULT_MEMORY, cpus: 1, translator: true, without: [],
+    script: [], failOn: [], maxInstructions: undefined, timeout: undefined, exits: undefined, stats: undefined, breakOnExit: [], checksOff: [], summary: false, screen: false,
   };
   const given = new Set<string>();
   for (let i = 0; i < words.length; i++) {

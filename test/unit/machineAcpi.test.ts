@@ -10,7 +10,7 @@ const data = new DataView(tables.buffer);
 const text = (at: number, length: number): string => String.fromCharCode(...tables.subarray(at, at + length));
 const sum = (at: number, length: number): number => tables.subarray(at, at + length).reduce((a, b) => a + b, 0) & 0xff;
 const xsdt = Number(data.getBigUint64(24, true)) - AT;
-const listed = [36, 44].map((at) => Number(data.getBigUint64(xsdt + at, true)) - AT);
+const listed = [36, 44, 52].map((at) => Number(data.getBigUint64(xsdt + at, true)) - AT);
 
 describe('ACPI', () => {
   it('the RSDP has both checksums and names the XSDT', () => {
@@ -23,7 +23,7 @@ describe('ACPI', () => {
   it('every table adds up to zero', () => {
     const [fadt] = listed as [number];
     const dsdt = Number(data.getBigUint64(fadt + 140, true)) - AT;
-    assert.deepEqual([xsdt, ...listed, dsdt].map((at) => text(at, 4)), ['XSDT', 'FACP', 'APIC', 'DSDT']);
+    assert.deepEqual([xsdt, ...listed, dsdt].map((at) => text(at, 4)), ['XSDT', 'FACP', 'APIC', 'HPET', 'DSDT']);
     for (const at of [xsdt, ...listed, dsdt]) assert.equal(sum(at, data.getUint32(at + 4, true)), 0, text(at, 4));
     assert.equal(data.getUint32(fadt + 40, true), dsdt + AT, 'the 32-bit address of the DSDT is the same');
   });

@@ -4,13 +4,14 @@ import type { Bus } from '../bus';
 import type { Device, DeviceHost } from '../device';
 import { type Cabling, cable } from '../disk/cabling';
 import type { Drive } from '../disk/drive';
-import { IO_APIC, ioApicId } from '../memory/addressMap';
+import { HPET, IO_APIC, ioApicId } from '../memory/addressMap';
 import { ACPI_PORTS, AcpiPower } from './acpiPower';
 import { A20Gate } from './a20Gate';
 import { ApicPages } from './apicPages';
 import { BusMasterIde } from './busMasterIde';
 import { Cmos } from './cmos';
 import { DebugConsole } from './debugConsole';
+import { Hpet } from './hpet';
 import { IdeChannel } from './ideChannel';
 import { InterruptBus } from './interruptBus';
 import { IoApic } from './ioApic';
@@ -66,6 +67,7 @@ export interface BoardWiring extends Omit<DeviceHost, 'attention'>, PowerSwitch 
 export class Board {
   readonly pic: Pic;
   readonly pit: Pit;
+  readonly hpet: Hpet;
   /** One for each processor. */
   readonly localApics: readonly LocalApic[];
   readonly ioApic: IoApic;
@@ -104,8 +106,15 @@ export class Board {
     this.apicPages = new ApicPages(bus, this.localApics, () => machine.current?.() ?? 0);
     this.interruptBus = new InterruptBus(this.localApics);
     this.ioApic = new IoApic(wiring, ioApicId(cpus), (message) => this.interruptBus.send(message));
-    this.pit = new Pit(wiring, line(Irq.TIMER));
-    this.cmos = new Cmos(wiring, memory, this.cabling.ide.filter((drive, n) => n < 2 && drive?.attachment === 'ide').length, line(Irq.CLOCK));
+    this.hpet = new Hpet(wiring, (input, level) => this.ioApic.setLine(input, level), (irq, level) => line(irq)(level));
+    /** A line that a high precision timer may have taken over. */
+    const replaceable =
+      (irq: number) =>
+      (level: boolean): void => {
+        if (!this.hpet.replacesLegacy) line(irq)(level);
+      };
+    this.pit = new Pit(wiring, replaceable(Irq.TIMER));
+    this.cmos = new Cmos(wiring, memory, this.cabling.ide.filter((drive, n) => n < 2 && drive?.attachment === 'ide').length, replaceable(Irq.CLOCK));
     this.a20 = new A20Gate((enabled) => bus.memory.setA20(enabled));
     this.keyboard = new KeyboardController(wiring, this.a20, line(Irq.KEYBOARD), line(Irq.MOUSE), () => wiring.resetMachine());
     this.vga = new Vga(wiring);
@@ -128,9 +137,10 @@ export class Board {
     const power = new PowerControl(wiring);
     const firmwareConfig = new FirmwareConfig({ memory, cpus, e820: () => bus.memory.map.e820() });
     const acpi = new AcpiPower(wiring, wiring);
-    this.devices = [this.pic, this.pit, ...this.localApics, this.ioApic, this.cmos, this.a20, this.keyboard, this.vga, ...uarts, ...this.ide, busMaster, lpt1, router, this.pci, ...virtio, port92, power, acpi, this.debugConsole];
+    this.devices = [this.pic, this.pit, this.hpet, ...this.localApics, this.ioApic, this.cmos, this.a20, this.keyboard, this.vga, ...uarts, ...this.ide, busMaster, lpt1, router, this.pci, ...virtio, port92, power, acpi, this.debugConsole];
 
     bus.claimPage(pageOf(IO_APIC), this.ioApic);
+    bus.claimPage(pageOf(HPET), this.hpet);
     this.apicPages.update();
     bus.claimPorts(0x20, 2, this.pic);
     bus.claimPorts(0xa0, 2, this.pic);
@@ -204,7 +214,7 @@ export class Board {
     const external = this.localApics.some((apic) => apic.external);
     const reaches = (irq: number): boolean => (external && !this.pic.masked(irq)) || !this.ioApic.masked(ioApicInput(irq));
     const timers = this.localApics.map((apic) => (apic.timerWakes ? apic.nextDeadline() : Infinity));
-    return Math.min(...timers, reaches(Irq.TIMER) ? this.pit.nextDeadline() : Infinity, reaches(Irq.CLOCK) ? this.cmos.nextDeadline() : Infinity);
+    return Math.min(...timers, this.hpet.nextDeadline(), reaches(Irq.TIMER) ? this.pit.nextDeadline() : Infinity, reaches(Irq.CLOCK) ? this.cmos.nextDeadline() : Infinity);
   }
 
   nextDeadline(): number {

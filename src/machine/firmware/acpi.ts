@@ -1,11 +1,12 @@
 /**
- * The ACPI tables (ACPI Specification, "ACPI Software Programming Model"): RSDP, RSDT, XSDT, FADT, MADT and a DSDT with the
+ * The ACPI tables (ACPI Specification, "ACPI Software Programming Model"): RSDP, RSDT, XSDT, FADT, MADT, HPET and a DSDT with the
  * PCI bus, the devices of the board that are not found otherwise, and the soft-off state.
  */
 import { ACPI_PORTS, SCI_LINE } from '../devices/acpiPower';
+import { HPET_BLOCK_ID } from '../devices/hpet';
 import { INTERRUPT_ROUTES, PCI_MEMORY } from '../devices/pci/pciTable';
 import { RESET_CONTROL } from '../devices/powerControl';
-import { IO_APIC, ioApicId, LOCAL_APIC, LOW_RAM_END, TEXT_MEMORY_END } from '../memory/addressMap';
+import { HPET, IO_APIC, ioApicId, LOCAL_APIC, LOW_RAM_END, TEXT_MEMORY_END } from '../memory/addressMap';
 import { type Aml, ARGUMENT_0, busNumbers, device, ifTrue, integer, irq, memoryRange, method, name, packageOf, pnpId, portRange, ports, reference, resources, returns, scope, store } from './aml';
 import type { MpOptions } from './mpTable';
 
@@ -18,6 +19,8 @@ const FADT_FLAGS = (1 << 0) | (1 << 2) | (1 << 4) | (1 << 5) | (1 << 6) | (1 << 
 const BOOT_FLAGS = 0x0003;
 const FADT_SIZE = 244;
 const MADT_8259 = 1;
+/** Fewest counts of the high precision timer between two interrupts without losing one. */
+const HPET_MINIMUM = 0x80;
 /** Interrupt override flags: active high and level-triggered. */
 const LEVEL_HIGH = 0x000d;
 
@@ -45,7 +48,7 @@ export function acpiTables(address: number, mp: MpOptions): Uint8Array {
   const dsdtAt = place(table('DSDT', 2, dsdt()));
   const fadtAt = place(fadt(dsdtAt));
   const madtAt = place(madt(mp));
-  const all = [fadtAt, madtAt];
+  const all = [fadtAt, madtAt, place(hpet())];
   const rsdtAt = place(table('RSDT', 1, all.flatMap(u32)));
   const xsdtAt = place(table('XSDT', 1, all.flatMap(u64)));
   rsdp(rsdtAt, xsdtAt).forEach((byte, i) => (bytes[i] = byte));
@@ -82,6 +85,9 @@ function fadt(dsdt: number): number[] {
   put(208, portAddress(ACPI_PORTS.TIMER, 4));
   return table('FACP', 4, body);
 }
+
+/** IA-PC HPET Specification, "The HPET Description Table". */
+const hpet = (): number[] => table('HPET', 1, [...u32(HPET_BLOCK_ID), 0, 64, 0, 0, ...u64(HPET), 0, ...u16(HPET_MINIMUM), 0]);
 
 function madt({ cpus, ioApicInput }: MpOptions): number[] {
   const entries: number[][] = [];

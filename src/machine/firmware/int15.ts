@@ -40,6 +40,13 @@ export const int15: Service = (call, parts) => {
     case 0xe8:
       if (call.al === 0x20) return e820(call, parts);
       if (call.al === 0x01) return e801(call, parts);
+      break;
+    case 0xe9: // SpeedStep: Linux asks for it
+      return call.fail(BAD_COMMAND);
+    case 0xec: // the modes that the caller will use: nothing depends on it here
+      call.ah = 0;
+      call.carry = false;
+      return;
   }
   return unsupported(call, parts, VECTOR);
 };

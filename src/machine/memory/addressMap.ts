@@ -21,6 +21,7 @@ export const EXTENDED_RAM = 0x10_0000;
 export const HOLE = 0xc000_0000;
 export const HOLE_END = 0x1_0000_0000;
 export const IO_APIC = 0xfec0_0000;
+export const HPET = 0xfed0_0000;
 export const LOCAL_APIC = 0xfee0_0000;
 /** The I/O APIC's identifier, behind those of the processors. */
 export const ioApicId = (cpus: number): number => cpus;
