@@ -62,7 +62,7 @@ class Pc implements Machine {
     this.drives = checkOptions(options);
     const features = new CpuFeatures(options.without);
     const memory = options.memory - (options.memory % 0x1000);
-    const engine = createEngine({ ramBytes: memory, cpus: options.cpus });
+    const engine = createEngine({ ramBytes: memory, cpus: options.cpus, translator: options.translator });
     const dropTranslations = (): void => (this.cpus as readonly Cpu[] | undefined)?.forEach((cpu) => cpu.flushTlb());
     this.memory = new PhysicalMemory(engine.views, engine.frameBase, engine.frameLimit, new AddressMap(memory, options.e820), {
       pageChanged: (page) => (this.cpu as Cpu | undefined)?.memoryChanged(page),

@@ -43,6 +43,8 @@ export interface MachineOptions {
   boot: Boot;
   /** The address map that the firmware reports in place of the true one. */
   e820?: readonly E820Entry[] | undefined;
+  /** False: hot code is interpreted like all other. The guest cannot tell. */
+  translator?: boolean | undefined;
 }
 
 /** Address map types of INT 15h E820: 1 usable, 2 reserved, 3 ACPI reclaimable, 4 ACPI NVS, 5 bad. */

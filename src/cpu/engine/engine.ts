@@ -129,6 +129,6 @@ function allocate(pages: number): WebAssembly.Memory {
 }
 
 /** Makes an engine with room for so much RAM. Throws a UserError when the host cannot reserve it. */
-export function createEngine(options: { ramBytes: number; cpus: number; translator?: boolean }): Engine {
+export function createEngine(options: { ramBytes: number; cpus: number; translator?: boolean | undefined }): Engine {
   return new EngineImplementation(options.ramBytes, options.translator ?? translatorPolicy.enabled);
 }
