@@ -18,7 +18,7 @@ export interface Unit {
 export interface Block {
   readonly offset: number;
   readonly units: readonly Unit[];
-  /** Offsets that follow: the jump's target and what is fallen into. Calls are followed by where they return to. */
+  /** Offsets that follow: the targets of its jumps (one that is conditional may stand in the middle) and what is fallen into. Calls are followed by where they return to. */
   readonly successors: readonly number[];
   /** Whether code comes here in other ways than by jumps and from the instruction before: by calls, returns, jumps by register. */
   readonly entered: boolean;
@@ -53,7 +53,6 @@ export class PageBlocks {
       const target = this.target(unit);
       // A line of records begins at a jump's target too: that alone does not tell that code comes from elsewhere.
       if (target !== undefined) this.leaders.set(target, false);
-      if (!isCall(unit)) this.lead(unit.next, false);
     }
     for (const unit of this.units.values()) {
       if (!isCall(unit)) continue;
@@ -115,7 +114,7 @@ export class PageBlocks {
         break;
       }
       if (units.length === LONGEST) this.lead(unit.next, false);
-      if (hasTarget(unit) || this.leaders.has(unit.next)) {
+      if (this.leaders.has(unit.next)) {
         successors.push(unit.next);
         break;
       }

@@ -130,5 +130,5 @@ function allocate(pages: number): WebAssembly.Memory {
 
 /** Makes an engine with room for so much RAM. Throws a UserError when the host cannot reserve it. */
 export function createEngine(options: { ramBytes: number; cpus: number; translator?: boolean | undefined }): Engine {
-  return new EngineImplementation(options.ramBytes, options.translator ?? translatorPolicy.enabled);
+  return new EngineImplementation(options.ramBytes, (options.translator ?? true) && translatorPolicy.enabled);
 }

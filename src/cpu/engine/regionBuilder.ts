@@ -18,6 +18,9 @@ const PAGE = 0x1000;
 export const LEFT = 0xfe;
 export const MISSED = 0xff;
 
+/** Their operands alone do not tell CF. */
+const WITH_CARRY = new Set(['adc', 'sbb']);
+
 /** Record before which the interpreter goes on when a region refuses a block: the first record's copy. */
 export type CopyOf = (record: number) => number;
 
@@ -75,6 +78,7 @@ export class RegionBuilder {
     f.end(); // loop
     f.unreachable();
     f.end(); // exit
+    e.forgetFlags();
     e.storeState();
     e.state().store(f, Value.local(this.record, 'i32'), 4, Offset.RECORD);
     e.when(Value.local(this.left, 'i32'), () => e.state().store(f, Value.local(this.target, 'i64'), 8, Offset.RIP));
@@ -162,6 +166,7 @@ export class RegionBuilder {
     const count = block.units.length;
     e.ahead = count;
     this.unit = block.units[0]!;
+    e.forgetFlags();
     e.set(e.locals.budget, e.budget.sub(count));
     e.when(e.budget.ltS(0), () => this.leaveBefore());
     for (const unit of block.units) {
@@ -188,6 +193,7 @@ export class RegionBuilder {
     e.size = handler.size;
     e.form = handler.form;
     e.variant = handler.variant;
+    e.exactFlags = !WITH_CARRY.has(handler.semantics.mnemonic);
     if (handler.semantics.simd) e.requireSimd(Value.i32(handler.semantics.simd));
     handler.semantics.emit(e);
   }
@@ -204,8 +210,15 @@ export class RegionBuilder {
     this.leaveTo(unit === block.units[0] && this.numbers.has(block.offset) ? this.copyOf(unit.first) : unit.first);
   }
 
+  /** Gives back the count of what comes after a jump in its block. */
+  private giveBack(): void {
+    const { e } = this;
+    if (e.ahead > 1) e.set(e.locals.budget, e.budget.add(e.ahead - 1));
+  }
+
   /** To a block of the region, else to the interpreter. */
   private goTo(offset: number, record: number): void {
+    this.giveBack();
     const label = this.loops.get(offset) ?? this.labels.get(offset);
     if (label !== undefined) {
       this.noEntry(offset);
@@ -223,6 +236,7 @@ export class RegionBuilder {
 
   private jumpTo(rip: Value): void {
     const { e, f } = this;
+    this.giveBack();
     const offset = e.let(rip.sub(e.ripBase()));
     e.when(offset.ltU(BigInt(PAGE)), () => {
       const number = e.let(offset.wrap().load('i32', 1, this.entries));

@@ -7,8 +7,36 @@ import type { FunctionBuilder } from '../../wasm/function';
 import { Value } from '../../wasm/value';
 import { AccessFlag } from '../accessFlags';
 import { type CallRoutine, Emitter, type Routine, typeOf } from '../isa/emitter';
+import { routine } from '../isa/routine';
+import { auxOfCarries, carriesOfAdd, carriesOfSub } from '../isa/statusFlags';
 import { type MemoryViews, Offset, Seg, Segment, SEGMENT_STRIDE, TLB_ENTRIES, TLB_ENTRY_SIZE } from '../state';
 import { Field } from './record';
+
+/** Kinds of flags whose `aux` is not worked out: bits 1:0 the operands' size as a power of 2, SUB for a subtraction, CF replaced. 0: `aux` is valid. */
+const Kept = { ADD: 16, SUB: 16 | 4, CARRY: 8 } as const;
+
+/** Works `aux` out of the kind (not 0), the operands and the sign-extended result; `cf` counts when it is replaced. */
+const keptAux = routine('flags.aux', ['i32', 'i64', 'i64', 'i64', 'i32'], 'i32', (r) => {
+  const [kind, a, b, res, cf] = [r.argument(0), r.argument(1), r.argument(2), r.argument(3), r.argument(4)];
+  const carries = r.let(Value.select(kind.and(4), carriesOfSub(a, b, res), carriesOfAdd(a, b, res)));
+  const topTwo = Value.i32(8).shl(kind.and(3)).sub(2);
+  const aux = r.let(carries.shrU(topTwo.extendU()).wrap().shl(30).or(carries.wrap().and(8)));
+  return Value.select(kind.and(Kept.CARRY), withCarry(aux, cf), aux);
+});
+
+/** `aux` with another CF and the same OF. */
+const withCarry = (aux: Value, cf: Value): Value => aux.xor(aux.shrU(31).xor(cf).mul(0xc000_0000 | 0));
+
+/** What is known of the flags at a place in a block. */
+type Flags =
+  | { state: 'unknown' }
+  /** `res` and `aux` hold them. */
+  | { state: 'settled' }
+  | { state: 'logic' }
+  | { state: 'kept'; operation: 'add' | 'sub'; size: number; exact: boolean; carry: boolean };
+
+/** Even conditions of Jcc. */
+const Condition = { O: 0, B: 2, E: 4, BE: 6, S: 8, L: 12, LE: 14 } as const;
 
 const GPR_COUNT = 16;
 const GPR_END = Offset.GPR + GPR_COUNT * 8;
@@ -37,7 +65,7 @@ export interface RegionControl {
 
 export class TranslatorEmitter extends Emitter {
   readonly budget: Value;
-  readonly locals: { budget: number; res: number; aux: number; tlb: number; generation: number; ripBase: number; simdDisabled: number; effective: number };
+  readonly locals: { budget: number; res: number; aux: number; tlb: number; generation: number; ripBase: number; simdDisabled: number; effective: number; kind: number; a: number; b: number; cf: number };
   private readonly registers: number[] = [];
   /** General-purpose registers that the region reads or writes, and those that it writes, as bits. */
   used = 0;
@@ -55,7 +83,7 @@ export class TranslatorEmitter extends Emitter {
   ) {
     super(f);
     for (let n = 0; n < GPR_COUNT; n++) this.registers.push(f.local('i64'));
-    this.locals = { budget: f.local('i32'), res: f.local('i64'), aux: f.local('i32'), tlb: f.local('i32'), generation: f.local('i64'), ripBase: f.local('i64'), simdDisabled: f.local('i32'), effective: f.local('i64') };
+    this.locals = { budget: f.local('i32'), res: f.local('i64'), aux: f.local('i32'), tlb: f.local('i32'), generation: f.local('i64'), ripBase: f.local('i64'), simdDisabled: f.local('i32'), effective: f.local('i64'), kind: f.local('i32'), a: f.local('i64'), b: f.local('i64'), cf: f.local('i32') };
     this.budget = Value.local(this.locals.budget, 'i32');
   }
 
@@ -93,10 +121,11 @@ export class TranslatorEmitter extends Emitter {
   }
   /** Puts back what it has changed. */
   storeState(): void {
+    this.settleFlags();
     for (let n = 0; n < GPR_COUNT; n++) if ((this.written >> n) & 1) CPU.store(this.f, Value.local(this.registers[n]!, 'i64'), 8, Offset.GPR + n * 8);
     CPU.store(this.f, this.budget, 4, Offset.BUDGET);
-    CPU.store(this.f, this.res(), 8, Offset.RES);
-    CPU.store(this.f, this.aux(), 4, Offset.AUX);
+    CPU.store(this.f, Value.local(this.locals.res, 'i64'), 8, Offset.RES);
+    CPU.store(this.f, Value.local(this.locals.aux, 'i32'), 4, Offset.AUX);
   }
 
   // Fields of the record.
@@ -161,6 +190,9 @@ export class TranslatorEmitter extends Emitter {
       }
     }
     throw new Error(`Operand ${operand} of form "${this.form}" cannot be read.`);
+  }
+  override constantOperand(operand: number): number | undefined {
+    return this.form[operand] === 'i' ? this.u32(Field.IMMEDIATE) & 0xff : undefined;
   }
   private immediate(size: number): Value {
     if (size === 8) return Value.i64(this.i64(Field.IMMEDIATE));
@@ -286,17 +318,117 @@ export class TranslatorEmitter extends Emitter {
 
   // Flags and other state.
 
+  /** Whether the instruction's operands alone tell its flags. */
+  exactFlags = true;
+  private flags: Flags = { state: 'unknown' };
+
+  /** Code comes together here: what is known of the flags holds no more. */
+  forgetFlags(): void {
+    this.flags = { state: 'unknown' };
+  }
+  override deferFlags(operation: 'add' | 'sub' | 'logic', a: Value, b: Value, r: Value): boolean {
+    const { locals, size } = this;
+    if (operation === 'logic') {
+      this.set(locals.aux, Value.i32(0));
+      this.set(locals.kind, Value.i32(0));
+      this.flags = { state: 'logic' };
+    } else {
+      this.set(locals.a, a.extendU());
+      this.set(locals.b, b.extendU());
+      this.set(locals.kind, Value.i32((operation === 'add' ? Kept.ADD : Kept.SUB) | (31 - Math.clz32(size))));
+      this.flags = { state: 'kept', operation, size, exact: this.exactFlags, carry: false };
+    }
+    this.set(locals.res, this.signed64(r));
+    return true;
+  }
+  override deferCarry(cf: Value): boolean {
+    const { flags, locals } = this;
+    if (flags.state !== 'kept') return false;
+    this.set(locals.cf, cf);
+    this.set(locals.kind, Value.i32((flags.operation === 'add' ? Kept.ADD : Kept.SUB) | Kept.CARRY | (31 - Math.clz32(flags.size))));
+    this.flags = { ...flags, carry: true };
+    return true;
+  }
+  override directCondition(cc: number): Value | undefined {
+    const { flags, locals } = this;
+    if (flags.state === 'unknown') return cc === Condition.B ? this.unknownCarry() : undefined;
+    if (flags.state === 'settled') return undefined;
+    const res = Value.local(locals.res, 'i64');
+    if (cc === Condition.E) return res.eqz();
+    if (cc === Condition.S) return res.ltS(0n);
+    if (flags.state === 'logic') {
+      if (cc === Condition.O || cc === Condition.B) return Value.i32(0);
+      return cc === Condition.BE ? res.eqz() : cc === Condition.L ? res.ltS(0n) : cc === Condition.LE ? res.leS(0n) : undefined;
+    }
+    if (flags.carry && cc === Condition.B) return Value.local(locals.cf, 'i32');
+    if (!flags.exact) return undefined;
+    const { size } = flags;
+    const part = (local: number): Value => (size === 8 ? Value.local(local, 'i64') : Value.local(local, 'i64').wrap());
+    const [a, b] = [part(locals.a), part(locals.b)];
+    if (flags.operation === 'add') {
+      if (cc !== Condition.B || size < 4) return undefined;
+      return (size === 8 ? res : res.wrap()).ltU(a);
+    }
+    if (!flags.carry && cc === Condition.B) return a.ltU(b);
+    if (!flags.carry && cc === Condition.BE) return a.leU(b);
+    const signed = (v: Value): Value => (size < 4 ? v.signExtend(size) : v);
+    if (cc === Condition.L) return signed(a).ltS(signed(b));
+    if (cc === Condition.LE) return signed(a).leS(signed(b));
+    return undefined;
+  }
+  /** CF where code comes together: INC and DEC in a loop keep it and nothing else. */
+  private unknownCarry(): Value {
+    const { f, locals } = this;
+    const found = f.temporary('i32');
+    const kind = Value.local(locals.kind, 'i32');
+    kind.and(Kept.CARRY).emit(f);
+    f.if();
+    this.set(found, Value.local(locals.cf, 'i32'));
+    f.else();
+    this.set(found, Value.local(locals.aux, 'i32').shrU(31));
+    this.when(kind, () => this.set(found, this.callAux().shrU(31)));
+    f.end();
+    return Value.local(found, 'i32');
+  }
+  private callAux(): Value {
+    const { locals } = this;
+    return this.functions.call(keptAux, Value.local(locals.kind, 'i32'), Value.local(locals.a, 'i64'), Value.local(locals.b, 'i64'), Value.local(locals.res, 'i64'), Value.local(locals.cf, 'i32'));
+  }
+  /** Makes `aux` valid. */
+  settleFlags(): void {
+    const { flags, locals } = this;
+    if (flags.state === 'settled' || flags.state === 'logic') return;
+    this.flags = { state: 'settled' };
+    if (flags.state === 'unknown') {
+      this.when(Value.local(locals.kind, 'i32'), () => {
+        this.set(locals.aux, this.callAux());
+        this.set(locals.kind, Value.i32(0));
+      });
+      return;
+    }
+    const [a, b, res] = [Value.local(locals.a, 'i64'), Value.local(locals.b, 'i64'), Value.local(locals.res, 'i64')];
+    const { size } = flags;
+    const carries = flags.operation === 'add' ? carriesOfAdd(a, b, res) : carriesOfSub(a, b, res);
+    const aux = this.let(auxOfCarries(this.let(size === 8 ? carries : carries.wrap()), size));
+    this.set(locals.aux, flags.carry ? withCarry(aux, Value.local(locals.cf, 'i32')) : aux);
+    this.set(locals.kind, Value.i32(0));
+  }
   res(): Value {
     return Value.local(this.locals.res, 'i64');
   }
   aux(): Value {
+    this.settleFlags();
     return Value.local(this.locals.aux, 'i32');
   }
   setRes(value: Value): void {
+    if (this.flags.state !== 'settled') this.settleFlags(); // kept operands go together with their result
     this.set(this.locals.res, value);
+    this.flags = { state: 'settled' };
   }
   setAux(value: Value): void {
     this.set(this.locals.aux, value);
+    this.set(this.locals.kind, Value.i32(0));
+    this.flags = { state: 'settled' };
   }
   otherFlags(): Value {
     return CPU.load('i32', 4, Offset.FLAGS);

@@ -59,9 +59,9 @@ const count = (mnemonic: string, counted: (e: Emitter, v: Value) => Value): Sema
     const v = e.read(1);
     const n = e.let(counted(e, v));
     e.write(0, n);
-    e.setRes(e.signed64(n));
     const cf = v.eqz();
     e.setAux(auxOfCarryOverflow(cf, Value.i32(0)));
+    e.setRes(e.signed64(n));
   },
 });
 
@@ -81,9 +81,9 @@ export const bitInstructions: Semantics[] = [
     emit(e) {
       const n = e.let(e.read(1).popcnt());
       e.write(0, n);
-      e.setRes(e.signed64(n));
       // All flags but ZF are clear: the parity delta makes up for a count of even parity.
       e.setAux(n.popcnt().wrap().and(1).xor(1).shl(8));
+      e.setRes(e.signed64(n));
     },
   },
 ];

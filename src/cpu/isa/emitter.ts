@@ -116,6 +116,25 @@ export abstract class Emitter {
   abstract aux(): Value;
   abstract setRes(value: Value): void;
   abstract setAux(value: Value): void;
+  /**
+   * The flags of r = a + b, r = a - b (also with carry or borrow) or of a logical result, in whole. An emitter that knows what
+   * comes next may keep the operands and work `aux` out when it is asked for: then it returns true.
+   */
+  deferFlags(_operation: 'add' | 'sub' | 'logic', _a: Value, _b: Value, _r: Value): boolean {
+    return false;
+  }
+  /** The same for CF (i32 0 or 1) that replaces the one of kept operands. */
+  deferCarry(_cf: Value): boolean {
+    return false;
+  }
+  /** An even condition (of Jcc) straight from kept operands, i32 0 or 1; undefined when `res` and `aux` have to tell. */
+  directCondition(_cc: number): Value | undefined {
+    return undefined;
+  }
+  /** An immediate operand's value where the emitter knows it. */
+  constantOperand(_operand: number): number | undefined {
+    return undefined;
+  }
   /** u32 of RFLAGS without the status flags. */
   abstract otherFlags(): Value;
   abstract setOtherFlags(value: Value): void;

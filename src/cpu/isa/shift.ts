@@ -24,6 +24,18 @@ const isZero = (n: Value): Value => n.eqz();
 const keepIfZero = (n: Value, old: Value, changed: Value): Value => Value.select(isZero(n), old, changed);
 const lowBit = (value: Value): Value => value.wrap().and(1);
 
+/** Sets the flags unless the masked count `n` (of an operand) is 0. */
+function setShiftFlags(e: Emitter, operand: number, n: Value, aux: Value, res: Value): void {
+  const known = e.constantOperand(operand);
+  if (known !== undefined && (known & (e.size === 8 ? 63 : 31)) !== 0) {
+    e.setAux(aux);
+    e.setRes(res);
+    return;
+  }
+  e.setAux(keepIfZero(n, e.aux(), aux));
+  e.setRes(keepIfZero(n, e.res(), res));
+}
+
 interface Shift {
   result(e: Emitter, a: Value, n: Value): Value;
   carry(e: Emitter, a: Value, n: Value): Value;
@@ -40,8 +52,7 @@ const shift = (mnemonic: string, s: Shift): Semantics => ({
     const r = e.modify(0, (old) => e.narrow(s.result(e, (a = old), n)));
     const cf = e.let(s.carry(e, a, n));
     const of = e.let(s.overflow(e, a, r, cf));
-    e.setAux(keepIfZero(n, e.aux(), auxOfCarryOverflow(cf, of)));
-    e.setRes(keepIfZero(n, e.res(), e.signed64(r)));
+    setShiftFlags(e, 1, n, auxOfCarryOverflow(cf, of), e.signed64(r));
   },
 });
 
@@ -159,8 +170,7 @@ const double = (mnemonic: string, left: boolean): Semantics => ({
     const source = e.size === 8 ? a : wide(a);
     const cf = e.let(lowBit(left ? source.shrU(Value.i64(bits).sub(w)) : source.shrU(w.sub(1))));
     const of = e.signBit(r).xor(e.signBit(a));
-    e.setAux(keepIfZero(n, e.aux(), auxOfCarryOverflow(cf, of)));
-    e.setRes(keepIfZero(n, e.res(), e.signed64(r)));
+    setShiftFlags(e, 2, n, auxOfCarryOverflow(cf, of), e.signed64(r));
   },
 });
 
