@@ -6,6 +6,8 @@ type Children = NonNullable<InspectionNode['children']>;
 
 interface Container {
   children: Children;
+  /** The processor that was in focus when the reference was made. */
+  cpu: number;
   /** The elements of an array, of which parts are asked for. */
   indexed: boolean;
   /** All of them, once they have been asked for as a whole. */
@@ -14,39 +16,67 @@ interface Container {
   parts: Map<number, InspectionNode[]>;
 }
 
+/** Which processor is in focus, and how to do something with another one in focus. */
+export interface Focus {
+  cpu(): number;
+  on<T>(cpu: number, action: () => T): T;
+}
+
+interface Numbered {
+  stack: readonly StackEntry[];
+  first: number;
+  cpu: number;
+}
+
 export class References {
-  private frames: StackEntry[] = [];
+  /** The stacks of the present stop, one for each processor that was asked for. */
+  private stacks: Numbered[] = [];
   private readonly containers = new Map<number, Container>();
   private readonly places = new Map<number, SourcePlace>();
   private next = 1;
 
+  constructor(private readonly focus: Focus) {}
+
   /** Forgets everything. Numbers are not used again, so that a late request cannot mean something else. */
   clear(): void {
-    this.frames = [];
-    this.frameBase = this.next;
+    this.stacks = [];
     this.containers.clear();
     this.places.clear();
   }
-  private frameBase = 1;
 
-  /** Numbers the frames of a stack; the same stack keeps its numbers. */
-  frameId(stack: readonly StackEntry[], index: number): number {
-    if (this.frames !== stack) {
-      this.frames = stack as StackEntry[];
-      this.frameBase = this.next;
+  /** Numbers the frames of a processor's stack; the same stack keeps its numbers. */
+  frameId(stack: readonly StackEntry[], index: number, cpu: number): number {
+    let known = this.stacks.find((s) => s.cpu === cpu);
+    if (known?.stack !== stack) {
+      known = { stack, first: this.next, cpu };
+      this.stacks = [...this.stacks.filter((s) => s.cpu !== cpu), known];
       this.next += stack.length;
     }
-    return this.frameBase + index;
+    return known.first + index;
+  }
+  private stackOf(id: number): Numbered | undefined {
+    return this.stacks.find(({ stack, first }) => id >= first && id < first + stack.length);
   }
   frame(id: number): StackEntry | undefined {
-    return this.frames[id - this.frameBase];
+    const numbered = this.stackOf(id);
+    return numbered?.stack[id - numbered.first];
+  }
+  /** The processor whose stack a frame is of. */
+  processor(id: number): number | undefined {
+    return this.stackOf(id)?.cpu;
   }
 
-  /** A reference to children, computed when asked for and then kept. */
+  /** A reference to children, computed when asked for, for the processor that is in focus now, and then kept. */
   container(children: Children, indexed = false): number {
     const id = this.next++;
-    this.containers.set(id, { children, indexed, parts: new Map() });
+    const cpu = this.focus.cpu();
+    this.containers.set(id, { children: (start, count) => this.focus.on(cpu, () => children(start, count)), cpu, indexed, parts: new Map() });
     return id;
+  }
+
+  /** The processor that a reference to children is of. */
+  owner(id: number): number | undefined {
+    return this.containers.get(id)?.cpu;
   }
 
   /** Children from `start` on, `count` of them or all; undefined for a reference that is void. */

@@ -33,6 +33,7 @@ import { HyperstepEvent, type StateEvent } from './messages';
 import { Protocol } from './protocol';
 import { References } from './references';
 import { SerialConsole } from './serialConsole';
+import { threadOf } from './threads';
 import { stopWords, type StopWords } from './words';
 
 /** What a launch has made. */
@@ -44,13 +45,10 @@ export interface Launched {
   activity: Activity;
 }
 
-/** One virtual processor, one thread. */
-export const THREAD = 1;
-
 export class Session {
   readonly protocol: Protocol;
   readonly format = new ClientFormat();
-  readonly references = new References();
+  readonly references = new References({ cpu: () => this.debugger.target.index, on: (cpu, action) => this.debugger.on(cpu, action) });
   /** Called when the session is over and the host may end. */
   onEnd: () => void = () => {};
   private launched: Launched | undefined;
@@ -149,7 +147,7 @@ export class Session {
       reason: words.reason,
       description: words.description,
       text: words.text,
-      threadId: THREAD,
+      threadId: threadOf(d.target.index),
       allThreadsStopped: true,
       hitBreakpointIds: words.ids,
     });

@@ -5,13 +5,13 @@ const hex = (value: bigint | number): string => '0x' + value.toString(16);
 
 /**
  * One line, without its end. What may not fit a JavaScript number exactly, and addresses, are strings `0x...`; what the
- * reason does not have is null. `symbol` is the guest's symbol at its RIP.
+ * reason does not have is null. `symbol` is the guest's symbol at its RIP, `several` whether the machine has more than one processor.
  */
-export function exitLine(record: ExitRecord, symbol: string | undefined): string {
+export function exitLine(record: ExitRecord, symbol: string | undefined, several = false): string {
   return JSON.stringify({
     n: record.n,
     // With one processor there is nothing to tell apart.
-    ...(record.cpu > 0 ? { cpu: record.cpu } : {}),
+    ...(several ? { cpu: record.cpu } : {}),
     icount: record.icount,
     reason: record.reason,
     name: record.name,

@@ -120,7 +120,7 @@ export class Run {
   /** The machine can never run on. */
   private finished(stop: MachineStop): void {
     const { debugExit } = this.machine;
-    if (stop === 'shutdown') return this.end({ status: Status.TRIPLE_FAULT, sentence: `Triple fault at RIP 0x${this.machine.cpus[0]!.state.rip.toString(16)}: the processor has shut down${this.missing()}.` });
+    if (stop === 'shutdown') return this.end({ status: Status.TRIPLE_FAULT, sentence: `Triple fault at RIP 0x${this.machine.cpus[this.machine.current]!.state.rip.toString(16)}: the processor has shut down${this.missing()}.` });
     if (stop === 'debug-exit' && debugExit !== 0) return this.end({ status: Status.DEBUG_EXIT, sentence: `The guest wrote ${debugExit} to the debug-exit port.` });
     const text = this.script.pending;
     if (text !== undefined) return this.end({ status: Status.FAILED, sentence: `The machine has ended, and the console has not shown ${JSON.stringify(text)}.` });

@@ -64,9 +64,10 @@ class ExitWatch {
     private readonly trace: OutputFile | undefined,
     private readonly run: Run,
   ) {
+    const first = new Target(machine, 0);
+    for (const { name, image, world } of symbols) first.images.add(name, name, image, world);
     this.targets = machine.cpus.map((cpu, i) => {
-      const target = new Target(machine, i);
-      for (const { name, image, world } of symbols) target.images.add(name, name, image, world);
+      const target = i === 0 ? first : new Target(machine, i, first);
       target.recorder = new ExitRecorder(cpu, machine.vmx[i]!, {
         exit: (record) => this.exit(target, record),
         entry: () => {},
@@ -84,7 +85,7 @@ class ExitWatch {
     // After the end nothing is recorded: otherwise the trace would depend on how the last slice was cut.
     if (this.run.ended) return;
     this.counts.add(record);
-    this.trace?.write(exitLine(record, this.symbol(target, record)) + '\n');
+    this.trace?.write(exitLine(record, this.symbol(target, record), this.targets.length > 1) + '\n');
     if (!this.options.breakOnExit.includes(record.name)) return;
     this.found = record;
     this.run.end({ status: Status.DONE });
@@ -92,6 +93,7 @@ class ExitWatch {
 
   private symbol(target: Target, record: ExitRecord): string | undefined {
     if (target.images.images.length === 0) return undefined;
+    target.activate();
     // Between two exits the guest may have changed its page tables and programs.
     target.images.forget();
     const name = addressName(target, 'guest', record.guestRip);

@@ -63,6 +63,8 @@ export function stable(text: string): string {
 export class Story {
   readonly client: Client;
   private readonly lines: string[] = [];
+  /** The thread that is looked at: the one that stopped last. */
+  thread = 1;
 
   constructor(host?: Host) {
     this.client = new Client(host);
@@ -100,17 +102,18 @@ export class Story {
   }
 
   async tellStop(command: string, stopped: Record<string, unknown>): Promise<void> {
+    this.thread = stopped['threadId'] as number;
     const [top] = await this.frames();
     this.tell(`> ${command}: ${String(stopped['description'])}`);
     this.tell(`  in ${this.frameText(top!)}`);
   }
 
   async frames(): Promise<Frame[]> {
-    return (await this.client.request<{ stackFrames: Frame[] }>('stackTrace', { threadId: 1 })).stackFrames;
+    return (await this.client.request<{ stackFrames: Frame[] }>('stackTrace', { threadId: this.thread })).stackFrames;
   }
 
   async stack(): Promise<void> {
-    this.tell('stack:');
+    this.tell(this.thread === 1 ? 'stack:' : `stack of thread ${this.thread}:`);
     for (const frame of await this.frames()) this.tell(`  ${this.frameText(frame)}`);
   }
 

@@ -14,6 +14,10 @@ describe('the exit trace', () => {
     );
   });
 
+  it('several processors are told apart, one is not named', () => {
+    assert.match(exitLine(record({}), undefined, true), /^\{"n":\d+,"cpu":0,/);
+    assert.doesNotMatch(exitLine(record({}), undefined), /cpu/);
+  });
   it('has linear and guest-physical address where the reason has one', () => {
     const line = JSON.parse(exitLine(record({ reason: 48, name: 'EPT_VIOLATION', linear: 0x7000n, gpa: 0x7000 }), undefined)) as Record<string, unknown>;
     assert.equal(line.linear, '0x7000');

@@ -3,11 +3,15 @@ import type { DebugProtocol } from '@vscode/debugprotocol';
 import { UserError } from '../../base/errors';
 import type { Handlers } from '../protocol';
 import type { Session } from '../session';
+import { processorOf } from '../threads';
 
-type StepArguments = Pick<DebugProtocol.NextArguments, 'granularity'>;
+type StepArguments = Pick<DebugProtocol.NextArguments, 'granularity' | 'threadId'>;
 
 export const executionHandlers = (session: Session): Handlers => {
-  const step = (direction: 'in' | 'over' | 'out') => ({ granularity }: StepArguments) => {
+  /** A step is of one processor; the others run along as time passes. */
+  const focus = (thread: number | undefined): void => session.debugger.focus(processorOf(session.debugger, thread));
+  const step = (direction: 'in' | 'over' | 'out') => ({ granularity, threadId }: StepArguments) => {
+    focus(threadId);
     session.debugger.step(direction, granularity === 'instruction' ? 'instruction' : 'line');
     session.goes();
   };
@@ -21,7 +25,8 @@ export const executionHandlers = (session: Session): Handlers => {
     stepIn: step('in'),
     stepOut: step('out'),
 
-    stepBack({ granularity }: StepArguments) {
+    stepBack({ granularity, threadId }: StepArguments) {
+      focus(threadId);
       session.debugger.stepBack(granularity === 'instruction' ? 'instruction' : 'line');
       session.goes();
     },

@@ -5,7 +5,8 @@ import { exceptionFilters } from '../filters';
 import { readConfiguration } from '../launch/configuration';
 import type { Handlers } from '../protocol';
 import { BREAKPOINT_MODES } from './breakpoints';
-import { THREAD, type Session } from '../session';
+import type { Session } from '../session';
+import { threadOf, threadsOf } from '../threads';
 
 /** What this adapter can do; nothing is announced that is not there. */
 function capabilities(): DebugProtocol.Capabilities {
@@ -74,7 +75,7 @@ export const lifecycleHandlers = (session: Session): Handlers => ({
     session.protocol.after(() => {
       if (session.run.configuration.stopOnEntry) session.hasStopped({ kind: 'entry' });
       else {
-        session.protocol.event('continued', { threadId: THREAD, allThreadsContinued: true });
+        session.protocol.event('continued', { threadId: threadOf(0), allThreadsContinued: true });
         go(session);
       }
     });
@@ -92,7 +93,7 @@ export const lifecycleHandlers = (session: Session): Handlers => ({
   cancel() {},
 
   threads() {
-    return { threads: [{ id: THREAD, name: 'CPU 0' }] };
+    return { threads: threadsOf(session.debugger) };
   },
 });
 

@@ -12,10 +12,11 @@ import { referenceTo } from '../memoryReference';
 import type { Handlers } from '../protocol';
 import type { Session } from '../session';
 import { placeOf, sourceOf } from '../sources';
+import { processorOf } from '../threads';
 
-async function told(session: Session, stack: readonly StackEntry[], index: number): Promise<DebugProtocol.StackFrame> {
+async function told(session: Session, stack: readonly StackEntry[], index: number, cpu: number): Promise<DebugProtocol.StackFrame> {
   const entry = stack[index]!;
-  const id = session.references.frameId(stack, index);
+  const id = session.references.frameId(stack, index, cpu);
   if (entry.kind === 'label') return { id, name: entry.name, line: 0, column: 0, presentationHint: 'label' };
   const frame: DebugProtocol.StackFrame = {
     id,
@@ -38,6 +39,8 @@ async function told(session: Session, stack: readonly StackEntry[], index: numbe
 export function codeFrame(session: Session, frameId: number): CodeFrame {
   const entry = session.references.frame(frameId);
   if (!entry) throw new UserError('frame', 'That frame is of an earlier stop.');
+  // What is asked for next belongs to the processor whose frame is selected.
+  session.debugger.focus(session.references.processor(frameId)!);
   if (entry.kind === 'label') throw new UserError('frame', 'This row stands between the two worlds: select a frame above or below it.');
   return entry;
 }
@@ -57,11 +60,13 @@ function recovered(frame: CodeFrame): InspectionNode[] {
 export const stackHandlers = (session: Session): Handlers => ({
   async stackTrace(args: DebugProtocol.StackTraceArguments) {
     session.requireStopped();
-    const stack = session.debugger.stack();
+    const d = session.debugger;
+    const cpu = processorOf(d, args.threadId);
+    const stack = d.on(cpu, () => d.stack());
     const start = args.startFrame ?? 0;
     const end = Math.min(stack.length, start + (args.levels || stack.length));
     const stackFrames: DebugProtocol.StackFrame[] = [];
-    for (let i = start; i < end; i++) stackFrames.push(await told(session, stack, i));
+    for (let i = start; i < end; i++) stackFrames.push(await told(session, stack, i, cpu));
     return { stackFrames, totalFrames: stack.length };
   },
 

@@ -49,9 +49,11 @@ export const variableHandlers = (session: Session): Handlers => ({
   variables(args: DebugProtocol.VariablesArguments) {
     session.requireStopped();
     session.format.asked(args.format);
-    const nodes = session.references.part(args.variablesReference, args.start ?? 0, args.count || undefined);
-    if (!nodes) throw new UserError('variables', 'These variables are of an earlier stop.');
-    return { variables: nodes.map((node) => told(session, node)) };
+    const cpu = session.references.owner(args.variablesReference);
+    if (cpu === undefined) throw new UserError('variables', 'These variables are of an earlier stop.');
+    const nodes = session.references.part(args.variablesReference, args.start ?? 0, args.count || undefined)!;
+    // What is below them is of the same processor.
+    return { variables: session.debugger.on(cpu, () => nodes.map((node) => told(session, node))) };
   },
 
   evaluate(args: DebugProtocol.EvaluateArguments) {

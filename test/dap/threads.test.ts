@@ -1,0 +1,104 @@
+/** Several processors are threads: each with its stack and registers, stepped one by one. */
+import assert from 'node:assert';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { STAGE1 } from '../unit/machinePrograms';
+import { lineWith, Story } from './story';
+
+const FIXTURES = path.resolve(__dirname, '../fixtures/smp');
+const SOURCE = 'test/fixtures/smp/spinlock.s';
+
+interface Body {
+  threads: { id: number; name: string }[];
+  stackFrames: { id: number; instructionPointerReference: string }[];
+}
+
+describe('DAP: several processors', () => {
+  let story: Story;
+  let folder: string;
+  beforeEach(() => {
+    story = new Story();
+    folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hyperstep-threads-'));
+  });
+  afterEach(async () => {
+    await story.end();
+    fs.rmSync(folder, { recursive: true });
+  });
+
+  /** The spin-lock program on a boot disk. */
+  async function launch(cpus: number, more: object = {}): Promise<void> {
+    const programs = JSON.parse(fs.readFileSync(path.join(FIXTURES, 'programs.json'), 'utf8')) as Record<string, string>;
+    const disk = new Uint8Array(8 * 512);
+    disk.set(STAGE1);
+    disk.set([0x55, 0xaa], 510);
+    disk.set(Buffer.from(programs['spinlock']!, 'base64'), 512);
+    fs.writeFileSync(path.join(folder, 'disk.img'), disk);
+    await story.launch({ machine: { cpus, memory: '2M' }, boot: { disk: path.join(folder, 'disk.img') }, symbols: [path.join(FIXTURES, 'spinlock.elf')], cwd: FIXTURES, ...more });
+  }
+  const first = async (): Promise<void> => {
+    const stopped = story.client.next('stopped');
+    await story.client.configured();
+    await story.tellStop('run', await stopped);
+  };
+  const threads = async (): Promise<void> => {
+    const body = await story.client.request<Body>('threads');
+    story.tell(body.threads.map(({ id, name }) => `thread ${id}: ${name}`).join('\n'));
+  };
+  const pc = async (threadId: number): Promise<string> => (await story.client.request<Body>('stackTrace', { threadId })).stackFrames[0]!.instructionPointerReference;
+
+  it('a breakpoint stops at the processor that reaches it; each thread has its own stack and registers', async () => {
+    await launch(3);
+    await story.breakAt(lineWith(SOURCE, 'lock inc dword ptr [RESULTS+12]'));
+    await first();
+    const reached = [story.thread];
+    await threads();
+    for (const thread of [1, 2, 3]) {
+      story.thread = thread;
+      await story.stack();
+      await story.evaluate('$rbx');
+      await story.scope('Registers', { path: ['General'], only: /^rsp$/ });
+    }
+    for (let i = 0; i < 2; i++) {
+      await story.until('continue');
+      reached.push(story.thread);
+    }
+    assert.deepStrictEqual(reached.sort(), [1, 2, 3], 'each comes there once');
+    story.expect('threads-breakpoint');
+  });
+
+  it('a step is of one thread, and the others run along', async () => {
+    await launch(2);
+    await story.breakAt(lineWith(SOURCE, 'nop'));
+    await first();
+    const { client } = story;
+    await client.request('setBreakpoints', { source: { path: path.join(FIXTURES, 'spinlock.s') }, breakpoints: [] });
+    for (const threadId of [1, 2, 2, 1]) {
+      const before = await pc(threadId);
+      const stopped = await client.until('next', { threadId, granularity: 'instruction' });
+      assert.strictEqual(stopped.threadId, threadId);
+      assert.strictEqual(stopped.allThreadsStopped, true);
+      assert.notStrictEqual(await pc(threadId), before);
+    }
+    // By line, through code that waits for the other processor.
+    for (let i = 0; i < 12; i++) await story.until('next', { threadId: 2 });
+    story.expect('threads-steps');
+  });
+
+  it('another processor\'s breakpoint ends a step, and stepping goes back in time for a thread too', async () => {
+    await launch(2);
+    await story.breakAt(lineWith(SOURCE, 'inc edx'));
+    await first();
+    const { client } = story;
+    // Thread 1 holds the lock until it is let on: thread 2 can only spin, whatever is stepped there.
+    const before = await pc(1);
+    const stopped = await client.until('next', { threadId: 1, granularity: 'instruction' });
+    assert.deepStrictEqual([stopped.reason, stopped.threadId], ['step', 1]);
+    const back = await client.until('stepBack', { threadId: 1, granularity: 'instruction' });
+    assert.strictEqual(back.threadId, 1);
+    assert.strictEqual(await pc(1), before);
+    await assert.rejects(client.request('next', { threadId: 3 }), /There is no thread 3: the machine has 2 processors, threads 1 to 2/);
+    await assert.rejects(client.request('stackTrace', { threadId: 9 }), /There is no thread 9/);
+    story.expect('threads-others');
+  });
+});
