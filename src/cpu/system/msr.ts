@@ -138,6 +138,9 @@ const ROWS: MsrRow[] = [
   },
   stored(0x3b, 'IA32_TSC_ADJUST', Offset.TSC_ADJUST, anything, 'tsc-adjust'),
   constant(0x8b, 'IA32_BIOS_SIGN_ID', MICROCODE << 32n, true),
+  // Nothing is ever reported by them: there are no banks. Xen reads them whatever CPUID says.
+  constant(0x179, 'IA32_MCG_CAP', 0n),
+  constant(0x17a, 'IA32_MCG_STATUS', 0n, true),
   constant(0xfe, 'IA32_MTRRCAP', MTRR_CAPABILITY, false, 'mtrr'),
   stored(0x174, 'IA32_SYSENTER_CS', Offset.SYSENTER_CS, anything, 'sep'),
   stored(0x175, 'IA32_SYSENTER_ESP', Offset.SYSENTER_ESP, canonical, 'sep'),
