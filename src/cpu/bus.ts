@@ -29,6 +29,8 @@ export interface InterruptController {
   /** CR8: the task priority, 0 to 15. */
   getTaskPriority(): number;
   setTaskPriority(value: number): void;
+  /** Sends a fixed interrupt to the physical destination that a posted-interrupt descriptor names: an x2APIC identifier, or an xAPIC's in bits 15:8. */
+  sendInterrupt?(vector: number, destination: number): void;
   /** Ends the interrupt in service, as a write to the EOI register does. */
   endOfInterrupt?(): void;
   /** Told when INIT has reset the processor. */

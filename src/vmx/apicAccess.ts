@@ -10,6 +10,7 @@ import { Primary, Secondary } from './tables/controls';
 import { Reason } from './tables/exitReasons';
 import { Slot } from './tables/fields';
 import { ApicRegister, exitAfterInstruction, readApic, virtualizeEoi, virtualizeSelfIpi, virtualizeTpr, writeApic } from './virtualApic';
+import { sendVirtualIpi, virtualizesIpis } from './virtualIpis';
 import type { Vmx } from './vmx';
 
 const { VIRTUAL_APIC_ADDRESS } = Slot;
@@ -39,7 +40,8 @@ function virtualizesRead(vmx: Vmx, offset: number): boolean {
 function virtualizesWrite(vmx: Vmx, offset: number): boolean {
   if (vmx.secondary(Secondary.APIC_REGISTER_VIRTUALIZATION)) return WRITABLE.has(offset >>> 4);
   if (offset === ApicRegister.TPR) return true;
-  return vmx.secondary(Secondary.VIRTUAL_INTERRUPT_DELIVERY) && (offset === ApicRegister.EOI || offset === ApicRegister.ICR_LOW);
+  const delivers = vmx.secondary(Secondary.VIRTUAL_INTERRUPT_DELIVERY);
+  return offset === ApicRegister.ICR_LOW ? delivers || virtualizesIpis(vmx) : delivers && offset === ApicRegister.EOI;
 }
 
 /** Inside the low four bytes of a 16-byte region. */
@@ -119,8 +121,9 @@ export function emulateApicWrite(vmx: Vmx): void {
     case ApicRegister.ICR_LOW: {
       const command = readApic(vmx, ApicRegister.ICR_LOW);
       const toSelf = (command & NO_SELF_IPI) === 0 && (command & SHORTHAND) === SHORTHAND_SELF && (command & 0xf0) !== 0;
-      if (!delivers || !toSelf) break;
-      return virtualizeSelfIpi(vmx, command & 0xff);
+      if (delivers && toSelf) return virtualizeSelfIpi(vmx, command & 0xff);
+      if (virtualizesIpis(vmx) && sendVirtualIpi(vmx, command, readApic(vmx, ApicRegister.ICR_HIGH) >>> 24)) return;
+      break;
     }
     default:
       if (offset < ApicRegister.ICR_HIGH || offset > ApicRegister.ICR_HIGH + 3) break;

@@ -13,7 +13,7 @@ import { type Transfer, transferFor } from './transfer';
 import { Translations } from './translations';
 import { Vmcs } from './vmcs';
 
-const { PIN_BASED_CONTROLS, PRIMARY_PROCESSOR_BASED_CONTROLS, SECONDARY_PROCESSOR_BASED_CONTROLS, VM_EXIT_CONTROLS, VM_ENTRY_CONTROLS } = Slot;
+const { PIN_BASED_CONTROLS, PRIMARY_PROCESSOR_BASED_CONTROLS, SECONDARY_PROCESSOR_BASED_CONTROLS, TERTIARY_PROCESSOR_BASED_CONTROLS, VM_EXIT_CONTROLS, VM_ENTRY_CONTROLS } = Slot;
 
 export class Vmx {
   readonly state: CpuState;
@@ -61,6 +61,10 @@ export class Vmx {
   /** Secondary controls count as 0 while they are not activated. */
   secondary(mask: number): boolean {
     return (this.vmcs.low(PRIMARY_PROCESSOR_BASED_CONTROLS) & Primary.SECONDARY_CONTROLS) !== 0 && (this.vmcs.low(SECONDARY_PROCESSOR_BASED_CONTROLS) & mask) !== 0;
+  }
+  /** Tertiary controls count as 0 while they are not activated. */
+  tertiary(mask: number): boolean {
+    return (this.vmcs.low(PRIMARY_PROCESSOR_BASED_CONTROLS) & Primary.TERTIARY_CONTROLS) !== 0 && (this.vmcs.low(TERTIARY_PROCESSOR_BASED_CONTROLS) & mask) !== 0;
   }
   /** All of them. */
   get secondaryControls(): number {

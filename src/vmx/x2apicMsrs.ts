@@ -4,6 +4,7 @@ import { Secondary } from './tables/controls';
 import { Reason } from './tables/exitReasons';
 import { Slot } from './tables/fields';
 import { ApicRegister, exitAfterInstruction, virtualizeEoi, virtualizeSelfIpi, virtualizeTpr } from './virtualApic';
+import { ICR_RESERVED, sendVirtualIpi, virtualizesIpis } from './virtualIpis';
 import type { Vmx } from './vmx';
 
 const { VIRTUAL_APIC_ADDRESS } = Slot;
@@ -19,11 +20,21 @@ export function readApicMsr(vmx: Vmx, msr: number): bigint | undefined {
   return vmx.cpu.readPhysical(vmx.vmcs.address(VIRTUAL_APIC_ADDRESS) + offset, 8);
 }
 
+/** WRMSR of the interrupt command. */
+function writeCommand(vmx: Vmx, value: bigint): true {
+  const command = Number(value & 0xffff_ffffn);
+  if (command & ICR_RESERVED) throw vmx.cpu.fault.exception(Vector.GP, 0);
+  vmx.cpu.writePhysical(vmx.vmcs.address(VIRTUAL_APIC_ADDRESS) + ApicRegister.ICR_LOW, 8, value);
+  if (!sendVirtualIpi(vmx, command, Number(value >> 32n))) exitAfterInstruction(vmx, Reason.APIC_WRITE, ApicRegister.ICR_LOW);
+  return true;
+}
+
 /** Performs WRMSR; false where it is not virtualized. Throws #GP(0) for reserved bits. */
 export function writeApicMsr(vmx: Vmx, msr: number, value: bigint): boolean {
   if (!vmx.secondary(Secondary.VIRTUALIZE_X2APIC)) return false;
   const offset = offsetOf(msr);
   const delivers = vmx.secondary(Secondary.VIRTUAL_INTERRUPT_DELIVERY);
+  if (offset === ApicRegister.ICR_LOW && virtualizesIpis(vmx)) return writeCommand(vmx, value);
   const virtualized = offset === ApicRegister.TPR || (delivers && (offset === ApicRegister.EOI || offset === ApicRegister.SELF_IPI));
   if (!virtualized) return false;
   if (value >> (offset === ApicRegister.EOI ? 0n : 8n)) throw vmx.cpu.fault.exception(Vector.GP, 0);

@@ -1,9 +1,9 @@
 /** Virtual interrupts: evaluation, delivery, EOI, self-IPI, x2APIC MSRs, posted interrupts. Tiny VMMs; a title names its rule. */
 import assert from 'node:assert/strict';
 import { Gpr, Offset } from '../../src/cpu/state';
-import { Exit, Pin, Primary, Secondary } from '../../src/vmx';
+import { Exit, Pin, Primary, Secondary, Tertiary, VmxMsr } from '../../src/vmx';
 import { APIC, ApicRig, DESCRIPTOR, NOTIFICATION, vectorOf, VIRTUAL_APIC } from './vmxApicRig';
-import { GUEST_CODE } from './vmxRig';
+import { GUEST_CODE, VmxRig } from './vmxRig';
 
 const SHADOW = Primary.TPR_SHADOW;
 const ACCESSES = Secondary.VIRTUALIZE_APIC_ACCESSES;
@@ -233,5 +233,71 @@ describe('VMX: posted interrupts', () => {
     rig.interrupts = [NOTIFICATION];
     rig.cpu.run(10);
     assert.equal(rig.cpu.state.rip, 0x9061n + 1n);
+  });
+});
+
+describe('VMX: IPI virtualization', () => {
+  const TABLE = 0x1_b000;
+  const OTHER = 0x1_c040;
+  /** A guest that may send to virtual processors 0 to 3, of which 2 has the descriptor OTHER. */
+  function sending(code: string, secondary: number): { rig: ApicRig; sent: number[][] } {
+    const rig = new ApicRig(code, { primary: SHADOW | Primary.TERTIARY_CONTROLS, secondary });
+    const sent: number[][] = [];
+    (rig.cpu.interrupts as { sendInterrupt?: (vector: number, destination: number) => void }).sendInterrupt = (vector, destination) => void sent.push([vector, destination]);
+    rig.set({ TERTIARY_PROCESSOR_BASED_CONTROLS: Tertiary.IPI_VIRTUALIZATION, PID_POINTER_TABLE_ADDRESS: TABLE, LAST_PID_POINTER_INDEX: 3 });
+    rig.write64(TABLE + 2 * 8, BigInt(OTHER | 1));
+    rig.write64(OTHER + 32, BigInt(NOTIFICATION << 16) | (0x0700n << 32n));
+    return { rig, sent };
+  }
+  const xapic = (command: number, target: number): ReturnType<typeof sending> & { name: string } => {
+    const { rig, sent } = sending(WRITE(Reg.ICR), ACCESSES);
+    rig.setApic(0x310, (target << 24) >>> 0);
+    return { rig, sent, name: rig.launch({ RBX: BigInt(APIC), RAX: BigInt(command) }).name };
+  };
+  const x2apic = (command: number, target: number): ReturnType<typeof sending> & { name: string; exception: unknown } => {
+    const { rig, sent } = sending(WRMSR(0x830), X2APIC);
+    rig.set({ EXCEPTION_BITMAP: 1 << 13 });
+    const exit = rig.launch({ RAX: BigInt(command), RDX: BigInt(target) });
+    return { rig, sent, name: exit.name, exception: exit.details.exception };
+  };
+
+  it('ipi.post: sets the vector in PIR and ON, and notifies once', () => {
+    for (const send of [xapic, x2apic]) {
+      const { rig, sent, name } = send(0x4061, 2);
+      assert.equal(name, 'HLT');
+      assert.equal(rig.read64(OTHER + 8), 1n << 0x21n);
+      assert.equal(rig.read64(OTHER + 32) & 3n, 1n);
+      assert.deepEqual(sent, [[NOTIFICATION, 0x700]]);
+      assert.equal(rig.apic(Reg.ICR), 0x4061);
+    }
+  });
+  it('ipi.suppressed: with ON or SN set nobody is notified', () => {
+    for (const bits of [1n, 2n]) {
+      const { rig, sent } = sending(WRMSR(0x830), X2APIC);
+      rig.write64(OTHER + 32, rig.read64(OTHER + 32) | bits);
+      assert.equal(rig.launch({ RAX: 0x61n, RDX: 2n }).name, 'HLT');
+      assert.deepEqual([sent.length, rig.read64(OTHER + 8), rig.read64(OTHER + 32) & 3n], [0, 1n << 0x21n, bits]);
+    }
+  });
+  it('ipi.exit: other destinations, commands and pointers are the VMM\'s', () => {
+    // Beyond the table, no valid pointer; shorthand, logical, delivery mode, level; vector below 16.
+    for (const [command, target] of [[0x61, 4], [0x61, 1], [0x8_0061, 2], [0x861, 2], [0x461, 2], [0x8061, 2], [0x0f, 2]] as const) {
+      assert.equal(xapic(command, target).name, 'APIC_WRITE', command.toString(16));
+      assert.equal(x2apic(command, target).name, 'APIC_WRITE', command.toString(16));
+    }
+    const { rig } = sending(WRMSR(0x830), X2APIC);
+    rig.write64(TABLE + 2 * 8, BigInt(OTHER | 3)); // a reserved bit
+    const exit = rig.launch({ RAX: 0x61n, RDX: 2n });
+    assert.deepEqual([exit.name, exit.qualification], ['APIC_WRITE', 0x300n]);
+  });
+  it('ipi.reserved: reserved bits raise #GP from WRMSR and exit from memory', () => {
+    assert.equal(x2apic(0x10_0061, 2).exception, '#GP');
+    assert.equal(xapic(0x10_0061, 2).name, 'APIC_WRITE');
+  });
+  it('ipi.withheld: without the feature there are no tertiary controls', () => {
+    const { capabilities } = new VmxRig(['tertiary-controls']).unit;
+    assert.equal(capabilities.read(VmxMsr.PROCBASED_CTLS3), undefined);
+    assert.equal(capabilities.controls.primary.may & Primary.TERTIARY_CONTROLS, 0);
+    assert.equal(new VmxRig().unit.capabilities.read(VmxMsr.PROCBASED_CTLS3), BigInt(Tertiary.IPI_VIRTUALIZATION));
   });
 });

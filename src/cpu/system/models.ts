@@ -8,7 +8,7 @@ const GENERATIONS = [
   ['nehalem', []],
   ['haswell', ['apic-register-virtualization', 'virtual-interrupt-delivery', 'posted-interrupts', 'unrestricted-guest', 'ept-ad', 'ept-1g-pages', 'pause-loop-exiting', 'vmfunc', 'vmcs-shadowing', 'vmwrite-any-field', 'rdrand-exiting', '1g-pages', 'invpcid', 'fsgsbase', 'smep', 'erms', 'tsc-adjust', 'aes', 'pclmulqdq', 'movbe', 'lzcnt', 'xsave', 'xsaveopt', 'avx', 'f16c', 'fma', 'bmi1', 'bmi2', 'avx2', 'rdrand', 'pcid']],
   ['skylake-server', ['pml', 'ept-violation-ve', 'mode-based-execute', 'tsc-scaling', 'rdseed-exiting', 'smap', 'adx', 'rdseed', 'clflushopt', 'clwb', 'prefetchw', 'pku', 'xsavec', 'xgetbv1', 'xsaves']],
-  ['newest', ['ept-advanced-information', 'sha', 'umip', 'rdpid']],
+  ['newest', ['tertiary-controls', 'ipi-virtualization', 'ept-advanced-information', 'sha', 'umip', 'rdpid']],
 ] as const;
 
 /** Names of the models; `newest` is the processor with everything. */

@@ -315,6 +315,12 @@ export class LocalApic implements Device, MemoryDevice, InterruptController, Dev
     this.wiring.send({ vector, mode, level: false, destination, logical: (s.icrLow & Icr.LOGICAL) !== 0, broadcast }, (s.icrLow >> 18) & 3);
   }
 
+  sendInterrupt(vector: number, notified: number): void {
+    const { x2apic } = this.state;
+    const destination = x2apic ? notified : (notified >>> 8) & 0xff;
+    this.wiring.send({ vector, mode: DeliveryMode.FIXED, level: false, destination, logical: false, broadcast: destination === (x2apic ? 0xffff_ffff : 0xff) }, Shorthand.NONE);
+  }
+
   // Registers.
 
   readRegister(offset: number, size: number): number {

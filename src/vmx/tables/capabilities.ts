@@ -28,6 +28,8 @@ export const VMX_FEATURES: readonly (readonly [name: string, sentence: string])[
   ['apic-register-virtualization', 'Reads and writes of most APIC registers on the virtual-APIC page.'],
   ['virtual-interrupt-delivery', 'Evaluation and delivery of virtual interrupts, EOI exits.'],
   ['posted-interrupts', 'Interrupts that are posted in memory and delivered to a guest without a VM exit.'],
+  ['tertiary-controls', 'The tertiary processor-based controls, hence IPI virtualization.'],
+  ['ipi-virtualization', 'Interprocessor interrupts of a guest that are posted without a VM exit.'],
   ['pause-loop-exiting', 'Exits on tight loops of PAUSE.'],
   ['unrestricted-guest', 'Guests in real mode and without paging.'],
   ['vpid', 'Virtual-processor identifiers and INVVPID.'],
@@ -66,6 +68,7 @@ const NEEDS: Readonly<Record<string, readonly string[]>> = {
   'apic-register-virtualization': ['secondary-controls', 'tpr-shadow'],
   'virtual-interrupt-delivery': ['secondary-controls', 'tpr-shadow'],
   'posted-interrupts': ['virtual-interrupt-delivery'],
+  'ipi-virtualization': ['tertiary-controls', 'tpr-shadow'],
   'rdrand-exiting': ['rdrand'],
   'rdseed-exiting': ['rdseed'],
 };
@@ -165,6 +168,8 @@ export class Capabilities {
     set(VmxMsr.CR4_FIXED1, BigInt(this.cr4Fixed1));
     set(VmxMsr.VMCS_ENUM, BigInt(this.highestIndex() << 1));
     if (this.has('secondary-controls')) set(VmxMsr.PROCBASED_CTLS2, BigInt(this.controls.secondary.may) << 32n);
+    // The tertiary controls have 64 bits, each of which is reported as allowed.
+    if (this.has('tertiary-controls')) set(VmxMsr.PROCBASED_CTLS3, BigInt(this.controls.tertiary.may));
     if (this.has('ept') || this.has('vpid')) set(VmxMsr.EPT_VPID_CAP, this.eptVpid());
     if (this.has('vmfunc')) set(VmxMsr.VMFUNC, EPTP_SWITCHING);
     if (trueControls) {

@@ -173,5 +173,6 @@ const masks = <K extends string>(rows: readonly Row<K>[]): Record<K, number> => 
 export const Pin = masks(PIN);
 export const Primary = masks(PRIMARY);
 export const Secondary = masks(SECONDARY);
+export const Tertiary = masks(TERTIARY);
 export const Exit = masks(EXIT);
 export const Entry = masks(ENTRY);
