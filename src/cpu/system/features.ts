@@ -21,8 +21,6 @@ const leaf7 = (register: CpuidRegister, name: string, bit: number, exists = true
 const extended = (register: CpuidRegister, name: string, bit: number, exists = true, ...needs: string[]): FeatureRow => ({ name, cpuid: [0x8000_0001, 0, register, bit], exists, needs });
 const xsave = (name: string, bit: number, ...needs: string[]): FeatureRow => ({ name, cpuid: [0xd, 1, 'eax', bit], exists: true, needs: ['xsave', ...needs] });
 const vmx = (name: string, ...needs: string[]): FeatureRow => ({ name, exists: true, needs: ['vmx', ...needs] });
-/** VMX of newer processors that does not exist yet. */
-const future = (name: string): FeatureRow => ({ name, exists: false, needs: ['vmx'] });
 
 export const FEATURES: readonly FeatureRow[] = [
   leaf1('edx', 'fpu', 0),
