@@ -28,6 +28,8 @@ export class ConsoleScript {
     steps: readonly Step[],
     failOn: readonly string[],
     private readonly type: (bytes: Uint8Array) => void,
+    /** The same for the PS/2 keyboard. */
+    private readonly press: (text: string) => void = () => {},
   ) {
     this.steps = steps;
     this.wanted = steps.map((s) => asBytes(s.text));
@@ -42,7 +44,19 @@ export class ConsoleScript {
 
   /** The expectation that has not come yet, if there is one. */
   get pending(): string | undefined {
-    return this.steps.slice(this.next).find((s) => s.kind === 'expect')?.text;
+    return this.steps.slice(this.next).find((s) => s.kind === 'expect' || s.kind === 'expect-screen')?.text;
+  }
+
+  /** Whether a text is expected on the VGA screen now. */
+  get waitsForScreen(): boolean {
+    return this.steps[this.next]?.kind === 'expect-screen';
+  }
+
+  /** What the VGA screen shows. */
+  screen(rows: readonly string[]): Verdict | undefined {
+    const step = this.steps[this.next];
+    if (step?.kind !== 'expect-screen' || !rows.some((row) => row.includes(step.text))) return undefined;
+    return this.advance();
   }
 
   /** One byte of the console. */
@@ -58,6 +72,11 @@ export class ConsoleScript {
     const wanted = this.wanted[this.next]!;
     this.seen = (this.seen + c).slice(-wanted.length);
     if (this.seen !== wanted) return undefined;
+    return this.advance();
+  }
+
+  /** The present expectation has come. */
+  private advance(): Verdict | undefined {
     this.seen = '';
     this.next++;
     if (this.next === this.steps.length) return { kind: 'done' };
@@ -66,6 +85,9 @@ export class ConsoleScript {
   }
 
   private typeDue(): void {
-    for (let step = this.steps[this.next]; step?.kind === 'type'; step = this.steps[++this.next]) this.type(new TextEncoder().encode(step.text));
+    for (let step = this.steps[this.next]; step?.kind === 'type' || step?.kind === 'press'; step = this.steps[++this.next]) {
+      if (step.kind === 'type') this.type(new TextEncoder().encode(step.text));
+      else this.press(step.text);
+    }
   }
 }

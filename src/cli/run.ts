@@ -1,7 +1,7 @@
 /** Drives a machine from the event loop, slice by slice, until something ends the run. */
 import type { Machine, MachineStop } from '../machine/machineInterface';
 import { Offset } from '../cpu/state';
-import { ConsoleScript } from './consoleScript';
+import { ConsoleScript, type Verdict } from './consoleScript';
 import { type Ending, Status } from './ending';
 import { Pacer } from './pacer';
 import type { RunOptions } from './runOptions';
@@ -40,7 +40,7 @@ export class Run {
     private readonly options: Pick<RunOptions, 'script' | 'failOn' | 'maxInstructions' | 'timeout'>,
     private readonly host: RunHost,
   ) {
-    this.script = new ConsoleScript(options.script, options.failOn, (bytes) => machine.typeSerial(bytes));
+    this.script = new ConsoleScript(options.script, options.failOn, (bytes) => machine.typeSerial(bytes), (text) => machine.typeKeyboard?.(text));
     machine.onSerial = (byte) => this.serial(byte);
   }
 
@@ -59,7 +59,10 @@ export class Run {
     // The instruction that ends the run may not be the last one that the slice executes.
     if (this.ending) return;
     this.pendingOutput.push(byte);
-    const verdict = this.script.byte(byte);
+    this.take(this.script.byte(byte));
+  }
+
+  private take(verdict: Verdict | undefined): void {
     if (verdict?.kind === 'done') this.end({ status: Status.DONE });
     if (verdict?.kind === 'failed') this.end({ status: Status.FAILED, sentence: `The console has shown ${JSON.stringify(verdict.text)}, which --fail-on forbids.` });
   }
@@ -100,6 +103,7 @@ export class Run {
     const { icount, instructions } = machine;
     const before = this.host.now();
     const stop = machine.run(budget);
+    if (this.script.waitsForScreen) this.take(this.script.screen(machine.screenText()));
     const now = this.host.now();
     const ticks = machine.icount - icount;
     const rest = this.pacer.after(ticks, ticks - (machine.instructions - instructions), now - before);
@@ -114,7 +118,7 @@ export class Run {
 
   private missing(): string {
     const text = this.script.pending;
-    return text === undefined ? '' : `, and the console has not shown ${JSON.stringify(text)}`;
+    return text === undefined ? '' : `, and the ${this.script.waitsForScreen ? 'VGA screen' : 'console'} has not shown ${JSON.stringify(text)}`;
   }
 
   /** The machine can never run on. */

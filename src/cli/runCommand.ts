@@ -181,6 +181,7 @@ async function execute(options: RunOptions): Promise<Ending> {
     stats.flush();
   }
   if (machine.ended === 'shutdown' || isDead(machine)) watch.ended(machine);
+  if (options.screen) process.stdout.write(`\n${machine.screenText().join('\n').trimEnd()}\n`);
   report(options, watch, ending, machine, run);
   return ending;
 }

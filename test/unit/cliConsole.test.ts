@@ -53,6 +53,22 @@ describe('the console script', () => {
     assert.equal(show(script, 'motd'), 'done');
   });
 
+  it('looks at the screen when a text is expected there, and presses keys behind it', () => {
+    let pressed = '';
+    const script = new ConsoleScript([{ kind: 'expect-screen', text: 'boot:' }, { kind: 'press', text: 'linux\r' }, expect('ok'), { kind: 'expect-screen', text: 'login' }], [], () => {}, (text) => (pressed += text));
+    script.start();
+    assert.equal(script.waitsForScreen, true);
+    assert.equal(script.screen(['', 'GRUB']), undefined);
+    assert.equal(pressed, '');
+    script.screen(['GRUB', 'boot: ']);
+    assert.equal(pressed, 'linux\r');
+    assert.equal(script.waitsForScreen, false);
+    assert.equal(script.screen(['login']), undefined);
+    assert.equal(show(script, 'ok'), undefined);
+    assert.equal(script.pending, 'login');
+    assert.deepEqual(script.screen(['x login:']), { kind: 'done' });
+  });
+
   it('is not done after a text that is only typed', () => {
     const { script, typed } = scripted([expect('vm$'), type('halt\r')]);
     assert.equal(show(script, 'vm$ and more'), undefined);

@@ -40,6 +40,17 @@ describe('hyperstep run', function () {
     if (bytes !== undefined) fs.writeFileSync(whole, bytes);
     return whole;
   };
+  it('prints the VGA screen, waits for what it shows, and presses keys', async () => {
+    // Writes H to the screen, waits for a key by INT 16h, writes that too, and powers off by a triple fault.
+    const disk = bootDisk('screen.img', [0xb8, 0x00, 0xb8, 0x8e, 0xd8, 0xc7, 0x06, 0x00, 0x00, 0x48, 0x1f, 0x31, 0xc0, 0xcd, 0x16, 0xa2, 0x02, 0x00, 0xeb, 0xfe]);
+    const { status, out } = await hyperstep(['run', '--disk', disk, '--expect-screen', 'H', '--press', 'i', '--expect-screen', 'Hi', '--screen', '--timeout', '50']);
+    assert.equal(status, 0);
+    assert.match(out, /^Hi/m);
+    const never = await hyperstep(['run', '--disk', disk, '--expect-screen', 'Hello', '--timeout', '2']);
+    assert.equal(never.status, 3);
+    assert.match(never.err, /the VGA screen has not shown "Hello"/);
+  });
+
   /** A disk whose boot sector executes `code`. */
   const bootDisk = (name: string, code: number[]): string => {
     const sector = new Uint8Array(512);
