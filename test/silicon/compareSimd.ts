@@ -6,14 +6,15 @@ import { Offset } from '../../src/cpu/state';
 import { createFlatMachine } from './flatMachine';
 import { Random } from './random';
 import { type Elements, SIMD_FORMS, type SimdForm } from './simdForms';
+import { type MadeProgram, PROGRAMS } from './programs';
 import { encodeVex, VEX_FORMS } from './vexForms';
 
 // Layout of runner.c's struct test_case.
 export const DATA = 0x2000_0000;
 export const DATA_SIZE = 256;
-const REGS_AT = 16;
-const FLAGS_AT = REGS_AT + 16 * 8;
-const DATA_AT = FLAGS_AT + 8;
+export const REGS_AT = 32;
+export const FLAGS_AT = REGS_AT + 16 * 8;
+export const DATA_AT = FLAGS_AT + 8;
 const YMM_AT = DATA_AT + DATA_SIZE;
 const YMM = 32;
 export const MXCSR_AT = YMM_AT + 16 * YMM;
@@ -23,6 +24,11 @@ export const MXCSR_DEFAULT = 0x1f80;
 const CR4 = 0x4_0620n;
 const XCR0 = 7n;
 const SIGILL = 4;
+const HLT = 0xf4;
+/** Programs loop a few times at most. */
+const MAXIMUM_STEPS = 64;
+/** Where the engine's stack is; the runner has its own. */
+const STACK = 0x30_0000n;
 const RSP = 4;
 const RDI = 7;
 
@@ -121,13 +127,13 @@ interface Comparable {
   encode(r: Random): Made;
 }
 
-interface Made {
-  bytes: number[];
+interface Made extends MadeProgram {
   /** The vector register that holds indices into memory, their width and shift: gathers. */
   indices?: { register: number; bits: number; scale: number };
 }
 
-function encode(form: SimdForm, r: Random): Made {
+/** One instruction of an SSE form; memory operands are [rdi + disp8]. */
+export function encodeSimd(form: SimdForm, r: Random): Made {
   const bytes: number[] = [];
   if (form.prefix !== undefined) bytes.push(form.prefix);
   const memory = !form.registerOnly && (form.memoryOnly || r.below(2) === 1);
@@ -180,8 +186,9 @@ export function compareSimd(runner: string, perForm: number, seed: number, only?
   let cases = 0;
   let failures = 0;
   const forms: Comparable[] = [
-    ...SIMD_FORMS.map((form) => ({ ...form, undefinedFlags: 0, encode: (r: Random) => encode(form, r) })),
+    ...SIMD_FORMS.map((form) => ({ ...form, undefinedFlags: 0, encode: (r: Random) => encodeSimd(form, r) })),
     ...VEX_FORMS.map((form) => ({ ...form, encode: (r: Random) => encodeVex(form, r) })),
+    ...PROGRAMS.map((program) => ({ ...program, mnemonic: program.name, immediate: false, encode: (r: Random) => program.make(r) })),
   ];
   for (const form of forms) {
     if (only && !only.test(form.name)) continue;
@@ -199,8 +206,10 @@ export function compareSimd(runner: string, perForm: number, seed: number, only?
       for (let n = 0; n < 16; n++) input.writeBigUInt64LE(integer(r), at + REGS_AT + n * 8);
       input.writeBigUInt64LE(BigInt(DATA + 64), at + REGS_AT + RDI * 8);
       if (/^v?pcmpe/.test(form.mnemonic)) for (const n of [0, 2]) input.writeBigUInt64LE(BigInt.asUintN(64, BigInt(r.below(24) - 8)), at + REGS_AT + n * 8);
-      input.writeBigUInt64LE(BigInt(r.next() & STATUS_FLAGS) | 2n | 0x200n, at + FLAGS_AT);
+      for (const [n, value] of Object.entries(made.registers ?? {})) input.writeBigUInt64LE(value, at + REGS_AT + Number(n) * 8);
+      input.writeBigUInt64LE(BigInt((r.next() & STATUS_FLAGS) | (made.flags ?? 0)) | 2n | 0x200n, at + FLAGS_AT);
       for (let n = 0; n < DATA_SIZE; n += 8) input.writeBigUInt64LE(quadword(r, form.elements), at + DATA_AT + n);
+      if (made.dataBelow !== undefined) for (let n = 0; n < DATA_SIZE; n++) input[at + DATA_AT + n]! %= made.dataBelow;
       for (let n = 0; n < 16 * YMM; n += 8) input.writeBigUInt64LE(quadword(r, form.elements), at + YMM_AT + n);
       if (/^v?(ps[lr]|pcmp.str)/.test(form.mnemonic)) {
         const element = /v[dq]$/.test(form.mnemonic) && form.mnemonic.endsWith('d') ? 4 : 8;
@@ -233,12 +242,12 @@ export function compareSimd(runner: string, perForm: number, seed: number, only?
       const at = i * CASE_SIZE;
       const { bytes } = info[i]!;
       const u8 = cpu.views.u8;
-      const codeAt = 0x20_0000 + (i % 64) * 16;
-      u8.fill(0x90, ram + codeAt, ram + codeAt + 16);
+      const codeAt = 0x20_0000 + (i % 64) * 64;
+      u8.fill(HLT, ram + codeAt, ram + codeAt + 64); // ends what is decoded
       u8.set(bytes, ram + codeAt);
       cpu.memoryChanged(codeAt >>> 12);
       u8.set(input.subarray(at + DATA_AT, at + DATA_AT + DATA_SIZE), ram + DATA);
-      for (let n = 0; n < 16; n++) s.setReg(n, input.readBigUInt64LE(at + REGS_AT + n * 8));
+      for (let n = 0; n < 16; n++) s.setReg(n, n === RSP ? STACK : input.readBigUInt64LE(at + REGS_AT + n * 8));
       for (let n = 0; n < 16; n++) u8.set(input.subarray(at + YMM_AT + n * YMM, at + YMM_AT + (n + 1) * YMM), registers + n * YMM);
       writeMxcsr(s, input.readUInt32LE(at + MXCSR_AT));
       writeFlags(s, Number(input.readBigUInt64LE(at + FLAGS_AT)) & ~0x200);
@@ -246,10 +255,13 @@ export function compareSimd(runner: string, perForm: number, seed: number, only?
       s.set64(Offset.IDTR_LIMIT, 0n);
       s.set32(Offset.ACTIVITY, 0);
       cpu.stateChanged();
-      const before = s.icount;
-      cpu.run(1);
+      let faulted = false;
+      for (let step = 0; step < MAXIMUM_STEPS && s.rip !== BigInt(codeAt + bytes.length) && !faulted; step++) {
+        const before = s.icount;
+        cpu.run(1);
+        faulted = s.icount === before;
+      }
       if (unimplemented) break;
-      const faulted = s.icount === before;
       const nativeFault = output[at + 1]!;
       const problems: string[] = [];
       if (faulted !== (nativeFault !== 0)) problems.push(`fault ${faulted} here, signal ${nativeFault} there`);
@@ -283,7 +295,7 @@ export function compareSimd(runner: string, perForm: number, seed: number, only?
     if (unimplemented) missing.add(form.mnemonic);
   }
   if (lacking.size > 0) console.log(`not compared, for this machine lacks them: ${[...lacking].join(' ')}`);
-  console.log(`${forms.length} SIMD and VEX forms, ${cases} cases, ${failures} disagreements with this machine's silicon`);
+  console.log(`${forms.length} SIMD and VEX forms and programs, ${cases} cases, ${failures} disagreements with this machine's silicon`);
   if (missing.size > 0) console.log(`not implemented: ${[...missing].join(' ')}`);
   return failures;
 }

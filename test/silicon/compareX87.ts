@@ -31,7 +31,7 @@ const TOLERANCE = 1n;
 const KEPT = 2;
 
 /** One instruction of the form; memory operands are [rdi + disp8]. */
-function encode(form: X87Form, r: Random): { bytes: number[]; memory: boolean; displacement: number } {
+export function encodeX87(form: X87Form, r: Random): { bytes: number[]; memory: boolean; displacement: number } {
   const displacement = r.below(64);
   const bytes = [...form.opcode];
   let memory = form.memory !== undefined;
@@ -87,7 +87,7 @@ function makeCases(form: X87Form, r: Random, count: number, sparse: boolean): Bu
   const input = Buffer.alloc(CASE_SIZE * count);
   for (let i = 0; i < count; i++) {
     const one = input.subarray(i * CASE_SIZE, (i + 1) * CASE_SIZE);
-    const made = encode(form, r);
+    const made = encodeX87(form, r);
     one[0] = made.bytes.length;
     Buffer.from(made.bytes).copy(one, AT.CODE);
     if (!sparse || form.mmx) for (let n = 0; n < 16; n++) one.writeBigUInt64LE(random64(r), AT.REGS + n * 8);
@@ -101,27 +101,26 @@ function makeCases(form: X87Form, r: Random, count: number, sparse: boolean): Bu
   return input;
 }
 
-function main(): void {
+/** Compares every x87 and MMX form; yields the number of disagreements. */
+export function compareX87(cases: number, seed: number, only?: RegExp): number {
   const keep = process.env['KEEP'];
-  const perForm = keep ? KEPT * 4 : Number(process.argv[2] ?? 2000);
-  const seed = Number(process.argv[3] ?? 1);
-  const only = process.argv[4];
-  const forms = [...X87_FORMS, ...MMX_FORMS].filter((form) => !only || form.name.startsWith(only));
+  const perForm = keep ? KEPT * 4 : cases;
+  const forms = [...X87_FORMS, ...MMX_FORMS].filter((form) => !only || only.test(form.name));
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hyperstep-x87-'));
   const runner = path.join(folder, 'runner');
   execFileSync('cc', ['-O1', '-o', runner, path.join(__dirname, 'x87Runner.c')]);
   const bench = new X87Bench();
   const kept: Buffer[] = [];
-  let cases = 0;
+  let made = 0;
   let failures = 0;
   for (const form of forms) {
-    const input = makeCases(form, new Random(seed * 7919 + cases), perForm, keep !== undefined);
+    const input = makeCases(form, new Random(seed * 7919 + made), perForm, keep !== undefined);
     const output = spawnSync(runner, { input, maxBuffer: 1 << 30 }).stdout;
     const inexact = { count: 0 };
     let shown = 0;
     let keeping = 0;
     for (let i = 0; i < perForm; i++) {
-      cases++;
+      made++;
       const given = input.subarray(i * CASE_SIZE, (i + 1) * CASE_SIZE);
       const native = output.subarray(i * CASE_SIZE, (i + 1) * CASE_SIZE);
       const own = bench.run(given);
@@ -135,10 +134,10 @@ function main(): void {
     if (shown > 3) console.log(`${form.name}: ${shown} of ${perForm}`);
     if (form.approximate) console.log(`${form.name}: ${inexact.count} of ${perForm} results off by one unit in the last place`);
   }
-  console.log(`${forms.length} forms, ${cases} cases, ${failures} disagreements with this machine's silicon`);
+  console.log(`${forms.length} x87 and MMX forms, ${made} cases, ${failures} disagreements with this machine's silicon`);
   if (keep) fs.writeFileSync(keep, zlib.gzipSync(Buffer.concat(kept), { level: 9 }));
   fs.rmSync(folder, { recursive: true });
-  process.exitCode = failures ? 1 : 0;
+  return failures;
 }
 
-main();
+if (require.main === module) process.exitCode = compareX87(Number(process.argv[2] ?? 2000), Number(process.argv[3] ?? 1), process.argv[4] ? new RegExp(`^${process.argv[4]}`) : undefined) ? 1 : 0;

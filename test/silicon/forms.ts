@@ -16,6 +16,8 @@ export interface Form {
   immediate?: number | 'z' | 'v';
   /** Encoded without REX (AH would become SPL). */
   noRex?: boolean;
+  /** The source is a byte, whatever the destination's width. */
+  byteSource?: boolean;
   /** No ModRM byte. */
   plain?: boolean;
   registerOnly?: boolean;
@@ -24,6 +26,8 @@ export interface Form {
   undefinedFlags?: number;
   /** For shifts: OF is undefined unless the masked count is 1. */
   shift?: 'shift' | 'rotate' | 'double';
+  /** LOCK is allowed on memory. */
+  lock?: boolean;
   /** Divisions: make quotients that fit likely. */
   divide?: boolean;
 }
@@ -125,7 +129,32 @@ forms.push(
   { name: 'xadd r/m8, r8', opcode: [0x0f, 0xc0], byte: true },
   { name: 'xadd r/m, r', opcode: [0x0f, 0xc1] },
   { name: 'bswap ecx', opcode: [0x0f, 0xc9], plain: true, noWord: true },
-  { name: 'nop r/m', opcode: [0x0f, 0x1f], reg: 0 },
+  { name: 'nop', opcode: [0x90], plain: true, noRex: true },
+  { name: 'pause', opcode: [0x90], plain: true, noRex: true, prefix: 0xf3 },
+  { name: 'lfence', opcode: [0x0f, 0xae, 0xe8], plain: true, noWord: true },
+  { name: 'mfence', opcode: [0x0f, 0xae, 0xf0], plain: true, noWord: true },
+  { name: 'sfence', opcode: [0x0f, 0xae, 0xf8], plain: true, noWord: true },
+  { name: 'clflush', opcode: [0x0f, 0xae], reg: 7, byte: true, memoryOnly: true },
+  { name: 'clflushopt', opcode: [0x0f, 0xae], reg: 7, byte: true, memoryOnly: true, prefix: 0x66 },
+  { name: 'clwb', opcode: [0x0f, 0xae], reg: 6, byte: true, memoryOnly: true, prefix: 0x66 },
+  { name: 'cld', opcode: [0xfc], plain: true },
+  { name: 'std', opcode: [0xfd], plain: true },
+  { name: 'fwait', opcode: [0x9b], plain: true },
+  { name: 'ud0', opcode: [0x0f, 0xff] },
+  { name: 'ud1', opcode: [0x0f, 0xb9] },
+  { name: 'ud2', opcode: [0x0f, 0x0b], plain: true },
+  { name: 'movbe r, m', opcode: [0x0f, 0x38, 0xf0], memoryOnly: true },
+  { name: 'movbe m, r', opcode: [0x0f, 0x38, 0xf1], memoryOnly: true },
+  { name: 'movnti', opcode: [0x0f, 0xc3], memoryOnly: true, noWord: true },
+  { name: 'crc32 r, r/m8', opcode: [0x0f, 0x38, 0xf0], prefix: 0xf2, noWord: true, byteSource: true },
+  { name: 'crc32 r, r/m', opcode: [0x0f, 0x38, 0xf1], prefix: 0xf2 },
+  { name: 'adcx', opcode: [0x0f, 0x38, 0xf6], prefix: 0x66, noWord: true },
+  { name: 'adox', opcode: [0x0f, 0x38, 0xf6], prefix: 0xf3, noWord: true },
 );
+for (const opcode of [0x0d, 0x18, 0x19, 0x1a, 0x1b, 0x1c, 0x1d, 0x1f]) for (let reg = 0; reg < 8; reg++) forms.push({ name: `nop 0f ${opcode.toString(16)} /${reg}`, opcode: [0x0f, opcode], reg });
+/** Those that LOCK may precede. */
+const LOCKABLE = /^(add|or|adc|sbb|and|sub|xor) r\/m|^(inc|dec|not|neg|xchg|cmpxchg|xadd) r\/m|^bt[src] r\/m/;
+for (const form of forms) if (LOCKABLE.test(form.name)) form.lock = true;
+
 
 export const FORMS: readonly Form[] = forms;

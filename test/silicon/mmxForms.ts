@@ -34,6 +34,9 @@ forms.push(
   { name: 'pextrw', opcode: [0x0f, 0xc5], mmx: 'register', immediate: true, general: 'destination', generalIsReg: true },
   { name: 'pmovmskb', opcode: [0x0f, 0xd7], mmx: 'register', general: 'destination', generalIsReg: true },
   { name: 'movntq', opcode: [0x0f, 0xe7], mmx: 'memory' },
+  { name: 'pinsrw r64', opcode: [0x48, 0x0f, 0xc4], mmx: 'both', immediate: true, general: 'source' },
+  { name: 'pextrw r64', opcode: [0x48, 0x0f, 0xc5], mmx: 'register', immediate: true, general: 'destination', generalIsReg: true },
+  { name: 'pmovmskb r64', opcode: [0x48, 0x0f, 0xd7], mmx: 'register', general: 'destination', generalIsReg: true },
   { name: 'maskmovq', opcode: [0x0f, 0xf7], mmx: 'register' },
 );
 

@@ -23,7 +23,7 @@
 struct test_case {
   uint8_t length;
   uint8_t fault; /* out: signal number, 0 when it completed */
-  uint8_t code[14];
+  uint8_t code[30];
   uint64_t regs[16];
   uint64_t flags;
   uint8_t data[DATA_SIZE];
@@ -120,7 +120,7 @@ int main(void) {
       memcpy(&c.mxcsr, (void *)MXCSR_STATE, 4);
     } else c.mxcsr = faulting_mxcsr;
     static const uint32_t default_mxcsr = 0x1f80;
-    __asm__ volatile("cld; ldmxcsr %0" : : "m"(default_mxcsr));
+    __asm__ volatile("cld; emms; ldmxcsr %0" : : "m"(default_mxcsr));
     memcpy(c.data, (void *)DATA, DATA_SIZE);
     fwrite(&c, sizeof c, 1, stdout);
   }

@@ -64,7 +64,13 @@ function parse(line: string): SimdForm | undefined {
   };
 }
 
-export const SIMD_FORMS: readonly SimdForm[] = SIMD.split('\n')
+/** Lines of the two-byte table that belong here. */
+const MORE = `
+  np 0F AE /2 | ldmxcsr Md
+  np 0F AE /3 | stmxcsr Md
+`;
+
+export const SIMD_FORMS: readonly SimdForm[] = (SIMD + MORE).split('\n')
   .filter((line) => line.includes('|'))
   .map(parse)
   .filter((form) => form !== undefined);

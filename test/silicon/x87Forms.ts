@@ -130,4 +130,9 @@ plain('fscale', 0xd9, 0xfd, { near: 6 });
 plain('fsin', 0xd9, 0xfe, { approximate: true, near: 1 });
 plain('fcos', 0xd9, 0xff, { approximate: true, near: 1 });
 
+// What was for the 8087 and 80287 does nothing.
+plain('feni', 0xdb, 0xe0);
+plain('fdisi', 0xdb, 0xe1);
+plain('fsetpm', 0xdb, 0xe4);
+
 export const X87_FORMS: readonly X87Form[] = forms;
