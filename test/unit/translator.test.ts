@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict';
+import type { Cpu } from '../../src/cpu/engine/cpu';
+import { translatorPolicy } from '../../src/cpu/engine/translator';
+import { readFlags } from '../../src/cpu/flags';
+import { Gpr, Offset } from '../../src/cpu/state';
+import { createFlatMachine } from '../silicon/flatMachine';
+import { compare } from '../translator/compare';
+
+const CODE = 0x20_0000;
+const DATA = 0x40_0000n;
+const STACK = 0x30_0000n;
+
+interface Translated {
+  cpu: Cpu;
+  ram: number;
+  /** Regions made, and those that exist. */
+  regions(): { made: number; live: number };
+}
+
+/** A machine in which every sample, taken each 64 instructions, makes a region. */
+function load(program: string, at = CODE): Translated {
+  const before = { ...translatorPolicy };
+  Object.assign(translatorPolicy, { enabled: true, threshold: 0, slice: 64 });
+  const { cpu, ram } = createFlatMachine(16);
+  Object.assign(translatorPolicy, before);
+  const bytes = program.split('\n').flatMap((line) => line.replace(/;.*/, '').trim().split(/\s+/)).filter((t) => t !== ''); // prettier-ignore
+  cpu.views.u8.set(bytes.map((t) => parseInt(t, 16)), ram + at);
+  cpu.state.rip = BigInt(at);
+  cpu.state.setReg(Gpr.RSP, STACK);
+  cpu.state.setReg(Gpr.RDI, DATA);
+  const { translator } = cpu as unknown as { translator: { made: number; regions: Set<unknown> } };
+  return { cpu, ram, regions: () => ({ made: translator.made, live: translator.regions.size }) };
+}
+
+const stateOf = ({ cpu }: { cpu: Cpu }): string => [cpu.state.rip, readFlags(cpu.state), cpu.state.icount, ...Array.from({ length: 16 }, (_, n) => cpu.state.reg(n))].map((v) => v.toString(16)).join(' ');
+
+/** Adds up, stores, loads, calls and returns: 12 instructions a round. */
+const LOOP = `
+  b9 e8 03 00 00   ; mov ecx, 1000
+  48 01 c8         ; add rax, rcx
+  50               ; push rax
+  5b               ; pop rbx
+  48 31 da         ; xor rdx, rbx
+  48 89 14 cf      ; mov [rdi+rcx*8], rdx
+  48 03 14 cf      ; add rdx, [rdi+rcx*8]
+  48 c1 c2 07      ; rol rdx, 7
+  e8 05 00 00 00   ; call +5
+  ff c9            ; dec ecx
+  75 e3            ; jnz the add
+  f4               ; hlt
+  48 d1 e8         ; shr rax, 1
+  c3               ; ret
+`;
+
+describe('translator', () => {
+  for (const mode of [64, 32, 16] as const) {
+    it(`both tiers are in the same state after every run of random ${mode}-bit programs`, function () {
+      this.timeout(60_000);
+      let regions = 0;
+      for (let seed = 1; seed <= 2; seed++) {
+        const outcome = compare(seed, mode, 12, 30);
+        assert.equal(outcome.difference, undefined);
+        regions += outcome.regions;
+      }
+      assert.ok(regions >= 4, `only ${regions} regions were made`);
+    });
+  }
+
+  it('a loop is translated, and every slice ends at its instruction', () => {
+    const translated = load(LOOP);
+    const { cpu } = translated;
+    const plain = createPlain(LOOP);
+    for (let n = 0, i = 1; n < 9000; i = (i * 7) % 101) {
+      cpu.run(i);
+      plain.cpu.run(i);
+      n += i;
+      assert.equal(cpu.state.icount, n);
+      assert.equal(stateOf(translated), stateOf(plain));
+    }
+    assert.ok(translated.regions().live > 0);
+  });
+
+  it('single steps go through a region one instruction at a time', () => {
+    const translated = load(LOOP);
+    const plain = createPlain(LOOP);
+    translated.cpu.run(2000);
+    plain.cpu.run(2000);
+    for (let i = 0; i < 40; i++) {
+      assert.equal(translated.cpu.run(1), 'budget');
+      plain.cpu.run(1);
+      assert.equal(stateOf(translated), stateOf(plain));
+    }
+  });
+
+  it('a breakpoint set later drops the region and is hit at every pass', () => {
+    const translated = load(LOOP);
+    const { cpu } = translated;
+    cpu.run(2000);
+    assert.ok(translated.regions().live > 0);
+    const push = BigInt(CODE + 8);
+    cpu.setBreakpoints(new Set([push]));
+    for (let pass = 0; pass < 5; pass++) {
+      assert.equal(cpu.run(1e6), 'breakpoint');
+      assert.equal(cpu.state.rip, push);
+      cpu.skipBreakpointOnce();
+    }
+    assert.equal(translated.regions().live, 0);
+    cpu.setBreakpoints(new Set());
+    assert.equal(cpu.run(1e6), 'halt');
+    assert.equal(cpu.state.icount, 1 + 1000 * 12 + 1);
+    assert.ok(translated.regions().live > 0);
+  });
+
+  it('a region that writes its own code runs what it has written', () => {
+    // add eax, imm8; the loop increments the immediate in each round
+    const { cpu, regions } = load(`
+      b9 c8 00 00 00       ; mov ecx, 200
+      83 c0 00             ; add eax, 0
+      fe 05 f9 ff ff ff    ; inc byte: the immediate of the add
+      ff c9                ; dec ecx
+      75 f3                ; jnz the add
+      f4`);
+    assert.equal(cpu.run(1e6), 'halt');
+    let sum = 0;
+    for (let i = 0; i < 200; i++) sum += (i << 24) >> 24;
+    assert.equal(cpu.state.reg(Gpr.RAX), BigInt.asUintN(32, BigInt(sum)));
+    assert.ok(regions().made > 1);
+  });
+
+  it('one page of code that is mapped twice runs in either place, with its own RIP', () => {
+    // call next; next: pop rax; xor rbx, rax; loop the call
+    const { cpu, ram } = load('b9 00 02 00 00 e8 00 00 00 00 58 48 31 c3 e2 f5 f4');
+    cpu.views.data.setBigUint64(ram + 0x3000 + 4 * 8, BigInt(CODE) | 0x87n, true); // 0x800000 shows the same 2 MiB
+    cpu.run(1e5);
+    assert.equal(cpu.state.reg(Gpr.RAX), BigInt(CODE + 10));
+    cpu.state.set32(Offset.ACTIVITY, 0);
+    cpu.flushTlb();
+    cpu.state.rip = 0x80_0000n;
+    cpu.run(1e5);
+    assert.equal(cpu.state.reg(Gpr.RAX), 0x80_000an);
+  });
+
+  it('a page fault in a region leaves the registers as they were before the instruction', () => {
+    // xchg [rdi], rax; add rdi, 0x10000; jmp: until rdi leaves the RAM. There is no handler: the processor shuts down.
+    const program = '48 87 07 48 ff c0 48 81 c7 00 00 01 00 eb f1';
+    const translated = load(program);
+    const plain = createPlain(program);
+    assert.equal(translated.cpu.run(1e6), 'shutdown');
+    assert.equal(plain.cpu.run(1e6), 'shutdown');
+    assert.equal(stateOf(translated), stateOf(plain));
+    assert.equal(translated.cpu.state.get64(Offset.CR2), plain.cpu.state.get64(Offset.CR2));
+    assert.ok(translated.regions().made > 0);
+  });
+
+  it('RDTSC in a region reads the exact clock', () => {
+    // rdtsc; mov [rdi+rcx*4], eax; dec ecx; jnz
+    const program = 'b9 00 01 00 00 0f 31 89 04 8f ff c9 75 f7 f4';
+    const [translated, plain] = [load(program), createPlain(program)];
+    for (const { cpu } of [translated, plain]) assert.equal(cpu.run(1e6), 'halt');
+    const dump = ({ cpu, ram }: { cpu: Cpu; ram: number }): Buffer => Buffer.from(cpu.views.u8.slice(ram + Number(DATA), ram + Number(DATA) + 0x404));
+    assert.ok(dump(translated).equals(dump(plain)));
+  });
+
+  it('a jump table gets its targets into the region', () => {
+    // A loop that jumps through rax to one of two places by the parity of ecx.
+    const { cpu, regions } = load(`
+      b9 00 20 00 00             ; mov ecx, 0x2000
+      48 8d 05 0e 00 00 00       ; lea rax, [rip+14]: the first place
+      89 ca 83 e2 01             ; mov edx, ecx; and edx, 1
+      48 8d 04 d0                ; lea rax, [rax+rdx*8]
+      ff e0                      ; jmp rax
+      90 90 90
+      48 ff c3 eb 08 90 90 90    ; inc rbx; jmp
+      49 ff c0 eb 00 90 90 90    ; inc r8; jmp
+      ff c9 75 d7                ; dec ecx; jnz the lea
+      f4`);
+    assert.equal(cpu.run(1e6), 'halt');
+    assert.equal(cpu.state.reg(Gpr.RBX) + cpu.state.reg(Gpr.R8), 0x2000n);
+    assert.ok(regions().live > 0);
+  });
+});
+
+function createPlain(program: string): { cpu: Cpu; ram: number } {
+  const before = { ...translatorPolicy };
+  translatorPolicy.enabled = false;
+  const machine = createFlatMachine(16);
+  Object.assign(translatorPolicy, before);
+  const bytes = program.split('\n').flatMap((line) => line.replace(/;.*/, '').trim().split(/\s+/)).filter((t) => t !== ''); // prettier-ignore
+  machine.cpu.views.u8.set(bytes.map((t) => parseInt(t, 16)), machine.ram + CODE);
+  machine.cpu.state.rip = BigInt(CODE);
+  machine.cpu.state.setReg(Gpr.RSP, STACK);
+  machine.cpu.state.setReg(Gpr.RDI, DATA);
+  return machine;
+}
