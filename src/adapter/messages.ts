@@ -178,8 +178,9 @@ export interface ExitsArguments {
 }
 
 export interface ExitArguments {
-  /** Number of the exit. */
+  /** Number of the exit, and of its processor, whose first exit is 1. */
   n: number;
+  cpu?: number;
 }
 
 export interface ExitResponse {
@@ -245,6 +246,7 @@ export interface ExitsResponse {
   /** Oldest first. */
   last: {
     n: number;
+    cpu: number;
     icount: number;
     reason: number;
     name: string;

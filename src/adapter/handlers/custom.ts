@@ -15,9 +15,11 @@ import { memoryAccounts } from '../../debug/memory/memoryAccounts';
 import type { SpaceName } from '../../debug/memory/memorySpace';
 import { translate } from '../../debug/memory/translation';
 import { addressName, addressPlace, sourcePlace, type CodeFrame } from '../../debug/stack/callStack';
+import type { ProcessorRecord } from '../../debug/processorRecord';
 import type { Target } from '../../debug/target';
 import { otherWorld } from '../../debug/world';
 import type { E820Entry } from '../../machine/machineInterface';
+import type { ExitRecord } from '../../vmx/observe';
 import { Encoding, EXIT_REASONS } from '../../vmx/tables';
 import { screenBody } from '../activity';
 import {
@@ -84,6 +86,17 @@ function vmcsList(target: Target): VmcsResponse['list'] {
     const rip = target.vmx.readFieldOf(address, Encoding.GUEST_RIP);
     return [{ address: hex(address), current: address === currentVmcs, launched, ...(rip !== undefined && { guestRip: hex(rip) }) }];
   });
+}
+
+/** The latest exits of all processors, oldest first. */
+const lastExits = (processors: readonly ProcessorRecord[], count: number): ExitRecord[] =>
+  processors.flatMap(({ recorder }) => recorder.last(count)).sort((a, b) => a.icount - b.icount || a.cpu - b.cpu).slice(-count);
+
+/** Exits of all processors by reason, the most frequent first. */
+function countsOf(processors: readonly ProcessorRecord[]): Record<string, number> {
+  const counts = new Map<string, number>();
+  for (const { recorder } of processors) for (const [name, n] of recorder.counts) counts.set(name, (counts.get(name) ?? 0) + n);
+  return Object.fromEntries([...counts].sort(([, a], [, b]) => b - a));
 }
 
 /** An address that somebody wants translated: its lines, and its place for the watch. */
@@ -161,24 +174,25 @@ export const customHandlers = (session: Session): Handlers => ({
   },
 
   async [HyperstepRequest.exits]({ count, reasons }: ExitsArguments): Promise<ExitsResponse> {
-    const { target, recorder, exitBreakpoints } = session.debugger;
+    const { target, processors, exitBreakpoints } = session.debugger;
     // The guest may have other programs and page tables than when the symbols were last looked up.
     if (session.debugger.run.running) target.images.forget();
     const named = (owner: ExitBreakpointOwner): string[] => exitBreakpoints.of(owner).flatMap(({ name, event }) => (event === undefined && name !== undefined ? [name] : []));
     const last: ExitsResponse['last'] = [];
-    for (const r of recorder.last(count ?? DEFAULT_EXITS)) {
-      const name = addressName(target, 'guest', r.guestRip);
+    for (const r of lastExits(processors, count ?? DEFAULT_EXITS)) {
+      const { target: of } = processors[r.cpu]!;
+      const name = addressName(of, 'guest', r.guestRip);
       const symbol = name.startsWith('0x') ? undefined : name;
-      const line = sourcePlace(target, 'guest', r.guestRip);
+      const line = sourcePlace(of, 'guest', r.guestRip);
       const source = line && (await sourceLine(session, line));
       last.push({
-        n: r.n, icount: r.icount, reason: r.reason, name: r.name, qualification: hex(r.qualification), guestRip: hex(r.guestRip), ...(symbol && { symbol }), details: r.details,
-        words: exitWords(r), place: addressPlace(target, 'guest', r.guestRip), ...(source && { source }),
+        n: r.n, cpu: r.cpu, icount: r.icount, reason: r.reason, name: r.name, qualification: hex(r.qualification), guestRip: hex(r.guestRip), ...(symbol && { symbol }), details: r.details,
+        words: exitWords(r), place: addressPlace(of, 'guest', r.guestRip), ...(source && { source }),
       });
     }
     return {
-      total: target.vmx.exits,
-      byName: Object.fromEntries([...recorder.counts].sort(([, a], [, b]) => b - a)),
+      total: processors.reduce((sum, { target: { vmx } }) => sum + vmx.exits, 0),
+      byName: countsOf(processors),
       ...(reasons && { reasons: EXIT_REASONS.map(({ name, sentence }) => ({ name, sentence })) }),
       ticked: named('view'),
       filtered: [...new Set([...named('launch'), ...named('filters')])],
@@ -186,11 +200,11 @@ export const customHandlers = (session: Session): Handlers => ({
     };
   },
 
-  async [HyperstepRequest.exit]({ n }: ExitArguments): Promise<ExitResponse> {
-    const { target, recorder } = session.debugger;
-    const record = recorder.last(Infinity).find((r) => r.n === n);
+  async [HyperstepRequest.exit]({ n, cpu }: ExitArguments): Promise<ExitResponse> {
+    const { processors } = session.debugger;
+    const record = lastExits(processors, Infinity).find((r) => r.n === n && (cpu === undefined || r.cpu === cpu));
     if (!record) throw new UserError('exit', `VM exit ${n} is not among those that are kept.`);
-    return { entries: await entries(session, exitNodes(target, record)) };
+    return { entries: await entries(session, exitNodes(processors[record.cpu]!.target, record)) };
   },
 
   [HyperstepRequest.breakOnExits]({ names }: BreakOnExitsArguments) {

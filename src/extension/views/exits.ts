@@ -49,8 +49,8 @@ class ExitTree implements vscode.TreeDataProvider<ExitNode> {
     if (!this.#exits) return [];
     if (!node) return (['reasons', 'last', 'others'] as const).map((section) => ({ kind: 'section', section }));
     if (node.kind === 'exit') {
-      const { entries } = (await this.#session!.customRequest(HyperstepRequest.exit, { n: node.exit.n })) as ExitResponse;
-      return entries.map((entry) => ({ kind: 'entry', entry, path: `${node.exit.n}/${entry.name}` }));
+      const { entries } = (await this.#session!.customRequest(HyperstepRequest.exit, { n: node.exit.n, cpu: node.exit.cpu })) as ExitResponse;
+      return entries.map((entry) => ({ kind: 'entry', entry, path: `${node.exit.cpu}/${node.exit.n}/${entry.name}` }));
     }
     if (node.kind === 'entry') return (node.entry.children ?? []).map((entry) => ({ kind: 'entry', entry, path: `${node.path}/${entry.name}` }));
     return node.kind === 'section' ? this.#section(node.section) : [];
@@ -103,8 +103,8 @@ class ExitTree implements vscode.TreeDataProvider<ExitNode> {
 
 function exitItem(exit: LastExit): vscode.TreeItem {
   const item = new vscode.TreeItem(`${exit.n}  ${exit.words}`, vscode.TreeItemCollapsibleState.Collapsed);
-  item.id = `exit/${exit.n}`;
-  item.description = exit.place;
+  item.id = `exit/${exit.cpu}/${exit.n}`;
+  item.description = exit.cpu === 0 ? exit.place : `${exit.place}, CPU ${exit.cpu}`;
   item.tooltip = `VM exit ${exit.n}: ${exit.words}\nat guest ${exit.guestRip} ${exit.place}\nicount ${exit.icount}`;
   item.contextValue = exit.source ? 'source' : '';
   return item;
