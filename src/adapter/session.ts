@@ -17,6 +17,7 @@ import { Activity } from './activity';
 import { ClientFormat } from './clientFormat';
 import { breakpointHandlers } from './handlers/breakpoints';
 import { customHandlers } from './handlers/custom';
+import { dataBreakpointHandlers } from './handlers/dataBreakpoints';
 import { executionHandlers } from './handlers/execution';
 import { lifecycleHandlers } from './handlers/lifecycle';
 import { memoryHandlers } from './handlers/memory';
@@ -60,7 +61,7 @@ export class Session {
     send: (message: DebugProtocol.ProtocolMessage) => void,
   ) {
     this.protocol = new Protocol(send);
-    for (const handlers of [lifecycleHandlers, breakpointHandlers, executionHandlers, stackHandlers, variableHandlers, memoryHandlers, customHandlers]) {
+    for (const handlers of [lifecycleHandlers, breakpointHandlers, dataBreakpointHandlers, executionHandlers, stackHandlers, variableHandlers, memoryHandlers, customHandlers]) {
       this.protocol.handle(handlers(this));
     }
   }
@@ -142,7 +143,7 @@ export class Session {
     this.stop = { cause, words };
     const asked = cause.kind === 'exit' || cause.kind === 'event';
     if (words.exception && !asked) this.output('important', `${words.description}\n${words.text}\n`);
-    else if (asked) this.output('console', `${words.description}\n`);
+    else if (asked || cause.kind === 'data') this.output('console', `${[words.description, ...(cause.kind === 'data' ? [words.text] : [])].join('\n')}\n`);
     this.protocol.event('stopped', {
       reason: words.reason,
       description: words.description,

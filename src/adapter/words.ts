@@ -7,6 +7,7 @@ import { SYSTEM_EVENTS } from '../debug/exits/systemEvents';
 import type { StopCause } from '../debug/run/stopCause';
 import { EventType } from '../cpu/intercepts';
 import { addressPlace } from '../debug/stack/callStack';
+import { accessWords } from '../debug/watch/dataBreakpoints';
 
 export interface StopWords {
   reason: string;
@@ -49,6 +50,10 @@ export function stopWords(d: Debugger, cause: StopCause): StopWords {
     }
     case 'exit':
       return exception(exitWords(cause.record), exitTitle(cause.record), exitLines(cause.record));
+    case 'data': {
+      const { headline, lines } = accessWords(cause.access);
+      return { ...plain('data breakpoint', headline), text: lines.join('\n'), ids: [cause.access.breakpoint.id] };
+    }
     case 'event':
       return exception(SYSTEM_EVENTS.find((e) => e.kind === cause.event.kind)!.label, cause.event.words, [`At ${addressPlace(d.target, cause.event.world, cause.event.rip)}.`]);
     case 'vmx-failure': {

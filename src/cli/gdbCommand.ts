@@ -51,7 +51,7 @@ const say = (text: string): void => void process.stderr.write(text);
 
 /** What GDB's own words for a stop do not tell. */
 function sentences(d: Debugger, cause: StopCause): string[] {
-  if (cause.kind === 'breakpoint' || cause.kind === 'step' || cause.kind === 'pause' || cause.kind === 'entry') return [];
+  if (cause.kind === 'breakpoint' || cause.kind === 'step' || cause.kind === 'pause' || cause.kind === 'entry' || cause.kind === 'data' || cause.kind === 'history-begins') return [];
   const { description, text } = stopWords(d, cause);
   return text === undefined || text === description ? [description] : [description, text];
 }
@@ -83,11 +83,12 @@ export async function gdbCommand(words: readonly string[]): Promise<number> {
   });
   // GDB wants to stand at the exit itself: it steps by its own symbols.
   d.stopAt = 'exit';
+  d.keepHistory(() => performance.now());
   for (const { name, image, world } of symbols) d.target.images.add(name, name, image, world);
   d.exitBreakpoints.set(options.breakOnExit.map((name) => ({ name, condition: undefined })));
   const stub = new GdbStub({ debugger: d, explain: (cause) => sentences(d, cause), killed: () => finish({ status: Status.DONE }) });
 
-  machine.onSerial = (byte) => void process.stdout.write(Uint8Array.of(byte));
+  machine.onSerial = (byte) => void (d.repeats || process.stdout.write(Uint8Array.of(byte)));
   machine.onWarning = (sentence) => say(`\n${sentence}\n`);
   const interrupted = (): void => finish({ status: Status.INTERRUPTED });
   process.once('SIGINT', interrupted);

@@ -3,6 +3,7 @@
  * the Debug Adapter Protocol.
  */
 import { UserError } from '../base/errors';
+import type { Instruction } from '../cpu/decode/instruction';
 import type { Machine, MachineStop, Snapshot } from '../machine/machineInterface';
 import type { Finding } from './checks/check';
 import { VmxChecks } from './checks/vmxChecks';
@@ -17,6 +18,7 @@ import { helperCall, writerPlace } from './exits/fieldWriter';
 import { ExitRecorder, type EntryRecord } from './exits/exitRecorder';
 import { deliveryEvent, entryEvent, type SystemEvent } from './exits/systemEvents';
 import { SystemMonitor } from './exits/systemMonitor';
+import { DataBreakpoints } from './watch/dataBreakpoints';
 import { FAILURES, failureKind } from './failures';
 import { TranslationWatch } from './inspect/translationWatch';
 import type { VmcsFacts } from './inspect/vmcs';
@@ -52,6 +54,8 @@ export class Debugger {
   private focused = 0;
   readonly breakpoints: Breakpoints;
   readonly exitBreakpoints: ExitBreakpoints;
+  /** Data breakpoints. */
+  readonly data: DataBreakpoints;
   readonly run: RunControl;
   stopAt: 'source' | 'exit' = 'source';
   /** Failures that do not stop the machine. */
@@ -91,9 +95,29 @@ export class Debugger {
     });
     this.exitBreakpoints.onError = (sentence) => this.tell(sentence);
     this.exitBreakpoints.onKinds = () => this.watchSystem();
+    this.data = new DataBreakpoints({
+      target: () => this.target,
+      nextId: () => this.breakpoints.newId(),
+      fault: (condition) => this.syntaxFault(condition),
+      stops: (breakpoint) => this.enabled && this.breakpoints.stops(breakpoint),
+      stop: (access) => this.run.requestStop({ kind: 'data', access }),
+      changed: () => this.watchSystem(),
+    });
     this.run = new RunControl(machine, scheduler, {
       breakpointAddresses: () => this.breakpoints.addresses,
       breakpointHit: (pc, cpu) => this.breakpointHit(pc, cpu),
+      watchHit: () => {
+        for (const { target } of this.processors) {
+          if (target.cpu.watchHits.length === 0) continue;
+          this.focus(target.index);
+          this.data.memoryAccessed(target.cpu.watchHits);
+        }
+      },
+      stepsSingly: () => this.data.needsSteps,
+      stepped: () => {
+        this.focus(machine.current);
+        this.data.stepped();
+      },
       beforeStop: (cause) => this.beforeStop(cause),
       ended: (how) => this.ended(how),
       ran: () => this.history?.tick(),
@@ -119,6 +143,10 @@ export class Debugger {
       exit: of((exit) => this.exited(exit)),
       entry: of((entry) => this.entered(entry)),
       failure: of((failure) => this.failed(failure)),
+      fieldAccessed: (encoding, write) => {
+        this.focus(target.index);
+        this.data.fieldAccessed(encoding, write);
+      },
       delivering: of((event) => {
         record.delivered(event);
         this.run.delivering();
@@ -262,11 +290,14 @@ export class Debugger {
     const processors = this.processors.map((record) => record.keep());
     const hits = this.breakpoints.saveHits();
     const exitHits = this.exitBreakpoints.saveHits();
+    const dataHits = this.data.saveHits();
     const { guestMap } = this;
     return () => {
       for (const putBack of processors) putBack();
       hits();
       exitHits();
+      dataHits();
+      this.data.look();
       this.findings.length = 0;
       this.guestMap = guestMap;
       this.changed();
@@ -281,6 +312,7 @@ export class Debugger {
 
   private start(plan: Plan): void {
     this.changed();
+    this.data.begin();
     this.run.start(plan, this.focused);
   }
 
@@ -292,6 +324,7 @@ export class Debugger {
     this.focus(0);
     this.breakpoints.resetHits();
     this.exitBreakpoints.resetHits();
+    this.data.resetHits();
     this.findings.length = 0;
     this.guestMap = undefined;
     this.history?.restart();
@@ -413,7 +446,9 @@ export class Debugger {
     this.waitsForEntry = b.watches('entry');
     for (const { target, monitor } of this.processors) {
       const monitors = monitor.watch({ mode: b.watches('mode'), cr3: b.watches('cr3') });
-      target.cpu.onOperation = monitors ? monitor.operation : undefined;
+      const data = this.data.watchesSystem ? (insn: Instruction): void => (this.focus(target.index), this.data.operation(insn)) : undefined;
+      const modes = monitors ? monitor.operation : undefined;
+      target.cpu.onOperation = modes && data ? (insn) => (modes(insn), data(insn)) : (modes ?? data);
     }
   }
 
@@ -425,6 +460,7 @@ export class Debugger {
     this.run.worldChanged('exit', this.focused);
     this.translations.exited();
     if (this.target.cpu.onOperation) this.at.monitor.worldChanged();
+    this.data.worldChanged('exit');
     if (asksForMap(record)) this.at.mapExit = record;
     if (!this.enabled) return;
     if (record.name === 'TRIPLE_FAULT') this.fail({ kind: 'triple-fault', world: 'guest', record, exceptions: [...this.at.events] });
@@ -434,6 +470,7 @@ export class Debugger {
   private entered(record: EntryRecord): void {
     this.run.worldChanged('entry', this.focused);
     if (this.target.cpu.onOperation) this.at.monitor.worldChanged();
+    this.data.worldChanged('entry');
     if (this.waitsForEntry) this.happened(entryEvent(record, this.target.vmx, this.target.cpu.state.rip));
     const exit = this.at.mapExit;
     if (!exit) return;

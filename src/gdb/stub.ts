@@ -2,10 +2,12 @@
  * GDB's remote stub: packets in, packets out, over the debugger of one machine. It has no I/O of its own. GDB is served
  * in all-stop mode with one thread, the processor; what a packet means is in the GDB manual, "Packets".
  */
+import { hex } from '../base/bits';
 import { UserError } from '../base/errors';
 import type { Debugger } from '../debug/debugger';
 import type { Plan } from '../debug/run/plan';
 import type { StopCause } from '../debug/run/stopCause';
+import type { AccessType, DataAccess, DataRequest } from '../debug/watch/dataBreakpoints';
 import { WORLD_NAME } from '../debug/world';
 import { frame, PacketReader } from './framing';
 import { fromHex, fromLittleEndian, littleEndian, parseNumber, textToHex, toHex } from './hexText';
@@ -32,6 +34,13 @@ const TEXT_CHUNK = 1000;
 /** Signal numbers as GDB counts them. */
 const Signal = { INT: 2, TRAP: 5, ABRT: 6, SEGV: 11 } as const;
 
+/** Watchpoints by their packet: what they wait for, and how a stop for them is told. */
+const WATCHPOINTS: Readonly<Record<string, { access: AccessType; stop: string }>> = {
+  2: { access: 'write', stop: 'watch' },
+  3: { access: 'read', stop: 'rwatch' },
+  4: { access: 'readWrite', stop: 'awatch' },
+};
+
 const OK = 'OK';
 const ERROR = 'E01';
 const UNKNOWN = '';
@@ -39,6 +48,13 @@ const UNKNOWN = '';
 function* untilEvent(event: 'exit' | 'entry'): Plan {
   yield { kind: 'run', until: { event } };
   return { kind: 'step' };
+}
+
+/** The address that GDB compares with its watchpoints. */
+function watchHit({ breakpoint: { request } }: DataAccess): string {
+  const { watched, access } = request;
+  const kind = Object.values(WATCHPOINTS).find((w) => w.access === access)?.stop;
+  return watched.kind !== 'memory' || kind === undefined ? '' : `${kind}:${watched.address.toString(16)};`;
 }
 
 function signalOf(cause: StopCause | undefined): number {
@@ -65,6 +81,7 @@ export class GdbStub {
   /** Addresses of Z1, of the Z0s that are also in place. */
   private readonly hardware = new Set<bigint>();
   private readonly software = new Set<bigint>();
+  private readonly watchpoints = new Map<string, DataRequest>();
 
   constructor(private readonly env: GdbStubEnvironment) {
     this.worlds = new WorldChoice(env.debugger.target);
@@ -177,6 +194,8 @@ export class GdbStub {
       case 's':
       case 'S':
         return this.resumeAt(payload[0], rest);
+      case 'b':
+        return payload === 'bs' || payload === 'bc' ? this.resume(payload === 'bs' ? 'back' : 'reverse') : UNKNOWN;
       case 'v':
         return this.performV(payload);
       case 'Z':
@@ -206,7 +225,7 @@ export class GdbStub {
     if (payload.startsWith('vCont;')) {
       // The first action that names our thread, or every thread, is ours.
       const action = payload.slice('vCont;'.length).split(';').find((a) => /^[cs](?::(?:1|-1|p1\.1))?$|^[CS][0-9a-f]{2}(?::(?:1|-1))?$/.test(a));
-      return action === undefined ? ERROR : this.resume(/^s/i.test(action));
+      return action === undefined ? ERROR : this.resume(/^s/i.test(action) ? 'step' : 'continue');
     }
     if (payload.startsWith('vKill')) {
       this.reply(OK);
@@ -223,7 +242,7 @@ export class GdbStub {
     const rest = payload.slice(end + 1);
     switch (payload.slice(0, end)) {
       case 'qSupported':
-        return `PacketSize=${PACKET_SIZE.toString(16)};qXfer:features:read+;QStartNoAckMode+;vContSupported+;swbreak+;hwbreak+`;
+        return `PacketSize=${PACKET_SIZE.toString(16)};qXfer:features:read+;QStartNoAckMode+;vContSupported+;swbreak+;hwbreak+;ReverseStep+;ReverseContinue+`;
       case 'QStartNoAckMode':
         this.acknowledges = false;
         return OK;
@@ -314,10 +333,11 @@ export class GdbStub {
     return written === bytes.length ? OK : ERROR;
   }
 
-  /** `Z0,addr,kind` and `Z1`; there are no watchpoints. */
+  /** `Z0,addr,kind` and `Z1`; `Z2,addr,length` to `Z4` watch memory. */
   private breakpoint(insert: boolean, text: string): string {
-    const [type, digits] = text.split(',');
+    const [type, digits, size] = text.split(',');
     const address = parseNumber(digits);
+    if (type !== undefined && type in WATCHPOINTS) return this.watchpoint(insert, type, address, parseNumber(size));
     const set = type === '0' ? this.software : type === '1' ? this.hardware : undefined;
     if (!set) return UNKNOWN;
     if (address === undefined) return ERROR;
@@ -332,20 +352,34 @@ export class GdbStub {
     return OK;
   }
 
+  private watchpoint(insert: boolean, type: string, address: bigint | undefined, length: bigint | undefined): string {
+    if (address === undefined || length === undefined || length < 1n) return ERROR;
+    const key = `${type},${address},${length}`;
+    if (insert) {
+      const space = this.worlds.choice === 'auto' ? this.env.debugger.target.world : this.worlds.choice;
+      this.watchpoints.set(key, { watched: { kind: 'memory', space, address, length: Number(length) }, access: WATCHPOINTS[type]!.access, label: hex(address) });
+    } else this.watchpoints.delete(key);
+    this.env.debugger.data.set([...this.watchpoints.values()], 'gdb');
+    return OK;
+  }
+
   private forgetBreakpoints(): void {
     this.software.clear();
     this.hardware.clear();
     this.worlds.clear();
+    this.watchpoints.clear();
     this.env.debugger.breakpoints.setInstructions([], 'gdb');
+    this.env.debugger.data.set([], 'gdb');
   }
 
   private resumeAt(how: string, rest: string): string | undefined {
     const address = parseNumber(/^[cs]$/.test(how) ? rest : rest.split(';')[1]);
     if (address !== undefined && !this.view.write('rip', address)) return ERROR;
-    return this.resume(how.toLowerCase() === 's');
+    return this.resume(how.toLowerCase() === 's' ? 'step' : 'continue');
   }
 
-  private resume(step: boolean): undefined {
+  private resume(how: 'step' | 'continue' | 'back' | 'reverse'): undefined {
+    const step = how === 'step';
     const { debugger: d } = this.env;
     const { left } = this.worlds;
     this.waits = true;
@@ -355,6 +389,8 @@ export class GdbStub {
         d.changed();
         d.run.start(untilEvent(left === 'guest' ? 'entry' : 'exit'));
       } else if (step) d.step('in', 'instruction');
+      else if (how === 'back') d.stepBack('instruction');
+      else if (how === 'reverse') d.reverseContinue();
       else {
         this.worlds.continued();
         d.continue();
@@ -387,7 +423,7 @@ export class GdbStub {
       return value === undefined ? [] : [`${n.toString(16).padStart(2, '0')}:${littleEndian(value, register.bits)};`];
     });
     const pc = view.read('rip');
-    const hit = cause?.kind !== 'breakpoint' || pc === undefined ? '' : this.hardware.has(pc) ? 'hwbreak:;' : 'swbreak:;';
+    const hit = cause?.kind === 'history-begins' ? 'replaylog:begin;' : cause?.kind === 'data' ? watchHit(cause.access) : cause?.kind !== 'breakpoint' || pc === undefined ? '' : this.hardware.has(pc) ? 'hwbreak:;' : 'swbreak:;';
     return `T${signalOf(cause).toString(16).padStart(2, '0')}${registers.join('')}${hit}thread:1;`;
   }
 

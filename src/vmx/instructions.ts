@@ -153,6 +153,7 @@ function vmread(vmx: Vmx, insn: Instruction): Ended {
   const value = vmx.vmcs.get(slot);
   writeOperand(vmx.cpu, insn, 0, encoding & 1n ? value >> 32n : value, size);
   vmx.observer?.fieldRead?.(Number(encoding));
+  vmx.fieldAccessed(Number(encoding), false);
   succeed(vmx);
 }
 
@@ -177,6 +178,7 @@ function vmwrite(vmx: Vmx, insn: Instruction): Ended {
   if (encoding & 1n) vmcs.set(slot, (vmcs.get(slot) & 0xffff_ffffn) | ((value & 0xffff_ffffn) << 32n));
   else vmcs.setField(field, value);
   vmcs.recordWriter(slot, vmx.state.icount, vmx.cpu.instructionRip, stackWord(vmx, vmx.state.reg(Gpr.RSP)), stackWord(vmx, vmx.state.reg(Gpr.RBP) + 8n));
+  vmx.fieldAccessed(Number(encoding), true);
   succeed(vmx);
 }
 

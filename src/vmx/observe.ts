@@ -70,6 +70,8 @@ export interface VmxObserver {
   fieldRead?(encoding: number): void;
   /** VMPTRLD has made another VMCS current: its host-physical address. */
   vmcsLoaded?(address: number): void;
+  /** VMREAD or VMWRITE has accessed a field that `watchFields` names; a write has been done. */
+  fieldAccessed?(encoding: number, write: boolean): void;
   /** INVEPT has succeeded. */
   eptInvalidated?(): void;
   /** EPT was walked for an access of the guest, at a miss of the TLB: page numbers, the host's -1 where nothing is mapped; `rights` as the entries' bits 2:0. */
@@ -95,6 +97,8 @@ export interface VmxInspection {
   readFieldOf(address: number, encoding: number): bigint | undefined;
   /** Whether a VMCS has been launched; undefined where there is none. */
   launched(address: number): boolean | undefined;
+  /** Which fields the observer's `fieldAccessed` is told of; replaces those named before. */
+  watchFields?(encodings: ReadonlySet<number>): void;
   /** Where the VMM last wrote the field. */
   fieldWriter(encoding: number): FieldWriter | undefined;
   /** EPT walk without side effects for the current VMCS's EPTP (whether or not the guest runs): the Hpa, or undefined. With no EPT in use the Gpa itself. */

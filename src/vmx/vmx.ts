@@ -82,7 +82,18 @@ export class Vmx {
     const table = this.state.base + Offset.VMCS_SLOTS;
     const { u8 } = this.state.views;
     const watched = this.watcher?.fieldRead !== undefined;
-    for (const f of FIELDS) u8[table + fieldKey(f.encoding)] = this.fieldExists[f.slot] === 1 && !watched ? f.slot + 1 : 0;
+    for (const f of FIELDS) u8[table + fieldKey(f.encoding)] = this.fieldExists[f.slot] === 1 && !watched && !this.watchedFields.has(f.encoding) ? f.slot + 1 : 0;
+  }
+
+  private watchedFields: ReadonlySet<number> = new Set();
+  /** Tells the observer of VMREAD and VMWRITE of these fields (`fieldAccessed`); the others stay as fast as they are. */
+  watchFields(encodings: ReadonlySet<number>): void {
+    this.watchedFields = encodings;
+    this.offerFields();
+  }
+  /** A field has been read or written by VMREAD or VMWRITE in TypeScript. */
+  fieldAccessed(encoding: number, write: boolean): void {
+    if (this.watchedFields.has(encoding & ~1)) this.observer?.fieldAccessed?.(encoding, write);
   }
 
   f64(offset: number): number {

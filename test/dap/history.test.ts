@@ -62,11 +62,11 @@ describe('DAP: going back', () => {
       return `${String(icount())} ${stackFrames[0]!.instructionPointerReference}`;
     };
     const forwards = [await where()];
-    for (let i = 0; i < 25; i++) {
+    for (let i = 0; i < 14; i++) {
       await client.until('stepIn', { granularity: 'instruction' });
       forwards.push(await where());
     }
-    for (let i = 24; i >= 0; i--) {
+    for (let i = 13; i >= 0; i--) {
       await client.until('stepBack', { granularity: 'instruction' });
       assert.strictEqual(await where(), forwards[i]);
     }

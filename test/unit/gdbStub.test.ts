@@ -20,6 +20,7 @@ const addressOf = (name: string): bigint => vmm.afterPrologue(vmm.findFunctions(
 class Gdb {
   stub!: GdbStub;
   killed = false;
+  debugger!: Debugger;
   /** Console text of O packets. */
   shown = '';
   private replies: string[] = [];
@@ -36,6 +37,7 @@ class Gdb {
     const machine = await createMachine({ memory: 64 << 20, cpus: 1, without: [], drives: ['vmm.img', 'guest.img'].map((name) => ({ name, bytes: bytes(name) })), boot: { kind: 'disk' } });
     const d = new Debugger(machine, nodeScheduler, { stopped: (cause) => gdb.stub.stopped(cause), guestMapRead: () => {}, tell: () => {} });
     d.stopAt = 'exit';
+    gdb.debugger = d;
     gdb.stub = new GdbStub({ debugger: d, explain: (cause) => [cause.kind], killed: () => (gdb.killed = true) });
     gdb.connect();
     return gdb;
@@ -128,7 +130,32 @@ describe('GDB stub', () => {
     assert.strictEqual(await gdb.ask(`Z1,${vmcall.toString(16)},1`), 'OK');
     assert.match(await gdb.ask('c'), /hwbreak:;/);
     assert.strictEqual(await gdb.register('rip'), vmcall);
-    assert.strictEqual(await gdb.ask('Z2,1000,4'), '');
+  });
+
+  it('watches memory: written, read, accessed', async () => {
+    await gdb.ask(`Z0,${addressOf('handle_cpuid').toString(16)},1`);
+    await gdb.ask('c');
+    const slot = ((await gdb.register('rsp'))! - 8n).toString(16);
+    for (const [packet, stop] of [['Z2', 'watch'], ['Z3', 'rwatch'], ['Z4', 'awatch']]) {
+      assert.strictEqual(await gdb.ask(`${packet},${slot},8`), 'OK');
+      assert.match(await gdb.ask('c'), new RegExp(`^T05.*;${stop}:${slot};thread:1;$`));
+      assert.strictEqual(await gdb.ask(`${packet!.replace('Z', 'z')},${slot},8`), 'OK');
+    }
+  });
+
+  it('goes back: by instruction, to the last breakpoint, to the beginning', async () => {
+    gdb.debugger.keepHistory(() => performance.now());
+    await gdb.ask(`Z0,${addressOf('handle_cpuid').toString(16)},1`);
+    await gdb.ask('c');
+    const at = await gdb.register('rip');
+    for (let i = 0; i < 3; i++) await gdb.ask('s');
+    const last = await gdb.register('rip');
+    await gdb.ask('s');
+    await gdb.ask('bs');
+    assert.strictEqual(await gdb.register('rip'), last);
+    assert.match(await gdb.ask('bc'), /swbreak:;/);
+    assert.strictEqual(await gdb.register('rip'), at);
+    assert.match(await gdb.ask('bc'), /replaylog:begin;/);
   });
 
   it('shows either world, and steps in the one that is shown', async () => {

@@ -42,6 +42,7 @@ export const BREAKPOINT_MODES: DebugProtocol.BreakpointMode[] = [
   { mode: 'both', label: 'VMM and guest', description: 'Stops whichever of the two executes the code.', appliesTo: ['source', 'instruction', 'data'] },
   { mode: 'vmm', label: 'VMM', description: 'Stops the VMM only.', appliesTo: ['source', 'instruction', 'data'] },
   { mode: 'guest', label: 'Guest', description: 'Stops the guest only.', appliesTo: ['source', 'instruction', 'data'] },
+  { mode: 'change', label: 'Change', description: 'Stops when the value becomes another one; writing the same value again does not count.', appliesTo: ['data'] },
 ];
 
 /** The world that a mode means. Throws a UserError for a mode that does not exist. */

@@ -17,6 +17,8 @@ function capabilities(): DebugProtocol.Capabilities {
     supportsHitConditionalBreakpoints: true,
     supportsLogPoints: true,
     supportsInstructionBreakpoints: true,
+    supportsDataBreakpoints: true,
+    supportsDataBreakpointBytes: true,
     supportsBreakpointLocationsRequest: true,
     supportsExceptionOptions: false,
     supportsExceptionFilterOptions: true,

@@ -30,7 +30,7 @@ function told(session: Session, node: InspectionNode): DebugProtocol.Variable {
 }
 
 /** The frame of an evaluation: the one named, else the innermost of the present stop. */
-function frameOf(session: Session, frameId: number | undefined): CodeFrame | undefined {
+export function frameOf(session: Session, frameId: number | undefined): CodeFrame | undefined {
   if (frameId !== undefined && session.references.frame(frameId)?.kind !== 'label') return codeFrame(session, frameId);
   return session.debugger.stack().find((e): e is CodeFrame => e.kind === 'code');
 }

@@ -78,6 +78,11 @@ export class Breakpoints {
     private readonly environment: BreakpointEnvironment,
   ) {}
 
+  /** A number that no breakpoint has. */
+  newId(): number {
+    return this.nextId++;
+  }
+
   /** Every address that has a breakpoint; a new set whenever it changes. */
   get addresses(): ReadonlySet<bigint> {
     return this.addressSet;

@@ -25,6 +25,7 @@ export interface EntryRecord {
 }
 
 export interface ExitListener {
+  fieldAccessed?(encoding: number, write: boolean): void;
   exit(record: ExitRecord): void;
   entry(record: EntryRecord): void;
   failure(failure: VmxFailure): void;
@@ -111,6 +112,10 @@ export class ExitRecorder implements VmxObserver {
 
   vmcsLoaded(address: number): void {
     this.knownVmcs.add(address);
+  }
+
+  fieldAccessed(encoding: number, write: boolean): void {
+    this.listener.fieldAccessed?.(encoding, write);
   }
 
   failure(failure: VmxFailure): void {

@@ -1,6 +1,7 @@
 /** C values as lines: how they read, and their members and elements as children. */
 import { hex } from '../../base/bits';
-import { stripped, typeName, type Type } from '../../symbols/types';
+import { REGISTER_NAMES } from '../../symbols/registers';
+import { sizeOf, stripped, typeName, type Type } from '../../symbols/types';
 import { childCount, children, formatValue, integerOf, readString, type FormatOptions, type Value, type ValueReader } from '../../symbols/values';
 import type { Evaluated } from '../evaluate/evaluated';
 import { storeInto } from '../evaluate/evaluated';
@@ -53,6 +54,16 @@ function text(value: Value, context: VariableContext, format: Format | undefined
 
 const isText = (type: Type): boolean => stripped(type).kind === 'pointer' || stripped(type).kind === 'array';
 
+/** Where a data breakpoint on a value has to look; undefined for what is nowhere. */
+function watchOf(value: Value, { space, frame }: VariableContext): string | undefined {
+  const { location } = value;
+  const size = sizeOf(value.type);
+  if (location.kind === 'memory') return size === undefined || size === 0 ? undefined : `${space}:${hex(location.address)}+${size}`;
+  const register = location.kind === 'register' ? REGISTER_NAMES[location.register] : undefined;
+  // An outer frame's register was saved somewhere: the register itself is another function's now.
+  return register === undefined || !frame || frame.level > 0 ? undefined : `$${frame.world}.${register}`;
+}
+
 /** The line of a value. */
 export function variableNode(value: Value, context: VariableContext, evaluateName: string | undefined, format?: Format): InspectionNode {
   const count = childCount(value);
@@ -69,6 +80,7 @@ export function variableNode(value: Value, context: VariableContext, evaluateNam
     indexed: array ? count : undefined,
     children: count > 0 ? (start = 0, most = MOST_CHILDREN) => childNodes(value, context, evaluateName, format, start, most) : undefined,
     memoryReference: address !== undefined && address !== 0n && (isText(value.type) || bare.kind === 'struct') ? `${context.space}:${hex(address)}` : undefined,
+    watch: watchOf(value, context),
     origin: bare.kind === 'pointer' && stripped(bare.target).kind === 'function' && number !== undefined ? () => (context.space === 'vmm' || context.space === 'guest' ? sourcePlace(context.target, context.space, number) : undefined) : undefined,
     write: assignable ? (typed) => storeInto(context.target, context.frame, context.space, value, context.reader, context.parse(typed)) : undefined,
   };

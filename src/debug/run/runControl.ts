@@ -21,6 +21,8 @@ const LEAST_BUDGET = 20_000;
 const MOST_BUDGET = 5_000_000;
 /** Of what is repeated. */
 const REPEAT_BUDGET = 2_000_000;
+/** One at a time, before whoever waits gets a turn. */
+const MOST_SINGLE_STEPS = 1000;
 /** A machine that does nothing but wait for this long (in ticks of a nanosecond) is slowed down to real time, so that it does not occupy the host. */
 const IDLE_BEFORE_PACING = 100e6;
 /** It still looks at its input this often. */
@@ -29,13 +31,18 @@ const MOST_SLEEP_MS = 20;
 const WAIT_FOR_SIPI = 3;
 const NONE: ReadonlySet<bigint> = new Set();
 
-const isAwaited = (cause: StopCause): boolean => cause.kind === 'exit' || cause.kind === 'event';
+const isAwaited = (cause: StopCause): boolean => cause.kind === 'exit' || cause.kind === 'event' || cause.kind === 'data';
 
 export interface RunHooks {
   /** Linear addresses of breakpoints. */
   breakpointAddresses(): ReadonlySet<bigint>;
   /** Processor `cpu` stands at one of them: why to stop, or undefined to go on. */
   breakpointHit(pc: bigint, cpu: number): StopCause | undefined;
+  /** The engine has stopped behind an access to watched memory. */
+  watchHit(): void;
+  /** Whether instructions are to be executed one at a time, and that one has been. */
+  stepsSingly(): boolean;
+  stepped(): void;
   /** An exit breakpoint wants to stop: what is still to be done first, or undefined to stop at once. */
   beforeStop(cause: StopCause): Plan | undefined;
   /** The machine came to its end. */
@@ -213,14 +220,14 @@ export class RunControl {
       if (this.machine.cpus.length > 1) return this.stepAmongOthers(request);
       this.cpu.skipBreakpointOnce();
       this.standing.add(this.processor);
-      const reason = this.machine.run(1);
+      const reason = this.runMachine(1);
       return this.afterRun(reason, request);
     }
     this.install(request.until?.addresses);
     this.leaveBreakpoints();
     const start = this.scheduler.now();
-    const reason = this.machine.run(this.budget);
-    this.adapt(this.scheduler.now() - start, reason);
+    const reason = this.runMachine(this.budget);
+    if (!this.hooks.stepsSingly()) this.adapt(this.scheduler.now() - start, reason);
     this.hooks.ran();
     return this.afterRun(reason, request);
   }
@@ -231,6 +238,7 @@ export class RunControl {
     this.standing.add(this.processor);
     this.leaveBreakpoints();
     const reason = this.machine.step(this.processor);
+    if (reason === 'watch') this.hooks.watchHit();
     if (reason === 'elsewhere') return 'go';
     if (reason === 'breakpoint') return this.atBreakpoint();
     this.standing.add(this.processor);
@@ -250,7 +258,7 @@ export class RunControl {
     if (left <= 0 || this.machine.ended !== undefined) return this.advancePlan();
     this.install(undefined, request.addresses);
     this.leaveBreakpoints();
-    const reason = this.machine.run(Math.min(left, REPEAT_BUDGET));
+    const reason = this.runMachine(Math.min(left, REPEAT_BUDGET));
     const told: (StopCause | undefined)[] = [];
     if (this.pending && !request.addresses) told.push(this.pending.cause);
     this.pending = undefined;
@@ -264,6 +272,23 @@ export class RunControl {
     // A machine that waits for ever did not come to the tick that is wanted: that is as far as it goes.
     if (told.some((cause) => request.event?.(cause)) || reason === 'halt') return this.advancePlan();
     return 'go';
+  }
+
+  /** Runs at most so many ticks, and tells of what was watched meanwhile. */
+  private runMachine(budget: number): MachineStop {
+    if (!this.hooks.stepsSingly()) {
+      const reason = this.machine.run(budget);
+      if (reason === 'watch') this.hooks.watchHit();
+      return reason;
+    }
+    for (let i = 0; ; i++) {
+      const before = this.machine.icount;
+      const reason = this.machine.run(1);
+      if (reason === 'watch') this.hooks.watchHit();
+      this.hooks.stepped();
+      budget -= this.machine.icount - before;
+      if (reason !== 'budget' || this.pending || budget <= 0 || i === MOST_SINGLE_STEPS) return reason;
+    }
   }
 
   /** Aims at calls of half a slice. */

@@ -2,6 +2,7 @@
 import type { ExitRecord, VmxFailure } from '../../vmx/observe';
 import type { Finding } from '../checks/check';
 import type { SystemEvent } from '../exits/systemEvents';
+import type { DataAccess } from '../watch/dataBreakpoints';
 import type { World } from '../world';
 
 export type StopCause =
@@ -12,6 +13,8 @@ export type StopCause =
   | { kind: 'breakpoint'; ids: number[]; sort: 'source' | 'function' | 'instruction' }
   /** An exit breakpoint matched. */
   | { kind: 'exit'; record: ExitRecord }
+  /** A data breakpoint: what it watches was accessed. */
+  | { kind: 'data'; access: DataAccess }
   /** A breakpoint on another event of the processor matched. */
   | { kind: 'event'; event: SystemEvent }
   | { kind: 'vmx-failure'; failure: VmxFailure; findings?: Finding[] }

@@ -1,0 +1,89 @@
+/** Data breakpoints: what can be watched, from the Variables pane or by name, and the breakpoints themselves. */
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import { hex } from '../../base/bits';
+import { UserError } from '../../base/errors';
+import type { AccessType, DataBreakpoint, DataRequest } from '../../debug/watch/dataBreakpoints';
+import { describe, nameOf, watchableNamed, type Watchable } from '../../debug/watch/watchable';
+import { sizeOf } from '../../symbols/types';
+import { integerOf } from '../../symbols/values';
+import type { Handlers } from '../protocol';
+import type { Session } from '../session';
+import { worldOfMode } from './breakpoints';
+import { frameOf } from './variables';
+
+/** The mode of a data breakpoint that waits for another value. */
+const CHANGE = 'change';
+
+/** `vmm:0x1000+8!change guest->lapic`: what is watched, a mode, and what the user calls it. */
+const DATA_ID = /^(\S+?)(?:!([a-z]+))?(?: (.*))?$/;
+
+/** What a name, or a line of the Variables pane, stands for. Throws a UserError that says why it cannot be watched. */
+function watchable(session: Session, args: DebugProtocol.DataBreakpointInfoArguments): { watched: Watchable; label: string } {
+  const { target } = session.debugger;
+  const { name } = args;
+  if (args.variablesReference) {
+    const node = session.references.named(args.variablesReference, name);
+    const found = watchableNamed(node?.watch ?? node?.evaluateName ?? '', target.world);
+    if (!found) throw new UserError('data-breakpoint', `${name} is nowhere that could be watched.`);
+    return { watched: found, label: node?.evaluateName ?? name };
+  }
+  const frame = frameOf(session, args.frameId);
+  const world = frame?.world ?? target.world;
+  const bare = /^(0x[0-9a-f]+|[0-9]+)$/i.test(name.trim()) ? `${world}:${name.trim()}` : name.trim();
+  const named = watchableNamed(bare, world);
+  if (named) return { watched: named.kind === 'memory' && args.bytes ? { ...named, length: args.bytes } : named, label: name };
+  const { result } = session.debugger.evaluator(frame).evaluate(name, false);
+  const { value, space } = result;
+  const address = args.asAddress ? integerOf(value, result.reader) : value.location.kind === 'memory' ? value.location.address : undefined;
+  if (address === undefined) throw new UserError('data-breakpoint', `${name} is a value that is in no memory: watch a variable, an address such as vmm:0x1000, a register such as $cr3, or a field such as $vmcs.GUEST_RIP.`);
+  return { watched: { kind: 'memory', space, address: BigInt.asUintN(64, address), length: args.bytes ?? (args.asAddress ? 8 : (sizeOf(value.type) ?? 8)) }, label: args.asAddress ? `${args.bytes ?? 8} bytes at ${hex(address)}` : name };
+}
+
+function requestOf(session: Session, { dataId, accessType, condition, hitCondition }: DebugProtocol.DataBreakpoint): DataRequest {
+  const [, name = '', mode, label] = DATA_ID.exec(dataId) ?? [];
+  const watched = watchableNamed(name, session.debugger.target.world);
+  if (!watched) throw new UserError('data-breakpoint', `"${dataId}" is nothing that could be watched.`);
+  const access: AccessType = mode === CHANGE ? 'change' : (accessType ?? 'write');
+  return { watched, access, label: label ?? nameOf(watched), condition, hitCondition, world: mode === CHANGE ? undefined : worldOfMode(mode) };
+}
+
+export const dataBreakpointHandlers = (session: Session): Handlers => ({
+  dataBreakpointInfo(args: DebugProtocol.DataBreakpointInfoArguments): DebugProtocol.DataBreakpointInfoResponse['body'] {
+    session.requireStopped();
+    try {
+      const { watched, label } = watchable(session, args);
+      if (args.mode !== undefined && args.mode !== CHANGE) worldOfMode(args.mode);
+      const local = frameOf(session, args.frameId) && watched.kind === 'memory' && watched.space !== 'gpa' && watched.space !== 'hpa';
+      return {
+        dataId: `${nameOf(watched)}${args.mode === undefined || args.mode === 'both' ? '' : `!${args.mode}`} ${label}`,
+        description: `${label}: ${describe(watched)}`,
+        accessTypes: ['read', 'write', 'readWrite'],
+        // A variable of the stack means nothing in the next session.
+        canPersist: !local,
+      };
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      return { dataId: null, description: error.message };
+    }
+  },
+
+  setDataBreakpoints(args: DebugProtocol.SetDataBreakpointsArguments) {
+    const requests = args.breakpoints.map((breakpoint) => {
+      try {
+        return requestOf(session, breakpoint);
+      } catch (error) {
+        if (error instanceof UserError) return error.message;
+        throw error;
+      }
+    });
+    const set: DataBreakpoint[] = session.debugger.data.set(requests.filter((r) => typeof r !== 'string'));
+    const breakpoints = requests.map((request): DebugProtocol.Breakpoint => {
+      const made = typeof request === 'string' ? undefined : set.shift()!;
+      const message = made ? made.message : (request as string);
+      const waits = made && session.debugger.data.waitsForMapping(made);
+      if (message === undefined && waits !== undefined) return { id: made?.id, verified: false, reason: 'pending', message: `EPT does not map ${hex(waits)} of the guest now: it is watched from when it does.` };
+      return { id: made?.id, verified: message === undefined, message, ...(message === undefined ? {} : { reason: 'failed' }) };
+    });
+    return { breakpoints };
+  },
+});
