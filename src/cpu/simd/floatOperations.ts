@@ -189,31 +189,43 @@ const dotProduct =
     writeResult(cpu, insn, join(sums.map((sum, i) => (chosen(imm, i) ? sum : 0n)), f.bits));
   };
 
-/** RCPPS, RSQRTPS and their scalars: the SDM allows a relative error of 1.5 * 2^-12; this one rounds to 12 bits. No exception is raised. */
+/**
+ * RCPPS, RSQRTPS and their scalars, to the bit as Intel's processors compute them: by a table whose index are the
+ * fraction's upper bits, and whose entries are the result for the middle of the interval, rounded to 12 bits. No exception
+ * is raised.
+ */
 const approximation =
-  (suffix: string, compute: (x: number) => number): SlowOperation =>
+  (suffix: string, indexBits: number, compute: (x: number) => number): SlowOperation =>
   (cpu, insn) => {
     const scalar = suffix === 'ss';
     const source = elements(second(cpu, insn), 32, countOf(insn, SINGLE, scalar));
-    const result = join(source.map((x) => BigInt(approximate(Number(x), compute))), 32);
+    const result = join(source.map((x) => BigInt(approximate(Number(x), indexBits, compute))), 32);
     writeResult(cpu, insn, scalar ? besides(first(cpu, insn), result, 32) : result);
   };
 
-const scratch = new DataView(new ArrayBuffer(4));
-const APPROXIMATION_BITS = 12;
+const scratch = new DataView(new ArrayBuffer(8));
+const EXPONENT = 0x7f80_0000;
 const FRACTION_BITS = 23;
-function approximate(bits: number, compute: (x: number) => number): number {
-  const exponent = bits & 0x7f80_0000;
-  if (exponent === 0x7f80_0000 && bits & 0x7f_ffff) return (bits | 0x40_0000) >>> 0;
-  scratch.setUint32(0, exponent === 0 ? bits & 0x8000_0000 : bits); // denormals count as zeros
+/** Bits of a double's upper half below the 12 of the fraction that are kept, and one half of the last of these. */
+const DROPPED = 0xff;
+const HALF_KEPT = 0x80;
+function approximate(bits: number, indexBits: number, compute: (x: number) => number): number {
+  const exponent = bits & EXPONENT;
+  const fraction = bits & ~EXPONENT & 0x7fff_ffff;
+  if (exponent === EXPONENT && fraction !== 0) return (bits | 0x40_0000) >>> 0;
+  const interval = 1 << (FRACTION_BITS - indexBits);
+  const special = exponent === 0 || exponent === EXPONENT; // denormals count as zeros
+  scratch.setUint32(0, special ? bits & (0x8000_0000 | exponent) : (bits & -interval) | (interval >> 1));
   const result = compute(scratch.getFloat32(0));
   if (Number.isNaN(result)) return 0xffc0_0000;
-  scratch.setFloat32(0, result);
+  scratch.setFloat64(0, result);
+  if (!special) {
+    scratch.setUint32(0, (scratch.getUint32(0) + HALF_KEPT) & ~DROPPED);
+    scratch.setUint32(4, 0);
+  }
+  scratch.setFloat32(0, scratch.getFloat64(0));
   const own = scratch.getUint32(0);
-  if ((own & 0x7f80_0000) === 0) return (own & 0x8000_0000) >>> 0; // tiny results too
-  if ((own & 0x7f80_0000) === 0x7f80_0000) return own;
-  const dropped = FRACTION_BITS - APPROXIMATION_BITS;
-  return ((own + (1 << (dropped - 1))) & -(1 << dropped)) >>> 0;
+  return (own & EXPONENT) === 0 ? (own & 0x8000_0000) >>> 0 : own; // tiny results are zeros too
 }
 
 const performed: Record<string, SimdOperation> = {};
@@ -232,8 +244,8 @@ for (const [suffix, f] of [['ss', SINGLE], ['sd', DOUBLE]] as const) {
 }
 for (const [name, perform] of Object.entries(conversions)) performed[name] = { feature: SSE_CONVERSIONS.has(name) ? 'sse' : 'sse2', perform };
 for (const suffix of ['ps', 'ss']) {
-  performed[`rcp${suffix}`] = { feature: 'sse', perform: approximation(suffix, (x) => 1 / x) };
-  performed[`rsqrt${suffix}`] = { feature: 'sse', perform: approximation(suffix, (x) => 1 / Math.sqrt(x)) };
+  performed[`rcp${suffix}`] = { feature: 'sse', perform: approximation(suffix, 11, (x) => 1 / x) };
+  performed[`rsqrt${suffix}`] = { feature: 'sse', perform: approximation(suffix, 10, (x) => 1 / Math.sqrt(x)) };
 }
 
 export const floatOperations: Readonly<Record<string, SimdOperation>> = performed;
