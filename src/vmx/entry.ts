@@ -170,7 +170,8 @@ export function enterGuest(vmx: Vmx, launch: boolean): number {
   const clock = s.icount + 1;
   s.set32(Private.TRAP_PENDING, 0);
   s.set32(Private.DELIVERING, 0);
-  vmx.setF64(Private.ENTRY_CLOCK, clock);
+  // A guest that waits executes nothing: the monitor trap follows the event that wakes it.
+  vmx.setF64(Private.ENTRY_CLOCK, s.get32(Offset.ACTIVITY) === 0 ? clock : Infinity);
   vmx.setF64(Private.PAUSE_FIRST, clock);
   vmx.setF64(Private.PAUSE_LAST, -Infinity);
   vmx.setF64(Private.ENTRIES, vmx.f64(Private.ENTRIES) + 1);

@@ -125,7 +125,7 @@ const physicalNmiBlocked = (vmx: Vmx): boolean => (vmx.pin(Pin.VIRTUAL_NMIS) ? v
 
 /** Ticks until `atBoundary` may have something to do that no change of state announces. */
 export function ticksToBoundary(vmx: Vmx): number {
-  if (vmx.primary(Primary.MONITOR_TRAP_FLAG)) return 1;
+  if (vmx.primary(Primary.MONITOR_TRAP_FLAG) && vmx.state.get32(Offset.ACTIVITY) === Activity.ACTIVE) return 1;
   if (!vmx.pin(Pin.PREEMPTION_TIMER)) return Infinity;
   return Math.max(1, vmx.f64(Private.TIMER_DEADLINE) - vmx.state.icount);
 }

@@ -12,7 +12,7 @@ export const Private = {
   ENTRIES: at(0x08),
   /** f64. Clock at which the preemption timer expires; 0 when it is not active. */
   TIMER_DEADLINE: at(0x10),
-  /** f64. Clock at the last VM entry: the monitor trap flag exits once the clock has moved. */
+  /** f64. Clock at the last VM entry, Infinity if it was to an inactive state: the monitor trap flag exits once the clock has moved. */
   ENTRY_CLOCK: at(0x18),
   /** u32. Launch state of the current VMCS: 0 clear, 1 launched. */
   LAUNCHED: at(0x20),

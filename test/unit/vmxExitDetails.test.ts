@@ -166,6 +166,19 @@ describe('VMX: inactive guests', () => {
     assert.equal(waiting(1, { primary: Primary.MONITOR_TRAP_FLAG }, () => undefined), undefined);
     assert.equal(waiting(1, {}, () => undefined, { VM_ENTRY_INTERRUPTION_INFO: 0x8000_0700 }), 'MONITOR_TRAP_FLAG');
   });
+  it('activity.monitor-trap.wake: time that passes in HLT is no instruction; the exit follows the delivery that wakes', () => {
+    const rig = new VmxRig().realModeGuest('f4');
+    rig.control('primary', Primary.SECONDARY_CONTROLS | Primary.MSR_BITMAPS | Primary.MONITOR_TRAP_FLAG);
+    rig.guest(0x40 * 4, '00 90 00 00'); // vector 0x40 at 0:9000
+    rig.set({ GUEST_ACTIVITY_STATE: 1, GUEST_RFLAGS: 0x202 });
+    assert.throws(() => rig.launch());
+    rig.cpu.state.icount += 1000;
+    rig.cpu.run(10);
+    assert.deepEqual([rig.exits.length, rig.unit.ticksToBoundary()], [0, Infinity]);
+    rig.interrupts.push(0x40);
+    rig.cpu.run(10);
+    assert.deepEqual([rig.exits.at(-1)?.name, rig.get('GUEST_RIP')], ['MONITOR_TRAP_FLAG', 0x9000n]);
+  });
 });
 
 describe('VMX: MSR areas and enumeration', () => {
