@@ -13,6 +13,7 @@ import type { StopCause } from '../debug/run/stopCause';
 import { changedDrives } from '../machine/machine';
 import { SourceLookup } from '../symbols/sourceLookup';
 import type { ValueReader } from '../symbols/values';
+import { writeDrives } from './driveWriter';
 import { Activity } from './activity';
 import { ClientFormat } from './clientFormat';
 import { breakpointHandlers } from './handlers/breakpoints';
@@ -171,9 +172,7 @@ export class Session {
       launched.debugger.dispose();
       launched.activity.dispose();
       launched.serial.flush();
-      if (launched.configuration.persistDrives) {
-        for (const { name, bytes } of changedDrives(launched.debugger.machine)) await this.host.files.write(name, bytes);
-      }
+      if (launched.configuration.persistDrives) await writeDrives(this.host.files, changedDrives(launched.debugger.machine), (sentence) => this.tell(sentence, 'important'));
     }
     this.protocol.event('terminated');
   }

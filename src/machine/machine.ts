@@ -374,8 +374,8 @@ export function createMachine(options: MachineOptions): Machine {
   return new Pc(options);
 }
 
-/** The drives of a machine, for writing back what the guest wrote (`persistDrives`): name and whole contents of those that changed. */
-export function changedDrives(machine: Machine): { name: string; bytes: Uint8Array }[] {
+/** The drives of a machine, for writing back what the guest wrote (`persistDrives`): name and whole contents, before and after, of those that changed. */
+export function changedDrives(machine: Machine): { name: string; original: Uint8Array; bytes: Uint8Array }[] {
   if (!(machine instanceof Pc)) throw new UserError('machine.foreign', 'This machine was not made by createMachine.');
-  return machine.drives.filter((drive) => !drive.overlay.entries().next().done).map((drive) => ({ name: drive.name, bytes: drive.merged() }));
+  return machine.drives.filter((drive) => !drive.overlay.entries().next().done).map((drive) => ({ name: drive.name, original: drive.image.bytes, bytes: drive.merged() }));
 }
