@@ -81,6 +81,15 @@ export interface Processor {
   flushTlb(): void;
   /** Drops the cached translations of VMX non-root operation alone, or of all other operation. */
   flushOperation(nonRoot: boolean): void;
+  /**
+   * MOV to CR3: from one process-context identifier to another (0 without CR4.PCIDE). What is global stays; what is not of
+   * the new one stays if `keep` says so. The paging mode is the same.
+   */
+  switchContext(from: number, to: number, keep: boolean): void;
+  /** Drops what is not global of one identifier that is not in use, or of all (INVPCID). */
+  dropContext(identifier: number | undefined): void;
+  /** The translation in `found` (mmu/walk.ts) of a linear page was entered into the bank in use; `index` is its entry's, in 32-bit words. */
+  translationKept(index: number, low: number, high: number): void;
   /** Drops the cached translations of one linear page (INVLPG). */
   flushPage(linear: bigint): void;
   /** Recomputes all that is derived: code mode, CS_BASE, SP_MASK, FLAT, TLB bank. Call after segments, CPL, CR0, CR4, EFER or VMX mode changed. */

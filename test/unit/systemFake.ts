@@ -188,7 +188,16 @@ export class FakeProcessor implements Processor {
     this.flushes++;
     this.state.set64(Offset.GENERATION, (this.state.get64(Offset.GENERATION) + 1n) & 0xfffn);
   }
-  flushOperation(): void {}
+  flushOperation(): void {
+    this.flushTlb();
+  }
+  switchContext(): void {
+    this.flushTlb();
+  }
+  dropContext(): void {
+    this.flushTlb();
+  }
+  translationKept(): void {}
   flushPage(): void {
     this.flushTlb();
   }

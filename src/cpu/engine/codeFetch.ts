@@ -121,6 +121,7 @@ export class CodeFetch {
     u32[entry] = ((low & ~0xfff) | state.get32(Offset.GENERATION)) >>> 0;
     u32[entry + 1] = high;
     u32[entry + 2] = page.slots;
+    this.cpu.translationKept(entry, low, high);
     return page;
   }
 

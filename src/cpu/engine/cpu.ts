@@ -12,7 +12,8 @@ import { EventType, type Intercepts, type SecondLevel } from '../intercepts';
 import { Timestamp } from '../isa/timestamp';
 import { peekTranslate, readLinear, writeLinear } from '../mmu/linear';
 import { readPhysical, writePhysical } from '../mmu/physical';
-import { type Watch, Watches, type WatchHit } from '../mmu/watch';
+import { found } from '../mmu/walk';
+import { linearPage, type Watch, Watches, type WatchHit } from '../mmu/watch';
 import type { Features, Processor, StopReason } from '../processor';
 import { withSimd } from '../simd/operations';
 import { withheldLevels } from '../simd/levels';
@@ -188,6 +189,18 @@ export class Cpu implements Processor {
   flushOperation(nonRoot: boolean): void {
     this.attention = true;
     this.banks.flushOperation(nonRoot);
+  }
+  switchContext(from: number, to: number, keep: boolean): void {
+    this.requestAttention();
+    this.banks.switchContext(from, to, keep);
+  }
+  dropContext(identifier: number | undefined): void {
+    this.requestAttention();
+    this.banks.dropContext(identifier);
+  }
+  translationKept(index: number, low: number, high: number): void {
+    if (found.global && found.level === 1) return;
+    this.banks.filled(index, found.global, linearPage(low, high), found.level);
   }
   flushPage(linear: bigint): void {
     this.requestAttention();

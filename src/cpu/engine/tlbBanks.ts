@@ -1,9 +1,15 @@
 /**
  * The TLB banks: one for each of user and supervisor, VMX root and non-root. Flushing is a new generation, which no
  * tag has yet; the bytes are cleared only when the 12 bits of the generation have been used up.
+ *
+ * What a change of address space keeps (SDM volume 3, "Operations that Invalidate TLBs and Paging-Structure Caches"):
+ * a user bank has a generation per process-context identifier, so that an address space finds its translations again. A
+ * supervisor bank has one generation: what is global stays, and the few entries that are not are remembered and taken out.
+ * Global user pages are looked up anew, which is stricter than real processors are.
  */
 import { EMPTY_BANK } from '../mmu/tlb';
 import { BANKS, type CpuState, CTLB_ENTRY_SIZE, CTLB_OFFSET, type MemoryViews, Offset, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_OFFSET } from '../state';
+import { LocalEntries } from './localEntries';
 
 /** 0 marks empty entries, and 0xfff would collide with withheld tags. */
 const LAST_GENERATION = 0xffe;
@@ -13,16 +19,36 @@ const WRITE_TAG = 2;
 const PAGE = 5;
 const WITHHELD = 0xffff_ffff;
 
+/** 4-KiB pages in larger ones. */
+const PAGES_PER_2MIB = 512;
+const PAGES_PER_GIB = 0x4_0000;
+/** After so many large pages a change of address space drops everything. */
+const MANY_LARGE = 4096;
+
+/** How a large page is remembered: by the 2-MiB region, or by a number below 0 for 1 GiB. */
+const key2MiB = (page: number): number => Math.floor(page / PAGES_PER_2MIB);
+const keyGiB = (page: number): number => -1 - Math.floor(page / PAGES_PER_GIB);
+
 export class TlbBanks {
   private readonly generations = new Array<number>(BANKS).fill(1);
+  /** The last generation that a bank has used. */
+  private readonly used = new Array<number>(BANKS).fill(1);
   /** Code size that a bank's code TLB entries are for. */
   private readonly codeSizes = new Array<number>(BANKS).fill(0);
+  /** Of the user banks (root, non-root): generations of address spaces that are not in use, by process-context identifier. */
+  private readonly contexts: Map<number, number>[] = [new Map(), new Map()];
+  /** Entries of the supervisor banks that are not global. */
+  private readonly locals: LocalEntries[];
+  /** Large pages of which a bank pair has held pieces since it was last emptied: INVLPG of such a page has to drop all of them. */
+  private readonly large: Set<number>[] = [new Set(), new Set()];
   private current = 0;
 
   constructor(
     private readonly views: MemoryViews,
     private readonly state: CpuState,
-  ) {}
+  ) {
+    this.locals = [new LocalEntries(views.u32), new LocalEntries(views.u32)];
+  }
 
   private tlb(bank: number): number {
     return this.state.base + TLB_OFFSET + bank * TLB_ENTRIES * TLB_ENTRY_SIZE;
@@ -30,12 +56,16 @@ export class TlbBanks {
   private ctlb(bank: number): number {
     return this.state.base + CTLB_OFFSET + bank * TLB_ENTRIES * CTLB_ENTRY_SIZE;
   }
+  /** 1 for VMX non-root operation. */
+  private get operation(): number {
+    return this.current >> 1;
+  }
 
   /** Makes a bank the one that generated code uses; what it knows of code of another size is forgotten. `empty`: data accesses find nothing in it. */
   select(bank: number, codeSize: number, empty: boolean): void {
     if (this.codeSizes[bank] !== codeSize) {
       this.codeSizes[bank] = codeSize;
-      this.renew(bank);
+      this.forget(bank);
     }
     this.current = bank;
     this.state.set32(Offset.TLB_BASE, empty ? EMPTY_BANK : this.tlb(bank));
@@ -43,18 +73,60 @@ export class TlbBanks {
     this.publish();
   }
 
+  /** Told of an entry, by its index in 32-bit words, of the bank in use. Called at every TLB miss. */
+  filled(index: number, global: boolean, page: number, level: number): void {
+    if (!global && (this.current & 1) === 0) this.locals[this.operation]!.add(index);
+    if (level === 1) return;
+    const large = this.large[this.operation]!;
+    if (level === 3) large.add(keyGiB(page));
+    else for (const half of [page, page ^ PAGES_PER_2MIB]) large.add(key2MiB(half)); // 4 MiB in 32-bit paging
+  }
+
   /** Drops every translation of every bank. */
   flush(): void {
-    for (let bank = 0; bank < BANKS; bank++) this.renew(bank);
+    for (let bank = 0; bank < BANKS; bank++) this.forget(bank);
+    for (const large of this.large) large.clear();
     this.publish();
   }
 
   /** Drops the translations of VMX non-root operation, or of all other operation. */
   flushOperation(nonRoot: boolean): void {
     const first = nonRoot ? 2 : 0;
-    this.renew(first);
-    this.renew(first + 1);
+    this.forget(first);
+    this.forget(first + 1);
+    this.large[first >> 1]!.clear();
     this.publish();
+  }
+
+  /**
+   * The present operation goes from one address space to another, by process-context identifiers. `keep`: what was kept of
+   * the new one is still valid; else it is dropped.
+   */
+  switchContext(from: number, to: number, keep: boolean): void {
+    if (this.large[this.operation]!.size > MANY_LARGE) return this.flushOperation(this.operation === 1);
+    const user = this.operation * 2 + 1;
+    const contexts = this.contexts[this.operation]!;
+    contexts.set(from, this.generations[user]!);
+    const known = keep ? contexts.get(to) : undefined;
+    if (known === undefined) this.renew(user);
+    else this.generations[user] = known;
+    this.dropLocals();
+    this.publish();
+  }
+
+  /** Drops what is not global of one identifier (not the present one), or of all. */
+  dropContext(identifier: number | undefined): void {
+    const contexts = this.contexts[this.operation]!;
+    if (identifier !== undefined) return void contexts.delete(identifier);
+    contexts.clear();
+    this.renew(this.operation * 2 + 1);
+    this.dropLocals();
+    this.publish();
+  }
+
+  /** Takes the entries of the present operation's supervisor bank out that are not global. */
+  private dropLocals(): void {
+    if (!this.locals[this.operation]!.drop()) this.forget(this.operation * 2);
   }
 
   /** The generation is a u64 so that generated code can use it as a tag's low bits; its upper half stays 0. */
@@ -62,21 +134,32 @@ export class TlbBanks {
     this.state.set32(Offset.GENERATION, this.generations[this.current]!);
   }
 
+  /** Drops all that a bank holds, for every address space. */
+  private forget(bank: number): void {
+    this.renew(bank);
+    if (bank & 1) this.contexts[bank >> 1]!.clear();
+    else this.locals[bank >> 1]!.clear();
+  }
+
   private renew(bank: number): void {
-    const next = this.generations[bank]! + 1;
+    const next = this.used[bank]! + 1;
     if (next <= LAST_GENERATION) {
-      this.generations[bank] = next;
+      this.used[bank] = this.generations[bank] = next;
       return;
     }
     const { u32 } = this.views;
     u32.fill(0, this.tlb(bank) >>> 2, (this.tlb(bank) + TLB_ENTRIES * TLB_ENTRY_SIZE) >>> 2);
     u32.fill(0, this.ctlb(bank) >>> 2, (this.ctlb(bank) + TLB_ENTRIES * CTLB_ENTRY_SIZE) >>> 2);
-    this.generations[bank] = 1;
+    if (bank & 1) this.contexts[bank >> 1]!.clear();
+    this.used[bank] = this.generations[bank] = 1;
   }
 
-  /** Drops what the banks know of one linear page. */
+  /** Drops what the banks know of the page, of whatever size, at a linear address, for every address space. */
   flushPage(linear: bigint): void {
-    const index = Number((linear >> 12n) & BigInt(TLB_ENTRIES - 1));
+    const page = Number(BigInt.asUintN(64, linear) >> 12n);
+    const index = page % TLB_ENTRIES;
+    // Of a large page there may be many pieces, which the entries do not tell.
+    if (this.large.some((large) => large.size !== 0 && (large.has(key2MiB(page)) || large.has(keyGiB(page))))) return this.flush();
     const { u32 } = this.views;
     for (let bank = 0; bank < BANKS; bank++) {
       const tlb = (this.tlb(bank) + index * TLB_ENTRY_SIZE) >>> 2;

@@ -50,6 +50,7 @@ export function fill(cpu: Processor, low: number, high: number, frame: number, w
   u32[i + Word.WRITE_TAG] = writes ? tagLow : WITHHELD;
   u32[i + Word.WRITE_TAG + 1] = writes ? high : WITHHELD;
   u32[i + Word.ADDEND] = frame - (low & ~0xfff);
+  cpu.translationKept(i, low, high);
   u32[i + Word.PAGE] = found.page;
 }
 

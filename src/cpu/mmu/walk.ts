@@ -33,10 +33,14 @@ export const found = {
   /** Writes of the same privilege need no further walk: permitted, and the dirty bit is set. */
   writable: false,
   readable: false,
+  /** The page stays valid in other address spaces (CR4.PGE). */
+  global: false,
+  /** Level of the entry that maps it: 1 for a 4-KiB page, 2 and 3 for larger ones. Without paging 1. */
+  level: 1,
 };
 
 /** Bits of a paging-structure entry. */
-const Entry = { P: 1, RW: 2, US: 4, A: 0x20, D: 0x40, PS: 0x80 } as const;
+const Entry = { P: 1, RW: 2, US: 4, A: 0x20, D: 0x40, PS: 0x80, G: 0x100 } as const;
 const NX_HIGH = 0x8000_0000;
 /** Bits of the #PF error code. */
 const Code = { P: 1, W: 2, U: 4, RSVD: 8, I: 16, PK: 32 } as const;
@@ -130,6 +134,8 @@ export function walk(cpu: Processor, low: number, high: number, access: number, 
     found.gpaPage = low >>> 12;
     found.user = false;
     found.writable = true;
+    found.global = true;
+    found.level = 1;
     return finish(cpu, low, high, access, privilege, PAGE_USER | PAGE_WRITABLE);
   }
   const cr4 = s.cr4;
@@ -224,6 +230,8 @@ export function walk(cpu: Processor, low: number, high: number, access: number, 
   }
   found.gpaPage = gpaPage;
   found.user = userPage;
+  found.level = level;
+  found.global = (usedLow[used - 1]! & Entry.G) !== 0 && (cr4 & Cr4.PGE) !== 0;
   const guestPage = (userPage ? PAGE_USER : 0) | (rights & Entry.RW ? PAGE_WRITABLE : 0) | (executable ? 0 : PAGE_EXECUTE_DISABLE);
   if (privilege === Privilege.PEEK) return finish(cpu, low, high, access, privilege, guestPage);
 

@@ -1,17 +1,18 @@
 /** Control registers, cache and TLB instructions, HLT, and the flags that need privilege. */
-import { isCanonical } from '../../base/bits';
-import { Cr0 } from '../controlBits';
+import { isCanonical, low32 } from '../../base/bits';
+import { Cr0, Cr4 } from '../controlBits';
 import { type Instruction, Kind } from '../decode/instruction';
 import { Vector } from '../fault';
 import { AC, IF } from '../flags';
 import { readLinear } from '../mmu/linear';
 import type { Processor, SlowOperation } from '../processor';
 import { Offset } from '../state';
-import { setCr0, setCr3, setCr4, setCr8 } from './controlRegisters';
+import { PCID_MASK, setCr0, setCr3, setCr4, setCr8 } from './controlRegisters';
 import { is64, ioplOf, isProtected, isVirtual8086 } from './mode';
 import { effectiveOffset, memoryLinear, readGpr, readOperand, writeGpr, writeOperand } from './operands';
 import { checkUmip, requireCpl0, requireFeature, undefinedOpcode } from './privilege';
 import { segmentBaseOf } from './segmentation';
+import { changeVirtualFlag } from './virtualInterrupts';
 
 const BLOCKING_STI = 1;
 const ACTIVITY_HLT = 1;
@@ -42,7 +43,7 @@ const flushLine =
     readLinear(cpu, memoryLinear(cpu, insn, 1, false), 1);
   };
 
-const invpcidTypes = { ADDRESS: 0, CONTEXT: 1, ALL_WITH_GLOBAL: 2, ALL: 3 } as const;
+const InvpcidType = { ADDRESS: 0, CONTEXT: 1, ALL_WITH_GLOBAL: 2, ALL: 3 } as const;
 
 function invpcid(cpu: Processor, insn: Instruction): void {
   requireFeature(cpu, 'invpcid');
@@ -50,15 +51,22 @@ function invpcid(cpu: Processor, insn: Instruction): void {
   requireCpl0(cpu);
   const linear = memoryLinear(cpu, insn, 16, false);
   cpu.intercepts.memoryOperand('invpcid', linear, insn);
-  const type = readGpr(cpu.state, insn.operands[0].number, registerWidth(cpu));
+  const register = readGpr(cpu.state, insn.operands[0].number, registerWidth(cpu));
+  const type = register > 3n ? 4 : Number(register);
   const pcid = readLinear(cpu, linear, 8);
   const address = readLinear(cpu, linear + 8n, 8);
-  const pcidIsZero = pcid === 0n; // CR4.PCIDE cannot be set
-  if (type > 3n || ((type === BigInt(invpcidTypes.ADDRESS) || type === BigInt(invpcidTypes.CONTEXT)) && !pcidIsZero) || (type === BigInt(invpcidTypes.ADDRESS) && !isCanonical(address))) {
+  const s = cpu.state;
+  const identifiers = (s.cr4 & Cr4.PCIDE) !== 0;
+  const one = type === InvpcidType.ADDRESS || type === InvpcidType.CONTEXT;
+  if (type > InvpcidType.ALL || pcid > BigInt(PCID_MASK) || (one && !identifiers && pcid !== 0n) || (type === InvpcidType.ADDRESS && !isCanonical(address))) {
     throw cpu.fault.exception(Vector.GP, 0);
   }
-  if (type === BigInt(invpcidTypes.ADDRESS)) cpu.flushPage(address);
-  else cpu.flushTlb();
+  const present = identifiers ? low32(s.cr3) & PCID_MASK : 0;
+  if (type === InvpcidType.ADDRESS) cpu.flushPage(address);
+  else if (type === InvpcidType.ALL_WITH_GLOBAL) cpu.flushOperation(cpu.intercepts.nonRoot);
+  else if (type === InvpcidType.ALL) cpu.dropContext(undefined);
+  else if (Number(pcid) === present) cpu.switchContext(present, present, false);
+  else cpu.dropContext(Number(pcid));
 }
 
 export const controlOperations: Record<string, SlowOperation> = {
@@ -127,10 +135,12 @@ export const controlOperations: Record<string, SlowOperation> = {
     cpu.requestAttention();
   },
   cli(cpu) {
+    if (changeVirtualFlag(cpu, false)) return;
     checkInterruptFlag(cpu);
     cpu.state.set32(Offset.FLAGS, cpu.state.get32(Offset.FLAGS) & ~IF);
   },
   sti(cpu) {
+    if (changeVirtualFlag(cpu, true)) return;
     checkInterruptFlag(cpu);
     const s = cpu.state;
     const flags = s.get32(Offset.FLAGS);

@@ -17,6 +17,7 @@ const CR4_PAGING = Cr4.PSE | Cr4.PAE | Cr4.PGE | Cr4.PCIDE | Cr4.SMEP | Cr4.SMAP
 const CR4_FEATURES: readonly (readonly [number, string | undefined])[] = [
   [Cr4.TSD, 'tsc'],
   [Cr4.DE, 'de'],
+  [Cr4.VME | Cr4.PVI, 'vme'],
   [Cr4.PSE, 'pse'],
   [Cr4.PAE, 'pae'],
   [Cr4.MCE, 'mce'],
@@ -107,14 +108,23 @@ export function setCr0(cpu: Processor, value: bigint): void {
   cpu.stateChanged();
 }
 
+/** Bit 63 of what is moved to CR3: translations of the new process-context identifier stay valid. It is not stored. */
+const CR3_NO_FLUSH = 1n << 63n;
+/** Process-context identifier in CR3 with CR4.PCIDE. */
+export const PCID_MASK = 0xfff;
+
 /** MOV to CR3. */
 export function setCr3(cpu: Processor, value: bigint): void {
   const s = cpu.state;
+  const identifiers = (s.cr4 & Cr4.PCIDE) !== 0;
+  const keep = identifiers && (value & CR3_NO_FLUSH) !== 0n;
+  if (keep) value &= ~CR3_NO_FLUSH;
+  const from = identifiers ? low32(s.cr3) & PCID_MASK : 0;
   if (s.efer & Efer.LMA) {
     if (!cr3Allowed(value)) gp(cpu);
   } else if (s.cr0 & Cr0.PG && s.cr4 & Cr4.PAE) loadPdptes(cpu, low32(value));
   s.set64(Offset.CR3, value);
-  cpu.flushTlb();
+  cpu.switchContext(from, identifiers ? low32(value) & PCID_MASK : 0, keep);
 }
 
 /** MOV to CR4. */
@@ -125,6 +135,7 @@ export function setCr4(cpu: Processor, value: bigint): void {
   const next = low32(value);
   if (next & ~cr4Allowed(cpu.features)) gp(cpu);
   if (s.efer & Efer.LMA && !(next & Cr4.PAE)) gp(cpu);
+  if (next & ~old & Cr4.PCIDE && (!(s.efer & Efer.LMA) || (low32(s.cr3) & PCID_MASK) !== 0)) gp(cpu);
   if (!cpu.intercepts.controlRegisterAllowed(4, BigInt(next))) gp(cpu);
   const changed = old ^ next;
   const reload = changed & (Cr4.PAE | Cr4.PSE | Cr4.PGE | Cr4.SMEP);

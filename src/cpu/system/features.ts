@@ -24,7 +24,7 @@ const vmx = (name: string, ...needs: string[]): FeatureRow => ({ name, exists: t
 
 export const FEATURES: readonly FeatureRow[] = [
   leaf1('edx', 'fpu', 0),
-  leaf1('edx', 'vme', 1, false),
+  leaf1('edx', 'vme', 1, true),
   leaf1('edx', 'de', 2),
   leaf1('edx', 'pse', 3),
   leaf1('edx', 'tsc', 4),
@@ -53,7 +53,7 @@ export const FEATURES: readonly FeatureRow[] = [
   leaf1('ecx', 'fma', 12, true, 'avx'),
   leaf1('ecx', 'cx16', 13),
   leaf1('ecx', 'pdcm', 15, false),
-  leaf1('ecx', 'pcid', 17, false),
+  leaf1('ecx', 'pcid', 17, true, 'lm'),
   leaf1('ecx', 'sse4-1', 19, true, 'ssse3'),
   leaf1('ecx', 'sse4-2', 20, true, 'sse4-1'),
   leaf1('ecx', 'x2apic', 21, true, 'apic'),
