@@ -302,9 +302,10 @@ read_sectors:
 serial_setup:
     .byte 3, 0x80, 0, 1, 1, 0, 3, 3, 4, 3
 # Instruction length and information, interruption information and error code, IDT-vectoring information and error code,
-# guest-linear and guest-physical address, then RIP, activity state, interruptibility state, pending debug exceptions.
+# guest-linear and guest-physical address, then RIP, activity state, interruptibility state, pending debug exceptions,
+# RFLAGS.
 reported:
-    .word 0x440c, 0x440e, 0x4404, 0x4406, 0x4408, 0x440a, 0x640a, 0x2400, 0x681e, 0x4826, 0x4824, 0x6822, 0
+    .word 0x440c, 0x440e, 0x4404, 0x4406, 0x4408, 0x440a, 0x640a, 0x2400, 0x681e, 0x4826, 0x4824, 0x6822, 0x6820, 0
 kind:
     .byte 0
 .align 8

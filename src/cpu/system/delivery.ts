@@ -19,6 +19,7 @@ import { checkStackSegment, setNull, setRealSegment, setSegment } from './segmen
 import { currentStackSegment, replacePointer, Stack, stackMask } from './stack';
 import { stackOf, stackPointer64 } from './taskState';
 import { switchTask, TaskSource } from './taskSwitch';
+import { deliverRedirected, isRedirected } from './virtualInterrupts';
 
 const isSoftware = (type: number): boolean => type === EventType.SOFTWARE_INTERRUPT || type === EventType.PRIVILEGED_SOFTWARE || type === EventType.SOFTWARE_EXCEPTION;
 
@@ -139,8 +140,13 @@ function attempt(cpu: Processor, type: number, vector: number, errorCode: number
   const flags = readFlags(s);
   if (!isProtected(s)) deliverReal(cpu, vector, returnRip, flags);
   else {
-    // INT n in virtual-8086 mode needs IOPL 3 (virtual-8086 mode extensions do not exist here).
-    if (type === EventType.SOFTWARE_INTERRUPT && isVirtual8086(s) && ioplOf(s) < 3) throw cpu.fault.exception(Vector.GP, 0);
+    if (type === EventType.SOFTWARE_INTERRUPT && isVirtual8086(s)) {
+      if (isRedirected(cpu, vector)) {
+        deliverRedirected(cpu, vector, returnRip);
+        return cpu.stateChanged();
+      }
+      if (ioplOf(s) < 3) throw cpu.fault.exception(Vector.GP, 0);
+    }
     const ext = type === EventType.SOFTWARE_INTERRUPT || type === EventType.SOFTWARE_EXCEPTION ? 0 : 1;
     deliverGate(cpu, vector, errorCode, returnRip, flags, software && type !== EventType.PRIVILEGED_SOFTWARE, ext);
   }

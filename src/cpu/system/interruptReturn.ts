@@ -10,6 +10,7 @@ import { Stack } from './stack';
 import { returnToTask } from './taskSwitch';
 import { returnTo } from './transfer';
 import { withinLimit } from './segmentation';
+import { hasVirtualFlag, takeFlagsWithVirtualIf } from './virtualInterrupts';
 
 /** The flags that IRET takes from the stack at a privilege level. */
 function returnMask(s: CpuState, cpl: number, size: number): number {
@@ -54,19 +55,21 @@ export function interruptReturn(cpu: Processor, size: number): void {
   if (protectedMode && !isVirtual8086(s) && s.get32(Offset.FLAGS) & NT) {
     return returnToTask(cpu);
   }
-  if (isVirtual8086(s) && ioplOf(s) < 3) throw cpu.fault.exception(Vector.GP, 0);
+  if (isVirtual8086(s) && ioplOf(s) < 3 && !(size === 2 && hasVirtualFlag(s))) throw cpu.fault.exception(Vector.GP, 0);
   const stack = Stack.current(cpu);
   const rip = stack.pop(size);
   const selector = Number(stack.pop(size) & 0xffffn);
   const flags = Number(stack.pop(size) & 0xffff_ffffn);
   if (!protectedMode || isVirtual8086(s)) {
     if (!withinLimit(s.access(Seg.CS) & ~4, s.limit(Seg.CS), Number(rip), 1)) throw cpu.fault.exception(Vector.GP, 0);
+    const virtual = hasVirtualFlag(s);
+    if (virtual) takeFlagsWithVirtualIf(cpu, flags);
     // Virtual-8086 mode leaves IOPL alone; real mode runs at CPL 0.
     const mask = protectedMode ? returnMask(s, 3, size) | IF : returnMask(s, 0, size);
     setRealSegment(s, Seg.CS, selector);
     s.rip = rip;
     stack.commit();
-    setFlags(s, flags, mask & ~(VIF | VIP));
+    if (!virtual) setFlags(s, flags, mask & ~(VIF | VIP));
   } else if (flags & VM && s.cpl === 0 && !isLong(s) && size === 4) {
     returnToVirtual8086(cpu, stack, rip, selector, flags);
   } else {

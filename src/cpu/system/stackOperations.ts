@@ -8,12 +8,14 @@ import { ioplOf, isVirtual8086 } from './mode';
 import { readGpr, writeGpr } from './operands';
 import { segmentLinear } from './segmentation';
 import { currentStackSegment, Stack, stackMask } from './stack';
+import { flagsWithVirtualIf, hasVirtualFlag, takeFlagsWithVirtualIf } from './virtualInterrupts';
 
 /** In the order of PUSHA. */
 const ALL = [Gpr.RAX, Gpr.RCX, Gpr.RDX, Gpr.RBX, Gpr.RSP, Gpr.RBP, Gpr.RSI, Gpr.RDI];
 
-function requireIopl3(cpu: Processor): void {
-  if (isVirtual8086(cpu.state) && ioplOf(cpu.state) < 3) throw cpu.fault.exception(Vector.GP, 0);
+/** In virtual-8086 mode IOPL must be 3, or the flags be those with a virtual IF, which have 16 bits. */
+function checkFlagAccess(cpu: Processor, size: number): void {
+  if (isVirtual8086(cpu.state) && ioplOf(cpu.state) < 3 && !(size === 2 && hasVirtualFlag(cpu.state))) throw cpu.fault.exception(Vector.GP, 0);
 }
 
 export const stackOperations: Record<string, SlowOperation> = {
@@ -33,17 +35,22 @@ export const stackOperations: Record<string, SlowOperation> = {
     });
   },
   pushf(cpu, insn) {
-    requireIopl3(cpu);
+    checkFlagAccess(cpu, insn.operandSize);
     const stack = Stack.current(cpu);
-    stack.push(BigInt(readFlags(cpu.state) & ~(VM | RF)), insn.operandSize);
+    const flags = readFlags(cpu.state) & ~(VM | RF);
+    stack.push(BigInt(hasVirtualFlag(cpu.state) ? flagsWithVirtualIf(flags) : flags), insn.operandSize);
     stack.commit();
   },
   popf(cpu, insn) {
-    requireIopl3(cpu);
     const s = cpu.state;
     const size = insn.operandSize;
+    checkFlagAccess(cpu, size);
     const stack = Stack.current(cpu);
     const value = Number(stack.pop(size) & 0xffff_ffffn);
+    if (hasVirtualFlag(s)) {
+      takeFlagsWithVirtualIf(cpu, value);
+      return stack.commit();
+    }
     stack.commit();
     let mask = STATUS_FLAGS | TF | DF | NT;
     if (size > 2) mask |= AC | ID;

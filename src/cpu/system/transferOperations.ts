@@ -13,6 +13,7 @@ import { is64, isLong, ioplOf, isProtected, isVirtual8086, setCpl } from './mode
 import { immediate, memoryLinear, truncate } from './operands';
 import { require64, requireCpl0, requireFeature, undefinedOpcode } from './privilege';
 import { farCall, farJump, farReturn, readFarPointer } from './transfer';
+import { isRedirected } from './virtualInterrupts';
 
 /** The far pointer that a far JMP or CALL names, in the instruction or in memory. */
 function target(cpu: Processor, insn: Instruction): { offset: bigint; selector: number } {
@@ -72,9 +73,10 @@ export const transferOperations: Record<string, SlowOperation> = {
     cpu.requestAttention();
   },
   int(cpu, insn) {
-    // In virtual-8086 mode the IOPL is asked before anything else.
-    if (isVirtual8086(cpu.state) && ioplOf(cpu.state) < 3) throw cpu.fault.exception(Vector.GP, 0);
-    softwareInterrupt(cpu, EventType.SOFTWARE_INTERRUPT, insn.immLow & 0xff);
+    const vector = insn.immLow & 0xff;
+    // In virtual-8086 mode the IOPL is asked before anything else, unless the program handles the interrupt itself.
+    if (isVirtual8086(cpu.state) && ioplOf(cpu.state) < 3 && !isRedirected(cpu, vector)) throw cpu.fault.exception(Vector.GP, 0);
+    softwareInterrupt(cpu, EventType.SOFTWARE_INTERRUPT, vector);
   },
   int3(cpu) {
     softwareInterrupt(cpu, EventType.SOFTWARE_EXCEPTION, Vector.BP);
