@@ -1,6 +1,6 @@
 /**
  * GDB's remote stub: packets in, packets out, over the debugger of one machine. It has no I/O of its own. GDB is served
- * in all-stop mode with one thread, the processor; what a packet means is in the GDB manual, "Packets".
+ * in all-stop mode with a thread for each processor; what a packet means is in the GDB manual, "Packets".
  */
 import { hex } from '../base/bits';
 import { UserError } from '../base/errors';
@@ -84,7 +84,7 @@ export class GdbStub {
   private readonly watchpoints = new Map<string, DataRequest>();
 
   constructor(private readonly env: GdbStubEnvironment) {
-    this.worlds = new WorldChoice(env.debugger.target);
+    this.worlds = new WorldChoice(() => env.debugger.target);
   }
 
   get connected(): boolean {
@@ -121,7 +121,7 @@ export class GdbStub {
     if (this.steps && cause.kind === 'step' && left) {
       // The step has led out of the world that GDB looks at: it ends when that world goes on.
       d.changed();
-      d.run.start(untilEvent(left === 'guest' ? 'entry' : 'exit'));
+      d.run.start(untilEvent(left === 'guest' ? 'entry' : 'exit'), d.target.index);
       return;
     }
     this.steps = false;
@@ -205,7 +205,9 @@ export class GdbStub {
       case 'Q':
         return this.query(payload);
       case 'H':
+        return this.selectThread(rest);
       case 'T':
+        return this.processorOf(rest) === undefined ? ERROR : OK;
       case '!':
         return OK;
       case 'D':
@@ -223,9 +225,12 @@ export class GdbStub {
   private performV(payload: string): string | undefined {
     if (payload === 'vCont?') return 'vCont;c;C;s;S';
     if (payload.startsWith('vCont;')) {
-      // The first action that names our thread, or every thread, is ours.
-      const action = payload.slice('vCont;'.length).split(';').find((a) => /^[cs](?::(?:1|-1|p1\.1))?$|^[CS][0-9a-f]{2}(?::(?:1|-1))?$/.test(a));
-      return action === undefined ? ERROR : this.resume(/^s/i.test(action) ? 'step' : 'continue');
+      const actions = payload.slice('vCont;'.length).split(';').map((action) => /^(?:([cs])|([CS])[0-9a-f]{2})(?::(-?[0-9a-f]+))?$/.exec(action));
+      if (actions.includes(null)) return ERROR;
+      // A step of one thread is what everything else runs along with.
+      const step = actions.find((action) => /s/i.test(action![1] ?? action![2]!));
+      if (!step) return this.resume('continue');
+      return this.selectThread(`g${step[3] ?? '0'}`) === OK ? this.resume('step') : ERROR;
     }
     if (payload.startsWith('vKill')) {
       this.reply(OK);
@@ -251,19 +256,41 @@ export class GdbStub {
       case 'qAttached':
         return '1';
       case 'qC':
-        return 'QC1';
+        return `QC${this.thread}`;
       case 'qfThreadInfo':
-        return 'm1';
+        return `m${this.env.debugger.processors.map((_, cpu) => (cpu + 1).toString(16)).join(',')}`;
       case 'qsThreadInfo':
         return 'l';
-      case 'qThreadExtraInfo':
-        return textToHex(`Processor 0, in the ${WORLD_NAME[this.env.debugger.target.world]}`);
+      case 'qThreadExtraInfo': {
+        const cpu = this.processorOf(rest);
+        return cpu === undefined ? ERROR : textToHex(`Processor ${cpu}, in the ${WORLD_NAME[this.env.debugger.processors[cpu]!.target.world]}`);
+      }
       case 'qSymbol':
         return OK;
       case 'qRcmd':
         return this.monitor(rest);
     }
     return UNKNOWN;
+  }
+
+  /** The thread of the processor in focus. */
+  private get thread(): string {
+    return (this.env.debugger.target.index + 1).toString(16);
+  }
+
+  /** The processor of a thread; 0 and -1 mean any: the one in focus. */
+  private processorOf(thread: string): number | undefined {
+    if (thread === '0' || thread === '-1') return this.env.debugger.target.index;
+    const cpu = parseInt(thread, 16) - 1;
+    return this.env.debugger.processors[cpu] && cpu;
+  }
+
+  /** `Hg` says whose registers and memory are asked for next; what `Hc` says, vCont says itself. */
+  private selectThread(text: string): string {
+    const cpu = this.processorOf(text.slice(1));
+    if (cpu === undefined) return ERROR;
+    if (text[0] === 'g') this.env.debugger.focus(cpu);
+    return OK;
   }
 
   private transfer(what: string): string {
@@ -387,7 +414,7 @@ export class GdbStub {
     try {
       if (step && left) {
         d.changed();
-        d.run.start(untilEvent(left === 'guest' ? 'entry' : 'exit'));
+        d.run.start(untilEvent(left === 'guest' ? 'entry' : 'exit'), d.target.index);
       } else if (step) d.step('in', 'instruction');
       else if (how === 'back') d.stepBack('instruction');
       else if (how === 'reverse') d.reverseContinue();
@@ -424,7 +451,7 @@ export class GdbStub {
     });
     const pc = view.read('rip');
     const hit = cause?.kind === 'history-begins' ? 'replaylog:begin;' : cause?.kind === 'data' ? watchHit(cause.access) : cause?.kind !== 'breakpoint' || pc === undefined ? '' : this.hardware.has(pc) ? 'hwbreak:;' : 'swbreak:;';
-    return `T${signalOf(cause).toString(16).padStart(2, '0')}${registers.join('')}${hit}thread:1;`;
+    return `T${signalOf(cause).toString(16).padStart(2, '0')}${registers.join('')}${hit}thread:${this.thread};`;
   }
 
   /** The machine runs on without GDB. */

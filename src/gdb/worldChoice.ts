@@ -14,7 +14,12 @@ export class WorldChoice {
   private readonly worlds = new Map<bigint, World>();
   private readonly inserted = new Set<bigint>();
 
-  constructor(private readonly target: Target) {}
+  /** `looked` is the processor that GDB looks at. */
+  constructor(private readonly looked: () => Target) {}
+
+  private get target(): Target {
+    return this.looked();
+  }
 
   /** The world whose registers and memory are shown: that of the choice, once it exists. */
   get shown(): World {
