@@ -52,6 +52,15 @@ const CASES = [
     exits: ['EPT_VIOLATION', 'IO_INSTRUCTION', 'CPUID', 'EPT_MISCONFIGURATION', 'VMCALL', 'HLT'],
   },
   {
+    name: 'kvm-shadow',
+    modules: ['kvm_intel'],
+    programs: ['kvmGuest'],
+    // Without EPT KVM has shadow page tables, and no unrestricted guest: real mode is virtual-8086 mode, where HLT faults.
+    type: ['busybox rmmod kvm_intel', 'insmod /lib/kvm_intel.ko ept=0', 'kvmGuest'],
+    expect: ['KVM_EXIT_IO port=0x10 value=0x41', 'KVM_EXIT_MMIO write address=0x8000', 'KVM_EXIT_HLT', 'KVM guest done'],
+    exits: ['EXCEPTION_OR_NMI', 'IO_INSTRUCTION', 'CPUID', 'VMCALL'],
+  },
+  {
     name: 'kvm-apic',
     modules: ['kvm_intel'],
     programs: ['kvmApic'],
