@@ -1,6 +1,7 @@
 /** References that the client gets for frames, for things with children and for places in sources; all are void when the machine runs on. */
 import type { InspectionNode, SourcePlace } from '../debug/inspect/node';
 import type { StackEntry } from '../debug/stack/callStack';
+import type { World } from '../debug/world';
 
 type Children = NonNullable<InspectionNode['children']>;
 
@@ -37,10 +38,22 @@ export class References {
 
   constructor(private readonly focus: Focus) {}
 
+  private readonly targets = new Map<number, { world: World; address: bigint }>();
+
+  /** A number for a place in code. */
+  target(place: { world: World; address: bigint }): number {
+    this.targets.set(this.next, place);
+    return this.next++;
+  }
+  targetAt(id: number): { world: World; address: bigint } | undefined {
+    return this.targets.get(id);
+  }
+
   /** Forgets everything. Numbers are not used again, so that a late request cannot mean something else. */
   clear(): void {
     this.stacks = [];
     this.containers.clear();
+    this.targets.clear();
     this.places.clear();
   }
 

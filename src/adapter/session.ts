@@ -23,6 +23,7 @@ import { executionHandlers } from './handlers/execution';
 import { lifecycleHandlers } from './handlers/lifecycle';
 import { memoryHandlers } from './handlers/memory';
 import { stackHandlers } from './handlers/stack';
+import { targetHandlers } from './handlers/targets';
 import { variableHandlers } from './handlers/variables';
 import type { Host } from './host';
 import { exitRequest } from './launch/breakOnExit';
@@ -62,7 +63,7 @@ export class Session {
     send: (message: DebugProtocol.ProtocolMessage) => void,
   ) {
     this.protocol = new Protocol(send);
-    for (const handlers of [lifecycleHandlers, breakpointHandlers, dataBreakpointHandlers, executionHandlers, stackHandlers, variableHandlers, memoryHandlers, customHandlers]) {
+    for (const handlers of [lifecycleHandlers, breakpointHandlers, dataBreakpointHandlers, executionHandlers, targetHandlers, stackHandlers, variableHandlers, memoryHandlers, customHandlers]) {
       this.protocol.handle(handlers(this));
     }
   }

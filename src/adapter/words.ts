@@ -42,6 +42,8 @@ export function stopWords(d: Debugger, cause: StopCause): StopWords {
       return plain('entry', 'Power-on');
     case 'step':
       return plain('step', 'Step');
+    case 'goto':
+      return plain('goto', 'Jumped');
     case 'pause':
       return plain('pause', 'Paused');
     case 'breakpoint': {

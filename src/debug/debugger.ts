@@ -3,6 +3,7 @@
  * the Debug Adapter Protocol.
  */
 import { UserError } from '../base/errors';
+import { Seg } from '../cpu/state';
 import type { Instruction } from '../cpu/decode/instruction';
 import type { Machine, MachineStop, Snapshot } from '../machine/machineInterface';
 import type { Finding } from './checks/check';
@@ -27,6 +28,7 @@ import { instantOf, type Instant } from './history/instant';
 import { Reverse } from './history/reverse';
 import { asksForMap, readGuestMap, type GuestMap } from './memory/guestMap';
 import { continuePlan, type Part, type Plan } from './run/plan';
+import { codeBitsOf } from './run/position';
 import { ProcessorRecord } from './processorRecord';
 import { RunControl } from './run/runControl';
 import type { Scheduler } from './run/scheduler';
@@ -35,6 +37,7 @@ import { Stepping, type Granularity, type StepEnvironment } from './run/stepping
 import { addressName, callerOf, callingPlace, callStack, worldFrames, type CodeFrame, type StackEntry } from './stack/callStack';
 import { innermostFrame } from './stack/innermostFrame';
 import { Target } from './target';
+import { WORLD_NAME, type World } from './world';
 import type { ExitRecord, VmxFailure } from '../vmx/observe';
 
 export interface DebuggerListener {
@@ -232,6 +235,30 @@ export class Debugger {
   step(direction: 'in' | 'over' | 'out', granularity: Granularity): void {
     if (direction === 'out') return this.start(this.stepping.stepOut());
     this.start(granularity === 'instruction' ? this.stepping.stepInstruction(direction) : this.stepping.stepLine(direction));
+  }
+
+  /** Steps into the call, or the VM entry, at an address of the line that the processor is in. */
+  stepIntoCall(address: bigint): void {
+    this.start(this.stepping.stepIntoCall(address));
+  }
+
+  /** Lets the processor go on elsewhere; nothing is executed on the way. Throws a UserError when that is not in the world that runs. */
+  jump(world: World, address: bigint): void {
+    const { target } = this;
+    if (world !== target.world) throw new UserError('goto', `The processor is in the ${WORLD_NAME[target.world]}: it can only go on in code of that.`);
+    const { state } = target.cpu;
+    state.rip = codeBitsOf(state) === 64 ? address : BigInt.asUintN(32, address - state.segBase(Seg.CS));
+    target.cpu.stateChanged();
+    this.modified();
+  }
+
+  /** Goes back to where the function of a frame began. Throws a UserError for a frame that cannot be gone back to. */
+  restartFrame(frame: CodeFrame): void {
+    const { target } = this;
+    if (frame.world !== target.world) throw new UserError('restart-frame', `Only frames of the ${WORLD_NAME[target.world]}, which runs, can be started again.`);
+    const fn = frame.image?.image.functionAt(frame.frame.isCaller ? frame.frame.pc - 1n : frame.frame.pc);
+    if (!fn || frame.cfa === undefined) throw new UserError('restart-frame', `It is not known where ${frame.name} began: there is no debug information for it.`);
+    this.start(this.requireHistory().toFunctionStart(fn.low, frame.cfa, frame.image!.image.afterPrologue(fn)));
   }
 
   pause(): void {

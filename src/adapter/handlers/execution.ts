@@ -4,6 +4,7 @@ import { UserError } from '../../base/errors';
 import type { Handlers } from '../protocol';
 import type { Session } from '../session';
 import { processorOf } from '../threads';
+import { placeOf } from './targets';
 
 type StepArguments = Pick<DebugProtocol.NextArguments, 'granularity' | 'threadId'>;
 
@@ -22,7 +23,12 @@ export const executionHandlers = (session: Session): Handlers => {
       return { allThreadsContinued: true };
     },
     next: step('over'),
-    stepIn: step('in'),
+    stepIn(args: DebugProtocol.StepInArguments) {
+      if (args.targetId === undefined) return step('in')(args);
+      focus(args.threadId);
+      session.debugger.stepIntoCall(placeOf(session, args.targetId).address);
+      session.goes();
+    },
     stepOut: step('out'),
 
     stepBack({ granularity, threadId }: StepArguments) {

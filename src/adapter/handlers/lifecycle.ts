@@ -42,6 +42,9 @@ function capabilities(): DebugProtocol.Capabilities {
     supportsTerminateRequest: true,
     supportTerminateDebuggee: false,
     supportsStepBack: true,
+    supportsStepInTargetsRequest: true,
+    supportsGotoTargetsRequest: true,
+    supportsRestartFrame: true,
   };
 }
 

@@ -2,6 +2,7 @@
  * Going back. The machine cannot run backwards; it is put to an earlier snapshot and run again, twice: once to see what
  * happened before the present, and once to stop at the last of it. Both runs are the same to the instruction.
  */
+import { UserError } from '../../base/errors';
 import { Offset } from '../../cpu/state';
 import { instructionKind } from '../run/instructionKind';
 import type { Part, Plan } from '../run/plan';
@@ -58,6 +59,37 @@ export class Reverse {
   /** Back to the beginning of the statement, or when it stands there already, of the one before it in this function or its caller. */
   *byStatement(): Plan {
     return yield* this.goingBack(this.previousStatement(this.env.now()));
+  }
+
+  /** Back to where the call of a function began whose canonical frame address is `cfa`, and on behind its prologue. */
+  *toFunctionStart(entry: bigint, cfa: bigint, body: bigint): Plan {
+    return yield* this.goingBack(this.functionStart(this.env.now(), entry, cfa, body));
+  }
+
+  private *functionStart(present: Instant, entry: bigint, cfa: bigint, body: bigint): Part<StopCause> {
+    const addresses = new Set([entry]);
+    for (let window = FIRST_WINDOW; ; window *= WINDOW_GROWTH) {
+      const { moment, isAll } = yield* this.before(present, window);
+      let events = 0;
+      let last = 0;
+      yield {
+        kind: 'repeat', to: present.icount + 1, addresses,
+        event: () => {
+          if (!isBefore(this.env.now(), present)) return true;
+          events++;
+          if (this.frame().cfa === cfa) last = events;
+          return false;
+        },
+      };
+      if (last > 0) {
+        this.goTo(moment);
+        events = 0;
+        yield { kind: 'repeat', to: present.icount + 1, addresses, event: () => ++events === last };
+        if (body !== entry) yield { kind: 'repeat', to: present.icount + 1, addresses: new Set([body]), event: () => this.frame().cfa === cfa };
+        return { kind: 'step' };
+      }
+      if (isAll) throw new UserError('restart-frame', 'The function began before the history that is kept.');
+    }
   }
 
   /** Does what all have in common: silence, and the way back to the present when the search is broken off. */

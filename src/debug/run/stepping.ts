@@ -40,6 +40,11 @@ const MOST_STUB_INSTRUCTIONS = 20_000;
 /** The longest instruction. */
 const MOST_BYTES = 15;
 
+/** A call's return finds the stack pointer where it was, or higher by the arguments that RET n takes off; another task's stack is farther away. */
+const MOST_ARGUMENTS = 0x200n;
+
+const isBelow = (outer: readonly number[], inner: readonly number[]): boolean => inner.length > outer.length && outer.every((call, i) => call === inner[i]);
+
 const isSoftware = (event: DeliveredEvent): boolean =>
   event.type === EventType.SOFTWARE_INTERRUPT || event.type === EventType.PRIVILEGED_SOFTWARE || event.type === EventType.SOFTWARE_EXCEPTION;
 
@@ -101,7 +106,7 @@ export class Stepping {
     if (kind === 'call') {
       const size = Number(start.rsp - entered.rsp);
       const back = size === 2 || size === 4 || size === 8 ? this.env.readInteger(entered.rsp, size) : undefined;
-      if (back !== undefined) yield* this.runTo([back], start.world, (rsp) => rsp >= start.rsp);
+      if (back !== undefined) yield* this.runTo([back], start.world, (rsp) => rsp >= start.rsp && rsp <= start.rsp + MOST_ARGUMENTS);
     } else if (kind === 'system-call') {
       const back = this.env.cpu.state.reg(1);
       yield* this.runTo([back], start.world, (rsp) => rsp === start.rsp);
@@ -147,7 +152,7 @@ export class Stepping {
         yield* this.instruction(false);
         if (yield* this.entered()) return STEP;
         const back = this.env.readInteger(this.here().rsp, Number(before.rsp - this.here().rsp));
-        if (back !== undefined) yield* this.runTo([back], before.world, (rsp) => rsp >= before.rsp);
+        if (back !== undefined) yield* this.runTo([back], before.world, (rsp) => rsp >= before.rsp && rsp <= before.rsp + MOST_ARGUMENTS);
       } else if (kind === 'call' || kind === 'system-call') yield* this.over(kind);
       else yield* this.instruction(mode === 'in');
 
@@ -162,9 +167,29 @@ export class Stepping {
         yield* this.leaveUnknown(now);
         continue;
       }
+      // An inlined call is stepped over like any other.
+      if (mode === 'over' && line.functionLow === from.functionLow && isBelow(from.inlines, line.inlines)) continue;
       const sameLine = line.entry.line === from.entry.line && line.entry.file === from.entry.file && line.functionLow === from.functionLow;
       if (!sameLine && line.entry.isStmt && line.entry.address === now.pc) return STEP;
     }
+  }
+
+  /** Runs on within the line to the call (or VM entry) at an address, and into it; the step ends where the line ends, when the call is never reached. */
+  *stepIntoCall(address: bigint): Plan {
+    const start = this.here();
+    const from = this.line(start);
+    for (;;) {
+      const now = this.here();
+      if (now.world !== start.world) return STEP;
+      if (now.pc === address && now.rsp <= start.rsp + MOST_ARGUMENTS) break;
+      const line = this.line(now);
+      const sameLine = line === undefined || from === undefined || (line.entry.line === from.entry.line && line.entry.file === from.entry.file) || isBelow(from.inlines, line.inlines);
+      if (!sameLine && line.entry.isStmt && line.entry.address === now.pc) return STEP;
+      yield* this.over(this.kind(now.pc));
+    }
+    yield* this.instruction(false);
+    yield* this.entered();
+    return STEP;
   }
 
   /** Behind a CALL: when the function called has lines, runs through its prologue. */

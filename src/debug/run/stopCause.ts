@@ -10,6 +10,8 @@ export type StopCause =
   | { kind: 'entry' }
   | { kind: 'step' }
   | { kind: 'pause' }
+  /** The user has let the processor go on elsewhere. */
+  | { kind: 'goto' }
   | { kind: 'breakpoint'; ids: number[]; sort: 'source' | 'function' | 'instruction' }
   /** An exit breakpoint matched. */
   | { kind: 'exit'; record: ExitRecord }
