@@ -3,7 +3,6 @@ import { CF, readFlags, STATUS_FLAGS, writeFlags, ZF } from '../cpu/flags';
 import type { FailedCheck, VmxFailure } from './observe';
 import { Slot } from './tables/fields';
 import { instructionErrorSentence } from './tables/instructionErrors';
-import { Region } from './vmcs';
 import type { Vmx } from './vmx';
 
 const { VM_INSTRUCTION_ERROR } = Slot;
@@ -28,13 +27,6 @@ export function fail(vmx: Vmx, mnemonic: string, error: number, checks: FailedCh
   setStatus(vmx, ZF);
   vmx.vmcs.setLow(VM_INSTRUCTION_ERROR, error);
   reportFailure(vmx, { mnemonic, rip: vmx.cpu.instructionRip, error, exitReason: undefined, message: failureHeadline(sentence.replace(/\.$/, ` (VM-instruction error ${error}).`), checks), checks });
-}
-
-/** VMfailValid of a guest that uses a shadow VMCS: its error number goes there. */
-export function failShadow(vmx: Vmx, region: number, mnemonic: string, error: number): void {
-  setStatus(vmx, ZF);
-  vmx.cpu.writePhysical(region + Region.FIELDS + VM_INSTRUCTION_ERROR * Region.STRIDE, 8, BigInt(error));
-  reportFailure(vmx, { mnemonic, rip: vmx.cpu.instructionRip, error, exitReason: undefined, message: instructionErrorSentence(error), checks: [] });
 }
 
 const stageOf = (check: FailedCheck): string => check.id.split('.')[0]!;

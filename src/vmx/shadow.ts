@@ -4,7 +4,7 @@ import { Vector } from '../cpu/fault';
 import { is64 } from '../cpu/system/mode';
 import { readOperand, writeOperand } from '../cpu/system/operands';
 import { slotOperand } from './instructions';
-import { failInvalid, failShadow, succeed } from './outcome';
+import { fail, failInvalid, succeed } from './outcome';
 import { Secondary } from './tables/controls';
 import { FIELDS, Slot } from './tables/fields';
 import { InstructionErrorNumber as E } from './tables/instructionErrors';
@@ -12,6 +12,8 @@ import { Region } from './vmcs';
 import type { Vmx } from './vmx';
 
 const { VMCS_LINK_POINTER, VMREAD_BITMAP, VMWRITE_BITMAP } = Slot;
+
+// A failure's error number goes to the current VMCS, not to the shadow VMCS.
 
 const LAST_ENCODING = 0x7fffn;
 const WIDTH_MASK = { 16: 0xffffn, 32: 0xffff_ffffn, 64: 0xffff_ffff_ffff_ffffn, natural: 0xffff_ffff_ffff_ffffn } as const;
@@ -42,7 +44,7 @@ export function shadowRead(vmx: Vmx, insn: Instruction): void {
   const size = operandSize(vmx);
   const encoding = readOperand(vmx.cpu, insn, 1, size);
   const slot = slotOperand(vmx, encoding);
-  if (slot < 0) return failShadow(vmx, region, 'vmread', E.UNSUPPORTED_FIELD);
+  if (slot < 0) return fail(vmx, 'vmread', E.UNSUPPORTED_FIELD);
   const value = vmx.cpu.readPhysical(region + Region.FIELDS + slot * Region.STRIDE, 8);
   writeOperand(vmx.cpu, insn, 0, encoding & 1n ? value >> 32n : value, size);
   succeed(vmx);
@@ -55,9 +57,9 @@ export function shadowWrite(vmx: Vmx, insn: Instruction): void {
   const value = readOperand(vmx.cpu, insn, 1, size);
   const encoding = readOperand(vmx.cpu, insn, 0, size);
   const slot = slotOperand(vmx, encoding);
-  if (slot < 0) return failShadow(vmx, region, 'vmwrite', E.UNSUPPORTED_FIELD);
+  if (slot < 0) return fail(vmx, 'vmwrite', E.UNSUPPORTED_FIELD);
   const field = FIELDS[slot]!;
-  if (field.group === 'exit-information' && !vmx.capabilities.has('vmwrite-any-field')) return failShadow(vmx, region, 'vmwrite', E.READ_ONLY_FIELD);
+  if (field.group === 'exit-information' && !vmx.capabilities.has('vmwrite-any-field')) return fail(vmx, 'vmwrite', E.READ_ONLY_FIELD);
   const at = region + Region.FIELDS + slot * Region.STRIDE;
   if (encoding & 1n) vmx.cpu.writePhysical(at + 4, 4, value & 0xffff_ffffn);
   else vmx.cpu.writePhysical(at, 8, value & WIDTH_MASK[field.width]);

@@ -188,6 +188,11 @@ describe('VMCS shadowing', () => {
     const rig = nested('0f 78 c3 f4 ; vmread rbx, rax; hlt');
     rig.writeBytes(BITMAPS + (Encoding.GUEST_RIP >>> 3), [1 << (Encoding.GUEST_RIP & 7)]);
     assert.equal(rig.launch({ RAX: BigInt(Encoding.GUEST_RIP) }).name, 'VMREAD');
+    // An encoding that does not exist: the error number is in the current VMCS.
+    const unsupported = nested('0f 78 c3 9c f4 ; vmread rbx, rax; pushf; hlt');
+    assert.equal(unsupported.launch({ RAX: 0x7ffen }).name, 'HLT');
+    assert.equal(unsupported.read64(At.GUEST + Number(unsupported.get('GUEST_RSP'))) & 0x41n, 0x40n);
+    assert.equal(unsupported.get('VM_INSTRUCTION_ERROR'), 12n);
     const none = nested('0f 78 c3 9c f4 ; vmread rbx, rax; pushf; hlt');
     none.set({ VMCS_LINK_POINTER: 0xffff_ffff_ffff_ffffn });
     assert.equal(none.launch({ RAX: BigInt(Encoding.GUEST_RIP) }).name, 'HLT');
