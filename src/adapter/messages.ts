@@ -259,6 +259,8 @@ export interface ExitsResponse {
     words: string;
     /** Where the guest was, with line: `cpuid (x86.h:54)`. */
     place: string;
+    /** Guest-physical address, where the exit has one. */
+    gpa?: string;
     source?: SourceLine;
   }[];
 }

@@ -1,23 +1,32 @@
 /** The machine's VGA text screen as a terminal, with its colours; what is typed there goes to the PS/2 keyboard. */
 import * as vscode from 'vscode';
 import { HyperstepRequest, type ScreenResponse, type TypeArguments } from '../adapter/messages';
-import { hasText, screenUpdate } from './screenText';
+import { hasText, screenUpdate, visibleRows } from './screenText';
 import type { Sessions } from './sessions';
 
 class ScreenPty implements vscode.Pseudoterminal {
   readonly #write = new vscode.EventEmitter<string>();
-  readonly #size = new vscode.EventEmitter<vscode.TerminalDimensions | undefined>();
   readonly onDidWrite = this.#write.event;
-  readonly onDidOverrideDimensions = this.#size.event;
   #screen: ScreenResponse | undefined;
   /** What the terminal shows; undefined before it is opened. */
   #shown: ScreenResponse | undefined;
   #open = false;
+  /** Rows of the terminal, and the first row of the screen that is in it. */
+  #height = 25;
+  #first = 0;
 
   constructor(private session: vscode.DebugSession | undefined) {}
 
-  open(): void {
+  open(size: vscode.TerminalDimensions | undefined): void {
     this.#open = true;
+    if (size) this.#height = size.rows;
+    this.#draw();
+  }
+
+  /** The panel has another size: everything is drawn anew. */
+  setDimensions({ rows }: vscode.TerminalDimensions): void {
+    this.#height = rows;
+    this.#shown = undefined;
     this.#draw();
   }
 
@@ -28,8 +37,10 @@ class ScreenPty implements vscode.Pseudoterminal {
 
   #draw(): void {
     if (!this.#screen) return;
-    if (!this.#shown) this.#size.fire({ columns: this.#screen.columns, rows: this.#screen.rows });
-    this.#write.fire(screenUpdate(this.#screen, this.#shown));
+    const window = visibleRows(this.#screen, this.#height);
+    if (window.first !== this.#first) this.#shown = undefined;
+    this.#first = window.first;
+    this.#write.fire(screenUpdate(this.#screen, this.#shown, window));
     this.#shown = this.#screen;
   }
 

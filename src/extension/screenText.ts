@@ -32,15 +32,25 @@ export const cellsOf = ({ cells }: ScreenResponse): Uint8Array => Uint8Array.fro
 /** Whether anything is to be read on the screen. */
 export const hasText = (screen: ScreenResponse): boolean => cellsOf(screen).some((code, i) => i % 2 === 0 && code !== 0 && code !== 0x20);
 
-/** What to write to a terminal that shows `before` so that it shows `now`; everything when there is no `before`. */
-export function screenUpdate(now: ScreenResponse, before: ScreenResponse | undefined): string {
+/** Rows that are visible in a terminal of so many: all, or those that end with the cursor's. */
+export function visibleRows({ rows, cursor }: ScreenResponse, height: number): { first: number; count: number } {
+  const count = Math.min(rows, Math.max(1, height));
+  const last = cursor ? Math.max(cursor.row, count - 1) : rows - 1;
+  return { first: Math.min(last - count + 1, rows - count), count };
+}
+
+/**
+ * What to write to a terminal that shows `before` so that it shows `now`; everything when there is no `before`. `window`
+ * says which rows there is room for.
+ */
+export function screenUpdate(now: ScreenResponse, before: ScreenResponse | undefined, window = { first: 0, count: now.rows }): string {
   const cells = cellsOf(now);
   const old = before && before.blinks === now.blinks ? cellsOf(before) : undefined;
   const width = now.columns * 2;
   let text = old ? '' : '\x1b[2J';
-  for (let row = 0; row < now.rows; row++) {
+  for (let row = window.first; row < window.first + window.count; row++) {
     const same = old && cells.subarray(row * width, (row + 1) * width).every((c, i) => c === old[row * width + i]);
-    if (!same) text += `\x1b[${row + 1};1H${rowText(cells, row, now.columns, now.blinks)}`;
+    if (!same) text += `\x1b[${row - window.first + 1};1H${rowText(cells, row, now.columns, now.blinks)}`;
   }
-  return text + (now.cursor ? `\x1b[${now.cursor.row + 1};${now.cursor.column + 1}H\x1b[?25h` : '\x1b[?25l');
+  return text + (now.cursor ? `\x1b[${now.cursor.row - window.first + 1};${now.cursor.column + 1}H\x1b[?25h` : '\x1b[?25l');
 }

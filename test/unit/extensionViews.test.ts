@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { MemoryMap } from '../../src/adapter/messages';
 import { carriageReturns } from '../../src/extension/carriageReturns';
-import { hasText, screenUpdate } from '../../src/extension/screenText';
+import { hasText, screenUpdate, visibleRows } from '../../src/extension/screenText';
 import { namesIn } from '../../src/extension/sourceNames';
 import { screenBody } from '../../src/adapter/activity';
 import { Changes, valuesOf, type Branch } from '../../src/extension/views/changes';
@@ -123,6 +123,12 @@ describe('the VGA screen as a terminal', () => {
   it('blinks or brightens as the guest has chosen', () => {
     assert.ok(screenUpdate(screen('A', 0x87), undefined).includes('\x1b[0;5;38;2;170;170;170;48;2;0;0;0m'));
     assert.ok(screenUpdate(screen('A', 0x87, false), undefined).includes('\x1b[0;38;2;170;170;170;48;2;85;85;85m'));
+  });
+
+  it('shows the rows that end with the cursor where there is no room for all', () => {
+    const at = (row: number) => ({ ...screen('A'), cursor: { row, column: 0 } });
+    assert.deepEqual([visibleRows(at(24), 10), visibleRows(at(3), 10), visibleRows(at(12), 10), visibleRows(at(24), 40)], [{ first: 15, count: 10 }, { first: 0, count: 10 }, { first: 3, count: 10 }, { first: 0, count: 25 }]);
+    assert.ok(screenUpdate(at(24), undefined, { first: 15, count: 10 }).endsWith('\x1b[10;1H\x1b[?25h'));
   });
 
   it('knows whether there is anything to read', () => assert.deepEqual([hasText(screen('')), hasText(screen('x'))], [false, true]));

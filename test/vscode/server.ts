@@ -15,7 +15,7 @@ export const OUT = path.join(__dirname, 'out');
 
 export type HostKind = 'node' | 'web';
 
-const START_MS = 60_000;
+const START_MS = 180_000;
 
 /** Packs the extension as for the marketplace; what .vscodeignore leaves out is then missing in the tests too. */
 export async function packExtension({ node, vsce }: Installation): Promise<string> {

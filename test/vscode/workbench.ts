@@ -6,9 +6,9 @@ import { OUT } from './server';
 
 const CHROMIUM_OPTIONS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage'];
 /** For things that only need VS Code to redraw. */
-const SOON_MS = 20_000;
+const SOON_MS = 60_000;
 /** For things that start a process: the workbench itself, an extension host, the machine. */
-const START_MS = 60_000;
+const START_MS = 120_000;
 
 export class Workbench {
   readonly #log: string[] = [];
@@ -49,14 +49,15 @@ export class Workbench {
     await this.page.keyboard.press(keys);
   }
 
-  /** Runs a command by its title in the command palette. */
-  async command(title: string): Promise<void> {
+  /** Runs a command by its title in the command palette, and answers what it asks. */
+  async command(title: string, answer?: string): Promise<void> {
     await this.press('F1');
     await this.page.waitForSelector('.quick-input-widget input');
     await this.page.keyboard.type(title, { delay: 5 });
     await this.page.locator('.quick-input-list .monaco-list-row.focused', { hasText: title.replace(/^.*: /, '') }).first().waitFor();
     await this.press('Enter');
-    await this.page.waitForSelector('.quick-input-widget', { state: 'hidden' });
+    if (answer === undefined) await this.page.waitForSelector('.quick-input-widget', { state: 'hidden' });
+    else await this.answer(answer);
   }
 
   /** Opens a file by its name in Go to File. */
@@ -77,7 +78,7 @@ export class Workbench {
 
   /** Text of the line that the debugger highlights as the current one, once it is another than `before`. */
   async currentLine(before?: string): Promise<string> {
-    return this.#until('a highlighted line', async () => {
+    return this.until('a highlighted line', async () => {
       // The highlight is a decoration laid under the text: the line of text at the same height is the one.
       const text = await this.page.evaluate(() => {
         const mark = document.querySelector('.debug-top-stack-frame-line');
@@ -108,7 +109,7 @@ export class Workbench {
 
   /** Waits until one row of the list or tree matches, and gives its text. */
   async row(container: string, pattern: RegExp): Promise<string> {
-    return this.#until(`a row like ${pattern} in ${container}`, async () => (await this.rows(container)).find((text) => pattern.test(text)), SOON_MS, async () =>
+    return this.until(`a row like ${pattern} in ${container}`, async () => (await this.rows(container)).find((text) => pattern.test(text)), SOON_MS, async () =>
       JSON.stringify(await this.rows(container)),
     );
   }
@@ -136,6 +137,59 @@ export class Workbench {
     await row.locator('input[type=checkbox], .monaco-custom-toggle').first().setChecked(on);
   }
 
+  /** Starts debugging; right after the window has opened VS Code does not know the extension yet, and takes no F5. */
+  async debug(): Promise<void> {
+    const session = this.page.locator('.debug-call-stack .monaco-list-row').first();
+    await this.until('a debug session', async () => {
+      await this.press('F5');
+      return session.waitFor({ timeout: START_MS / 8 }).then(() => true, () => undefined);
+    }, START_MS);
+  }
+
+  /** Clicks a row. */
+  async click(container: string, pattern: RegExp): Promise<void> {
+    await this.page.locator(`${container} .monaco-list-row`, { hasText: new RegExp(pattern.source.replace(/^\^/, ''), pattern.flags) }).first().click();
+  }
+
+  /** Gives an exception breakpoint a condition. */
+  async editCondition(container: string, pattern: RegExp, condition: string): Promise<void> {
+    const row = this.page.locator(`${container} .monaco-list-row`, { hasText: pattern }).first();
+    await row.scrollIntoViewIfNeeded();
+    await this.contextMenu(container, pattern, 'Edit Condition');
+    await this.until('the box for the condition', async () => (await this.page.evaluate(() => document.activeElement?.getAttribute('aria-label')))?.includes('condition') || undefined);
+    await this.page.keyboard.type(condition, { delay: 5 });
+    await this.press('Enter');
+  }
+
+  /** Types into the input box that a command has opened. */
+  private async answer(text: string): Promise<void> {
+    // The palette closes first; the box of the command has a title.
+    await this.page.waitForSelector('.quick-input-widget .quick-input-titlebar:visible');
+    await this.page.keyboard.type(text, { delay: 5 });
+    await this.press('Enter');
+    await this.page.waitForSelector('.quick-input-widget', { state: 'hidden' });
+  }
+
+  /** Evaluates in the Debug Console, which is in front. */
+  async evaluate(expression: string): Promise<void> {
+    await this.page.locator('.repl-input-wrapper .monaco-editor').first().click();
+    await this.page.keyboard.type(expression, { delay: 5 });
+    // Suggestions would take the Enter key.
+    await this.press('Escape');
+    await this.press('Enter');
+  }
+
+  /** Waits until the Debug Console shows the text. */
+  async consoleShows(pattern: RegExp): Promise<void> {
+    const seen = async (): Promise<string> => (await this.page.$$eval('.repl .monaco-list-row', (rows) => rows.map((row) => row.textContent ?? ''))).join('\n').replaceAll('\u00a0', ' ');
+    await this.until(`${pattern} in the Debug Console`, async () => pattern.test(await seen()) || undefined, SOON_MS, seen);
+  }
+
+  /** Waits until an item of the status bar matches. */
+  async statusBar(pattern: RegExp): Promise<string> {
+    return this.until(`${pattern} in the status bar`, async () => (await this.page.$$eval('.statusbar-item', (items) => items.map((item) => item.textContent ?? ''))).find((text) => pattern.test(text)));
+  }
+
   /** Chooses an item of a row's context menu. */
   async contextMenu(container: string, pattern: RegExp, item: string): Promise<void> {
     await this.page.locator(`${container} .monaco-list-row`, { hasText: pattern }).first().click({ button: 'right' });
@@ -157,7 +211,7 @@ export class Workbench {
     const target = this.page.locator('.view-lines .view-line span span', { hasText: word }).last();
     const seen = async (): Promise<string> => (await this.page.locator('.monaco-hover:visible').allInnerTexts()).join('\n').replaceAll('\u00a0', ' ');
     await target.hover();
-    await this.#until(`a hover like ${pattern}`, async () => pattern.test(await seen()) || undefined, START_MS, seen);
+    await this.until(`a hover like ${pattern}`, async () => pattern.test(await seen()) || undefined, START_MS, seen);
   }
 
   /** Opens a view's pane in the side bar by its title, and yields a selector for its body. */
@@ -190,7 +244,7 @@ export class Workbench {
     const visible = async (): Promise<string> =>
       (await this.page.$$eval('.terminal-wrapper.active .xterm-rows > div, .terminal-wrapper .xterm-rows > div', (rows) => rows.map((row) => (row.textContent ?? '').trimEnd()))).join('\n').replaceAll('\u00a0', ' ');
     const found = (screen: string): boolean => (typeof text === 'string' ? screen.includes(text) : text.test(screen));
-    await this.#until(`"${text}" in the terminal`, async () => (found(await visible()) || undefined), ms, visible);
+    await this.until(`"${text}" in the terminal`, async () => (found(await visible()) || undefined), ms, visible);
   }
 
   /** Clicks into the terminal and types. */
@@ -199,7 +253,8 @@ export class Workbench {
     await this.page.keyboard.type(text, { delay: 20 });
   }
 
-  async #until<T>(what: string, look: () => Promise<T | undefined>, ms: number, seen?: () => Promise<string>): Promise<T> {
+  /** Looks again and again until there is something. */
+  async until<T>(what: string, look: () => Promise<T | undefined>, ms = SOON_MS, seen?: () => Promise<string>): Promise<T> {
     const deadline = Date.now() + ms;
     for (;;) {
       const found = await look();

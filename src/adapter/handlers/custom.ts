@@ -187,7 +187,7 @@ export const customHandlers = (session: Session): Handlers => ({
       const source = line && (await sourceLine(session, line));
       last.push({
         n: r.n, cpu: r.cpu, icount: r.icount, reason: r.reason, name: r.name, qualification: hex(r.qualification), guestRip: hex(r.guestRip), ...(symbol && { symbol }), details: r.details,
-        words: exitWords(r), place: addressPlace(of, 'guest', r.guestRip), ...(source && { source }),
+        words: exitWords(r), place: addressPlace(of, 'guest', r.guestRip), ...(r.gpa !== undefined && { gpa: hex(r.gpa) }), ...(source && { source }),
       });
     }
     return {
@@ -222,7 +222,7 @@ export const customHandlers = (session: Session): Handlers => ({
         const { place, node } = translation(session, expression);
         if (place) places.push(place);
         const { value, wrong, children } = await entry(session, node);
-        items.push({ expression, value: place ? `${place.space}:${hex(place.address)} ${value}` : value, wrong: wrong === true, entries: children ?? [] });
+        items.push({ expression, value: place && `${place.space}:${hex(place.address)}` !== expression ? `${place.space}:${hex(place.address)} ${value}` : value, wrong: wrong === true, entries: children ?? [] });
       } catch (error) {
         if (!(error instanceof UserError)) throw error;
         items.push({ expression, value: error.message, wrong: true, entries: [] });

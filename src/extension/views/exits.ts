@@ -102,9 +102,11 @@ class ExitTree implements vscode.TreeDataProvider<ExitNode> {
 }
 
 function exitItem(exit: LastExit): vscode.TreeItem {
-  const item = new vscode.TreeItem(`${exit.n}  ${exit.words}`, vscode.TreeItemCollapsibleState.Collapsed);
+  const item = new vscode.TreeItem(`${exit.n}  ${exit.name}`, vscode.TreeItemCollapsibleState.Collapsed);
+  // The name stands in the label already.
+  const details = [exit.gpa ? `gpa ${exit.gpa}` : '', exit.words.slice(exit.name.length + 1)].filter(Boolean).join(' ');
   item.id = `exit/${exit.cpu}/${exit.n}`;
-  item.description = exit.cpu === 0 ? exit.place : `${exit.place}, CPU ${exit.cpu}`;
+  item.description = [exit.place, details, exit.cpu === 0 ? '' : `CPU ${exit.cpu}`].filter(Boolean).join(' \u00b7 ');
   item.tooltip = `VM exit ${exit.n}: ${exit.words}\nat guest ${exit.guestRip} ${exit.place}\nicount ${exit.icount}`;
   item.contextValue = exit.source ? 'source' : '';
   return item;

@@ -1,0 +1,149 @@
+/**
+ * The views of Run and Debug, the Debug Console and the breakpoints that only a hypervisor has, as a person uses them.
+ * Everything is judged by what the window shows; each step leaves a picture.
+ */
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { install, type Installation } from './install';
+import { packExtension, ROOT, Server, type HostKind } from './server';
+import { Workbench } from './workbench';
+
+const INSTALL_MS = 15 * 60_000;
+/** The web host differs in nothing that these steps look at; HYPERSTEP_HOST=web tries it all the same. */
+const kind: HostKind = process.env.HYPERSTEP_HOST === 'web' ? 'web' : 'node';
+
+const PANES = ['Variables', 'Watch', 'Call Stack', 'Loaded Scripts', 'Breakpoints', 'VM Exits', 'VMCS', 'Registers', 'Address Translation', 'Memory map (e820)', 'Symbols'];
+
+describe(`Views of VS Code, ${kind} extension host`, () => {
+  let installation: Installation;
+  let server: Server;
+  let vscode: Workbench;
+  let failed = false;
+
+  before(async function () {
+    this.timeout(INSTALL_MS);
+    installation = await install();
+    const vsix = await packExtension(installation);
+    server = await Server.start(installation, vsix, kind, (workspace) => fs.cpSync(path.join(ROOT, 'lab'), workspace, { recursive: true }));
+    vscode = await Workbench.open(server.url, server.workspace, `views-${kind}`);
+    await vscode.widenSideBar(200);
+  });
+  after(async () => {
+    await vscode?.close();
+    await server?.stop();
+  });
+  beforeEach(function () {
+    if (failed) this.skip();
+  });
+  afterEach(async function () {
+    const { title, state } = this.currentTest!;
+    if (state === 'pending') return;
+    failed ||= state === 'failed';
+    await vscode.screenshot(title.replace(/[^a-z0-9]+/gi, '-'));
+  });
+
+  /** Leaves only these panes open. */
+  const only = async (...titles: string[]): Promise<void> => {
+    for (const title of PANES) if (!titles.includes(title)) await vscode.fold(title);
+    for (const title of titles) await vscode.pane(title);
+  };
+
+  it('counts VM exits and instructions while the machine runs', async () => {
+    await vscode.openFile('vmm/vmexits.c');
+    await vscode.debug();
+    await vscode.terminalShows('vm$');
+    await vscode.command('View: Show Run and Debug');
+    await only('VM Exits');
+    const exits = await vscode.pane('VM Exits');
+    await vscode.row(exits, /^EPT_VIOLATION \d/);
+    await vscode.row(exits, /^\d+ +[A-Z_]+/);
+    await vscode.statusBar(/instructions/);
+  });
+
+  it('shows the VGA screen with its colours', async () => {
+    await vscode.command('Hyperstep: Show the VGA Screen');
+    await vscode.terminalShows(/Hyperstep|VMM|SeaBIOS|\S/);
+  });
+
+  it('stops at an exit that is ticked in the view', async () => {
+    const exits = await vscode.pane('VM Exits');
+    await vscode.tick(exits, /^\s*CPUID/);
+    await vscode.press('Control+Shift+F5');
+    assert.notEqual(await vscode.currentLine(), '');
+    await vscode.row(exits, /CPUID leaf/);
+  });
+
+  it('shows the record of an exit', async () => {
+    const exits = await vscode.pane('VM Exits');
+    await vscode.expand(exits, 'CPUID leaf');
+    await vscode.row(exits, /^meaning The guest executed CPUID/);
+    await vscode.row(exits, /^guest RIP 0x/);
+  });
+
+  it('shows one call stack of both worlds, and the guest\'s source', async () => {
+    await only('Call Stack', 'Variables');
+    const stack = await vscode.pane('Call Stack');
+    await vscode.row(stack, /VM exit \d+: CPUID leaf/);
+    await vscode.click(stack, /^processor_check /);
+    await vscode.until('the guest\'s source', async () => (await vscode.activeFile()) === 'processor.c' || undefined);
+  });
+
+  it('stops at an exit on a condition', async () => {
+    await only('Breakpoints', 'Call Stack');
+    const breakpoints = await vscode.pane('Breakpoints');
+    await vscode.tick(breakpoints, /VM exit: IO_INSTRUCTION/);
+    await vscode.editCondition(breakpoints, /VM exit: IO_INSTRUCTION/, 'port == 0x71 && direction == "in"');
+    await only('VM Exits', 'Breakpoints', 'Call Stack');
+    await vscode.tick(await vscode.pane('VM Exits'), /^\s*CPUID/, false);
+    await vscode.press('Control+Shift+F5');
+    await vscode.row(await vscode.pane('Call Stack'), /VM exit \d+: IO_INSTRUCTION port 0x71 direction in/);
+  });
+
+  it('shows how an address is translated', async () => {
+    await only('Address Translation');
+    const view = await vscode.pane('Address Translation');
+    await vscode.row(view, /^PML4E \[\d+\]/);
+    await vscode.row(view, /^EPT PTE \[\d+\] .*4 KiB page/);
+    await vscode.command('Hyperstep: Translate an Address', 'gpa:0xa0000');
+    await vscode.row(view, /^gpa:0xa0000 .*nothing is mapped here/);
+    await vscode.row(view, /^EPT PTE \[160\] R, W and X/);
+  });
+
+  it('shows who maps a frame', async () => {
+    const view = await vscode.pane('Address Translation');
+    await vscode.command('Hyperstep: Translate an Address', 'maps(gpa:0x6000)');
+    await vscode.row(view, /^guest-physical gpa:0x6000/);
+    await vscode.row(view, /^VMM linear vmm:0x/);
+  });
+
+  it('shows tables in the Debug Console', async () => {
+    await vscode.command('View: Debug Console');
+    for (const expression of ['walk($guest.rip)', 'exits(4)', 'e820()', 'vmcs("GUEST_CS")']) await vscode.evaluate(expression);
+    await vscode.consoleShows(/EPT PTE \[\d+\]/);
+    await vscode.consoleShows(/The firmware reports/);
+  });
+
+  it('compares memory maps, and tells where symbols apply', async () => {
+    await only('Memory map (e820)', 'Symbols');
+    const maps = await vscode.pane('Memory map (e820)');
+    await vscode.row(maps, /^EPT \d+ ranges/);
+    await vscode.expand(maps, 'EPT');
+    await vscode.row(maps, /^0x6000 - 0x6fff RWX/);
+    await vscode.row(await vscode.pane('Symbols'), /^guest\.elf in the guest/);
+  });
+
+  it('shows registers with vectors and descriptors', async () => {
+    await only('Registers');
+    const registers = await vscode.pane('Registers');
+    await vscode.collapse(registers, 'General');
+    await vscode.expand(registers, 'Segments');
+    await vscode.row(registers, /^cs code/);
+  });
+
+  it('shows numbers in hexadecimal', async () => {
+    await only('Variables');
+    await vscode.command('Hyperstep: Show Numbers in Hexadecimal');
+    await vscode.command('Hyperstep: Show Numbers in Decimal');
+  });
+});
