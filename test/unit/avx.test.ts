@@ -3,12 +3,14 @@ import { decode } from '../../src/cpu/decode/decode';
 import { AbsentInstructions } from '../../src/cpu/decode/absent';
 import { Instruction } from '../../src/cpu/decode/instruction';
 import { mnemonics } from '../../src/cpu/decode/mnemonics';
+import { DOUBLE, FloatUnit, SINGLE } from '../../src/cpu/simd/float';
 import { Mxcsr, readMxcsr, writeMxcsr } from '../../src/cpu/simd/mxcsr';
 import { readXmm, readYmm, writeXmm, writeYmm } from '../../src/cpu/simd/vectorOperands';
 import { Gpr, Offset, Seg } from '../../src/cpu/state';
 import { cpuid } from '../../src/cpu/system/cpuid';
 import { CpuFeatures } from '../../src/cpu/system/features';
 import { createFlatMachine } from '../silicon/flatMachine';
+import { Random } from '../silicon/random';
 import { bytes, CODE, DATA, simdMachine, type SimdMachine } from './simdMachine';
 
 const UD = 6;
@@ -188,6 +190,44 @@ describe('AVX', () => {
     writeXmm(s, 2, bitsOf(x));
     runs(m, 'c4 e2 e9 a9 c1'); // vfmadd213sd xmm0, xmm2, xmm1: xmm2 * xmm0 + xmm1
     assert.equal(readXmm(s, 0), bitsOf(2 ** -104)); // x * x = 1 + 2^-51 + 2^-104: rounded before, the sum would be 0
+  });
+});
+
+describe('FMA in generated code', () => {
+  const view = new DataView(new ArrayBuffer(8));
+  const bitsOf = (x: number): bigint => (view.setFloat64(0, x), view.getBigUint64(0));
+  const singleBits = (x: number): bigint => (view.setFloat32(0, x), BigInt(view.getUint32(0)));
+
+  it('agrees with exact arithmetic where sums cancel, where bits lie far apart, and on ties', () => {
+    const m = simdMachine();
+    const s = m.cpu.state;
+    const r = new Random(7);
+    const unit = new FloatUnit(0x1fa0);
+    const number = (): number => (1 + r.next() / 2 ** 32 + r.next() / 2 ** 52) * 2 ** (r.below(40) - 20) * (r.below(2) ? 1 : -1);
+    const few = (): number => (r.below(64) - 32) / 8;
+    m.run('90');
+    let slow = 0;
+    for (let i = 0; i < 3000; i++) {
+      const plain = r.below(4) === 0;
+      const [a, b] = plain ? [few(), few()] : [number(), number()];
+      const near = -(a * b) * (1 + (r.below(9) - 4) * 2 ** -52);
+      const c = [near, -(a * b), number(), number() * 2 ** -60, number() * 2 ** 60, few(), 0][r.below(7)]!;
+      for (const [single, opcode] of [[false, 'c4 e2 e9 a9 c1'], [true, 'c4 e2 69 a9 c1']] as const) { // vfmadd213: xmm2 * xmm0 + xmm1
+        const encode = single ? singleBits : bitsOf;
+        [a, c, b].forEach((x, n) => writeXmm(s, n, encode(x)));
+        writeMxcsr(s, 0x1fa0); // inexactness is recorded already
+        if (i === 0 || m.cpu.views.u8[m.ram + CODE + 2] !== (single ? 0x69 : 0xe9)) m.cpu.memoryChanged(CODE >>> 12);
+        m.cpu.views.u8.set(bytes(opcode + ' f4'), m.ram + CODE);
+        s.rip = BigInt(CODE);
+        s.set32(Offset.ACTIVITY, 0);
+        m.cpu.run(1);
+        const f = single ? SINGLE : DOUBLE;
+        const expected = unit.fusedMultiplyAdd(f, encode(b), encode(a), encode(c), false, false);
+        assert.equal(readXmm(s, 0), expected, `${b} * ${a} + ${c}, ${single ? 'single' : 'double'}`);
+        if (readMxcsr(s) !== 0x1fa0) slow++;
+      }
+    }
+    assert.ok(slow < 100, `${slow} raised exceptions`);
   });
 });
 

@@ -2,6 +2,7 @@
 import { type Instruction, Kind, Prefix } from '../decode/instruction';
 import { mnemonicId, mnemonics } from '../decode/decode';
 import { SHARED, sharedForm, type SharedForm } from '../isa/avx';
+import { FUSED, fusedInformation } from '../isa/fma';
 import { type Semantics, type Width } from '../isa/emitter';
 import { Special } from './record';
 
@@ -30,7 +31,7 @@ const widthNumber = (size: number): number => 31 - Math.clz32(size);
 
 const keyOf = (form: number, size: number, variant: number): number => (form * 8 + widthNumber(size)) * 16 + variant;
 
-const sharedKey = (size: number, memory: number): number => size * 64 + memory;
+const sharedKey = (size: number, memory: number, fused: boolean): number => (fused ? 64 * 64 : 0) + size * 64 + memory;
 
 interface Chooser {
   semantics: Semantics;
@@ -70,11 +71,11 @@ export class HandlerTable {
         }
       }
     }
-    for (const semantics of SHARED) {
+    for (const semantics of [...SHARED, ...FUSED]) {
       for (const size of semantics.sizes) {
         for (const form of semantics.forms) {
           for (const variant of form.includes('m') ? semantics.variants! : [0]) {
-            this.sharedCases.set(sharedKey(size, variant), Special.COUNT + this.handlers.length);
+            this.sharedCases.set(sharedKey(size, variant, FUSED.includes(semantics)), Special.COUNT + this.handlers.length);
             this.handlers.push({ semantics, size, form, variant });
           }
         }
@@ -92,11 +93,13 @@ export class HandlerTable {
     this.staged = false;
     const own = this.findOwn(insn);
     if (own >= 0 || (insn.prefixes & Prefix.VEX) === 0) return own;
-    this.shared = sharedForm(insn, mnemonics[insn.op]!);
+    const mnemonic = mnemonics[insn.op]!;
+    const fused = fusedInformation(mnemonic);
+    this.shared = fused === undefined ? sharedForm(insn, mnemonic) : { first: 1, second: 2, information: fused };
     if (!this.shared) return -1;
     const source = insn.operands[this.shared.second]!;
     const length = insn.operands[0].kind === Kind.YMM ? 32 : 16;
-    const number = this.sharedCases.get(sharedKey(length, source.kind === Kind.MEM ? source.size : 0));
+    const number = this.sharedCases.get(sharedKey(length, source.kind === Kind.MEM ? source.size : 0, fused !== undefined));
     if (number === undefined) this.shared = undefined;
     return number ?? -1;
   }

@@ -23,7 +23,7 @@ const Information = { NUMBER: 8, NUMBER_MASK: 0x3ff, STEP: 18, STEP_MASK: 0x1f, 
 const field = (information: Value, at: number, mask: number): Value => information.shrU(at).and(mask);
 
 /** Puts the memory operand where the processor's state has room for it; yields the host address of the bytes that operand 2 names. */
-function sourceHost(e: Emitter): Value {
+export function sourceHost(e: Emitter): Value {
   if (e.form[2] !== 'm') return e.registerHost(2);
   const size = e.variant;
   const linear = e.let(e.address());

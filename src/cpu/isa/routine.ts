@@ -28,6 +28,11 @@ export class RoutineBody {
     then();
     this.f.end();
   }
+  /** Ends the routine with a result. */
+  end(result: Value): void {
+    result.emit(this.f);
+    this.f.return();
+  }
   /** Ends the routine with 0 (i32) unless the condition holds. */
   require(condition: Value): void {
     this.when(condition.eqz(), () => {
