@@ -30,7 +30,7 @@ export function archive(folders, files, links) {
   return zlib.gzipSync(Buffer.concat(parts));
 }
 
-const APPLETS = ['sh', 'cat', 'cttyhack', 'dd', 'dmesg', 'echo', 'grep', 'head', 'insmod', 'ls', 'mount', 'poweroff', 'reboot', 'setsid', 'sleep', 'tail', 'uname', 'wc'];
+const APPLETS = ['sh', 'cat', 'cttyhack', 'dd', 'dmesg', 'echo', 'grep', 'head', 'insmod', 'ls', 'mount', 'nproc', 'poweroff', 'reboot', 'setsid', 'sha256sum', 'sleep', 'tail', 'taskset', 'uname', 'wc'];
 
 const INIT = `#!/bin/sh
 mount -t proc proc /proc

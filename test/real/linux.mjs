@@ -30,6 +30,13 @@ const CASES = [
     expect: ['sum 42', 'cloud-amd64', 'LOC:'],
   },
   {
+    name: 'shell4',
+    cpus: 4,
+    modules: [],
+    type: ['nproc', 'for i in 1 2 3 4 5 6 7 8; do sha256sum /bin/busybox & done; wait; echo hashed', 'taskset 8 cat /proc/self/stat > /dev/null; grep -c "^processor" /proc/cpuinfo', 'echo 0 > /sys/devices/system/cpu/cpu2/online; nproc; echo 1 > /sys/devices/system/cpu/cpu2/online; nproc', 'grep LOC: /proc/interrupts'],
+    expect: ['\n4\n', 'hashed', '\n4\n', '\n3\n', '\n4\n', 'LOC:'],
+  },
+  {
     name: 'ide',
     modules: ['ata_piix', 'sd_mod'],
     disk: '--disk',
@@ -59,6 +66,15 @@ const CASES = [
     type: ['busybox rmmod kvm_intel', 'insmod /lib/kvm_intel.ko ept=0', 'kvmGuest'],
     expect: ['KVM_EXIT_IO port=0x10 value=0x41', 'KVM_EXIT_MMIO write address=0x8000', 'KVM_EXIT_HLT', 'KVM guest done'],
     exits: ['EXCEPTION_OR_NMI', 'IO_INSTRUCTION', 'CPUID', 'VMCALL'],
+  },
+  {
+    name: 'kvm4',
+    cpus: 4,
+    modules: ['kvm_intel'],
+    programs: ['kvmGuest'],
+    type: ['for i in 0 1 2 3; do taskset $((1 << i)) kvmGuest > /out$i & done; wait; cat /out*; grep -c "KVM guest done" /out0 /out1 /out2 /out3'],
+    expect: ['KVM guest done', '/out0:1', '/out1:1', '/out2:1', '/out3:1'],
+    exits: ['EPT_VIOLATION', 'IO_INSTRUCTION', 'CPUID', 'EPT_MISCONFIGURATION', 'VMCALL', 'HLT'],
   },
   {
     name: 'kvm-apic',
@@ -92,7 +108,7 @@ async function run(test, { root, folder }) {
   fs.writeFileSync(file('disk.img'), disk);
   const kernel = path.join(root, 'boot', fs.readdirSync(path.join(root, 'boot')).find((f) => f.startsWith('vmlinuz')));
   const typed = test.type.flatMap((line) => ['--expect', PROMPT, '--type', `${line}\n`]);
-  const args = ['run', '--kernel', kernel, '--initrd', file('initrd.gz'), '--append', APPEND, '--memory', '256M', ...(test.disk ? [test.disk, file('disk.img')] : []), '--stats', file('stats.json'), '--timeout', String(TIMEOUT), '--fail-on', 'Kernel panic', '--fail-on', 'INSMOD'];
+  const args = ['run', '--kernel', kernel, '--initrd', file('initrd.gz'), '--append', APPEND, '--memory', '256M', '--cpus', String(test.cpus ?? 1), ...(test.disk ? [test.disk, file('disk.img')] : []), '--stats', file('stats.json'), '--timeout', String(TIMEOUT), '--fail-on', 'Kernel panic', '--fail-on', 'INSMOD'];
   // Without an expectation behind it the run goes on until the machine is switched off.
   const child = spawn(process.execPath, [CLI, ...args, ...typed, '--expect', PROMPT, '--type', 'poweroff -f\n'], { stdio: ['ignore', 'pipe', 'pipe'] });
   let shown = '';
