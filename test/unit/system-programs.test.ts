@@ -200,6 +200,23 @@ const REAL = `
       cf                ; iret
 `;
 
+const FAR_BRANCHES = `
+      bc 00 70 00 00                ; mov esp, 0x7000
+      45 31 f6                      ; xor r14d, r14d
+      48 b8 00 00 00 00 00 80 00 00 ; mov rax, 0x800000000000
+      4c 8d 3d 02 00 00 00          ; lea r15, [rip+l1]
+      ff e0                         ; jmp rax
+      4c 8d 3d 02 00 00 00          ; l1: lea r15, [rip+l2]
+      ff d0                         ; call rax
+      48 89 e3                      ; l2: mov rbx, rsp
+      4c 8d 3d 04 00 00 00          ; lea r15, [rip+l3]
+      50                            ; push rax
+      c2 08 00                      ; ret 8
+      48 89 e1                      ; l3: mov rcx, rsp
+      5a                            ; pop rdx
+      f4                            ; hlt
+`;
+
 describe('system programs', () => {
   it('faults push what the manual says and return where the handler wants', () => {
     const pc = longMode(FAULTS);
@@ -264,6 +281,14 @@ describe('system programs', () => {
     assert.deepEqual(pc.log(), ['80(0) @802e']);
     assert.deepEqual([s.reg(Gpr.RBX), s.reg(Gpr.RCX), s.reg(Gpr.RDX)], [0n, 0x1234_5678n, BigInt(0x7000bc)]);
     assert.equal(s.selector(Seg.CS), 8);
+  });
+
+  it('near branches to a non-canonical address fault themselves, with the stack as it was', () => {
+    const pc = longMode(FAR_BRANCHES);
+    assert.equal(pc.cpu.run(1000), 'halt');
+    assert.deepEqual(pc.log(), ['d(0) @8019', 'd(0) @8022', 'd(0) @802f']);
+    const s = pc.cpu.state;
+    assert.deepEqual([s.reg(Gpr.RBX), s.reg(Gpr.RCX), s.reg(Gpr.RDX)], [0x7000n, 0x6ff8n, 0x8000_0000_0000n]);
   });
 
   it('a double fault takes its IST stack, a triple fault shuts down', () => {

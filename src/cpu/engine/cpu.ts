@@ -24,6 +24,7 @@ import { slowOperations } from '../system/operations';
 import { Activity } from './activity';
 import type { CodeCache } from './codeCache';
 import { CodeFetch, Fetched } from './codeFetch';
+import { isOutside, undoBranch } from './branchFault';
 import type { Interpreter } from './interpreter';
 import { Exit, Field, RECORD_SIZE, Special } from './record';
 import { DebugUnit } from './debugUnit';
@@ -401,6 +402,7 @@ export class Cpu implements Processor {
           this.deliver();
           return false;
         case Exit.LOOKUP:
+          if (isOutside(this, this.codeSize === 64) && this.branchFault(this.branchAtRecord())) return false;
           break;
         case Exit.SLOW:
           this.leaveAtRecord();
@@ -423,6 +425,22 @@ export class Cpu implements Processor {
       }
     }
     return false;
+  }
+
+  /** The instruction that generated code executed last; undefined when it was not one record of its own (a region). */
+  private branchAtRecord(): Instruction | undefined {
+    const record = this.state.get32(Offset.RECORD);
+    return this.views.u32[(record + Field.HANDLER) >>> 2]! >= Special.COUNT ? this.cache.peek(record) : undefined;
+  }
+
+  /** The near branch at RECORD went where no code may be: it faults itself, and RIP is its own. Returns whether it was one. */
+  private branchFault(insn: Instruction | undefined): boolean {
+    if (!insn || !undoBranch(this, insn)) return false;
+    this.state.icount -= 1;
+    this.leaveAtRecord();
+    this.fault.exception(Vector.GP, 0);
+    this.deliver();
+    return true;
   }
 
   /** Delivers the #DB of an instruction breakpoint in DR0 to DR3 at RIP. Returns whether there is one. */
@@ -612,6 +630,7 @@ export class Cpu implements Processor {
         this.leaveAtRecord();
         break;
       case Exit.LOOKUP:
+        if (isOutside(this, this.codeSize === 64)) this.branchFault(single.insn);
         break;
       case Exit.SLOW:
         this.leaveAtRecord();
