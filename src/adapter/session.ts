@@ -15,6 +15,7 @@ import { SourceLookup } from '../symbols/sourceLookup';
 import type { ValueReader } from '../symbols/values';
 import { writeDrives } from './driveWriter';
 import { Activity } from './activity';
+import { GdbStub } from '../gdb/stub';
 import { ClientFormat } from './clientFormat';
 import { breakpointHandlers } from './handlers/breakpoints';
 import { customHandlers } from './handlers/custom';
@@ -45,6 +46,8 @@ export interface Launched {
   debugger: Debugger;
   sources: SourceLookup;
   serial: SerialConsole;
+  /** GDB beside this client, where the configuration asks for it. */
+  gdb: { stub: GdbStub; close(): void } | undefined;
   activity: Activity;
 }
 
@@ -117,7 +120,8 @@ export class Session {
     if (configuration.noDebug) d.runFreely();
     const sources = new SourceLookup(files, targets.roots, configuration.sourceMap);
     const activity = new Activity(machine, this.host.scheduler, (event, body) => this.protocol.event(event, body));
-    this.launched = { configuration, debugger: d, sources, serial, activity };
+    const gdb = configuration.gdbPort === undefined ? undefined : await this.serveGdb(d, configuration.gdbPort);
+    this.launched = { configuration, debugger: d, sources, serial, activity, gdb };
     if (targets.note !== undefined) this.tell(targets.note);
     for (const { image } of symbols) for (const sentence of image.warnings()) this.tell(sentence);
     if (!targets.shipped) for (const sentence of await staleSources(files, sources, symbols)) this.tell(sentence, 'important');
@@ -125,6 +129,26 @@ export class Session {
     for (const module of d.target.images.images) {
       this.protocol.event('module', { reason: 'new', module: { id: module.id, name: module.name, path: this.format.path(module.path), symbolStatus: module.image.hasDebugInformation ? 'Symbols loaded.' : 'No debug information.' } });
     }
+  }
+
+  /** GDB and this client debug one machine: each stop is told to both, and either may let it go on. */
+  private async serveGdb(d: Debugger, port: number): Promise<Launched['gdb']> {
+    if (!this.host.serveGdb) throw new UserError('launch-configuration', '"gdbPort" needs sockets, which there are none of here: leave it out.');
+    const stub = new GdbStub({
+      debugger: d,
+      explain: (cause) => {
+        const words = stopWords(d, cause);
+        return words.exception ? [words.description] : [];
+      },
+      killed: () => this.tell('GDB wanted to end the machine: it goes on for the editor.'),
+      resumed: () => {
+        this.goes();
+        this.protocol.event('continued', { threadId: threadOf(d.run.processor), allThreadsContinued: true });
+      },
+    });
+    const server = await this.host.serveGdb(stub, port);
+    this.tell(`GDB can connect to the same machine: target remote 127.0.0.1:${server.port}`);
+    return { stub, close: () => server.close() };
   }
 
   /** The machine begins to run for a request; references of the last stop become void. */
@@ -139,6 +163,7 @@ export class Session {
   hasStopped(cause: StopCause): void {
     const d = this.debugger;
     this.run.serial.flush();
+    this.run.gdb?.stub.stopped(cause);
     this.run.activity.stopped();
     if (cause.kind === 'ended') return this.machineEnded(cause);
     const words = stopWords(d, cause);
@@ -171,6 +196,7 @@ export class Session {
     const launched = this.launched;
     if (launched) {
       launched.debugger.dispose();
+      launched.gdb?.close();
       launched.activity.dispose();
       launched.serial.flush();
       if (launched.configuration.persistDrives) await writeDrives(this.host.files, changedDrives(launched.debugger.machine), (sentence) => this.tell(sentence, 'important'));

@@ -7,7 +7,7 @@ import type { StopCause } from '../debug/run/stopCause';
 import { GdbStub } from '../gdb/stub';
 import { createMachine } from '../machine/machine';
 import { type Ending, Status } from './ending';
-import { serveGdb } from './gdbServer';
+import { serveGdb } from '../adapter/hosts/gdbServer';
 import { loadMachine, loadSymbols, withLab } from './images';
 import { Keyboard } from './keyboard';
 import { parseRunOptions, type RunOptions } from './runOptions';

@@ -23,6 +23,8 @@ export interface GdbStubEnvironment {
   explain(cause: StopCause): string[];
   /** GDB wants the machine thrown away. */
   killed(): void;
+  /** GDB lets the machine go on: told to an editor that shows the same machine. */
+  resumed?(): void;
 }
 
 /** Bytes of a packet, as GDB is told; a reply with memory has two digits a byte. */
@@ -40,6 +42,11 @@ const WATCHPOINTS: Readonly<Record<string, { access: AccessType; stop: string }>
   3: { access: 'read', stop: 'rwatch' },
   4: { access: 'readWrite', stop: 'awatch' },
 };
+
+/** Another client of the same machine, the editor, has let it go. */
+const RUNS = 'The machine runs: the editor has let it go on. Interrupt it there, or wait until it stops.';
+/** Packets about a machine that stands. */
+const NEEDS_STANDING = /^[gGpPmMX]/;
 
 const OK = 'OK';
 const ERROR = 'E01';
@@ -172,6 +179,7 @@ export class GdbStub {
   /** Yields the reply; undefined when it comes later or never. */
   private perform(payload: string): string | undefined {
     const rest = payload.slice(1);
+    if (NEEDS_STANDING.test(payload) && this.env.debugger.run.running) throw new UserError('running', RUNS);
     switch (payload[0]) {
       case '?':
         return this.why();
@@ -407,6 +415,7 @@ export class GdbStub {
 
   private resume(how: 'step' | 'continue' | 'back' | 'reverse'): undefined {
     const step = how === 'step';
+    if (this.env.debugger.run.running) throw new UserError('running', RUNS);
     const { debugger: d } = this.env;
     const { left } = this.worlds;
     this.waits = true;
@@ -428,7 +437,9 @@ export class GdbStub {
       this.waits = this.steps = false;
       this.console(error.message + '\n');
       this.reply(this.stopReply());
+      return;
     }
+    this.env.resumed?.();
   }
 
   private why(): string | undefined {

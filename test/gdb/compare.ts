@@ -6,7 +6,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import path from 'node:path';
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { GdbStub } from '../../src/gdb/stub';
-import { serveGdb } from '../../src/cli/gdbServer';
+import { serveGdb } from '../../src/adapter/hosts/gdbServer';
 import { otherWorld, type World } from '../../src/debug/world';
 import { Client } from '../dap/client';
 

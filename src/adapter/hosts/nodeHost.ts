@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import type { Host } from '../host';
+import { serveGdb } from './gdbServer';
 import { IcedDisassembler } from './icedDisassembler';
 import { nodeFiles } from './nodeFiles';
 import { nodeScheduler } from './nodeScheduler';
@@ -16,5 +17,15 @@ function findPackageRoot(): string {
 
 /** `packageRoot` where it is known better. */
 export function nodeHost(packageRoot = findPackageRoot()): Host {
-  return { files: nodeFiles, scheduler: nodeScheduler, disassembler: new IcedDisassembler(), packageRoot, cwd: process.cwd() };
+  return {
+    files: nodeFiles,
+    scheduler: nodeScheduler,
+    disassembler: new IcedDisassembler(),
+    packageRoot,
+    cwd: process.cwd(),
+    async serveGdb(stub, port) {
+      const { server, port: taken } = await serveGdb(stub, port, '"gdbPort"');
+      return { port: taken, close: () => void server.close() };
+    },
+  };
 }

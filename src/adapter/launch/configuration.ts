@@ -22,6 +22,8 @@ export interface LaunchConfiguration {
   /** Ids of run-time checks that are switched off. */
   checksOff: string[];
   stopOnEntry: boolean;
+  /** Where GDB may connect to the same machine; 0 takes a free port. */
+  gdbPort: number | undefined;
   /** Snapshots are kept while the machine runs, so that steps can go back. */
   history: boolean;
   /** `terminal`: only as hyperstep/serial events. `console`: as output events too, for clients that have no terminal for it. */
@@ -84,6 +86,9 @@ function checksOff(written: Written['vmxChecks']): string[] {
   return Array.isArray(written) ? written : Object.keys(written).filter((id) => written[id] === false);
 }
 
+const port = (key: string, value: unknown): string | undefined =>
+  typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 65535 ? undefined : `"${key}" is ${JSON.stringify(value)}, but must be a port: a number from 1 to 65535, or 0 for a free one.`;
+
 const BOOT_FORMS = '{ "disk": "file" }, { "cdrom": "file" }, { "multiboot": "file", "append": "..." }, { "kernel": "file", "initrd": "file", "append": "..." } or { "lab": true }';
 
 const BOOT: Shape = {
@@ -137,6 +142,7 @@ const CONFIGURATION: Shape = {
     vmexit: { kind: 'object', keys: { stopAt: { kind: 'word', words: ['source', 'exit'] } } },
     vmxChecks: { kind: 'rule', check: vmxChecks },
     stopOnEntry: BOOLEAN,
+    gdbPort: { kind: 'rule', check: port },
     history: BOOLEAN,
     serial: { kind: 'word', words: ['terminal', 'console'] },
     cwd: STRING,
@@ -158,6 +164,7 @@ interface Written {
   vmexit?: { stopAt?: StopAt };
   vmxChecks?: boolean | string[] | Record<string, boolean>;
   stopOnEntry?: boolean;
+  gdbPort?: number;
   history?: boolean;
   serial?: 'terminal' | 'console';
   cwd?: string;
@@ -183,6 +190,7 @@ export function readConfiguration(value: unknown): LaunchConfiguration {
     stopAt: w.vmexit?.stopAt ?? 'source',
     checksOff: checksOff(w.vmxChecks),
     stopOnEntry: w.stopOnEntry ?? false,
+    gdbPort: w.gdbPort,
     history: w.history ?? true,
     serial: w.serial ?? 'terminal',
     cwd: w.cwd,

@@ -1,13 +1,13 @@
 /** The socket of the GDB stub: one GDB at a time, from this machine alone. */
 import net from 'node:net';
-import { UserError } from '../base/errors';
-import type { GdbStub } from '../gdb/stub';
+import { UserError } from '../../base/errors';
+import type { GdbStub } from '../../gdb/stub';
 
 /** Whoever can connect can read and write the whole machine. */
 const LOOPBACK = '127.0.0.1';
 
-/** Listens; `port` 0 takes a free one. Yields the server and its port. Throws a UserError when the port cannot be had. */
-export function serveGdb(stub: GdbStub, port: number): Promise<{ server: net.Server; port: number }> {
+/** Listens; `port` 0 takes a free one. Yields the server and its port. Throws a UserError when the port cannot be had; `key` is what the user gave it by. */
+export function serveGdb(stub: GdbStub, port: number, key = '--port'): Promise<{ server: net.Server; port: number }> {
   const server = net.createServer((socket) => {
     if (stub.connected) return socket.destroy();
     socket.setNoDelay(true);
@@ -18,7 +18,7 @@ export function serveGdb(stub: GdbStub, port: number): Promise<{ server: net.Ser
     stub.connect((bytes) => void (socket.writable && socket.write(bytes)));
   });
   return new Promise((resolve, reject) => {
-    server.once('error', (error) => reject(new UserError('port', `Port ${port} cannot be used (${error.message}): give --port another number, or 0 for a free one.`)));
+    server.once('error', (error) => reject(new UserError('port', `Port ${port} cannot be used (${error.message}): give ${key} another number, or 0 for a free one.`)));
     server.listen(port, LOOPBACK, () => resolve({ server, port: (server.address() as net.AddressInfo).port }));
   });
 }
