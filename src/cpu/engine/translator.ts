@@ -20,7 +20,7 @@ export interface TranslatorPolicy {
 }
 
 /** A new engine's. */
-export const translatorPolicy: TranslatorPolicy & { enabled: boolean } = { enabled: false, threshold: 4_000_000, slice: 50_000 };
+export const translatorPolicy: TranslatorPolicy & { enabled: boolean } = { enabled: true, threshold: 3_000_000, slice: 50_000 };
 
 /** Instructions and blocks of a region: V8's optimising compiler needs about 0.1 ms for each instruction. */
 const REGION_LIMIT = 300;
@@ -59,6 +59,8 @@ class Page {
   readonly found = new Map<number, number>();
   /** Grows when there was nothing to translate. */
   patience = 1;
+  /** Offsets for which a region was made anew already. */
+  readonly tried = new Set<number>();
   /** Copies of patched records, by record; they are used again. */
   readonly copies = new Map<number, number>();
 }
@@ -126,6 +128,8 @@ export class Translator {
       const mark = entries[target]!;
       if (mark < LEFT) continue;
       entries[target] = 0;
+      if (known.tried.has(target)) continue; // it cannot be translated, or is too far from the rest
+      known.tried.add(target);
       if (mark === MISSED) page.indirectTargets.add(target);
       missed.add(target);
       for (const other of known.regions) if (other.offsets.has(target)) together.add(other);
