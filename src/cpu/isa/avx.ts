@@ -76,7 +76,7 @@ const SHIFTS: Record<string, number> = { vblendps: 4, vblendpd: 2, vpblendd: 4, 
 /** The operation's name where it is not the mnemonic without its V. */
 const NAMES: Record<string, string> = {
   vpblendd: 'blendps', vmovlps: 'movsd', vmovlpd: 'movsd', vmovhps: 'movlhps', vmovhpd: 'movlhps', vbroadcastss: 'pbroadcastd', vbroadcastsd: 'pbroadcastq',
-  vbroadcastf128: 'copy', vbroadcasti128: 'copy',
+  vbroadcastf128: 'copy', vbroadcasti128: 'copy', vpblendvb: 'blendRegisterB', vblendvps: 'blendRegisterPs', vblendvpd: 'blendRegisterPd',
 }; // prettier-ignore
 
 /** What a record needs so that a shared case performs the instruction. */
@@ -92,7 +92,8 @@ const isVector = (insn: Instruction, i: number): boolean => insn.operands[i]!.ki
 
 /** How a shared case performs a VEX-encoded instruction, or undefined when none does. */
 export function sharedForm(insn: Instruction, mnemonic: string): SharedForm | undefined {
-  const hasImmediate = insn.operandCount > 0 && insn.operands[insn.operandCount - 1]!.kind === Kind.IMM;
+  const byRegister = insn.operandCount === 4 && isVector(insn, 3);
+  const hasImmediate = byRegister || (insn.operandCount > 0 && insn.operands[insn.operandCount - 1]!.kind === Kind.IMM);
   const vectors = insn.operandCount - (hasImmediate ? 1 : 0);
   if (vectors < 2 || vectors > 3) return undefined;
   for (let i = 0; i < vectors - 1; i++) if (!isVector(insn, i)) return undefined;
@@ -111,6 +112,7 @@ export function sharedForm(insn: Instruction, mnemonic: string): SharedForm | un
   const number = laneNumber(name, form);
   if (number === undefined) return undefined;
   const step = COUNTED.has(mnemonic) ? 0 : (STEPS[mnemonic] ?? LANE);
-  const information = (hasImmediate ? insn.immLow & 0xff : 0) | (number << Information.NUMBER) | (step << Information.STEP) | ((SHIFTS[mnemonic] ?? 0) << Information.SHIFT);
+  const immediate = byRegister ? insn.operands[3].number : hasImmediate ? insn.immLow & 0xff : 0;
+  const information = immediate | (number << Information.NUMBER) | (step << Information.STEP) | ((SHIFTS[mnemonic] ?? 0) << Information.SHIFT);
   return { first: vectors === 3 || form === 'xi' ? 1 : second, second, information };
 }

@@ -47,6 +47,14 @@ const shiftEach = (mnemonic: string, size: 4 | 8, name: 'shl' | 'shrU' | 'shrS')
 const broadcast = (mnemonic: string, shape: 'i8x16' | 'i16x8' | 'i32x4' | 'i64x2', size: number): Semantics =>
   lane(mnemonic, 'xx', (e) => e.setVector(0, operation(`${shape}.splat`, e.registerHost(1).load(size === 8 ? 'i64' : 'i32', size))));
 
+/** The second source's elements where those of a register have their top bit set; the immediate is the register's number. */
+const blendByRegister = (mnemonic: string, shape: string, bits: number): Semantics =>
+  lane(mnemonic, 'xxi', (e) => {
+    // The result's place tells which lane this is: the mask's lane lies as far into its register.
+    const mask = e.registerHost(0).add(e.read(2, 1).shl(5)).sub(Offset.SIMD_RESULT - Offset.YMM).load('v128', 16);
+    e.setVector(0, operation('v128.bitselect', e.vector(1), e.vector(0), operation(`${shape}.shr_s`, mask, Value.i32(bits - 1))));
+  });
+
 export const avxLanes: readonly Semantics[] = [
   permute('permilps', 4, 0),
   permute('permilpd', 8, 1),
@@ -60,5 +68,8 @@ export const avxLanes: readonly Semantics[] = [
   broadcast('pbroadcastw', 'i16x8', 2),
   broadcast('pbroadcastd', 'i32x4', 4),
   broadcast('pbroadcastq', 'i64x2', 8),
+  blendByRegister('blendRegisterB', 'i8x16', 8),
+  blendByRegister('blendRegisterPs', 'i32x4', 32),
+  blendByRegister('blendRegisterPd', 'i64x2', 64),
   lane('copy', 'xx', (e) => e.setVector(0, e.vector(1))),
 ];

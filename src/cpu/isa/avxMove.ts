@@ -7,6 +7,7 @@ import { clearUpper } from './avx';
 import type { Emitter, Semantics, Width } from './emitter';
 import { sseArithmetic } from './sseArithmetic';
 import { exactInteger, sseConversions } from './sseConvert';
+import { sseShuffles } from './sseShuffle';
 
 const { avx } = SIMD_LEVEL;
 const LANE = 16;
@@ -128,6 +129,47 @@ const insertLane: Shape = {
   },
 };
 
+/** Quadwords chosen by 2-bit fields of the immediate. */
+const permuteQuadwords: Shape = {
+  forms: ['xxi'],
+  sizes: [32],
+  emit(e) {
+    const imm = e.read(2, 1);
+    const [from, host] = [e.registerHost(1), e.stateHost()];
+    for (let n = 0; n < 4; n++) host.store(e.f, from.add(imm.shrU(2 * n).and(3).shl(3)).load('i64', 8), 8, Offset.SIMD_RESULT + 8 * n);
+    setWhole(e, host.load('v128', LANE, Offset.SIMD_RESULT), host.load('v128', LANE, Offset.SIMD_RESULT + LANE));
+  },
+};
+
+/** Each lane one of the four of two registers, or zero, by four bits of the immediate. */
+const permuteLanes: Shape = {
+  forms: ['xxxi'],
+  sizes: [32],
+  emit(e) {
+    const imm = e.read(3, 1);
+    const chosen = (control: Value): Value => {
+      const host = Value.select(control.and(2), e.registerHost(2), e.registerHost(1));
+      return e.let(Value.select(control.and(8), zero, host.add(control.and(1).shl(4)).load('v128', LANE)));
+    };
+    const low = chosen(imm);
+    setWhole(e, low, chosen(e.let(imm.shrU(4))));
+  },
+};
+
+/** An element from a general-purpose register or memory to the place that the immediate names. */
+const insertElement = (size: 1 | 2 | 4 | 8): Shape => ({
+  forms: ['xxri', 'xxmi'],
+  sizes: [16],
+  sizeFrom: -3,
+  emit(e) {
+    const value = e.read(2, size);
+    const host = e.stateHost();
+    host.store(e.f, e.vector(1), LANE, Offset.SIMD_RESULT);
+    host.add(e.read(3, 1).and(LANE / size - 1).mul(size)).store(e.f, value, size, Offset.SIMD_RESULT);
+    setWhole(e, host.load('v128', LANE, Offset.SIMD_RESULT));
+  },
+});
+
 /** Integers to the low element, the rest from the first source. */
 const fromGeneral = (mnemonic: string, single: boolean): Semantics => ({
   mnemonic,
@@ -167,8 +209,15 @@ export const avxMoves: Semantics[] = [
   of('vzeroall', zeroAll(true)),
   of('vextractf128', { ...extractLane, aliases: ['vextracti128'] }),
   of('vinsertf128', { ...insertLane, aliases: ['vinserti128'] }),
+  of('vpermq', { ...permuteQuadwords, aliases: ['vpermpd'] }),
+  of('vperm2f128', { ...permuteLanes, aliases: ['vperm2i128'] }),
+  of('vpinsrb', insertElement(1)),
+  of('vpinsrw', insertElement(2)),
+  of('vpinsrd', insertElement(4)),
+  of('vpinsrq', insertElement(8)),
   fromGeneral('vcvtsi2ss', true),
   fromGeneral('vcvtsi2sd', false),
   ...asSse(sseArithmetic, ['comiss', 'comisd', 'ucomiss', 'ucomisd']),
+  ...asSse(sseShuffles, ['pextrb', 'pextrw', 'pextrd', 'pextrq', 'extractps']),
   ...asSse(sseConversions, ['cvtss2si', 'cvttss2si', 'cvtsd2si', 'cvttsd2si']),
 ];
