@@ -34,6 +34,7 @@ import { baseName } from './launch/paths';
 import { staleSources } from './launch/staleSources';
 import { findTargets } from './launch/targets';
 import { HyperstepEvent, type StateEvent } from './messages';
+import { announced, Progress } from './progress';
 import { Protocol } from './protocol';
 import { References } from './references';
 import { SerialConsole } from './serialConsole';
@@ -53,6 +54,7 @@ export interface Launched {
 
 export class Session {
   readonly protocol: Protocol;
+  readonly progress: Progress;
   readonly format = new ClientFormat();
   readonly references = new References({ cpu: () => this.debugger.target.index, on: (cpu, action) => this.debugger.on(cpu, action) });
   /** Called when the session is over and the host may end. */
@@ -66,6 +68,7 @@ export class Session {
     send: (message: DebugProtocol.ProtocolMessage) => void,
   ) {
     this.protocol = new Protocol(send);
+    this.progress = new Progress(this.protocol);
     for (const handlers of [lifecycleHandlers, breakpointHandlers, dataBreakpointHandlers, executionHandlers, targetHandlers, stackHandlers, variableHandlers, memoryHandlers, customHandlers]) {
       this.protocol.handle(handlers(this));
     }
@@ -99,8 +102,10 @@ export class Session {
     const { files, packageRoot } = this.host;
     const exits = configuration.breakOnExit.map(exitRequest);
     const targets = await findTargets(configuration, files, packageRoot, configuration.cwd ?? this.host.cwd);
-    const machine = await loadMachine(files, configuration, targets);
-    const symbols = await loadSymbols(files, targets);
+    const { machine, symbols } = await this.progress.during('Hyperstep', async (say) => {
+      const told = announced(files, say);
+      return { machine: await loadMachine(told, configuration, targets), symbols: await loadSymbols(told, targets) };
+    });
     const serial = new SerialConsole(this.host.scheduler, (text) => {
       this.protocol.event(HyperstepEvent.serial, { text });
       if (configuration.serial === 'console') this.output('stdout', text);

@@ -131,6 +131,15 @@ describe('DAP: views', () => {
     assert.strictEqual(Buffer.from(body.cells, 'base64').length, 4000);
   });
 
+  it('tells which image is being read, to clients that show progress', async () => {
+    const { client } = story;
+    await client.request('initialize', { adapterID: 'hyperstep', supportsProgressReporting: true });
+    const initialized = client.next('initialized');
+    await Promise.all([client.request('launch', { type: 'hyperstep', request: 'launch', name: 'test', cwd: '/' }), initialized]);
+    const told = client.events.filter(({ event }) => event.startsWith('progress')).map(({ event, body }) => `${event} ${String(body['message'] ?? body['title'] ?? '')}`.trim());
+    assert.deepStrictEqual(told, ['progressStart Hyperstep', 'progressUpdate reading vmm.img', 'progressUpdate reading guest.img', 'progressUpdate reading vmm.elf', 'progressUpdate reading guest.elf', 'progressEnd']);
+  });
+
   it('tells what a running machine does, and is silent about one that waits', async () => {
     await story.launch({});
     const active = story.client.next('hyperstep/activity');

@@ -51,6 +51,7 @@ function capabilities(): DebugProtocol.Capabilities {
 export const lifecycleHandlers = (session: Session): Handlers => ({
   initialize(args: DebugProtocol.InitializeRequestArguments) {
     session.format.initialize(args);
+    session.progress.supported = args.supportsProgressReporting === true;
     return capabilities();
   },
 
