@@ -74,6 +74,7 @@ const reg2 = (n: number): number => n << 28;
 /** Interruption information. */
 const VALID = 0x8000_0000;
 const WITH_CODE = 0x800;
+const UNBLOCKED = 0x1000;
 const NMI = 0x202;
 const hardware = (vector: number): number => VALID + 0x300 + vector;
 
@@ -134,6 +135,7 @@ const EVENTS: ExitCase[] = [
   { rule: 'exit.exception', what: 'while INT n is delivered, with its length', guest: 'long', code: 'cd 20 ; int 0x20', arm: bitmap(13), exit: { reason: 'EXCEPTION_OR_NMI', length: 2, interruption: hardware(13) + WITH_CODE, errorCode: 0x20 * 8 + 2, vectoring: VALID + 0x420 }, otherwise: 'TRIPLE_FAULT' },
   { rule: 'exit.exception', what: 'a single step', guest: 'real', code: '90 f4 ; nop; hlt', base: { GUEST_RFLAGS: 0x102 }, arm: bitmap(1), exit: { reason: 'EXCEPTION_OR_NMI', at: 1, qualification: 0x4000n, interruption: hardware(1) } },
   { rule: 'exit.exception', what: 'a debug register that is detected', guest: 'real', code: '0f 21 c0 ; mov eax, dr0', base: { GUEST_DR7: 0x2400, VM_ENTRY_CONTROLS: on(Entry.LOAD_DEBUG_CONTROLS) }, arm: bitmap(1), exit: { reason: 'EXCEPTION_OR_NMI', qualification: 0x2000n, interruption: hardware(1) } },
+  { rule: 'exit.exception', what: 'of an IRET that has ended blocking by NMI', guest: 'long', code: '48 cf ; iretq to CS 0', base: { ...pin(Pin.NMI_EXITING | Pin.VIRTUAL_NMIS), GUEST_INTERRUPTIBILITY_STATE: 8 }, arm: bitmap(13), exit: { reason: 'EXCEPTION_OR_NMI', interruption: hardware(13) + WITH_CODE + UNBLOCKED, errorCode: 0, fields: { GUEST_INTERRUPTIBILITY_STATE: 0 } }, otherwise: 'TRIPLE_FAULT' },
   { rule: 'exit.exception.page-fault', guest: 'long', code: '48 89 04 25 10 00 05 00 ; mov [0x50010], rax', memory: unmapped(0x5_0000), arm: bitmap(14), exit: { reason: 'EXCEPTION_OR_NMI', qualification: 0x5_0010n, interruption: hardware(14) + WITH_CODE, errorCode: 2 }, otherwise: 'TRIPLE_FAULT' },
   { rule: 'exit.exception.page-fault', what: 'that matches under the mask', guest: 'long', code: '48 8b 04 25 10 00 05 00 ; mov rax, [0x50010]', memory: unmapped(0x5_0000), base: { ...bitmap(14), PAGE_FAULT_ERROR_CODE_MASK: 2 }, arm: { PAGE_FAULT_ERROR_CODE_MATCH: 0 }, disarm: { PAGE_FAULT_ERROR_CODE_MATCH: 2 }, exit: { reason: 'EXCEPTION_OR_NMI', qualification: 0x5_0010n, interruption: hardware(14) + WITH_CODE, errorCode: 0 }, otherwise: 'TRIPLE_FAULT' },
   { rule: 'exit.exception.page-fault', what: 'that does not match, with the bit 0', guest: 'long', code: '48 8b 04 25 10 00 05 00 ; mov rax, [0x50010]', memory: unmapped(0x5_0000), base: { PAGE_FAULT_ERROR_CODE_MASK: 2 }, arm: { PAGE_FAULT_ERROR_CODE_MATCH: 2 }, disarm: { PAGE_FAULT_ERROR_CODE_MATCH: 0 }, exit: { reason: 'EXCEPTION_OR_NMI', qualification: 0x5_0010n, interruption: hardware(14) + WITH_CODE, errorCode: 0 }, otherwise: 'TRIPLE_FAULT' },
@@ -273,11 +275,40 @@ const PORTS_AND_MSRS: ExitCase[] = [
   }),
 ];
 
+/** At CPL 3 with everything that can exit, what faults first and what exits first (SDM volume 3, "Relative Priority of Faults and VM Exits"). */
+const USER: Writes = { GUEST_TR_LIMIT: 0x60, GUEST_CS_ACCESS_RIGHTS: 0xa0fb, GUEST_SS_ACCESS_RIGHTS: 0xc0f3, GUEST_CS_SELECTOR: 0x1b, GUEST_SS_SELECTOR: 0x23 };
+const ALL_EXITS: Writes = {
+  ...primary(Primary.HLT_EXITING | Primary.INVLPG_EXITING | Primary.RDPMC_EXITING | Primary.RDTSC_EXITING | Primary.CR3_LOAD_EXITING | Primary.CR3_STORE_EXITING | Primary.CR8_LOAD_EXITING | Primary.MOV_DR_EXITING | Primary.UNCONDITIONAL_IO_EXITING | Primary.PAUSE_EXITING),
+  ...secondary(Secondary.DESCRIPTOR_TABLE_EXITING | Secondary.WBINVD_EXITING | Secondary.RDRAND_EXITING),
+};
+const GENERAL_PROTECTION: Reported = { reason: 'EXCEPTION_OR_NMI', interruption: hardware(13) + WITH_CODE, errorCode: 0 };
+const PRIORITY: ExitCase[] = [
+  ...[
+    ['HLT', 'f4'], ['INVD', '0f 08'], ['WBINVD', '0f 09'], ['MOV to CR3', '0f 22 d8'], ['MOV from CR3', '0f 20 d8'], ['MOV to CR8', '44 0f 22 c0'], ['CLTS', '0f 06'], ['LMSW', '0f 01 f0'],
+    ['LGDT', '0f 01 10'], ['LLDT', '0f 00 d0'], ['INVLPG', '0f 01 38'], ['RDMSR', '0f 32'], ['WRMSR', '0f 30'], ['IN', 'e4 70'], ['RDPMC', '0f 33'],
+  ].map(([name, code]): ExitCase => ({ rule: 'exit.exception', what: `#GP of ${name} at CPL 3 comes before the exit`, guest: 'long', code: code!, base: { ...USER, ...ALL_EXITS }, arm: bitmap(13), exit: GENERAL_PROTECTION, otherwise: 'TRIPLE_FAULT' })),
+  { rule: 'exit.exception', what: '#GP of RDTSC at CPL 3 with CR4.TSD comes before the exit', guest: 'long', code: '0f 31', base: { ...USER, ...ALL_EXITS, GUEST_CR4: 0x2024 }, arm: bitmap(13), exit: GENERAL_PROTECTION, otherwise: 'TRIPLE_FAULT' },
+  { rule: 'exit.exception', what: '#UD of MOV to CR1 comes before anything', guest: 'long', code: '0f 22 c8', base: ALL_EXITS, arm: bitmap(6), exit: { reason: 'EXCEPTION_OR_NMI', interruption: hardware(6) }, otherwise: 'TRIPLE_FAULT' },
+  // MOV of debug registers is the exception to the rule.
+  byControl('exit.mov-dr', 'DR_ACCESS', primary(Primary.MOV_DR_EXITING), 'long', '0f 21 e0 ; mov rax, dr4', { qualification: 0x14n, length: 3 }, { what: 'before the #UD of DR4 with CR4.DE', base: { ...bitmap(6), GUEST_CR4: 0x2028 }, otherwise: 'EXCEPTION_OR_NMI' }),
+  byControl('exit.mov-dr', 'DR_ACCESS', primary(Primary.MOV_DR_EXITING), 'long', '0f 23 f8 ; mov dr7, rax', { qualification: 7n, length: 3 }, { what: 'before the #GP of CPL 3', base: { ...USER, ...bitmap(13) }, otherwise: 'EXCEPTION_OR_NMI' }),
+  byControl('exit.mov-dr', 'DR_ACCESS', primary(Primary.MOV_DR_EXITING), 'long', '0f 21 c0 ; mov rax, dr0', { qualification: 0x10n, length: 3 }, { what: 'before the #DB of DR7.GD', base: { ...bitmap(1), GUEST_DR7: 0x2400, VM_ENTRY_CONTROLS: on(Entry.LOAD_DEBUG_CONTROLS) }, otherwise: 'EXCEPTION_OR_NMI' }),
+  ...(
+    [
+      ['exit.cpuid', 'CPUID', '0f a2', 2], ['exit.vmlaunch', 'VMLAUNCH', '0f 01 c2', 3], ['exit.vmresume', 'VMRESUME', '0f 01 c3', 3], ['exit.vmxoff', 'VMXOFF', '0f 01 c4', 3],
+    ] as const
+  ).map(([rule, reason, code, length]) => always(rule, reason, 'long', code, { length }, { what: 'at CPL 3', base: { ...USER, ...ALL_EXITS } })),
+  byControl('exit.rdtsc', 'RDTSC', primary(Primary.RDTSC_EXITING), 'long', '0f 31', { length: 2 }, { what: 'at CPL 3', base: { ...USER, ...bitmap(13) }, otherwise: 'EXCEPTION_OR_NMI' }),
+  byControl('exit.pause', 'PAUSE', primary(Primary.PAUSE_EXITING), 'long', 'f3 90', { length: 2 }, { what: 'at CPL 3', base: { ...USER, ...bitmap(13) }, otherwise: 'EXCEPTION_OR_NMI' }),
+  byControl('exit.rdrand', 'RDRAND', secondary(Secondary.RDRAND_EXITING), 'long', '0f c7 f0', { length: 3, info: reg1(0) | (1 << 11) }, { what: 'at CPL 3', base: { ...USER, ...bitmap(13) }, otherwise: 'EXCEPTION_OR_NMI' }),
+];
+
 const AD = (v: bigint): bigint => v | 0x40n;
 const MEMORY: ExitCase[] = [
   { rule: 'exit.ept-violation', guest: 'real', code: `${READ_5000}\nf4`, memory: leaf(0x5000, 0), exit: { reason: 'EPT_VIOLATION', qualification: 0x181n, linear: 0x5000n, gpa: 0x5000 } },
   { rule: 'exit.ept-violation', what: 'a write that is not permitted', guest: 'real', code: `${WRITE_5000}\nf4`, memory: leaf(0x5000, 0x35), exit: { reason: 'EPT_VIOLATION', qualification: 0x1aan, linear: 0x5000n, gpa: 0x5000 } },
   { rule: 'exit.ept-violation', what: 'a fetch that is not permitted', guest: 'real', code: '90 ea 10 90 00 00 ; nop; jmp 0:0x9010', memory: (rig, outcome) => { rig.guest(0x9010, 'f4'); leaf(0x9000, 0x33)(rig, outcome); }, exit: { reason: 'EPT_VIOLATION', at: 0x2010, qualification: 0x19cn, linear: 0x9010n, gpa: 0x9010 } },
+  { rule: 'exit.ept-violation', what: 'of an IRET that has ended blocking by NMI', guest: 'real', code: 'cf ; iret', base: { ...pin(Pin.NMI_EXITING | Pin.VIRTUAL_NMIS), GUEST_INTERRUPTIBILITY_STATE: 8, GUEST_RSP: 0x5000 }, memory: (rig, outcome) => { rig.guest(0x5000, '00 80 00 00 02 00'); leaf(0x5000, 0)(rig, outcome); }, exit: { reason: 'EPT_VIOLATION', qualification: 0x1181n, linear: 0x5000n, gpa: 0x5000, fields: { GUEST_INTERRUPTIBILITY_STATE: 0 } } },
   { rule: 'exit.ept-violation', what: 'on the second page of an access', guest: 'real', code: 'a1 ff 4f f4 ; mov ax, [0x4fff]', memory: leaf(0x5000, 0), exit: { reason: 'EPT_VIOLATION', qualification: 0x181n, linear: 0x5000n, gpa: 0x5000 } },
   { rule: 'exit.ept-violation', what: 'of a paging structure', guest: 'long', code: '48 a1 00 00 20 00 00 00 00 00 f4 ; mov rax, [0x200000]', memory: (rig, outcome) => { rig.guest64(0x3008, 0x9007n); rig.guest64(0x9000, 0x7n); leaf(0x9000, 0)(rig, outcome); }, exit: { reason: 'EPT_VIOLATION', qualification: 0x81n, linear: 0x20_0000n, gpa: 0x9000 } },
   { rule: 'exit.ept-violation', what: 'of a paging structure, with accessed and dirty flags', guest: 'long', code: '48 a1 00 00 20 00 00 00 00 00 f4 ; mov rax, [0x200000]', base: { EPT_POINTER: AD }, memory: (rig, outcome) => { rig.guest64(0x3008, 0x9007n); rig.guest64(0x9000, 0x7n); leaf(0x9000, 0x35)(rig, outcome); }, exit: { reason: 'EPT_VIOLATION', qualification: 0xabn, linear: 0x20_0000n, gpa: 0x9000 } },
@@ -304,7 +335,7 @@ const APIC: ExitCase[] = [
   byControl('exit.apic-write', 'APIC_WRITE', secondary(Secondary.APIC_REGISTER_VIRTUALIZATION), 'real', '66 a3 20 53 ; mov [0x5320], eax', { at: 4, qualification: 0x320n }, { base: { PRIMARY_PROCESSOR_BASED_CONTROLS: on(Primary.TPR_SHADOW), VIRTUAL_APIC_ADDRESS: PAGE, ...APIC_PAGE }, otherwise: 'APIC_ACCESS' }),
 ];
 
-export const EXIT_CASES: readonly ExitCase[] = [...EVENTS, ...SIMPLE, ...VMX, ...REGISTERS, ...PORTS_AND_MSRS, ...MEMORY, ...APIC];
+export const EXIT_CASES: readonly ExitCase[] = [...EVENTS, ...SIMPLE, ...VMX, ...REGISTERS, ...PORTS_AND_MSRS, ...PRIORITY, ...MEMORY, ...APIC];
 
 /** What test titles call a case. */
 export const exitTitle = (c: ExitCase, outcome: 'exits' | 'stays'): string => `${c.rule} ${outcome}${c.what === undefined ? '' : `: ${c.what}`}`;
