@@ -1,0 +1,108 @@
+/** Steps over recursion, inlined functions, tail calls, repeated strings and switches of stacks, as gcc and clang compile them. */
+import assert from 'node:assert';
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { Client } from './client';
+
+const SOURCE = path.resolve(__dirname, '../fixtures/stepping/program.c');
+const LINES = fs.readFileSync(SOURCE, 'utf8').split('\n');
+const lineOf = (comment: string): number => LINES.findIndex((line) => line.includes(`/* ${comment} */`)) + 1;
+
+const BUILDS = [['gcc', '-O0'], ['gcc', '-Og'], ['gcc', '-O2'], ['clang', '-O0'], ['clang', '-O2']] as const;
+
+interface Frame {
+  id: number;
+  name: string;
+  line: number;
+}
+
+for (const [compiler, optimisation] of BUILDS) {
+  describe(`DAP: stepping through ${compiler} ${optimisation}`, () => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hyperstep-stepping-'));
+    const image = path.join(folder, 'program');
+    let client: Client;
+
+    before(function () {
+      const built = spawnSync(compiler, ['-m32', '-g', optimisation, '-ffreestanding', '-fno-pic', '-no-pie', '-static', '-nostdlib', '-fno-stack-protector', '-Wl,-Ttext=0x200000', '-Wl,--build-id=none', '-o', image, SOURCE], { encoding: 'utf8' });
+      // A machine without this compiler tests the others.
+      if (built.error) return this.skip();
+      assert.strictEqual(built.status, 0, built.stderr);
+    });
+    after(() => fs.rmSync(folder, { recursive: true, force: true }));
+    beforeEach(async () => {
+      client = new Client();
+      await client.launch({ boot: { multiboot: image }, symbols: [image], machine: { memory: '16M' } });
+    });
+    afterEach(() => client.end());
+
+    const frames = async (): Promise<Frame[]> => (await client.request<{ stackFrames: Frame[] }>('stackTrace', { threadId: 1 })).stackFrames;
+    const top = async (): Promise<Frame> => (await frames())[0]!;
+    const runTo = async (comment: string, exactly = true): Promise<void> => {
+      await client.request('setBreakpoints', { source: { path: SOURCE }, breakpoints: [{ line: lineOf(comment) }] });
+      const stopped = client.next('stopped');
+      await client.configured();
+      await stopped;
+      if (exactly) assert.strictEqual((await top()).line, lineOf(comment));
+      await client.request('setBreakpoints', { source: { path: SOURCE }, breakpoints: [] });
+    };
+    const depth = async (name: string): Promise<number> => (await frames()).filter((f) => f.name === name).length;
+
+    it('over an inlined call, and back', async () => {
+      await runTo('inlined call', false);
+      // gcc begins the inlined body where the line begins, so that the stop is already within it, and gives its lines to code outside of it.
+      const most = compiler === 'gcc' && optimisation !== '-O0' ? 5 : 1;
+      for (let i = 0; (await top()).line !== lineOf('behind it') && i < most; i++) await client.until('next');
+      assert.deepStrictEqual([(await top()).name, (await top()).line], ['work', lineOf('behind it')]);
+      await client.until('stepBack');
+      assert.notStrictEqual((await top()).line, lineOf('behind it'));
+      await client.until('next');
+    });
+
+    it('over a tail call, and out of the function that makes it', async () => {
+      await runTo('tail call');
+      await client.until('next');
+      assert.strictEqual((await top()).line, lineOf('behind the tail call'));
+      await client.until('stepBack');
+      assert.strictEqual((await top()).line, lineOf('tail call'));
+      await client.until('stepIn');
+      assert.strictEqual((await top()).name, 'tail');
+      await client.until('stepOut');
+      assert.strictEqual((await top()).name, 'work');
+    });
+
+    it('over a repeated string instruction in one step', async () => {
+      await runTo('string');
+      await client.until('next');
+      assert.strictEqual((await top()).line, lineOf('behind the string'));
+    });
+
+    it('over a switch of stacks: the other task runs until it switches back', async () => {
+      await runTo('other task');
+      const before = await frames();
+      await client.until('next');
+      assert.deepStrictEqual([(await top()).name, (await top()).line], ['work', lineOf('behind the other task')]);
+      assert.strictEqual((await frames()).length, before.length);
+    });
+
+    it('through recursion: a step over stays in its call, a step out leaves one', async () => {
+      await runTo('the recursion begins');
+      await client.until('stepIn');
+      assert.strictEqual(await depth('factorial'), 1);
+      // With -O2 the recursion may have become a loop: then there is nothing to go into.
+      await client.request('setBreakpoints', { source: { path: SOURCE }, breakpoints: [{ line: lineOf('recursion'), hitCondition: '== 2' }] });
+      await client.until('continue');
+      await client.request('setBreakpoints', { source: { path: SOURCE }, breakpoints: [] });
+      const deep = await depth('factorial');
+      for (let i = 0; i < 2; i++) {
+        await client.until('next');
+        assert((await depth('factorial')) <= deep);
+      }
+      if (deep < 2) return;
+      const now = await depth('factorial');
+      await client.until('stepOut');
+      assert.strictEqual(await depth('factorial'), now - 1);
+    });
+  });
+}
