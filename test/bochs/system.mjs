@@ -23,7 +23,7 @@ const { createMachine } = require('../../src/machine/machine.ts');
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const { values: options } = parseArgs({ options: { mode: { type: 'string' }, only: { type: 'string', default: '' }, timeout: { type: 'string', default: '240' }, keep: { type: 'string' }, all: { type: 'boolean', default: false } } });
 
-const MODES = ['32'];
+const MODES = ['32', '64'];
 const MODEL = 'corei7_skylake_x';
 const SECTOR = 512;
 /** What the boot sector reads, in sectors. */

@@ -8,6 +8,9 @@ const REASONS = [
   { mode: '32', cases: /^(single step of rep stosb|rep movsb over a write breakpoint)$/, because: '"Instruction-Breakpoint Exception Condition": RF is pushed as 1 for a trap after any iteration of a repeated string instruction but the last. Bochs pushes 0.' },
   { mode: '32', cases: /^general detect$/, because: '"Instruction-Breakpoint Exception Condition": every fault but that of an instruction breakpoint pushes RF as 1, and general detect is a fault. Bochs pushes 0.' },
   { mode: '32', cases: /^fixed bits$/, because: '"Debug Control Register (DR7)": bit 11 exists where RTM does. This Bochs has RTM, Hyperstep does not.' },
+  { mode: '64', cases: /^iretq with SS 3$/, because: '"IRET/IRETD/IRETQ", 64-bit mode exceptions: a null SS whose RPL is not the CPL raises #GP(0) when the return is not to CPL 3. Bochs takes it.' },
+  { mode: '64', cases: /^iretq with SS 78$/, because: '"IRET/IRETD/IRETQ", operation: a stack segment that is not present raises #SS with its selector. Bochs raises #NP where the privilege level stays the same.' },
+  { mode: '64', cases: /^(sysretq|syscall) under TF$/, because: 'The SDM does not tell when TF traps around SYSCALL and SYSRET; processors look at the TF that the instruction leaves, on which the FMASK of systems relies. Bochs looks at the one before.' },
   { cases: /^rdmsr of an MSR that does not exist$/, because: 'Bochs is configured to ignore unknown MSRs; "RDMSR" raises #GP(0).' },
 ];
 

@@ -42,6 +42,7 @@ const BLOCKING_STI_MOVSS = 3;
 const BLOCKING_NMI = 8;
 
 const IRET = mnemonicId('iret');
+const LEAVE = mnemonicId('leave');
 
 /** TypeScript's operations by mnemonic number. */
 const operationTable = mnemonics.map((name) => withSimd(name, leftOperations[name] ?? slowOperations[name]));
@@ -509,7 +510,7 @@ export class Cpu implements Processor {
   private stackFaultByBase(): void {
     if (this.codeSize !== 64 || this.fault.kind !== 'exception' || this.fault.vector !== Vector.GP) return;
     const insn = this.cache.peek(this.state.get32(Offset.RECORD));
-    if (insn && insn.segment === Seg.SS) this.fault.exception(Vector.SS, 0);
+    if (insn && (insn.segment === Seg.SS || insn.op === LEAVE)) this.fault.exception(Vector.SS, 0);
   }
 
   private maskRip(rip: bigint): bigint {

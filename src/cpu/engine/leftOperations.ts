@@ -56,8 +56,6 @@ export const leftOperations: Record<string, SlowOperation> = {
   lfence: nothing,
   mfence: nothing,
   sfence: nothing,
-  clflush: nothing,
-  clflushopt: nothing,
   pause: (cpu, insn) => {
     if (cpu.intercepts.instruction('pause', insn)) return true;
     cpu.onPause?.();

@@ -74,7 +74,7 @@ export function interruptReturn(cpu: Processor, size: number): void {
     returnToVirtual8086(cpu, stack, rip, selector, flags);
   } else {
     const mask = returnMask(s, s.cpl, size);
-    const always = is64(s);
+    const always = is64(s) && size === 8;
     let switched = false;
     returnTo(cpu, selector, rip, (outer) => {
       if (!outer && !always) return undefined;

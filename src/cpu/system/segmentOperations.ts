@@ -42,6 +42,15 @@ function inspect(cpu: Processor, selector: number): Descriptor | undefined {
   return parseDescriptor(selector, address, low32(value), high32(value));
 }
 
+/** In IA-32e mode a system descriptor has 16 bytes: whether the upper half is there and has no type of its own. */
+function isWhole(cpu: Processor, d: Descriptor): boolean {
+  const s = cpu.state;
+  if (!isSystem(d.access) || !isLong(s)) return true;
+  const limit = d.selector & 4 ? s.limit(Seg.LDTR) : s.get32(Offset.GDTR_LIMIT);
+  return (d.selector & 0xfff8) + 15 <= limit && (high32(readLinear(cpu, d.address + 8n, 8, true)) & UPPER_TYPE) === 0;
+}
+const UPPER_TYPE = 0x1f00;
+
 /** Whether privilege lets a segment be seen; conforming code always is. */
 function visible(s: CpuState, d: Descriptor): boolean {
   if (isCode(d.access) && isConforming(d.access)) return true;
@@ -60,7 +69,7 @@ function query(types: ReadonlySet<number>, typesLong: ReadonlySet<number>, resul
     const s = cpu.state;
     const d = inspect(cpu, Number(readOperand(cpu, insn, 1, 2)));
     const known = d && (!isSystem(d.access) || (isLong(s) ? typesLong : types).has(typeOf(d.access)));
-    const passed = known && visible(s, d);
+    const passed = known && visible(s, d) && isWhole(cpu, d);
     setZero(s, passed === true);
     if (passed) writeGpr(s, insn.operands[0].number, insn.operandSize, BigInt(result(d)));
   };
