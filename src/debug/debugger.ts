@@ -3,6 +3,8 @@
  * the Debug Adapter Protocol.
  */
 import { UserError } from '../base/errors';
+import { Activity } from '../cpu/engine/activity';
+import { Offset } from '../cpu/state';
 import { Seg } from '../cpu/state';
 import type { Instruction } from '../cpu/decode/instruction';
 import type { Machine, MachineStop, Snapshot } from '../machine/machineInterface';
@@ -233,6 +235,10 @@ export class Debugger {
 
   /** Steps from the innermost frame. Throws a UserError when the step is not possible. */
   step(direction: 'in' | 'over' | 'out', granularity: Granularity): void {
+    const { cpu, index } = this.target;
+    if (this.processors.length > 1 && cpu.state.get32(Offset.ACTIVITY) === Activity.WAIT_FOR_SIPI) {
+      throw new UserError('step', `CPU ${index} waits to be started (INIT, then a start-up IPI): it has no instruction to step. Continue, or step another thread.`);
+    }
     if (direction === 'out') return this.start(this.stepping.stepOut());
     this.start(granularity === 'instruction' ? this.stepping.stepInstruction(direction) : this.stepping.stepLine(direction));
   }

@@ -67,6 +67,14 @@ describe('DAP: several processors', () => {
     story.expect('threads-breakpoint');
   });
 
+  it('a processor that nobody has started cannot be stepped', async () => {
+    await launch(2, { stopOnEntry: true });
+    await first();
+    await threads();
+    await assert.rejects(story.client.request('next', { threadId: 2 }), /CPU 1 waits to be started/);
+    story.expect('threads-unstarted');
+  });
+
   it('a step is of one thread, and the others run along', async () => {
     await launch(2);
     await story.breakAt(lineWith(SOURCE, 'nop'));

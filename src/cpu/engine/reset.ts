@@ -54,7 +54,8 @@ export function resetProcessor(cpu: Cpu): void {
   const s = cpu.state;
   const { views } = cpu;
   views.u8.fill(0, s.base, s.base + CPU_STATE_SIZE);
-  start(s, Cr0.CD | Cr0.NW);
+  // Firmware has switched the caches of those on that it left waiting.
+  start(s, cpu.index === 0 ? Cr0.CD | Cr0.NW : 0);
   s.set64(Offset.XCR0, 1n);
   s.set64(Offset.RANDOM, BigInt(cpu.index)); // processors differ, runs do not
   s.set64(Offset.PAT, PAT_AT_RESET);
