@@ -26,6 +26,8 @@ export const HyperstepRequest = {
   breakOnExits: 'hyperstep/breakOnExits',
   /** Translations of addresses, level by level. `TranslationsArguments` -> `TranslationsResponse`. */
   translations: 'hyperstep/translations',
+  /** The line of source that a value comes from: who wrote a VMCS field. `SourceArguments` -> `SourceResponse`. */
+  source: 'hyperstep/source',
   /** The symbol files. No arguments -> `SymbolsResponse`. */
   symbols: 'hyperstep/symbols',
   /** The VGA text screen. `ScreenArguments` -> `ScreenResponse`. */
@@ -137,7 +139,9 @@ export interface Entry {
   changed?: boolean;
   /** Something is wrong with it. */
   wrong?: boolean;
-  /** Line of source that it comes from. */
+  /** There is a line of source that it comes from: `hyperstep/source` tells it for `evaluateName`. */
+  hasSource?: boolean;
+  /** That line, where it has been asked for already. */
   source?: SourceLine;
 }
 
@@ -190,6 +194,14 @@ export interface ExitResponse {
 export interface BreakOnExitsArguments {
   /** The SDM's names. */
   names: string[];
+}
+
+export interface SourceArguments {
+  expression: string;
+}
+
+export interface SourceResponse {
+  source?: SourceLine;
 }
 
 export interface TranslationsArguments {

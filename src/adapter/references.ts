@@ -33,7 +33,7 @@ export class References {
   /** The stacks of the present stop, one for each processor that was asked for. */
   private stacks: Numbered[] = [];
   private readonly containers = new Map<number, Container>();
-  private readonly places = new Map<number, SourcePlace>();
+  private readonly places = new Map<number, () => SourcePlace | undefined>();
   private next = 1;
 
   constructor(private readonly focus: Focus) {}
@@ -111,12 +111,12 @@ export class References {
   }
 
   /** A reference to a line of source. */
-  location(place: SourcePlace): number {
+  location(place: () => SourcePlace | undefined): number {
     const id = this.next++;
     this.places.set(id, place);
     return id;
   }
   place(id: number): SourcePlace | undefined {
-    return this.places.get(id);
+    return this.places.get(id)?.();
   }
 }

@@ -402,6 +402,14 @@ export class Debugger {
   /** What the VMCS's lines tell beside its values: who wrote a field, and what since the last exit. */
   vmcsFacts(): VmcsFacts {
     const { target, recorder } = this;
+    // A few lines of the VMM write most of the fields.
+    const places = new Map<string, string>();
+    const describe = (rip: bigint, returns?: readonly bigint[]): string => {
+      const key = [rip, ...(returns ?? [])].join();
+      const known = places.get(key) ?? this.place(rip, returns);
+      places.set(key, known);
+      return known;
+    };
     return {
       describe: (rip, returns) => this.place(rip, returns),
       place: (rip, returns) => callingPlace(target, 'vmm', (returns && helperCall(target, { rip, returns })) ?? rip),

@@ -55,6 +55,16 @@ describe('DAP: views', () => {
     assert.deepStrictEqual(await written(), ['GUEST_RIP']);
   });
 
+  it('tells the line that wrote a field', async () => {
+    await stopAt('lab/vmm/vmexits.c', 'in handle_cpuid');
+    const { groups } = await ask<VmcsResponse>('vmcs');
+    const field = groups.flatMap((g) => g.entries).find((e) => e.name === 'HOST_RIP')!;
+    assert.strictEqual(field.hasSource, true);
+    const { source } = await ask<{ source: { path: string; line: number } }>('source', { expression: field.evaluateName });
+    assert.match(story.sourceLine(source.path, source.line), /HOST_RIP/);
+    assert.deepStrictEqual(await ask('source', { expression: '$rax' }), {});
+  });
+
   it('tells translations, and what the VMM has changed since the exit', async () => {
     await stopAt('lab/vmm/vmexits.c', 'in handle_cpuid');
     const first = await ask<TranslationsResponse>('translations', { expressions: ['$guest.rip', 'gpa:0xa0000', 'maps(gpa:0x6000)', 'nothing_like_it'] });

@@ -71,12 +71,12 @@ describe(`Views of VS Code, ${kind} extension host`, () => {
     await vscode.tick(exits, /^\s*CPUID/);
     await vscode.press('Control+Shift+F5');
     assert.notEqual(await vscode.currentLine(), '');
-    await vscode.row(exits, /CPUID leaf/);
+    await vscode.row(exits, /^\d+ +CPUID/);
   });
 
   it('shows the record of an exit', async () => {
     const exits = await vscode.pane('VM Exits');
-    await vscode.expand(exits, 'CPUID leaf');
+    await vscode.expand(exits, '15  CPUID');
     await vscode.row(exits, /^meaning The guest executed CPUID/);
     await vscode.row(exits, /^guest RIP 0x/);
   });
@@ -98,6 +98,20 @@ describe(`Views of VS Code, ${kind} extension host`, () => {
     await vscode.tick(await vscode.pane('VM Exits'), /^\s*CPUID/, false);
     await vscode.press('Control+Shift+F5');
     await vscode.row(await vscode.pane('Call Stack'), /VM exit \d+: IO_INSTRUCTION port 0x71 direction in/);
+  });
+
+  it('stops when a VMCS field changes', async () => {
+    await only('Variables', 'Call Stack');
+    await vscode.collapse('.debug-variables', 'Locals');
+    await vscode.expand('.debug-variables', 'VMCS');
+    await vscode.expand('.debug-variables', 'Guest state');
+    await vscode.scrollTo('.debug-variables', /^GUEST_RIP\b/);
+    await vscode.contextMenu('.debug-variables', /GUEST_RIP/, 'Break on Value Change');
+    await only('VM Exits', 'Breakpoints', 'Call Stack');
+    await vscode.tick(await vscode.pane('Breakpoints'), /VM exit: IO_INSTRUCTION/, false);
+    await vscode.row(await vscode.pane('Breakpoints'), /GUEST_RIP/);
+    await vscode.press('F5');
+    await vscode.row(await vscode.pane('Call Stack'), /^(vmcs_write|skip_instruction) /);
   });
 
   it('shows how an address is translated', async () => {

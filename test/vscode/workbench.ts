@@ -139,7 +139,8 @@ export class Workbench {
 
   /** Starts debugging; right after the window has opened VS Code does not know the extension yet, and takes no F5. */
   async debug(): Promise<void> {
-    const session = this.page.locator('.debug-call-stack .monaco-list-row').first();
+    // The item of the status bar is there as long as a session.
+    const session = this.page.locator('.statusbar-item[id="hyperstep.hyperstep.hyperstep.activity"], .statusbar-item:has-text("instructions")').first();
     await this.until('a debug session', async () => {
       await this.press('F5');
       return session.waitFor({ timeout: START_MS / 8 }).then(() => true, () => undefined);
@@ -188,6 +189,17 @@ export class Workbench {
   /** Waits until an item of the status bar matches. */
   async statusBar(pattern: RegExp): Promise<string> {
     return this.until(`${pattern} in the status bar`, async () => (await this.page.$$eval('.statusbar-item', (items) => items.map((item) => item.textContent ?? ''))).find((text) => pattern.test(text)));
+  }
+
+  /** Scrolls a tree down until a row matches: rows that are not seen do not exist. */
+  async scrollTo(container: string, pattern: RegExp): Promise<void> {
+    await this.page.locator(`${container} .monaco-list-row`).first().hover();
+    await this.until(`a row like ${pattern} further down`, async () => {
+      if ((await this.rows(container)).some((text) => pattern.test(text))) return true;
+      await this.page.mouse.wheel(0, 200);
+      await this.page.waitForTimeout(150);
+      return undefined;
+    });
   }
 
   /** Chooses an item of a row's context menu. */

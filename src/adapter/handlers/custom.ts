@@ -24,7 +24,7 @@ import { Encoding, EXIT_REASONS } from '../../vmx/tables';
 import { screenBody } from '../activity';
 import {
   HyperstepRequest, type BreakOnExitsArguments, type E820Response, type Entry, type EntryGroup, type ExitArguments, type ExitResponse, type ExitsArguments, type ExitsResponse, type FormatArguments,
-  type MemoryRange, type RegistersResponse, type ScreenArguments, type ScreenResponse, type SourceLine, type SymbolsResponse, type TranslationsArguments, type TranslationsResponse, type TypeArguments,
+  type MemoryRange, type RegistersResponse, type ScreenArguments, type ScreenResponse, type SourceArguments, type SourceLine, type SourceResponse, type SymbolsResponse, type TranslationsArguments, type TranslationsResponse, type TypeArguments,
   type VmcsArguments, type VmcsResponse,
 } from '../messages';
 import type { Handlers } from '../protocol';
@@ -39,7 +39,9 @@ async function entry(session: Session, node: InspectionNode): Promise<Entry> {
   const wrong = node.value.startsWith(STOP_MARK);
   const value = wrong ? node.value.slice(STOP_MARK.length) : node.value;
   const changed = value.includes(WRITTEN_NOTE) || value.includes(CHANGED_ENTRY);
-  const place = node.origin?.() ?? node.declaration?.();
+  // A line that can be asked for later is not looked up for each of two hundred fields.
+  const later = node.origin !== undefined && evaluateName !== undefined;
+  const place = later ? undefined : node.origin?.();
   const source = place && (await sourceLine(session, place));
   const list = node.children?.() ?? [];
   const children: Entry[] = [];
@@ -53,6 +55,7 @@ async function entry(session: Session, node: InspectionNode): Promise<Entry> {
     ...(memoryReference && { memoryReference }),
     ...(changed && { changed }),
     ...(wrong && { wrong }),
+    ...(later && { hasSource: true }),
     ...(source && { source }),
   };
 }
@@ -230,6 +233,14 @@ export const customHandlers = (session: Session): Handlers => ({
     }
     session.debugger.translations.set(places);
     return { items };
+  },
+
+  async [HyperstepRequest.source]({ expression }: SourceArguments): Promise<SourceResponse> {
+    session.requireStopped();
+    const d = session.debugger;
+    const place = d.evaluator(d.stack().find((e): e is CodeFrame => e.kind === 'code')).evaluate(expression, false).result.node?.origin?.();
+    const source = place && (await sourceLine(session, place));
+    return source ? { source } : {};
   },
 
   [HyperstepRequest.symbols](): SymbolsResponse {

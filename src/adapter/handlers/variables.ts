@@ -13,8 +13,6 @@ import { codeFrame } from './stack';
 /** A line as the protocol tells it. */
 function told(session: Session, node: InspectionNode): DebugProtocol.Variable {
   const { references } = session;
-  const declared = node.declaration?.();
-  const origin = node.origin?.();
   return {
     name: node.name,
     value: node.value,
@@ -23,8 +21,8 @@ function told(session: Session, node: InspectionNode): DebugProtocol.Variable {
     variablesReference: node.children ? references.container(node.children, node.indexed !== undefined) : 0,
     indexedVariables: node.indexed,
     memoryReference: node.memoryReference,
-    declarationLocationReference: declared && references.location(declared),
-    valueLocationReference: origin && references.location(origin),
+    declarationLocationReference: node.declaration && references.location(node.declaration),
+    valueLocationReference: node.origin && references.location(node.origin),
     presentationHint: node.write ? undefined : { attributes: ['readOnly'] },
   };
 }
@@ -100,7 +98,7 @@ export const variableHandlers = (session: Session): Handlers => ({
   /** Where a name is declared or a value comes from. */
   async locations(args: DebugProtocol.LocationsArguments) {
     const place = session.references.place(args.locationReference);
-    if (!place) throw new UserError('location', 'That location is of an earlier stop.');
+    if (!place) throw new UserError('location', 'Symbols know no line for it, or it is of an earlier stop.');
     const { source, line } = await placeOf(session, place.image, place.file, place.line);
     return { source, line };
   },

@@ -24,6 +24,6 @@ export function entryItem(entry: Entry, path: string, was?: string): vscode.Tree
   item.iconPath = entry.wrong ? WRONG : changed ? CHANGED : SAME;
   if (changed) item.resourceUri = vscode.Uri.from({ scheme: CHANGED_SCHEME, path: path.startsWith('/') ? path : `/${path}` });
   item.tooltip = [`${entry.name} = ${entry.value}`, was === undefined ? '' : `At the last stop: ${was}`, entry.description ?? ''].filter(Boolean).join('\n');
-  item.contextValue = [entry.value ? 'value' : '', entry.evaluateName ? 'watchable' : '', entry.source ? 'source' : '', entry.memoryReference ? 'address' : ''].filter(Boolean).join(' ');
+  item.contextValue = [entry.value ? 'value' : '', entry.evaluateName ? 'watchable' : '', entry.source || entry.hasSource ? 'source' : '', entry.memoryReference ? 'address' : ''].filter(Boolean).join(' ');
   return item;
 }

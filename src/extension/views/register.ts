@@ -1,6 +1,6 @@
 /** The views in Run and Debug, and the commands in their menus. */
 import * as vscode from 'vscode';
-import { HyperstepRequest, type RegistersResponse, type VmcsResponse } from '../../adapter/messages';
+import { HyperstepRequest, type RegistersResponse, type SourceResponse, type VmcsResponse } from '../../adapter/messages';
 import type { Sessions } from '../sessions';
 import type { Branch } from './changes';
 import { changedDecorations } from './entryItem';
@@ -76,9 +76,13 @@ export function registerViews(sessions: Sessions, state: vscode.Memento): vscode
     }),
     vscode.commands.registerCommand('hyperstep.removeTranslation', (node: Node) => ('branch' in node ? translations.remove(node.branch.name) : undefined)),
     vscode.commands.registerCommand('hyperstep.showMappings', (node: Node) => ('branch' in node ? translations.add(`maps(${node.branch.name})`) : undefined)),
-    vscode.commands.registerCommand(OPEN_SOURCE, (node: Node | ExitNode) => {
-      const source = 'exit' in node ? node.exit.source : entryOf(node)?.source;
-      return source && openSource(source);
+    vscode.commands.registerCommand(OPEN_SOURCE, async (node: Node | ExitNode) => {
+      const entry = entryOf(node);
+      const known = 'exit' in node ? node.exit.source : entry?.source;
+      const asked = known || !entry?.evaluateName ? undefined : ((await sessions.active?.customRequest(HyperstepRequest.source, { expression: entry.evaluateName })) as SourceResponse | undefined);
+      const source = known ?? asked?.source;
+      if (source) await openSource(source);
+      else void vscode.window.setStatusBarMessage('Symbols know no line for it.', 4000);
     }),
   ];
 }
