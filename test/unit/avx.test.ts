@@ -3,6 +3,7 @@ import { decode } from '../../src/cpu/decode/decode';
 import { AbsentInstructions } from '../../src/cpu/decode/absent';
 import { Instruction } from '../../src/cpu/decode/instruction';
 import { mnemonics } from '../../src/cpu/decode/mnemonics';
+import { translatorPolicy } from '../../src/cpu/engine/translator';
 import { DOUBLE, FloatUnit, SINGLE } from '../../src/cpu/simd/float';
 import { Mxcsr, readMxcsr, writeMxcsr } from '../../src/cpu/simd/mxcsr';
 import { readXmm, readYmm, writeXmm, writeYmm } from '../../src/cpu/simd/vectorOperands';
@@ -228,6 +229,59 @@ describe('FMA in generated code', () => {
       }
     }
     assert.ok(slow < 100, `${slow} raised exceptions`);
+  });
+});
+
+describe('AVX, BMI and FMA in both tiers', () => {
+  /** Instructions of every shape that generated code has for them; data is [rdi], ECX counts. */
+  const BODY = [
+    'c5 fd fe 07', // vpaddd ymm0, ymm0, [rdi]
+    'c5 f5 ef c8', // vpxor ymm1, ymm1, ymm0
+    'c5 fc 58 57 20', // vaddps ymm2, ymm0, [rdi+32]
+    'c4 e2 6d 98 5f 20', // vfmadd132ps ymm3, ymm2, [rdi+32]
+    'c4 e2 f1 b9 e0', // vfmadd231sd xmm4, xmm1, xmm0
+    'c4 e3 fd 00 e9 1b', // vpermq ymm5, ymm1, 0x1b
+    'c4 e3 55 46 f0 31', // vperm2i128 ymm6, ymm5, ymm0, 0x31
+    'c4 e3 4d 4c f9 50', // vpblendvb ymm7, ymm6, ymm1, ymm5
+    'c4 62 7d 78 07', // vpbroadcastb ymm8, [rdi]
+    'c5 3d 73 d7 05', // vpsrlq ymm8, ymm7, 5
+    'c5 fd d7 c1', // vpmovmskb eax, ymm1
+    'c4 e2 78 f2 d9', // andn ebx, eax, ecx
+    'c4 e2 63 f6 d0', // mulx edx, ebx, eax
+    'c5 fe 7f 7f 40', // vmovdqu [rdi+64], ymm7
+    'c4 63 79 16 c6 02', // vpextrd esi, xmm8, 2
+    'c4 63 39 22 ce 01', // vpinsrd xmm9, xmm8, esi, 1
+    'c4 e2 7d 17 c9', // vptest ymm1, ymm1
+    '0f 92 c0', // setc al
+    'c5 fb 2a d1', // vcvtsi2sd xmm2, xmm0, ecx
+    'c5 fb 2d ea', // vcvtsd2si ebp, xmm2
+  ].join(' ');
+
+  const run = (enabled: boolean): { text: string; regions: number } => {
+    const before = { ...translatorPolicy };
+    Object.assign(translatorPolicy, { enabled, threshold: 0, slice: 64 });
+    const m = simdMachine();
+    Object.assign(translatorPolicy, before);
+    const s = m.cpu.state;
+    writeMxcsr(s, 0x1fa0);
+    for (let i = 0; i < 24; i++) m.data(DATA).setFloat32(i * 4, 1 + i / 7, true);
+    const code = bytes(`b9 00 02 00 00 ${BODY} ff c9 0f 85 00 00 00 00 f4`); // mov ecx, 512 ... dec ecx; jnz the body
+    const back = -(bytes(BODY).length + 8);
+    for (let i = 0; i < 4; i++) code[code.length - 5 + i] = (back >> (8 * i)) & 0xff;
+    m.cpu.views.u8.set(code, m.ram + CODE);
+    s.rip = BigInt(CODE);
+    while (s.get32(Offset.ACTIVITY) === 0 && m.raised.length === 0) m.cpu.run(1000);
+    assert.deepEqual(m.raised, []);
+    const { translator } = m.cpu as unknown as { translator?: { made: number } };
+    const registers = Array.from({ length: 16 }, (_, n) => `${s.reg(n).toString(16)} ${readYmm(s, n).toString(16)}`);
+    return { text: [s.icount, readMxcsr(s), m.data(DATA).getBigUint64(64, true), ...registers].join('\n'), regions: translator?.made ?? 0 };
+  };
+
+  it('are the same', () => {
+    const interpreted = run(false);
+    const translated = run(true);
+    assert.ok(translated.regions > 0);
+    assert.equal(translated.text, interpreted.text);
   });
 });
 
