@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { Offset } from '../../src/cpu/state';
 import { eptRanges } from '../../src/debug/memory/eptRanges';
+import { mapFindings, type MapAccounts } from '../../src/debug/memory/mapFindings';
 import { walkEpt, type EptFeatures } from '../../src/debug/memory/eptWalk';
 import { walkPaging, type PagingRegisters } from '../../src/debug/memory/pageWalk';
 import { mappings } from '../../src/debug/memory/reverse';
@@ -130,4 +131,25 @@ describe('translation: the reverse', () => {
       [0x6000n, 0x1f_a000n, 'RWX', 0x6000],
     ]);
   });
+});
+
+describe('memory maps that disagree', () => {
+  const K = 0x400n;
+  const ram = (base: bigint, length: bigint, type = 1) => ({ base, length, type });
+  const ept = (base: bigint, length: bigint, hpa: number, rights = 'RWX') => ({ base, length, hpa, rights, memoryType: 'write-back', pageSize: 0x1000 });
+  const machine = [ram(0n, 640n * K), ram(0x10_0000n, 0x1000_0000n)];
+  const rules = (accounts: Partial<MapAccounts>): string[] => mapFindings({ guest: undefined, ept: undefined, machine, secrets: [], ...accounts }).map((f) => `${f.rule} 0x${f.base.toString(16)} ${f.length}`);
+
+  const CASES: [string, Partial<MapAccounts>, string[]][] = [
+    ['all agree', { guest: [ram(0n, 0x2000n)], ept: [ept(0n, 0x2000n, 0x20_0000)] }, []],
+    ['nothing is known', {}, []],
+    ['told twice', { guest: [ram(0n, 0x3000n), ram(0x2000n, 0x2000n, 2)] }, ['told-twice 0x2000 4096']],
+    ['usable, but behind it is no RAM', { guest: [ram(0n, 0x2000n)], ept: [ept(0n, 0x2000n, 0x9_f000)] }, ['not-ram 0x1000 4096']],
+    ['one frame twice', { ept: [ept(0n, 0x2000n, 0x20_0000), ept(0x8000n, 0x1000n, 0x20_1000)] }, ['shared-frame 0x8000 4096']],
+    ['a secret', { ept: [ept(0n, 0x2000n, 0x20_0000)], secrets: [{ name: 'x', hpa: 0x20_1000, length: 0x1000 }] }, ['secret-reachable 0x1000 4096']],
+    ['usable but read-only', { guest: [ram(0n, 0x2000n)], ept: [ept(0n, 0x1000n, 0x20_0000), ept(0x1000n, 0x1000n, 0x20_1000, 'RX')] }, ['usable-but-read-only 0x1000 4096']],
+    ['mapped but not told', { guest: [ram(0n, 0x1000n)], ept: [ept(0n, 0x1000n, 0x20_0000), ept(0xb_8000n, 0x1000n, 0xb_8000), ept(0x40_0000n, 0x1000n, 0x20_2000)] }, ['mapped-but-not-told 0x400000 4096']],
+    ['told but not mapped', { guest: [ram(0n, 0x3000n)], ept: [ept(0n, 0x1000n, 0x20_0000)] }, ['told-but-not-mapped 0x0 12288']],
+  ];
+  for (const [name, accounts, expected] of CASES) it(name, () => assert.deepEqual(rules(accounts), expected));
 });
