@@ -1,11 +1,13 @@
 /**
  * The engine against real silicon: random and edge operands for every form, executed natively by runner.c and by the
- * engine, compared in registers, flags and memory: integer, SIMD and VEX, x87 and MMX. coverage.ts lists what is covered. `npx tsx test/silicon/compare.ts [cases per form] [seed] [forms by name]`.
+ * engine, compared in registers, flags and memory: integer, SIMD and VEX, x87 and MMX. coverage.ts lists what is covered. `npx tsx test/silicon/compare.ts [cases per form] [seed] [forms by name]`. With
+ * TRANSLATE=1 every instruction is translated before it is executed.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { translatorPolicy } from '../../src/cpu/engine/translator';
 import { Offset } from '../../src/cpu/state';
 import { readFlags, STATUS_FLAGS, writeFlags } from '../../src/cpu/flags';
 import { createFlatMachine } from './flatMachine';
@@ -29,6 +31,7 @@ function value(r: Random): bigint {
 }
 
 function main(): void {
+  translatorPolicy.enabled = process.env.TRANSLATE === '1';
   const perForm = Number(process.argv[2] ?? 2000);
   const seed = Number(process.argv[3] ?? 1);
   const only = process.argv[4] ? new RegExp(process.argv[4]) : undefined;
@@ -76,6 +79,7 @@ function main(): void {
       s.set32(Offset.ACTIVITY, 0);
       cpu.stateChanged();
       const before = s.icount;
+      cpu.translateHere();
       cpu.run(1);
       const faulted = s.icount === before;
       const nativeFault = output[at + 1]!;
@@ -103,6 +107,7 @@ function main(): void {
     }
   }
   console.log(`${FORMS.length} forms, ${cases} cases, ${failures} disagreements with this machine's silicon`);
+  if (translatorPolicy.enabled) console.log(`${cpu.regionsMade} regions were translated`);
   const simdFailures = compareSimd(runner, perForm, seed, only);
   fs.rmSync(folder, { recursive: true });
   const x87Failures = compareX87(perForm, seed, only);

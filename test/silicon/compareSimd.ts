@@ -246,6 +246,7 @@ export function compareSimd(runner: string, perForm: number, seed: number, only?
       let faulted = false;
       for (let step = 0; step < MAXIMUM_STEPS && s.rip !== BigInt(codeAt + bytes.length) && !faulted; step++) {
         const before = s.icount;
+        cpu.translateHere();
         cpu.run(1);
         faulted = s.icount === before;
       }

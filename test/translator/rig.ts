@@ -110,8 +110,7 @@ export function makeRig(mode: Mode, translate: boolean): Rig {
     for (const [offset, length] of OWNED) bytes.fill(0, offset, offset + length);
     return bytes.toString('latin1');
   };
-  const made = (): number => (cpu as unknown as { translator?: { made: number } }).translator?.made ?? 0;
-  return { cpu, ram, state, made, memory: () => Buffer.from(views.u8.slice(ram, ram + MEMORY)) };
+  return { cpu, ram, state, made: () => cpu.regionsMade, memory: () => Buffer.from(views.u8.slice(ram, ram + MEMORY)) };
 }
 
 /** Names and values of what differs between two states. */

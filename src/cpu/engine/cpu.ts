@@ -460,6 +460,16 @@ export class Cpu implements Processor {
     this.sampled = now;
   }
 
+  /** Translates the code at RIP now, as if a sample had found it hot: for tests. */
+  translateHere(): void {
+    if (this.translator && this.fetch.find() > 0) this.translator.sample(this.state, Infinity);
+  }
+
+  /** How often a region was made since the engine was. */
+  get regionsMade(): number {
+    return this.translator?.made ?? 0;
+  }
+
   /** The record behind a TypeScript instruction that went on to the next one, or 0 when it has to be looked up. */
   private following(record: number): number {
     const { u32 } = this.views;
