@@ -10,6 +10,7 @@ import { bochsIsThere, runBochs } from '../bochs/bochs.mjs';
 import { runHyperstep } from './hyperstep.mjs';
 import { linuxDisk, PROMPT } from './linuxDisk.mjs';
 import { qemuIsThere, runQemu } from './qemu.mjs';
+import { responses, runningCosts } from './responses.mjs';
 import { startUp } from './startup.mjs';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
@@ -83,4 +84,10 @@ for (let i = 0; i < Number(values.runs); i++) for (const memory of Object.keys(s
 const [little, much] = ['16M', '512M'].map((memory) => median(starts[memory].map((s) => s.mebibytes)));
 console.log(`\nFrom the start of the process through one instruction: ${(median(starts['512M'].map((s) => s.seconds)) * 1000).toFixed(0)} ms.`);
 console.log(`Memory of the process: ${little.toFixed(0)} MiB with 16 MiB of RAM, ${much.toFixed(0)} MiB with 512 MiB that nobody has touched.`);
+if ('responses'.includes(values.only)) {
+  const { total, times } = await responses();
+  console.log(`\nThe debug adapter's answers after ${total} VM exits, medians: ${Object.entries(times).map(([what, ms]) => `${what} ${ms.toFixed(1)} ms`).join(', ')}.`);
+  const { breakpoints, history } = await runningCosts(Number(values.runs));
+  console.log(`300 000 VM exits take ${(breakpoints * 100).toFixed(1)} % longer with breakpoints that are not hit, ${(history * 100).toFixed(1)} % longer with a history.`);
+}
 if (values.json) fs.writeFileSync(values.json, JSON.stringify(rows, undefined, 2) + '\n');
