@@ -3,7 +3,7 @@
 // writes a line of the state that it saw; both engines' lines must agree. What differs is explained in
 // systemDisagreements.mjs.
 //
-//   npx tsx test/bochs/system.mjs [--mode 32|64] [--only PATTERN] [--timeout SECONDS] [--keep FOLDER] [--all]
+//   npx tsx test/bochs/system.mjs [--mode 16|32|64] [--only PATTERN] [--timeout SECONDS] [--keep FOLDER] [--all]
 //
 // Ends with 0 when all agree or are explained, or when Bochs or the assembler is not installed (and says so); else with 1.
 import { spawnSync } from 'node:child_process';
@@ -23,7 +23,7 @@ const { createMachine } = require('../../src/machine/machine.ts');
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const { values: options } = parseArgs({ options: { mode: { type: 'string' }, only: { type: 'string', default: '' }, timeout: { type: 'string', default: '240' }, keep: { type: 'string' }, all: { type: 'boolean', default: false } } });
 
-const MODES = ['32', '64'];
+const MODES = ['16', '32', '64'];
 const MODEL = 'corei7_skylake_x';
 const SECTOR = 512;
 /** What the boot sector reads, in sectors. */
@@ -38,9 +38,10 @@ const compact = (line) => (/^(gate|page|to_user|to_v86) /.test(line) ? line.repl
 
 /** The source of all cases behind the harness. */
 function source(mode, prelude, cases) {
-  const word = mode === '64' ? '.quad' : '.long';
+  const word = mode === '64' ? '.quad' : mode === '32' ? '.long' : '.word';
+  const at = (label) => (mode === '16' ? `${label} - start` : label);
   const lines = [`#define MODE ${mode}`, `#include "${HERE}/systemBoot.S"`, `#include "${HERE}/systemHarness${mode}.S"`, prelude, '.balign 8', 'case_table:'];
-  cases.forEach((_, i) => lines.push(`${word} name_${i}, case_${i}`));
+  cases.forEach((_, i) => lines.push(`${word} ${at(`name_${i}`)}, ${at(`case_${i}`)}`));
   lines.push(`${word} 0, 0`);
   cases.forEach(([name, code], i) => lines.push(`name_${i}: .asciz "${quoted(name)}"`, `case_${i}:`, ...code.split(';').map((line) => `  ${compact(line.trim())}`)));
   return lines.join('\n') + '\n';

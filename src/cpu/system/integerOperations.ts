@@ -84,9 +84,7 @@ export const integerOperations: Record<string, SlowOperation> = {
   bound(cpu, insn) {
     const size = insn.operandSize;
     const index = signed(readOperand(cpu, insn, 0, size), size);
-    const linear = memoryLinear(cpu, insn, size * 2, false);
-    const lower = signed(readLinear(cpu, linear, size), size);
-    const upper = signed(readLinear(cpu, linear + BigInt(size), size), size);
+    const [lower, upper] = [0, size].map((at) => signed(readLinear(cpu, memoryLinear(cpu, insn, size, false, at), size), size)) as [bigint, bigint];
     if (index < lower || index > upper) throw cpu.fault.exception(Vector.BR);
   },
   salc(cpu) {
