@@ -2,12 +2,15 @@
 ;; worlds, steps, an expression, step back, the next stop. What happens is printed for emacs.mjs to judge.
 ;;
 ;;   HYPERSTEP_CLI=dist/cli.js HYPERSTEP_ROOT=. emacs -Q --batch -l test/dap-clients/emacs.el
-(package-initialize)
+;; Where Debian puts Lisp packages.
+(dolist (folder (file-expand-wildcards "/usr/share/emacs/site-lisp/elpa*/*")) (add-to-list 'load-path folder))
 (require 'dap-mode)
 (require 'json)
 
 (defvar root (file-name-as-directory (expand-file-name (getenv "HYPERSTEP_ROOT"))))
 (defvar stops 0)
+;; dap-ui has it, which wants a display.
+(defvar dap-exception-breakpoints nil)
 (defun say (format-string &rest args) (princ (concat (apply #'format format-string args) "\n")))
 
 (setq dap-auto-configure-features nil
@@ -34,7 +37,7 @@
   (let ((frames (gethash "stackFrames" (ask session "stackTrace" (list :threadId 1)))))
     (mapcar (lambda (frame) (gethash "name" frame)) frames)))
 
-(add-hook 'dap-stopped-hook (lambda (_) (setq stops (1+ stops))))
+(advice-add 'dap--on-event :after (lambda (_ event) (when (equal (gethash "event" event) "stopped") (setq stops (1+ stops)))))
 
 (let ((source (find-file-noselect (concat root "lab/vmm/vmexits.c"))))
   (with-current-buffer source

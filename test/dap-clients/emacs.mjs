@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 
-const probe = spawnSync('emacs', ['-Q', '--batch', '--eval', "(progn (package-initialize) (require 'dap-mode))"], { encoding: 'utf8' });
+const probe = spawnSync('emacs', ['-Q', '--batch', '--eval', `(progn (dolist (folder (file-expand-wildcards "/usr/share/emacs/site-lisp/elpa*/*")) (add-to-list 'load-path folder)) (require 'dap-mode))`], { encoding: 'utf8' });
 if (probe.error || probe.status !== 0) {
   console.log('Emacs with dap-mode is not installed (apt install emacs-nox elpa-dap-mode): skipped.');
   process.exit(0);
