@@ -46,9 +46,6 @@ export interface Processor {
   /** The one fault object: `throw cpu.fault.exception(Vector.GP, 0)`. */
   readonly fault: Fault;
 
-  /** Told of something that software asks for and Hyperstep does not do although the processor it stands for would: one whole sentence. */
-  onGap?: (sentence: string) => void;
-
   /** Told of PAUSE while other processors could run instead. */
   onPause?: (() => void) | undefined;
 

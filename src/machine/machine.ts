@@ -108,7 +108,6 @@ class Pc implements Machine {
     this.vmx = this.units = this.cpus.map((cpu) => new VmxUnit(cpu));
     this.cpus.forEach((cpu, n) => {
       cpu.intercepts = cpu.secondLevel = this.units[n]!;
-      cpu.onGap = warn;
       cpu.onUnimplemented = (mnemonic, rip) => warn(`The guest executed ${mnemonic} at ${hex(rip)}, which Hyperstep's processor does not have; it got #UD.`);
       cpu.onPause = () => this.paused();
     });

@@ -75,7 +75,6 @@ export class Cpu implements Processor {
 
   /** Told when an instruction is reached that Hyperstep does not have (and CPUID does not announce); it then raises #UD. */
   onUnimplemented: (mnemonic: string, rip: bigint) => void = () => undefined;
-  onGap: (sentence: string) => void = () => undefined;
   onOperation: ((insn: Instruction) => void) | undefined = undefined;
 
   private stopRequested = false;
