@@ -411,7 +411,7 @@ export class Debugger {
       return known;
     };
     return {
-      describe: (rip, returns) => this.place(rip, returns),
+      describe,
       place: (rip, returns) => callingPlace(target, 'vmm', (returns && helperCall(target, { rip, returns })) ?? rip),
       lastExit: target.world === 'vmm' ? recorder.lastExit?.icount : undefined,
     };

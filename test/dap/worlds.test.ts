@@ -91,7 +91,8 @@ describe('DAP: two worlds', () => {
     await given;
     const { client } = story;
     const e820 = await client.request<Record<string, { ranges: { base: string; length: string; type: number }[]; source: string }>>('hyperstep/e820');
-    for (const [whose, map] of Object.entries(e820)) {
+    for (const whose of ['guest', 'machine']) {
+      const map = e820[whose]!;
       story.tell(`${whose}: ${map.source}`);
       for (const { base, length, type } of map.ranges) story.tellExactly(`  ${base} ${length} ${type}`);
     }
