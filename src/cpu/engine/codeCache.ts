@@ -69,6 +69,8 @@ export class CodeCache implements CodePages {
   private readonly bySlots = new Map<number, CodePage>();
   private readonly tables = new TablePages();
   private next = FIRST_RECORD;
+  /** How often a page was dropped. */
+  drops = 0;
   private readonly insn = new Instruction();
   private readonly writer: RecordWriter;
   /** Instructions that TypeScript performs, by the index in their record. */
@@ -409,6 +411,7 @@ export class CodeCache implements CodePages {
   dropPage(page: number): void {
     const list = this.pages.get(page);
     if (!list) return;
+    this.drops++;
     this.pages.delete(page);
     for (const code of list) {
       this.retire(code);

@@ -87,7 +87,10 @@ class EngineImplementation implements Engine {
         reach: (base: number, low: number, high: number, flags: number, budget: number) => {
           const cpu = this.cpuAt(base);
           cpu.synchronize(budget);
-          return reach(cpu, low, high, flags, budget);
+          const { drops } = this.cache;
+          const host = reach(cpu, low, high, flags, budget);
+          // Accessed bits set by the walk may have changed code, the region's own perhaps.
+          return drops === this.cache.drops ? host : 0;
         },
         checkSegment: (base: number, segment: number, offset: number, flags: number) => this.checkSegment(this.cpuAt(base), segment, offset, flags),
       };
