@@ -76,8 +76,11 @@ describe(`Views of VS Code, ${kind} extension host`, () => {
 
   it('shows the record of an exit', async () => {
     const exits = await vscode.pane('VM Exits');
-    await vscode.expand(exits, '15  CPUID');
-    await vscode.row(exits, /^meaning The guest executed CPUID/);
+    // The view may just be drawn anew, and then the click is lost.
+    await vscode.until('the record', async () => {
+      await vscode.expand(exits, '15  CPUID');
+      return (await vscode.rows(exits)).some((row) => /^meaning The guest executed CPUID/.test(row)) || undefined;
+    });
     await vscode.row(exits, /^guest RIP 0x/);
   });
 
@@ -165,7 +168,11 @@ describe(`Views of VS Code, ${kind} extension host`, () => {
 
   it('shows numbers in hexadecimal', async () => {
     await only('Variables');
+    await vscode.expand('.debug-variables', 'Locals');
+    await vscode.row('.debug-variables', /^value\b.*\d \(0x[0-9a-f]+\)/);
     await vscode.command('Hyperstep: Show Numbers in Hexadecimal');
+    await vscode.row('.debug-variables', /^value\s*=?\s*0x[0-9a-f]+$/);
     await vscode.command('Hyperstep: Show Numbers in Decimal');
+    await vscode.row('.debug-variables', /^value\b.*\d \(0x[0-9a-f]+\)/);
   });
 });
