@@ -168,6 +168,7 @@ describe(`Views of VS Code, ${kind} extension host`, () => {
 
   it('shows numbers in hexadecimal', async () => {
     await only('Variables');
+    await vscode.scrollTo('.debug-variables', /^Locals/);
     await vscode.expand('.debug-variables', 'Locals');
     await vscode.row('.debug-variables', /^value\b.*\d \(0x[0-9a-f]+\)/);
     await vscode.command('Hyperstep: Show Numbers in Hexadecimal');
