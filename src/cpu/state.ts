@@ -118,6 +118,9 @@ export const Offset = {
   /** u64. Clock at the end of the slice that generated code is in: its clock is this less BUDGET. Owned by the engine. */
   SLICE_END: 0x438,
 
+  /** u64. RIP of the instruction that TypeScript performs or that ended generated code. Owned by the engine. */
+  INSTRUCTION_RIP: 0xcf0,
+
   /** u32. 0 VMX off, 1 root, 2 non-root. */
   VMX_MODE: 0x440,
   /** u64 Hpa each; all ones when there is none. */

@@ -37,6 +37,7 @@ import { type Translator, translatorPolicy } from './translator';
 /** Events without a retired instruction in between, after which `run` comes back so that nobody is locked out. */
 const EVENTS_PER_SLICE = 10_000;
 
+const MAXIMUM_32 = 0xffff_ffff;
 const BLOCKING_MOVSS = 2;
 const BLOCKING_STI_MOVSS = 3;
 const BLOCKING_NMI = 8;
@@ -70,7 +71,6 @@ export class Cpu implements Processor {
   stepping = false;
   intercepts!: Intercepts;
   secondLevel!: SecondLevel;
-  instructionRip = 0n;
   tracksTables = false;
 
   /** Told when an instruction is reached that Hyperstep does not have (and CPUID does not announce); it then raises #UD. */
@@ -112,6 +112,13 @@ export class Cpu implements Processor {
     this.withheldSimd = withheldLevels(parts.features);
     this.banks = new TlbBanks(views, this.state);
     this.fetch = new CodeFetch(this, cache);
+  }
+
+  get instructionRip(): bigint {
+    return this.state.get64(Offset.INSTRUCTION_RIP);
+  }
+  set instructionRip(rip: bigint) {
+    this.state.set64(Offset.INSTRUCTION_RIP, rip);
   }
 
   get codePages(): CodeCache {
@@ -278,7 +285,8 @@ export class Cpu implements Processor {
       this.stepping = trap || (this.intercepts.nonRoot && this.intercepts.stepsInstructions?.() === true);
       this.debug.decision = undefined;
       const before = s.icount;
-      const next = trap && this.debug.stepsBranches ? this.nextRip() : s.rip;
+      const branches = this.debug.stepsBranches;
+      const next = !branches ? 0n : trap ? this.nextRip() : s.rip;
       const slice = shadow || trap ? 1 : Math.min(left, this.longestSlice, this.intercepts.ticksToBoundary());
       if (this.slice(slice)) {
         this.debug.settleResume();
@@ -288,7 +296,7 @@ export class Cpu implements Processor {
       if (retired) events = 0;
       else if (++events > EVENTS_PER_SLICE) return 'budget';
       if (retired && shadow) s.set32(Offset.INTERRUPTIBILITY, s.get32(Offset.INTERRUPTIBILITY) & ~shadow);
-      if (retired) this.debug.stepped(trap, s.rip !== next);
+      if (retired) this.debug.stepped(trap, !branches || s.rip !== next);
     }
   }
 
@@ -302,6 +310,7 @@ export class Cpu implements Processor {
   /** Takes one event that waits at this instruction boundary. Returns whether the state changed. */
   private takeEvent(): boolean {
     const s = this.state;
+    if (this.nothingWaits()) return false;
     let taken = false;
     this.guarded(() => {
       if (s.get32(Offset.SIGNALS) !== 0 && takeSignals(this)) {
@@ -343,6 +352,13 @@ export class Cpu implements Processor {
       deliverEvent(this, EventType.EXTERNAL, this.interrupts.acknowledge(), undefined, 0);
     });
     return taken;
+  }
+
+  /** Mostly nothing does, and then it is soon seen. */
+  private nothingWaits(): boolean {
+    const s = this.state;
+    if (s.get32(Offset.SIGNALS) !== 0 || s.get32(Offset.PENDING_DEBUG) !== 0 || s.get32(Offset.NMI_PENDING) !== 0 || this.intercepts.nonRoot) return false;
+    return (s.get32(Offset.FLAGS) & IF) === 0 || !this.interrupts.pending();
   }
 
   private wake(): void {
@@ -506,10 +522,12 @@ export class Cpu implements Processor {
 
   /** RIP of the record at which generated code stopped. */
   private leaveAtRecord(): void {
-    const s = this.state;
-    const offset = this.views.u16[(s.get32(Offset.RECORD) + Field.OFFSET) >>> 1]!;
-    s.rip = this.maskRip(s.get64(Offset.RIP_BASE) + BigInt(offset));
-    this.instructionRip = s.rip;
+    const { u32, u16 } = this.views;
+    const base = this.state.base >>> 2;
+    const sum = u32[base + (Offset.RIP_BASE >>> 2)]! + u16[(u32[base + (Offset.RECORD >>> 2)]! + Field.OFFSET) >>> 1]!;
+    const high = this.codeSize === 64 ? u32[base + (Offset.RIP_BASE >>> 2) + 1]! + (sum > MAXIMUM_32 ? 1 : 0) : 0;
+    u32[base + (Offset.INSTRUCTION_RIP >>> 2)] = u32[base + (Offset.RIP >>> 2)] = sum;
+    u32[base + (Offset.INSTRUCTION_RIP >>> 2) + 1] = u32[base + (Offset.RIP >>> 2) + 1] = high;
   }
 
   /**
@@ -535,10 +553,17 @@ export class Cpu implements Processor {
 
   private performInstruction(insn: Instruction): boolean {
     const s = this.state;
-    const start = s.rip;
-    this.instructionRip = start;
-    const next = this.maskRip(start + BigInt(insn.length));
-    s.rip = next;
+    const { u32 } = this.views;
+    const rip = (s.base + Offset.RIP) >>> 2;
+    const startLow = u32[rip]!;
+    const startHigh = u32[rip + 1]!;
+    s.set32(Offset.INSTRUCTION_RIP, startLow);
+    s.set32(Offset.INSTRUCTION_RIP + 4, startHigh);
+    const sum = startLow + insn.length;
+    u32[rip] = sum;
+    u32[rip + 1] = this.codeSize === 64 ? startHigh + (sum > MAXIMUM_32 ? 1 : 0) : 0;
+    const nextLow = u32[rip]!;
+    const nextHigh = u32[rip + 1]!;
     // The clock that the instruction sees is the one before it; it retires when it completes.
     s.icount -= 1;
     let flags = s.get32(Offset.FLAGS);
@@ -549,7 +574,7 @@ export class Cpu implements Processor {
     try {
       const operation = operationTable[insn.op];
       if (!operation) {
-        this.onUnimplemented(mnemonics[insn.op]!, start);
+        this.onUnimplemented(mnemonics[insn.op]!, this.instructionRip);
         throw this.fault.exception(Vector.UD);
       }
       if (operation(this, insn) === true) return this.replaced(insn);
@@ -560,11 +585,11 @@ export class Cpu implements Processor {
       return false;
     }
     // A long REP stops early with RIP still on the instruction: it has not retired then.
-    const rip = s.rip;
-    this.wentOn = rip === next;
+    this.wentOn = u32[rip] === nextLow && u32[rip + 1] === nextHigh;
+    const stayed = u32[rip] === startLow && u32[rip + 1] === startHigh;
     this.onOperation?.(insn);
-    if (rip !== start || this.stepping || !this.repeats(insn)) s.icount += 1;
-    if (s.get32(Offset.FLAGS) & RF && (insn.op === IRET || rip === start || !(flags & RF))) {
+    if (!stayed || this.stepping || !this.repeats(insn)) s.icount += 1;
+    if (s.get32(Offset.FLAGS) & RF && (insn.op === IRET || stayed || !(flags & RF))) {
       this.debug.resumeSet();
       this.attention = true;
     }

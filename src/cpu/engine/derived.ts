@@ -40,19 +40,22 @@ export function timestampBits(s: CpuState, features: Features): number {
   return Timestamp.PAUSE | Timestamp.RDTSC | (features.has('rdtscp') ? Timestamp.RDTSCP : 0);
 }
 
-/** Recomputes CS_BASE, SP_MASK, CODE_MODE, SIMD_DISABLED and the segments' FLAT; yields the code size. */
+/** Recomputes CS_BASE, SP_MASK, CODE_MODE, SIMD_DISABLED and the segments' FLAT; yields the code size. It runs at every change of mode: no calls where indices do. */
 export function deriveState(s: CpuState, withheldSimd: number): CodeSize {
   const codeSize = codeSizeOf(s);
-  s.set32(Offset.CODE_MODE, codeSize);
-  const csBase = Offset.SEGMENTS + Seg.CS * SEGMENT_STRIDE + Segment.BASE;
-  s.set32(Offset.CS_BASE, codeSize === 64 ? 0 : s.get32(csBase));
-  s.set32(Offset.CS_BASE + 4, codeSize === 64 ? 0 : s.high(csBase));
-  s.set32(Offset.SP_MASK, codeSize === 64 || s.access(Seg.SS) & ACCESS_DB ? 0xffff_ffff : 0xffff);
-  s.set32(Offset.SP_MASK + 4, codeSize === 64 ? 0xffff_ffff : 0);
-  for (let seg: number = Seg.ES; seg <= Seg.GS; seg++) {
-    s.set32(Offset.SEGMENTS + seg * SEGMENT_STRIDE + Segment.FLAT, isFlat(s.access(seg), s.limit(seg)) ? 1 : 0);
+  const long = codeSize === 64;
+  const { u32 } = s;
+  const base = s.base >>> 2;
+  const csBase = base + ((Offset.SEGMENTS + Seg.CS * SEGMENT_STRIDE + Segment.BASE) >>> 2);
+  u32[base + (Offset.CODE_MODE >>> 2)] = codeSize;
+  u32[base + (Offset.CS_BASE >>> 2)] = long ? 0 : u32[csBase]!;
+  u32[base + (Offset.CS_BASE >>> 2) + 1] = long ? 0 : u32[csBase + 1]!;
+  u32[base + (Offset.SP_MASK >>> 2)] = long || s.access(Seg.SS) & ACCESS_DB ? 0xffff_ffff : 0xffff;
+  u32[base + (Offset.SP_MASK >>> 2) + 1] = long ? 0xffff_ffff : 0;
+  for (let seg: number = Seg.ES, at = base + (Offset.SEGMENTS >>> 2); seg <= Seg.GS; seg++, at += SEGMENT_STRIDE >>> 2) {
+    u32[at + (Segment.FLAT >>> 2)] = isFlat(u32[at + (Segment.ACCESS >>> 2)]!, u32[at + (Segment.LIMIT >>> 2)]!) ? 1 : 0;
   }
-  s.set32(Offset.NO_SEGMENT + Segment.FLAT, 1);
+  u32[base + ((Offset.NO_SEGMENT + Segment.FLAT) >>> 2)] = 1;
   deriveSimd(s, withheldSimd);
   return codeSize;
 }

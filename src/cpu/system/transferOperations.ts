@@ -51,8 +51,6 @@ function leaveKernel(cpu: Processor, code: number, stack: number, codeAccess: nu
   cpu.stateChanged();
 }
 
-const selectorField = (star: bigint, shift: bigint): number => Number((star >> shift) & 0xffffn);
-
 /** The flags that SYSRET takes from R11. */
 const SYSRET_FLAGS = 0x3c_7fd7;
 
@@ -91,11 +89,10 @@ export const transferOperations: Record<string, SlowOperation> = {
     const s = cpu.state;
     requireFeature(cpu, 'syscall');
     if (!is64(s) || !(s.efer & Efer.SCE)) undefinedOpcode(cpu);
-    const star = s.get64(Offset.STAR);
     s.setReg(Gpr.RCX, s.rip);
     s.setReg(Gpr.R11, BigInt(readFlags(s) & ~RF));
     s.rip = s.get64(Offset.LSTAR);
-    const code = selectorField(star, 32n);
+    const code = s.high(Offset.STAR) & 0xffff;
     enterKernel(cpu, code, code + 8, CODE64, s.get32(Offset.FMASK) | RF);
     // Unlike other instructions SYSCALL and SYSRET look at the TF that they leave.
     cpu.decideSingleStep((s.get32(Offset.FLAGS) & TF) !== 0);
@@ -108,7 +105,7 @@ export const transferOperations: Record<string, SlowOperation> = {
     const wide = insn.operandSize === 8;
     const rip = s.reg(Gpr.RCX);
     if (wide && !isCanonical(rip)) throw cpu.fault.exception(Vector.GP, 0);
-    const code = selectorField(s.get64(Offset.STAR), 48n);
+    const code = s.high(Offset.STAR) >>> 16;
     s.rip = wide ? rip : truncate(rip, 4);
     writeFlags(s, s.reg32(Gpr.R11) & SYSRET_FLAGS);
     leaveKernel(cpu, wide ? code + 16 : code, code + 8, wide ? CODE64 : CODE32);
