@@ -64,10 +64,15 @@ export class CodePage {
   ) {}
 }
 
+/** Page and code size as one number. */
+const retiredKey = (page: number, codeSize: CodeSize): number => page * 64 + codeSize - 1;
+
 export class CodeCache implements CodePages {
   private readonly pages = new Map<number, CodePage[]>();
   private readonly bySlots = new Map<number, CodePage>();
   private readonly tables = new TablePages();
+  /** Empty tables of pages that were dropped, by `retiredKey`. */
+  private readonly retired = new Map<number, number>();
   private next = FIRST_RECORD;
   /** How often a page was dropped. */
   drops = 0;
@@ -117,9 +122,7 @@ export class CodeCache implements CodePages {
       this.dropAll();
       list = undefined;
     }
-    const slots = this.next;
-    this.next += SLOTS_SIZE;
-    this.views.u32.fill(0, slots >>> 2, (slots + SLOTS_SIZE) >>> 2);
+    const slots = this.emptySlots(page, codeSize);
     const made = new CodePage(page, codeSize, frame, slots);
     this.bySlots.set(slots, made);
     if (breakpoints) made.breakpoints = new Set(breakpoints);
@@ -146,6 +149,20 @@ export class CodeCache implements CodePages {
     const at = this.next;
     this.next += bytes;
     return at;
+  }
+
+  /** A table for a page without records: its own of before, if it had one, so that code which is written over and over finds it still in the host's caches and code TLBs. */
+  private emptySlots(page: number, codeSize: CodeSize): number {
+    const key = retiredKey(page, codeSize);
+    const before = this.retired.get(key);
+    if (before !== undefined) {
+      this.retired.delete(key);
+      return before;
+    }
+    const slots = this.next;
+    this.next += SLOTS_SIZE;
+    this.views.u32.fill(0, slots >>> 2, (slots + SLOTS_SIZE) >>> 2);
+    return slots;
   }
 
   /** The record at an offset, decoding from there when it is new. 0 when there is no room: everything was dropped. */
@@ -431,6 +448,7 @@ export class CodeCache implements CodePages {
       }
     }
     u32.fill(0, code.slots >>> 2, (code.slots + SLOTS_SIZE) >>> 2);
+    this.retired.set(retiredKey(code.page, code.codeSize), code.slots);
     for (const index of code.instructions) {
       this.instructions[index] = undefined;
       this.freeInstructions.push(index);
@@ -442,6 +460,7 @@ export class CodeCache implements CodePages {
   dropAll(): void {
     for (const list of this.pages.values()) for (const code of list) this.retire(code);
     this.pages.clear();
+    this.retired.clear();
     this.next = FIRST_RECORD;
     this.changed.allDropped();
   }
