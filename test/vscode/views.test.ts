@@ -165,4 +165,15 @@ describe(`Views of VS Code, ${kind} extension host`, () => {
     await vscode.expand(registers, 'Segments');
     await vscode.row(registers, /^cs code/);
   });
+
+  it('shows numbers in hexadecimal', async () => {
+    await only('Variables');
+    await vscode.scrollTo('.debug-variables', /^Locals/);
+    await vscode.expand('.debug-variables', 'Locals');
+    await vscode.row('.debug-variables', /^value\b.*\d \(0x[0-9a-f]+\)/);
+    await vscode.command('Hyperstep: Show Numbers in Hexadecimal');
+    await vscode.row('.debug-variables', /^value\s*=?\s*0x[0-9a-f]+$/);
+    await vscode.command('Hyperstep: Show Numbers in Decimal');
+    await vscode.row('.debug-variables', /^value\b.*\d \(0x[0-9a-f]+\)/);
+  });
 });

@@ -194,7 +194,8 @@ export class Workbench {
   /** Scrolls a tree down until a row matches: rows that are not seen do not exist. */
   async scrollTo(container: string, pattern: RegExp): Promise<void> {
     await this.page.locator(`${container} .monaco-list-row`).first().hover();
-    await this.until(`a row like ${pattern} further down`, async () => {
+    await this.page.mouse.wheel(0, -100_000);
+    await this.until(`a row like ${pattern}`, async () => {
       if ((await this.rows(container)).some((text) => pattern.test(text))) return true;
       await this.page.mouse.wheel(0, 200);
       await this.page.waitForTimeout(150);
