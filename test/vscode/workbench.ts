@@ -191,16 +191,18 @@ export class Workbench {
     return this.until(`${pattern} in the status bar`, async () => (await this.page.$$eval('.statusbar-item', (items) => items.map((item) => item.textContent ?? ''))).find((text) => pattern.test(text)));
   }
 
-  /** Scrolls a tree down until a row matches: rows that are not seen do not exist. */
+  /** Scrolls a tree from its top down until a row matches: rows that are not seen do not exist. */
   async scrollTo(container: string, pattern: RegExp): Promise<void> {
-    await this.page.locator(`${container} .monaco-list-row`).first().hover();
-    await this.page.mouse.wheel(0, -100_000);
+    await this.page.locator(`${container} .monaco-list`).first().focus();
+    await this.page.keyboard.press('Home');
+    // A hover of a row would take the wheel's turns.
+    await this.page.locator(container).first().hover({ position: { x: 4, y: 60 } });
     await this.until(`a row like ${pattern}`, async () => {
+      await this.page.waitForTimeout(150);
       if ((await this.rows(container)).some((text) => pattern.test(text))) return true;
       await this.page.mouse.wheel(0, 200);
-      await this.page.waitForTimeout(150);
       return undefined;
-    });
+    }, SOON_MS, async () => JSON.stringify(await this.rows(container)));
   }
 
   /** Chooses an item of a row's context menu. */
