@@ -119,6 +119,12 @@ describe('multiboot 2', () => {
     assert.equal(m.run(10), 'halt');
   });
 
+  it('is entered at the physical place of an entry point that is linked high, to the byte', () => {
+    const high = 0xffff_ffff_8000_0000n;
+    const m = make(boot(elf(true, high + BigInt(LOAD + 0x200), [{ linear: high + BigInt(LOAD), physical: LOAD, bytes: header([]) }])));
+    assert.equal(state(m).rip, BigInt(LOAD + 0x200));
+  });
+
   it('loads a kernel that is no ELF where its header says', () => {
     const bytes = Uint8Array.from(header([...words(2, 24, LOAD, LOAD, 0, LOAD + 0x1000), ...words(3, 12, LOAD + 0x200, 0)]));
     const m = make(boot({ name: 'flat.bin', bytes }));

@@ -1,45 +1,20 @@
 /** Tells a usable image from a wrong one before the machine starts: one sentence that names the file. */
 import { UserError } from '../../base/errors';
+import { foreignMachine, hasHeader, isElf, LEAST_HEADER, programHeaders, ProgramType } from '../../machine/boot/elfHeader';
 
 const SECTOR = 512;
-/** The least bytes that hold an ELF header: 52 in the 32-bit form. */
-const ELF_HEADER = 52;
-/** e_machine values. */
-const EM_386 = 3;
-const EM_X86_64 = 62;
-const MACHINES: Record<number, string> = { 2: 'SPARC', 8: 'MIPS', 20: 'PowerPC', 21: '64-bit PowerPC', 22: 'S/390', 40: 'ARM', 43: '64-bit SPARC', 50: 'Itanium', 183: '64-bit ARM', 243: 'RISC-V', 247: 'BPF', 258: 'LoongArch' };
-
-const view = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-
-export const isElf = (bytes: Uint8Array): boolean => bytes.length >= 4 && bytes[0] === 0x7f && bytes[1] === 0x45 && bytes[2] === 0x4c && bytes[3] === 0x46;
-
 /** First byte after the last segment that an ELF's program headers put in the file, or undefined when they themselves lie outside it. */
 function endOfSegments(elf: Uint8Array): number | undefined {
-  const d = view(elf);
-  const wide = elf[4] === 2;
-  if (elf.length < (wide ? 64 : ELF_HEADER)) return undefined;
-  const start = wide ? Number(d.getBigUint64(32, true)) : d.getUint32(28, true);
-  const size = d.getUint16(wide ? 54 : 42, true);
-  const count = d.getUint16(wide ? 56 : 44, true);
-  if (start + size * count > elf.length) return undefined;
-  let end = 0;
-  for (let i = 0; i < count; i++) {
-    const at = start + i * size;
-    const offset = wide ? Number(d.getBigUint64(at + 8, true)) : d.getUint32(at + 4, true);
-    const length = wide ? Number(d.getBigUint64(at + 32, true)) : d.getUint32(at + 16, true);
-    if (d.getUint32(at, true) === 1) end = Math.max(end, offset + length);
-  }
-  return end;
+  const headers = hasHeader(elf) ? programHeaders(elf) : undefined;
+  return headers && Math.max(0, ...headers.map((h) => (h.type === ProgramType.LOAD ? h.offset + h.fileSize : 0)));
 }
 
 /** Checks an ELF to boot or to take symbols from. Throws a UserError when it is not one for x86, or cut short. */
 export function checkElf(name: string, bytes: Uint8Array): void {
   if (!isElf(bytes)) throw new UserError('image', `${name} is not an ELF file: give the linked kernel, not a disk image or an object listing.`);
-  if (bytes.length < ELF_HEADER) throw new UserError('image', `${name} is truncated: it ends inside its ELF header. Build it again.`);
-  const machine = view(bytes).getUint16(18, true);
-  if (machine !== EM_386 && machine !== EM_X86_64) {
-    throw new UserError('image', `${name} is an ELF file for ${MACHINES[machine] ?? `machine type ${machine}`}, but the machine is x86-64: build it for x86-64.`);
-  }
+  if (bytes.length < LEAST_HEADER) throw new UserError('image', `${name} is truncated: it ends inside its ELF header. Build it again.`);
+  const foreign = foreignMachine(bytes, 'machine type');
+  if (foreign !== undefined) throw new UserError('image', `${name} is an ELF file for ${foreign}, but the machine is x86-64: build it for x86-64.`);
   const end = endOfSegments(bytes);
   if (end === undefined || end > bytes.length) {
     throw new UserError('image', `${name} is truncated: its program headers describe ${end ?? 'more'} bytes, the file has ${bytes.length}. Build it again.`);

@@ -1,13 +1,14 @@
 /** Reads the images of a launch, checks them, and makes the machine. */
 import type { FileSource } from '../../base/files';
 import { UserError } from '../../base/errors';
+import { isElf } from '../../machine/boot/elfHeader';
 import { kernelBoot } from '../../machine/boot/kernelFile';
 import { createMachine } from '../../machine/machine';
 import type { Boot, DiskImage, Machine } from '../../machine/machineInterface';
 import { SymbolImage } from '../../symbols/image';
 import type { World } from '../../debug/world';
 import type { LaunchConfiguration } from './configuration';
-import { checkBootDisk, checkDrive, checkElf, isElf } from './imageCheck';
+import { checkBootDisk, checkDrive, checkElf } from './imageCheck';
 import { readMemoryMap } from './memoryMapFile';
 import type { LaunchTargets } from './targets';
 

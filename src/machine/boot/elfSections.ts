@@ -1,9 +1,9 @@
 /** Section headers of a kernel as boot loaders hand them over: symbols and debug information are put into memory too, behind the kernel. */
 import type { DiskImage } from '../machineInterface';
-import { isElf, type LoadSegment } from './elfImage';
+import { isElf, isWide, viewOf } from './elfHeader';
+import type { LoadSegment } from './elfImage';
 import { PAGE } from './placement';
 
-const CLASS_64 = 2;
 const SHT_NULL = 0;
 const SHT_NOBITS = 8;
 
@@ -20,9 +20,9 @@ export interface ElfSections {
 
 /** The sections of an ELF; those that the program headers do not load go from `from` on. Undefined for a file without any. */
 export function elfSections({ bytes }: DiskImage, from: number): ElfSections | undefined {
-  if (!isElf({ name: '', bytes })) return undefined;
-  const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const wide = data.getUint8(4) === CLASS_64;
+  if (!isElf(bytes)) return undefined;
+  const data = viewOf(bytes);
+  const wide = isWide(bytes);
   const start = wide ? Number(data.getBigUint64(40, true)) : data.getUint32(32, true);
   const entrySize = data.getUint16(wide ? 58 : 46, true);
   const count = data.getUint16(wide ? 60 : 48, true);

@@ -1,7 +1,7 @@
 /** Which way a kernel file is to be booted, by what is in it. */
 import { UserError } from '../../base/errors';
 import type { Boot, BootModule, DiskImage } from '../machineInterface';
-import { isElf } from './elfImage';
+import { isElf } from './elfHeader';
 import { isLinux } from './linuxHeader';
 import { hasMultibootHeader } from './multiboot';
 import { hasMultiboot2Header } from './multiboot2';
@@ -22,7 +22,7 @@ export function kernelBoot({ image, initrd, append, entry }: KernelFile): Boot {
   const modules: BootModule[] = initrd ? [{ image: initrd, append: '' }] : [];
   if (hasMultibootHeader(image) || hasMultiboot2Header(image)) return { kind: 'multiboot', image, append, modules };
   if (hasPvhEntry(image)) return { kind: 'pvh', image, append, modules };
-  if (!isElf(image)) throw new UserError('boot.notLinux', `${image.name} is no kernel to boot: it is neither a Linux kernel (bzImage, "vmlinuz") nor an ELF.`);
+  if (!isElf(image.bytes)) throw new UserError('boot.notLinux', `${image.name} is no kernel to boot: it is neither a Linux kernel (bzImage, "vmlinuz") nor an ELF.`);
   const told = append !== '' ? 'a command line' : initrd ? 'an initial RAM disk' : undefined;
   if (told !== undefined) throw new UserError('boot.elf', `${image.name} is an ELF with neither a multiboot header nor a PVH entry: it is started at its entry point and can be told nothing, so it takes no ${told.slice(told.indexOf(' ') + 1)}.`);
   return { kind: 'elf', image };

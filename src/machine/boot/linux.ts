@@ -9,7 +9,7 @@ import { Gpr, Offset } from '../../cpu/state';
 import type { Boot, DiskImage } from '../machineInterface';
 import { EXTENDED_RAM } from '../memory/addressMap';
 import type { PhysicalMemory } from '../memory/physicalMemory';
-import { Header, HEAP_USABLE, LOADED_HIGH, setupHeader, UNKNOWN_LOADER } from './linuxHeader';
+import { commandLineBytes, Header, HEAP_USABLE, LOADED_HIGH, setupHeader, UNKNOWN_LOADER } from './linuxHeader';
 import { bootLinuxRealMode, realModeKernelOf } from './linuxRealMode';
 import { enableLongMode, enterFlat, IdentityMap, loadDescriptorTable } from './entryState';
 import { PAGE } from './placement';
@@ -125,10 +125,7 @@ function placeInitrd({ name, bytes }: DiskImage, kernel: Kernel, kernelAddress: 
 }
 
 function writeCommandLine(boot: Linux, kernel: Kernel, memory: PhysicalMemory): void {
-  const text = new TextEncoder().encode(boot.append + '\0');
-  const most = Math.min(kernel.commandLineSize, Low.COMMAND_LINE_END - Low.COMMAND_LINE - 1);
-  if (text.length - 1 > most) throw new UserError('boot.append', `boot.append has ${text.length - 1} bytes, but ${boot.image.name} takes a command line of at most ${most}.`);
-  memory.writeBytes(Low.COMMAND_LINE, text);
+  memory.writeBytes(Low.COMMAND_LINE, commandLineBytes(boot, Math.min(kernel.commandLineSize, Low.COMMAND_LINE_END - Low.COMMAND_LINE - 1)));
 }
 
 /** boot_params ("zero page"): the kernel's header with the loader's fields filled in, and the memory map. */

@@ -1,6 +1,6 @@
 /** The setup header of a Linux kernel ("The Linux/x86 Boot Protocol", "The Real-Mode Kernel Header"). */
 import { UserError } from '../../base/errors';
-import type { DiskImage } from '../machineInterface';
+import type { Boot, DiskImage } from '../machineInterface';
 
 /** Fields of the setup header, as offsets in the file; boot_params repeats them at the same offsets. */
 export const Header = {
@@ -56,4 +56,11 @@ export function setupHeader({ name, bytes }: DiskImage): { version: number; setu
   // The size is rounded up to paragraphs; the file may end inside the last one.
   if (setupSize >= bytes.length || whole - bytes.length >= PARAGRAPH) throw new UserError('boot.truncated', `${name} is truncated: its setup header describes ${Math.max(whole, setupSize + 1)} bytes, the file has ${bytes.length}.`);
   return { version, setupSize };
+}
+
+/** The command line with its end, as long as the kernel takes it. Throws a UserError that names the key. */
+export function commandLineBytes({ image, append }: Extract<Boot, { kind: 'linux' }>, most: number): Uint8Array {
+  const text = new TextEncoder().encode(append + '\0');
+  if (text.length - 1 > most) throw new UserError('boot.append', `boot.append has ${text.length - 1} bytes, but ${image.name} takes a command line of at most ${most}.`);
+  return text;
 }

@@ -9,7 +9,7 @@ import { Gpr, Seg } from '../../cpu/state';
 import type { Boot, DiskImage } from '../machineInterface';
 import { EXTENDED_RAM } from '../memory/addressMap';
 import type { PhysicalMemory } from '../memory/physicalMemory';
-import { Header, HEAP_USABLE, LOADED_HIGH, setupHeader, SECTOR, UNKNOWN_LOADER } from './linuxHeader';
+import { commandLineBytes, Header, HEAP_USABLE, LOADED_HIGH, setupHeader, SECTOR, UNKNOWN_LOADER } from './linuxHeader';
 import { PAGE, placeSegment } from './placement';
 
 type Linux = Extract<Boot, { kind: 'linux' }>;
@@ -55,9 +55,8 @@ export function bootLinuxRealMode(boot: Linux, cpu: Processor, memory: PhysicalM
     data.setUint32(Header.INITRD_ADDRESS, address, true);
     data.setUint32(Header.INITRD_SIZE, bytes.length, true);
   }
-  const text = new TextEncoder().encode(boot.append + '\0');
-  const most = Math.min(version >= 0x0206 ? data.getUint32(Header.COMMAND_LINE_SIZE, true) : OLD_COMMAND_LINE_SIZE, COMMAND_LINE_END - COMMAND_LINE - 1);
-  if (text.length - 1 > most) throw new UserError('boot.append', `boot.append has ${text.length - 1} bytes, but ${boot.image.name} takes a command line of at most ${most}.`);
+  const most = version >= 0x0206 ? data.getUint32(Header.COMMAND_LINE_SIZE, true) : OLD_COMMAND_LINE_SIZE;
+  const text = commandLineBytes(boot, Math.min(most, COMMAND_LINE_END - COMMAND_LINE - 1));
   if (version >= 0x0202) data.setUint32(Header.COMMAND_LINE, SETUP + COMMAND_LINE, true);
   else {
     data.setUint16(OLD_COMMAND_LINE.MAGIC_AT, OLD_COMMAND_LINE.MAGIC, true);
