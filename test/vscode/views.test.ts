@@ -89,7 +89,7 @@ describe(`Views of VS Code, ${kind} extension host`, () => {
     const stack = await vscode.pane('Call Stack');
     await vscode.row(stack, /VM exit \d+: CPUID leaf/);
     await vscode.click(stack, /processor_check/);
-    await vscode.until('the guest\'s source', async () => (await vscode.activeFile()) === 'processor.c' || undefined);
+    await vscode.showsFile('processor.c');
   });
 
   it('stops at an exit on a condition', async () => {

@@ -71,25 +71,34 @@ export class Workbench {
     await this.page.locator('.tab', { hasText: path.basename(name) }).waitFor();
   }
 
-  /** Name of the file in the active editor's tab. */
-  async activeFile(): Promise<string> {
-    return (await this.page.locator('.editor-group-container.active .tab.active').first().getAttribute('data-resource-name')) ?? '';
+  /** Waits until the active editor's tab is that of a file. */
+  async showsFile(name: string): Promise<void> {
+    const seen = async (): Promise<string> => (await this.page.locator('.editor-group-container.active .tab.active').first().getAttribute('data-resource-name')) ?? '';
+    await this.until(`${name} in the active editor`, async () => (await seen()) === name || undefined, SOON_MS, seen);
   }
 
-  /** Text of the line that the debugger highlights as the current one, once it is another than `before`. */
+  /** Text of the line that the debugger highlights as the current one, once it is another than `before` and stays. */
   async currentLine(before?: string): Promise<string> {
+    // While another file opens, its lines can already be there and the highlight still be where it was.
+    let last: string | undefined;
     return this.until('a highlighted line', async () => {
-      // The highlight is a decoration laid under the text: the line of text at the same height is the one.
-      const text = await this.page.evaluate(() => {
-        const mark = document.querySelector('.debug-top-stack-frame-line');
-        const row = mark?.closest<HTMLElement>('.view-overlays > div');
-        const lines = Array.from(document.querySelectorAll<HTMLElement>('.editor-group-container.active .view-lines .view-line'));
-        const line = row && lines.find(({ style }) => style.top === row.style.top);
-        // The editor shows blanks as other characters than blanks, and marks of no width beside decorations.
-        return line?.textContent?.replace(/[^\x21-\x7e]+/g, ' ').trim();
-      });
-      return text !== undefined && text !== before ? text : undefined;
+      const text = await this.#highlighted();
+      const stays = text !== undefined && text === last && text !== before;
+      last = text;
+      return stays ? text : undefined;
     }, START_MS);
+  }
+
+  async #highlighted(): Promise<string | undefined> {
+    // The highlight is a decoration laid under the text: the line of text at the same height is the one.
+    return this.page.evaluate(() => {
+      const mark = document.querySelector('.debug-top-stack-frame-line');
+      const row = mark?.closest<HTMLElement>('.view-overlays > div');
+      const lines = Array.from(document.querySelectorAll<HTMLElement>('.editor-group-container.active .view-lines .view-line'));
+      const line = row && lines.find(({ style }) => style.top === row.style.top);
+      // The editor shows blanks as other characters than blanks, and marks of no width beside decorations.
+      return line?.textContent?.replace(/[^\x21-\x7e]+/g, ' ').trim();
+    });
   }
 
   /** The visible rows of a list or tree from top to bottom: the parts of each with a blank between them. */
