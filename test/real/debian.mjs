@@ -5,7 +5,9 @@ import os from 'node:os';
 import path from 'node:path';
 
 const CACHE = path.join(os.tmpdir(), 'hyperstep-real');
-const SECONDS = 300;
+/** For each command: a network that swallows everything must not hold the tests up. */
+const SECONDS = 120;
+const IMPATIENT = ['-o', 'Acquire::Retries=1', '-o', 'Acquire::http::Timeout=20', '-o', 'Acquire::https::Timeout=20'];
 
 const has = (command) => spawnSync('sh', ['-c', `command -v ${command}`]).status === 0;
 const apt = (command, ...args) => execFileSync(command, args, { cwd: CACHE, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: SECONDS * 1000 });
@@ -26,7 +28,7 @@ export function unpacked(...names) {
     const complete = path.join(root, '.complete');
     if (fs.existsSync(complete)) return { root };
     for (const name of packages) {
-      apt('apt-get', 'download', name);
+      apt('apt-get', ...IMPATIENT, 'download', name);
       const file = fs.readdirSync(CACHE).find((f) => f.startsWith(`${name}_`) && f.endsWith('.deb'));
       apt('dpkg-deb', '-x', file, root);
       fs.rmSync(path.join(CACHE, file));
