@@ -8,12 +8,12 @@ import { memoryLinear, readOperand, writeOperand } from '../cpu/system/operands'
 import { Gpr, Offset } from '../cpu/state';
 import { enterGuest, failedBasicCheck, failedChecks } from './entry';
 import { exitByInstruction, exitOfInstruction, NO_INFORMATION } from './exit';
+import { deliverField, fieldToRead, fieldToWrite } from './fieldOperands';
 import { displacement, operandInfo } from './instructionInfo';
 import { fail, failInvalid, succeed } from './outcome';
 import { Private, VmxMode } from './privateState';
 import { VMCS_REVISION } from './tables/capabilities';
 import { Reason } from './tables/exitReasons';
-import { FIELDS, slotOf } from './tables/fields';
 import { InstructionErrorNumber as E } from './tables/instructionErrors';
 import { shadowed, shadowRead, shadowWrite } from './shadow';
 import { Region } from './vmcs';
@@ -133,27 +133,17 @@ function vmptrst(vmx: Vmx, insn: Instruction): Ended {
   succeed(vmx);
 }
 
-/** The slot that an encoding operand names, or -1 for what this processor does not have. */
-export function slotOperand(vmx: Vmx, encoding: bigint): number {
-  if (encoding > 0x7fffn) return -1;
-  const slot = slotOf(Number(encoding));
-  return slot >= 0 && vmx.fieldExists[slot] === 1 ? slot : -1;
-}
-
 const noCurrentVmcs = 'There is no current VMCS: VMPTRLD comes first.';
 
 function vmread(vmx: Vmx, insn: Instruction): Ended {
   if (vmx.nonRoot && shadowed(vmx, insn, 1, false)) return shadowRead(vmx, insn);
   if (preamble(vmx, insn, Reason.VMREAD, 0, 1)) return true;
   if (vmx.vmcs.pointer < 0) return failInvalid(vmx, 'vmread', noCurrentVmcs);
-  const size = is64(vmx.state) ? 8 : 4;
-  const encoding = readOperand(vmx.cpu, insn, 1, size);
-  const slot = slotOperand(vmx, encoding);
-  if (slot < 0) return fail(vmx, 'vmread', E.UNSUPPORTED_FIELD);
-  const value = vmx.vmcs.get(slot);
-  writeOperand(vmx.cpu, insn, 0, encoding & 1n ? value >> 32n : value, size);
-  vmx.observer?.fieldRead?.(Number(encoding));
-  vmx.fieldAccessed(Number(encoding), false);
+  const named = fieldToRead(vmx, insn);
+  if (!named) return;
+  deliverField(vmx, insn, named, vmx.vmcs.get(named.slot));
+  vmx.observer?.fieldRead?.(named.encoding);
+  vmx.fieldAccessed(named.encoding, false);
   succeed(vmx);
 }
 
@@ -168,17 +158,13 @@ function vmwrite(vmx: Vmx, insn: Instruction): Ended {
   if (preamble(vmx, insn, Reason.VMWRITE, 1, 0)) return true;
   const { vmcs } = vmx;
   if (vmcs.pointer < 0) return failInvalid(vmx, 'vmwrite', noCurrentVmcs);
-  const size = is64(vmx.state) ? 8 : 4;
-  const value = readOperand(vmx.cpu, insn, 1, size);
-  const encoding = readOperand(vmx.cpu, insn, 0, size);
-  const slot = slotOperand(vmx, encoding);
-  if (slot < 0) return fail(vmx, 'vmwrite', E.UNSUPPORTED_FIELD);
-  const field = FIELDS[slot]!;
-  if (field.group === 'exit-information' && !vmx.capabilities.has('vmwrite-any-field')) return fail(vmx, 'vmwrite', E.READ_ONLY_FIELD);
-  if (encoding & 1n) vmcs.set(slot, (vmcs.get(slot) & 0xffff_ffffn) | ((value & 0xffff_ffffn) << 32n));
-  else vmcs.setField(field, value);
+  const named = fieldToWrite(vmx, insn);
+  if (!named) return;
+  const { encoding, slot, value } = named;
+  if (named.high) vmcs.set(slot, (vmcs.get(slot) & 0xffff_ffffn) | ((value & 0xffff_ffffn) << 32n));
+  else vmcs.setField(named.field, value);
   vmcs.recordWriter(slot, vmx.state.icount, vmx.cpu.instructionRip, stackWord(vmx, vmx.state.reg(Gpr.RSP)), stackWord(vmx, vmx.state.reg(Gpr.RBP) + 8n));
-  vmx.fieldAccessed(Number(encoding), true);
+  vmx.fieldAccessed(encoding, true);
   succeed(vmx);
 }
 

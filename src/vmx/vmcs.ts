@@ -19,6 +19,9 @@ export const Region = { REVISION: 0, ABORT: 4, LAUNCH_STATE: 8, FIELDS: 16, STRI
 
 const WIDTH_MASK = { 16: 0xffffn, 32: 0xffff_ffffn, 64: 0xffff_ffff_ffff_ffffn, natural: 0xffff_ffff_ffff_ffffn } as const;
 
+/** A value cut to the width of a field. */
+export const truncated = (field: Field, value: bigint): bigint => value & WIDTH_MASK[field.width];
+
 export class Vmcs {
   private readonly u32: Uint32Array;
   private readonly u64: BigUint64Array;
@@ -77,7 +80,7 @@ export class Vmcs {
 
   /** Stores a value truncated to the field's width. */
   setField(field: Field, value: bigint): void {
-    this.set(field.slot, value & WIDTH_MASK[field.width]);
+    this.set(field.slot, truncated(field, value));
   }
 
   // Who wrote a field.
