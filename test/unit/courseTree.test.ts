@@ -9,7 +9,8 @@ import type { DiskImage, Machine } from '../../src/machine/machineInterface';
 import { Encoding, type ExitRecord } from '../../src/vmx';
 import { board } from './machineBoard';
 import { STAGE1 } from './machinePrograms';
-import { At, bytes, GUEST_CODE, VmxRig } from './vmxRig';
+import { bytes } from './machineCode';
+import { At, GUEST_CODE, VmxRig } from './vmxRig';
 
 const MIB = 2 ** 20;
 

@@ -9,18 +9,11 @@ import { withSimd } from '../../src/cpu/simd/operations';
 import { Gpr, Offset } from '../../src/cpu/state';
 import { slowOperations } from '../../src/cpu/system/operations';
 import { createFlatMachine, noVmx } from '../silicon/flatMachine';
+import { bytes, LOOP, stateOf } from './machineCode';
 
 const CODE = 0x20_0000;
 const STACK = 0x30_0000n;
 const DATA = 0x40_0000n;
-
-/** Bytes from text such as "48 01 c8", with comments behind ';'. */
-const bytes = (text: string): number[] =>
-  text
-    .split('\n')
-    .flatMap((line) => line.replace(/;.*/, '').trim().split(/\s+/))
-    .filter((t) => t !== '')
-    .map((t) => parseInt(t, 16));
 
 function load(program: string, at = CODE): { cpu: Cpu; ram: number } {
   const machine = createFlatMachine(16);
@@ -32,26 +25,6 @@ function load(program: string, at = CODE): { cpu: Cpu; ram: number } {
   cpu.state.setReg(Gpr.RDX, 0n);
   return machine;
 }
-
-const stateOf = (cpu: Cpu): string =>
-  [cpu.state.rip, readFlags(cpu.state), cpu.state.icount, ...Array.from({ length: 16 }, (_, n) => cpu.state.reg(n))].map((v) => v.toString(16)).join(' ');
-
-const LOOP = `
-  b9 e8 03 00 00   ; mov ecx, 1000
-  48 01 c8         ; add rax, rcx
-  50               ; push rax
-  5b               ; pop rbx
-  48 31 da         ; xor rdx, rbx
-  48 89 14 cf      ; mov [rdi+rcx*8], rdx
-  48 03 14 cf      ; add rdx, [rdi+rcx*8]
-  48 c1 c2 07      ; rol rdx, 7
-  e8 05 00 00 00   ; call +5
-  ff c9            ; dec ecx
-  75 e3            ; jnz the add
-  f4               ; hlt
-  48 d1 e8         ; shr rax, 1
-  c3               ; ret
-`;
 
 describe('engine', () => {
   it('runs to HLT and counts every instruction', () => {
@@ -66,7 +39,7 @@ describe('engine', () => {
     const steps = load(LOOP).cpu;
     for (let i = 0; i < 3000; i++) assert.equal(steps.run(1), 'budget');
     assert.equal(whole.run(3000), 'budget');
-    assert.equal(stateOf(steps), stateOf(whole));
+    assert.equal(stateOf(steps.state), stateOf(whole.state));
   });
 
   it('slices of any length give the same state', () => {
@@ -79,7 +52,7 @@ describe('engine', () => {
       n += slice;
       assert.equal(sliced.state.icount, n);
     }
-    assert.equal(stateOf(sliced), stateOf(whole));
+    assert.equal(stateOf(sliced.state), stateOf(whole.state));
   });
 
   it('an instruction that crosses a page runs, and again from the records', () => {

@@ -1,14 +1,8 @@
 /** Programs for the tests of the PC, as bytes with their assembly. 16-bit code unless it says otherwise. */
 
-/** Bytes from text such as `31 c0 ; xor ax, ax`. */
-const bytes = (text: string): Uint8Array =>
-  Uint8Array.from(
-    text
-      .split('\n')
-      .flatMap((line) => line.replace(/;.*/, '').trim().split(/\s+/))
-      .filter((t) => t !== '')
-      .map((t) => parseInt(t, 16)),
-  );
+import { bytes as bytesOf } from './machineCode';
+
+const bytes = (text: string): Uint8Array => Uint8Array.from(bytesOf(text));
 
 /** Enables A20 through the keyboard controller, enters protected mode, reads sectors 1 and 2 by PIO to 1 MiB and jumps there. */
 export const STAGE1 = bytes(`

@@ -5,6 +5,7 @@ import { resetProcessor } from '../../src/cpu/engine/reset';
 import { Seg } from '../../src/cpu/state';
 import { CpuFeatures } from '../../src/cpu/system/features';
 import { noVmx } from '../silicon/flatMachine';
+import { bytes } from './machineCode';
 
 /** Where the harness puts things. The tables lie in RAM; the programs load GDTR and IDTR themselves. */
 export const PML4 = 0x1000;
@@ -33,13 +34,6 @@ const DESCRIPTORS = [0n, 0x00af9b000000ffffn, 0x00cf93000000ffffn, 0x00cffb00000
 
 /** Vectors with an error code. */
 const WITH_CODE = new Set([8, 10, 11, 12, 13, 14, 17]);
-
-const bytes = (text: string): number[] =>
-  text
-    .split('\n')
-    .flatMap((line) => line.replace(/;.*/, '').trim().split(/\s+/))
-    .filter((t) => t !== '')
-    .map((t) => parseInt(t, 16));
 
 export class Pc {
   readonly cpu: Cpu;

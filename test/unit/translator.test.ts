@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import type { Cpu } from '../../src/cpu/engine/cpu';
 import { translatorPolicy } from '../../src/cpu/engine/translator';
-import { readFlags } from '../../src/cpu/flags';
 import { Gpr, Offset } from '../../src/cpu/state';
 import { createFlatMachine } from '../silicon/flatMachine';
 import { compare } from '../translator/compare';
+import { bytes, LOOP, stateOf } from './machineCode';
 
 const CODE = 0x20_0000;
 const DATA = 0x40_0000n;
@@ -23,34 +23,13 @@ function load(program: string, at = CODE): Translated {
   Object.assign(translatorPolicy, { enabled: true, threshold: 0, slice: 64 });
   const { cpu, ram } = createFlatMachine(16);
   Object.assign(translatorPolicy, before);
-  const bytes = program.split('\n').flatMap((line) => line.replace(/;.*/, '').trim().split(/\s+/)).filter((t) => t !== ''); // prettier-ignore
-  cpu.views.u8.set(bytes.map((t) => parseInt(t, 16)), ram + at);
+  cpu.views.u8.set(bytes(program), ram + at);
   cpu.state.rip = BigInt(at);
   cpu.state.setReg(Gpr.RSP, STACK);
   cpu.state.setReg(Gpr.RDI, DATA);
   const { translator } = cpu as unknown as { translator: { made: number; regions: Set<unknown> } };
   return { cpu, ram, regions: () => ({ made: translator.made, live: translator.regions.size }) };
 }
-
-const stateOf = ({ cpu }: { cpu: Cpu }): string => [cpu.state.rip, readFlags(cpu.state), cpu.state.icount, ...Array.from({ length: 16 }, (_, n) => cpu.state.reg(n))].map((v) => v.toString(16)).join(' ');
-
-/** Adds up, stores, loads, calls and returns: 12 instructions a round. */
-const LOOP = `
-  b9 e8 03 00 00   ; mov ecx, 1000
-  48 01 c8         ; add rax, rcx
-  50               ; push rax
-  5b               ; pop rbx
-  48 31 da         ; xor rdx, rbx
-  48 89 14 cf      ; mov [rdi+rcx*8], rdx
-  48 03 14 cf      ; add rdx, [rdi+rcx*8]
-  48 c1 c2 07      ; rol rdx, 7
-  e8 05 00 00 00   ; call +5
-  ff c9            ; dec ecx
-  75 e3            ; jnz the add
-  f4               ; hlt
-  48 d1 e8         ; shr rax, 1
-  c3               ; ret
-`;
 
 describe('translator', () => {
   for (const mode of [64, 32, 16] as const) {
@@ -75,7 +54,7 @@ describe('translator', () => {
       plain.cpu.run(i);
       n += i;
       assert.equal(cpu.state.icount, n);
-      assert.equal(stateOf(translated), stateOf(plain));
+      assert.equal(stateOf(translated.cpu.state), stateOf(plain.cpu.state));
     }
     assert.ok(translated.regions().live > 0);
   });
@@ -88,7 +67,7 @@ describe('translator', () => {
     for (let i = 0; i < 40; i++) {
       assert.equal(translated.cpu.run(1), 'budget');
       plain.cpu.run(1);
-      assert.equal(stateOf(translated), stateOf(plain));
+      assert.equal(stateOf(translated.cpu.state), stateOf(plain.cpu.state));
     }
   });
 
@@ -147,7 +126,7 @@ describe('translator', () => {
     const plain = createPlain(program);
     assert.equal(translated.cpu.run(1e6), 'shutdown');
     assert.equal(plain.cpu.run(1e6), 'shutdown');
-    assert.equal(stateOf(translated), stateOf(plain));
+    assert.equal(stateOf(translated.cpu.state), stateOf(plain.cpu.state));
     assert.equal(translated.cpu.state.get64(Offset.CR2), plain.cpu.state.get64(Offset.CR2));
     assert.ok(translated.regions().made > 0);
   });
@@ -185,8 +164,7 @@ function createPlain(program: string): { cpu: Cpu; ram: number } {
   translatorPolicy.enabled = false;
   const machine = createFlatMachine(16);
   Object.assign(translatorPolicy, before);
-  const bytes = program.split('\n').flatMap((line) => line.replace(/;.*/, '').trim().split(/\s+/)).filter((t) => t !== ''); // prettier-ignore
-  machine.cpu.views.u8.set(bytes.map((t) => parseInt(t, 16)), machine.ram + CODE);
+  machine.cpu.views.u8.set(bytes(program), machine.ram + CODE);
   machine.cpu.state.rip = BigInt(CODE);
   machine.cpu.state.setReg(Gpr.RSP, STACK);
   machine.cpu.state.setReg(Gpr.RDI, DATA);

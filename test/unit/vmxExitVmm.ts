@@ -4,7 +4,8 @@ import { Gpr, Offset } from '../../src/cpu/state';
 import { EXIT_CONDITIONS, exitReason, type FieldName } from '../../src/vmx';
 import type { ExitCase } from './vmxExitCases';
 import { prepare, rigFor, write } from './vmxEntryVmm';
-import { At, bytes, GUEST_CODE, type VmxRig } from './vmxRig';
+import { bytes } from './machineCode';
+import { At, GUEST_CODE, type VmxRig } from './vmxRig';
 
 const BLOCKING_NMI = 8;
 const VECTOR_THAT_WAITS = 0x31;

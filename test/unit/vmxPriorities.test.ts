@@ -4,7 +4,8 @@ import { readFlags } from '../../src/cpu/flags';
 import { Gpr, Offset, Seg } from '../../src/cpu/state';
 import { Encoding, Entry, Pin, Primary, Secondary } from '../../src/vmx';
 import { rigFor } from './vmxEntryVmm';
-import { At, bytes, GUEST_CODE, VmxRig } from './vmxRig';
+import { bytes } from './machineCode';
+import { At, GUEST_CODE, VmxRig } from './vmxRig';
 
 const Vector = { DB: 1, BP: 3, UD: 6, DF: 8, NP: 11, GP: 13, PF: 14 } as const;
 const HOST_IDT = 0x12_0000;

@@ -6,14 +6,7 @@ import { readFlags } from '../../src/cpu/flags';
 import { Gpr, Offset, Seg } from '../../src/cpu/state';
 import { CpuFeatures } from '../../src/cpu/system/features';
 import { Capabilities, type ControlKind, controlField, Encoding, Entry, Exit, type ExitRecord, type FieldName, FIELDS, Primary, Secondary, VMCS_REVISION, type VmxFailure, VmxUnit } from '../../src/vmx';
-
-/** Bytes from text such as "0f a2 ; cpuid". */
-export const bytes = (text: string): number[] =>
-  text
-    .split('\n')
-    .flatMap((line) => line.replace(/;.*/, '').trim().split(/\s+/))
-    .filter((t) => t !== '')
-    .map((t) => parseInt(t, 16));
+import { bytes } from './machineCode';
 
 export const MEBIBYTES = 16;
 /** Host-physical addresses. */
