@@ -10,8 +10,8 @@ const IDE = {
 };
 const VIRTIO = {
   modules: ['virtio_pci', 'virtio_blk'],
-  type: ['head -c 22 /dev/vda; echo', 'dd if=/dev/vda of=/dev/null bs=64k 2>&1'],
-  expect: ['HYPERSTEP DISK SECTOR', '64+0 records out'],
+  type: ['head -c 22 /dev/vda; echo; grep virtio /proc/interrupts', 'dd if=/dev/vda of=/dev/null bs=64k 2>&1'],
+  expect: ['HYPERSTEP DISK SECTOR', 'PCI-MSI', 'virtio2-req.0', '64+0 records out'],
 };
 const KVM = { modules: ['kvm_intel'], programs: ['kvmGuest'], type: ['kvmGuest'], expect: KVM_EXITS, exits: KVM_OWN_EXITS };
 

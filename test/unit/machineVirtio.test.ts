@@ -7,6 +7,16 @@ type Rig = ReturnType<typeof board>;
 
 const [CONSOLE, ENTROPY, BLOCK] = [3, 4, 5];
 const disk = { name: 'v.img', bytes: Uint8Array.from({ length: 16 * 512 }, (_, at) => at >> 9), attachment: 'virtio' as const };
+const setConfig = (r: Rig, device: number, register: number, value: number): void => {
+  r.out32(0xcf8, (0x8000_0000 | (device << 11) | register) >>> 0);
+  r.out32(0xcfc, value);
+};
+/** Offset of a capability. */
+const capability = (r: Rig, device: number, id: number): number => {
+  let at = config(r, device, 0x34) & 0xff;
+  while ((config(r, device, at) & 0xff) !== id) at = (config(r, device, at) >> 8) & 0xff;
+  return at;
+};
 const config = (r: Rig, device: number, register: number): number => {
   r.out32(0xcf8, (0x8000_0000 | (device << 11) | register) >>> 0);
   return r.in32(0xcfc);
@@ -28,8 +38,9 @@ class Driver {
     this.r.out16(this.ports + 14, queue);
     return this.r.in16(this.ports + 12);
   }
-  legacy(queues: number): this {
+  legacy(queues: number, features = 0): this {
     this.r.out8(this.ports + 18, 3);
+    this.r.out32(this.ports + 4, features);
     for (let n = 0; n < queues; n++) {
       this.r.out16(this.ports + 14, n);
       this.r.out32(this.ports + 8, this.page(n) / 4096);
@@ -105,7 +116,7 @@ describe('virtio', () => {
     assert.strictEqual(config(r, BLOCK, 0x2c), 0x0002_1af4);
     assert.strictEqual(config(r, BLOCK + 1, 0), 0xffff_ffff);
     const types: number[] = [];
-    for (let at = config(r, BLOCK, 0x34) & 0xff; at; at = (config(r, BLOCK, at) >> 8) & 0xff) types.push(config(r, BLOCK, at) >>> 24);
+    for (let at = config(r, BLOCK, 0x34) & 0xff; at; at = (config(r, BLOCK, at) >> 8) & 0xff) if ((config(r, BLOCK, at) & 0xff) === 9) types.push(config(r, BLOCK, at) >>> 24);
     assert.deepStrictEqual(types, [1, 3, 4, 2]);
   });
 
@@ -196,5 +207,155 @@ describe('virtio', () => {
     d.offer(0, header(8, 0), 20, 1);
     d.notify(0);
     assert.strictEqual(d.back(0), 21);
+  });
+
+  it('indirect descriptors: a table of its own, only when the driver accepted them, only at the end of a chain', () => {
+    const attempt = (features: number, flags: number): number => {
+      const r = ready([], [disk]);
+      const d = new Driver(r, BLOCK).legacy(1, features);
+      const places = d.offer(0, header(0, 3), 512, 1);
+      // The three descriptors move to a table; the ring's first descriptor names it.
+      r.memory.writeBytes(0x50_0000, r.memory.readBytes(d.page(0), 48));
+      r.memory.store(d.page(0), 4, 0x50_0000);
+      r.memory.store(d.page(0) + 8, 4, 48);
+      r.memory.store(d.page(0) + 12, 2, flags);
+      d.notify(0);
+      if (r.in8(d.ports + 18) & 0x40) return -1;
+      assert.strictEqual(d.back(0), 513);
+      assert.strictEqual(r.memory.load(places[1]!, 1), 3);
+      return r.memory.load(places[2]!, 1);
+    };
+    assert.strictEqual(attempt(1 << 28, 4), 0);
+    assert.strictEqual(attempt(1 << 28, 4 | 2), 0, 'whether it is writable does not matter');
+    assert.strictEqual(attempt(1 << 28, 4 | 1), -1, 'a chain goes on behind it');
+    assert.strictEqual(attempt(0, 4), -1, 'not accepted');
+  });
+
+  it('event index: the driver names the request whose end it wants to be told of, the device the one it waits for', () => {
+    const r = ready([], [disk]);
+    r.initialisePics();
+    const d = new Driver(r, BLOCK).legacy(1, 1 << 29);
+    const size = d.size(0);
+    const wantedByDriver = d.page(0) + 16 * size + 4 + 2 * size;
+    const used = Math.ceil((d.page(0) + 16 * size + 6 + 2 * size) / 4096) * 4096;
+    const serve = (): number[] => {
+      d.offer(0, header(0, 0), 512, 1);
+      d.notify(0);
+      assert.strictEqual(d.back(0), 513);
+      const vectors = r.interrupts();
+      r.in8(d.ports + 19);
+      if (vectors.length > 0) r.out8(0xa0, 0x20), r.out8(0x20, 0x20);
+      return vectors;
+    };
+    r.memory.store(wantedByDriver, 2, 1);
+    assert.deepStrictEqual(serve(), [], 'the first is not wanted');
+    assert.strictEqual(r.memory.load(used + 4 + 8 * size, 2), 1, 'the next request is to be told');
+    assert.deepStrictEqual(serve(), [0x2a]);
+    assert.deepStrictEqual(serve(), [], 'passed already');
+  });
+});
+
+describe('message-signalled interrupts', () => {
+  const MSIX_TABLE = (r: Rig, device: number): number => (config(r, device, 0x14) & 0xffff_fff0) >>> 0;
+  const entry = (r: Rig, device: number, n: number, address: number, data: number, masked = 0): void => [address, 0, data, masked].forEach((value, i) => r.bus.write(MSIX_TABLE(r, device) + 16 * n + 4 * i, 4, value));
+  const request = (d: Driver, modern: boolean): void => {
+    d.offer(0, header(0, 0), 512, 1);
+    d.notify(0, modern);
+  };
+  const taken = (r: Rig): string[] => r.board.localApics.flatMap((apic, n) => {
+    const vectors: string[] = [];
+    while (apic.pending()) {
+      vectors.push(`${n}:${apic.acknowledge().toString(16)}`);
+      apic.endOfInterrupt();
+    }
+    return vectors;
+  });
+  /** Two processors whose local APICs are enabled, and a block device with MSI-X on. */
+  const withTable = (modern: boolean): { r: Rig; d: Driver; control: number } => {
+    const r = ready([], [disk], 2);
+    r.board.localApics.forEach((apic) => apic.initialise());
+    r.initialisePics();
+    const control = capability(r, BLOCK, 0x11);
+    setConfig(r, BLOCK, control, 0x8000_0000);
+    const d = new Driver(r, BLOCK);
+    return { r, d: modern ? d.modern(1) : d.legacy(1), control };
+  };
+
+  for (const modern of [false, true])
+    it(`MSI-X, ${modern ? 'modern' : 'legacy'}: a queue's vector goes to the processor that its table entry names; the pin stays low`, () => {
+      const { r, d, control } = withTable(modern);
+      assert.strictEqual(config(r, BLOCK, control) >>> 16, 0x8001, 'two entries: a queue and the configuration');
+      const [select, vector] = modern ? [d.memory + 0x16, d.memory + 0x1a] : [d.ports + 14, d.ports + 22];
+      const write = (at: number, value: number): void => (modern ? r.bus.write(at, 2, value) : r.out16(at, value));
+      const read = (at: number): number => (modern ? r.bus.read(at, 2) : r.in16(at));
+      entry(r, BLOCK, 1, 0xfee0_1000, 0x0071);
+      write(select, 0);
+      assert.strictEqual(read(vector), 0xffff, 'none at first');
+      request(d, modern);
+      assert.deepStrictEqual(taken(r), []);
+      write(vector, 7);
+      assert.strictEqual(read(vector), 0xffff, 'there is no such entry');
+      write(vector, 1);
+      assert.strictEqual(read(vector), 1);
+      request(d, modern);
+      assert.deepStrictEqual(taken(r), ['1:71']);
+      if (!modern) assert.strictEqual(r.in32(d.ports + 24), 16, 'the configuration moves behind the vectors');
+      setConfig(r, BLOCK, control, 0);
+      request(d, modern);
+      assert.deepStrictEqual(taken(r), ['0:2a'], 'the pin again');
+    });
+
+  it('MSI-X: what is masked waits, and is told in the pending bits', () => {
+    const { r, d, control } = withTable(true);
+    entry(r, BLOCK, 0, 0xfee0_0000, 0x0072, 1);
+    r.bus.write(d.memory + 0x1a, 2, 0);
+    const pending = (): number => r.bus.read(MSIX_TABLE(r, BLOCK) + 0x800, 4);
+    request(d, true);
+    assert.deepStrictEqual([taken(r), pending()], [[], 1]);
+    setConfig(r, BLOCK, control, 0xc000_0000);
+    entry(r, BLOCK, 0, 0xfee0_0000, 0x0072, 0);
+    assert.deepStrictEqual([taken(r), pending()], [[], 1], 'the function is masked');
+    setConfig(r, BLOCK, control, 0x8000_0000);
+    assert.deepStrictEqual([taken(r), pending()], [['0:72'], 0]);
+  });
+
+  it('MSI: one message, each time the device has news; delivery modes and logical destinations', () => {
+    const r = ready([], [disk], 2);
+    r.board.localApics.forEach((apic) => apic.initialise());
+    for (const n of [0, 1]) {
+      r.current = n;
+      r.setApic(0xd0, (1 << n) << 24);
+    }
+    r.current = 0;
+    const d = new Driver(r, BLOCK).legacy(1);
+    const at = capability(r, BLOCK, 0x05);
+    setConfig(r, BLOCK, at + 4, 0xfee0_3004); // both, logically
+    setConfig(r, BLOCK, at + 12, 0x0073);
+    setConfig(r, BLOCK, at, 0x0001_0000);
+    request(d, false);
+    assert.deepStrictEqual(taken(r), ['0:73', '1:73']);
+    request(d, false);
+    assert.deepStrictEqual(taken(r), [], 'the driver has not looked yet');
+    r.in8(d.ports + 19);
+    setConfig(r, BLOCK, at + 4, 0xfee0_300c); // one of them
+    request(d, false);
+    assert.deepStrictEqual(taken(r), ['0:73']);
+    r.in8(d.ports + 19);
+    setConfig(r, BLOCK, at + 4, 0xfee0_1000);
+    setConfig(r, BLOCK, at + 12, 0x0400);
+    request(d, false);
+    assert.deepStrictEqual(r.events, ['NMI 1']);
+  });
+
+  it('are part of a snapshot', () => {
+    const { r, d } = withTable(true);
+    entry(r, BLOCK, 0, 0xfee0_0000, 0x0074);
+    r.bus.write(d.memory + 0x1a, 2, 0);
+    const saved = r.board.devices.map((device) => structuredClone(device.state));
+    r.board.reset();
+    r.board.devices.forEach((device, n) => (device.state = saved[n]!));
+    r.board.restored();
+    request(d, true);
+    assert.deepStrictEqual(taken(r), ['0:74']);
   });
 });

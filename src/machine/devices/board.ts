@@ -13,13 +13,14 @@ import { Cmos } from './cmos';
 import { DebugConsole } from './debugConsole';
 import { Hpet } from './hpet';
 import { IdeChannel } from './ideChannel';
-import { InterruptBus } from './interruptBus';
+import { InterruptBus, isMessage } from './interruptBus';
 import { IoApic } from './ioApic';
 import { KeyboardController } from './keyboardController';
 import { LocalApic } from './localApic';
 import { ParallelPort } from './parallelPort';
 import { FirmwareConfig, SELECTOR } from './firmwareConfig';
 import { hostBridge, isaBridge } from './pci/chipset';
+import type { SendMessage } from './pci/messageInterrupts';
 import { CONFIGURATION_ADDRESS, PciHost } from './pci/pciHost';
 import { PciSlot, PIRQ_INPUTS } from './pci/pciTable';
 import { PirqRouter } from './pci/pirqRouter';
@@ -31,6 +32,7 @@ import { Pic } from './pic';
 import { Pit } from './pit';
 import { Port92 } from './port92';
 import { DEBUG_EXIT, POWER_OFF_PORTS, PowerControl, type PowerSwitch, RESET_CONTROL } from './powerControl';
+import { TEST_MEMORY, TestDevice } from './testDevice';
 import { Uart } from './uart';
 import { Vga } from './vga';
 
@@ -42,6 +44,7 @@ const SERIAL_PORTS = [
   { name: 'COM3', port: 0x3e8, irq: Irq.COM1 },
   { name: 'COM4', port: 0x2e8, irq: Irq.COM2 },
 ] as const;
+const ISA_LINES = 16;
 /** I/O APIC input of IRQ 0; all other lines have their own number (said so by the MP table). */
 export const TIMER_INPUT = 2;
 const ioApicInput = (irq: number): number => (irq === Irq.TIMER ? TIMER_INPUT : irq);
@@ -130,14 +133,19 @@ export class Board {
     busMaster.started = (n) => this.ide[n]!.runDma();
     this.ide.forEach((channel, n) => (channel.dma = busMaster.port(n)));
     const router = new PirqRouter((irq, level) => line(irq)(level), (pirq, level) => this.ioApic.setLine(PIRQ_INPUTS[pirq]!, level));
-    this.virtioConsole = new VirtioPci(this.consoleKind, PciSlot.CONSOLE, bus.memory, wiring);
-    const virtio = [this.virtioConsole, new VirtioPci(new EntropyKind(), PciSlot.ENTROPY, bus.memory, wiring), ...this.cabling.virtio.map((drive, n) => new VirtioPci(new BlockKind(drive, n, (sentence) => wiring.warn(sentence)), PciSlot.FIRST_BLOCK + n, bus.memory, wiring))];
+    const send: SendMessage = (address, data) => {
+      if (isMessage(address)) this.interruptBus.write(address, data);
+      else bus.memory.store(address, 4, data); // a write like any other
+    };
+    this.virtioConsole = new VirtioPci(this.consoleKind, PciSlot.CONSOLE, bus.memory, wiring, send);
+    const virtio = [this.virtioConsole, new VirtioPci(new EntropyKind(), PciSlot.ENTROPY, bus.memory, wiring, send), ...this.cabling.virtio.map((drive, n) => new VirtioPci(new BlockKind(drive, n, (sentence) => wiring.warn(sentence)), PciSlot.FIRST_BLOCK + n, bus.memory, wiring, send))];
     this.pci = new PciHost(bus, [hostBridge, isaBridge((routes) => router.route(routes)), busMaster.pci, ...virtio.map(({ pci }) => pci)], (pirq, level) => router.set(pirq, level));
     for (const device of virtio) device.setInterrupt = (level) => this.pci.setInterrupt(device.pci, level);
     const power = new PowerControl(wiring);
     const firmwareConfig = new FirmwareConfig({ memory, cpus, e820: () => bus.memory.map.e820() });
     const acpi = new AcpiPower(wiring, wiring);
-    this.devices = [this.pic, this.pit, this.hpet, ...this.localApics, this.ioApic, this.cmos, this.a20, this.keyboard, this.vga, ...uarts, ...this.ide, busMaster, lpt1, router, this.pci, ...virtio, port92, power, acpi, this.debugConsole];
+    const testDevice = new TestDevice((input, level) => (input < ISA_LINES ? line(input)(level) : this.ioApic.setLine(input, level)));
+    this.devices = [this.pic, this.pit, this.hpet, ...this.localApics, this.ioApic, this.cmos, this.a20, this.keyboard, this.vga, ...uarts, ...this.ide, busMaster, lpt1, router, this.pci, ...virtio, port92, power, acpi, this.debugConsole, testDevice];
 
     bus.claimPage(pageOf(IO_APIC), this.ioApic);
     bus.claimPage(pageOf(HPET), this.hpet);
@@ -169,6 +177,8 @@ export class Board {
     bus.claimPorts(ACPI_PORTS.EVENT, 12, acpi, true);
     bus.claimPorts(SELECTOR, 2, firmwareConfig, true);
     bus.claimPorts(0xe9, 1, this.debugConsole);
+    for (const [first, count] of TestDevice.PORTS) bus.claimPorts(first, count, testDevice, true);
+    testDevice.pages.forEach((page, n) => bus.claimPage(pageOf(TEST_MEMORY) + n, page));
   }
 
   private createLocalApic(n: number, machine: BoardWiring): LocalApic {

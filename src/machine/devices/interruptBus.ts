@@ -18,12 +18,35 @@ export interface InterruptMessage {
   broadcast: boolean;
 }
 
+/** Writes to these addresses are interrupt messages (SDM volume 3, "Message Address Register Format"). */
+const MESSAGES = 0xfee0_0000;
+const MESSAGES_END = 0xfef0_0000;
+/** Bits of a message's address and data. */
+const ADDRESS_LOGICAL = 1 << 2;
+const ADDRESS_REDIRECTION = 1 << 3;
+const DATA_ASSERT = 1 << 14;
+const DATA_LEVEL = 1 << 15;
+const EVERYONE = 0xff;
+
+/** Whether a write of a device to this address is an interrupt message. */
+export const isMessage = (address: number): boolean => address >= MESSAGES && address < MESSAGES_END;
+
 export class InterruptBus {
   constructor(private readonly apics: readonly LocalApic[]) {}
 
   /** Delivers a message. Returns whether any processor was addressed. */
   send(message: InterruptMessage): boolean {
     return this.deliver(message, this.apics.filter((apic) => apic.accepts(message)));
+  }
+
+  /** A device's write of 32 bits that carries an interrupt, as PCI functions make them. Returns whether any processor was addressed. */
+  write(address: number, data: number): boolean {
+    const level = (data & DATA_LEVEL) !== 0;
+    if (level && !(data & DATA_ASSERT)) return false; // a level that falls interrupts nobody
+    const destination = (address >>> 12) & 0xff;
+    const fixed = (data >>> 8) & 7;
+    const mode = fixed === DeliveryMode.FIXED && address & ADDRESS_REDIRECTION ? DeliveryMode.LOWEST : fixed;
+    return this.send({ vector: data & 0xff, mode, level, destination, logical: (address & ADDRESS_LOGICAL) !== 0, broadcast: destination === EVERYONE });
   }
 
   /** Delivers a message of a local APIC that names its destination by one of Shorthand. */

@@ -15,6 +15,12 @@ export interface Bar {
   region: BarRegion;
 }
 
+/** A capability: its bytes, with 0 for the link to the next, and which of their bits software may write (none unless told). */
+export interface Capability {
+  readonly bytes: readonly number[];
+  readonly writable?: readonly number[];
+}
+
 /** One function. Its configuration space itself is kept by the host bridge: see `PciHost`. */
 export interface PciFunction {
   /** For messages. */
@@ -33,8 +39,8 @@ export interface PciFunction {
   /** Interrupt pin: 0 none, 1 INTA#, ... */
   readonly pin: number;
   readonly bars: readonly Bar[];
-  /** Capabilities without their link byte's value: identifier, 0, and what follows. Placed from CAPABILITIES on. */
-  readonly capabilities: readonly (readonly number[])[];
+  /** Placed one behind the other from FIRST_CAPABILITY on. */
+  readonly capabilities: readonly Capability[];
   /** Registers of its own that hold something at reset: offset, then bytes. */
   readonly preset?: readonly (readonly [offset: number, ...bytes: number[]])[];
   /** Bytes of its own that software may write: first and last offset. */
@@ -70,6 +76,16 @@ const STATUS_CAPABILITIES = 0x0010;
 const STATUS_TIMING = 0x0200;
 export const CONFIGURATION_SIZE = 256;
 
+/** Where each of a function's capabilities is. */
+export function capabilityOffsets(f: PciFunction): number[] {
+  let next = FIRST_CAPABILITY;
+  return f.capabilities.map(({ bytes }) => {
+    const at = next;
+    next = (at + bytes.length + 3) & ~3;
+    return at;
+  });
+}
+
 /** A function's configuration space at reset. */
 export function spaceAtReset(f: PciFunction): Uint8Array {
   const space = new Uint8Array(CONFIGURATION_SIZE);
@@ -83,13 +99,11 @@ export function spaceAtReset(f: PciFunction): Uint8Array {
   data.setUint16(Config.SUBSYSTEM, f.subsystemId, true);
   data.setUint8(Config.INTERRUPT_PIN, f.pin);
   for (const bar of f.bars) data.setUint32(Config.BAR0 + 4 * bar.index, bar.kind === 'io' ? 1 : 0, true);
-  let at = FIRST_CAPABILITY;
-  f.capabilities.forEach((bytes, n) => {
-    if (n === 0) space[Config.CAPABILITIES] = at;
-    space.set(bytes, at);
-    const next = (at + bytes.length + 3) & ~3;
-    space[at + 1] = n + 1 < f.capabilities.length ? next : 0;
-    at = next;
+  const offsets = capabilityOffsets(f);
+  space[Config.CAPABILITIES] = offsets[0] ?? 0;
+  f.capabilities.forEach(({ bytes }, n) => {
+    space.set(bytes, offsets[n]);
+    space[offsets[n]! + 1] = offsets[n + 1] ?? 0;
   });
   for (const [offset, ...bytes] of f.preset ?? []) space.set(bytes, offset);
   return space;
@@ -103,6 +117,8 @@ export function writableBits(f: PciFunction): Uint8Array {
   data.setUint16(0x0c, 0xffff, true); // cache line size, latency timer
   data.setUint8(Config.INTERRUPT_LINE, 0xff);
   for (const bar of f.bars) data.setUint32(Config.BAR0 + 4 * bar.index, (-bar.size & (bar.kind === 'io' ? 0xfffc : 0xffff_fff0)) >>> 0, true);
+  const offsets = capabilityOffsets(f);
+  f.capabilities.forEach(({ writable }, n) => mask.set(writable ?? [], offsets[n]));
   for (const [first, last] of f.writable ?? []) mask.fill(0xff, first, last + 1);
   return mask;
 }

@@ -1,11 +1,13 @@
 /**
  * The PCI transport of a transitional virtio device (Virtual I/O Device 1.2, "Virtio Over PCI Bus"): legacy drivers find
- * its registers behind base address register 0, modern ones by capabilities behind register 4. Interrupts by INTA#.
+ * its registers behind base address register 0, modern ones by capabilities behind register 4. Interrupts by INTA#,
+ * by MSI, or by MSI-X with a vector for each queue and one for the configuration.
  */
 import { type Device, type DeviceHost, NEVER } from '../../device';
 import type { PhysicalMemory } from '../../memory/physicalMemory';
-import type { BarRegion, PciFunction } from '../pci/pciFunction';
-import { type Chain, queueAtReset, type QueueState, Virtqueue } from './virtqueue';
+import { MessageInterrupts, type SendMessage } from '../pci/messageInterrupts';
+import { type BarRegion, type Capability, capabilityOffsets, type PciFunction } from '../pci/pciFunction';
+import { type Chain, queueAtReset, type QueueState, RingFeature, Virtqueue } from './virtqueue';
 
 /** What a kind of device adds to the transport. */
 export interface VirtioKind {
@@ -45,14 +47,17 @@ const NOTIFY = 0x3000;
 const REGION_SIZE = 0x4000;
 const NOTIFY_MULTIPLIER = 4;
 const LEGACY_SIZE = 0x40;
+/** The configuration structure among the legacy registers: behind the two vectors while MSI-X is enabled. */
 const LEGACY_CONFIGURATION = 20;
+const LEGACY_CONFIGURATION_VECTORS = 24;
+const MESSAGES_BAR = 1;
 const LEGACY_PAGE = 4096;
 /** ISR bit: a queue was used. */
 const QUEUE_INTERRUPT = 1;
 const NO_VECTOR = 0xffff;
 
 const u32 = (v: number): number[] => [v & 0xff, (v >> 8) & 0xff, (v >> 16) & 0xff, v >>> 24];
-const capability = (type: number, offset: number, length: number, more: number[] = []): number[] => [0x09, 0, 16 + more.length, type, 4, 0, 0, 0, ...u32(offset), ...u32(length), ...more];
+const capability = (type: number, offset: number, length: number, more: number[] = []): Capability => ({ bytes: [0x09, 0, 16 + more.length, type, 4, 0, 0, 0, ...u32(offset), ...u32(length), ...more] });
 
 const transportAtReset = ({ queues }: VirtioKind) => ({
   status: 0,
@@ -63,12 +68,16 @@ const transportAtReset = ({ queues }: VirtioKind) => ({
   features: [0, 0],
   queueSelect: 0,
   queues: queues.map(queueAtReset),
+  /** MSI-X vectors: of each queue, and of changes of the configuration. */
+  vectors: queues.map(() => NO_VECTOR),
+  configurationVector: NO_VECTOR,
 });
 
 export class VirtioPci implements Device {
   readonly name: string;
   readonly pci: PciFunction;
   private transport: ReturnType<typeof transportAtReset>;
+  private readonly messages: MessageInterrupts;
   /** Told the level of INTA#. */
   setInterrupt: (level: boolean) => void = () => {};
 
@@ -77,8 +86,10 @@ export class VirtioPci implements Device {
     device: number,
     private readonly memory: PhysicalMemory,
     private readonly host: DeviceHost,
+    send: SendMessage,
   ) {
     this.name = kind.name;
+    this.messages = new MessageInterrupts(MESSAGES_BAR, kind.queues.length + 1, send);
     this.pci = {
       name: kind.name,
       device,
@@ -92,24 +103,41 @@ export class VirtioPci implements Device {
       pin: 1,
       bars: [
         { index: 0, kind: 'io', size: LEGACY_SIZE, region: byBytes((at) => this.legacyRegister(at)) },
+        this.messages.bar,
         { index: 4, kind: 'memory', size: REGION_SIZE, region: byBytes((at) => this.modernRegister(at)) },
       ],
-      capabilities: [capability(1, COMMON, 0x38), capability(3, ISR, 1), ...(kind.configuration().length > 0 ? [capability(4, DEVICE, kind.configuration().length)] : []), capability(2, NOTIFY, NOTIFY_MULTIPLIER * kind.queues.length, u32(NOTIFY_MULTIPLIER))],
+      capabilities: [capability(1, COMMON, 0x38), capability(3, ISR, 1), ...(kind.configuration().length > 0 ? [capability(4, DEVICE, kind.configuration().length)] : []), capability(2, NOTIFY, NOTIFY_MULTIPLIER * kind.queues.length, u32(NOTIFY_MULTIPLIER)), ...this.messages.capabilities],
+      written: (space) => {
+        this.messages.written(space, offsets);
+        if (this.messages.enabled) this.setInterrupt(false);
+      },
     };
+    const offsets = capabilityOffsets(this.pci);
     this.transport = transportAtReset(kind);
+  }
+
+  /** Bits 0 to 31 of what is offered. */
+  private get features(): number {
+    return (this.kind.features | RingFeature.INDIRECT | RingFeature.EVENT_INDEX) >>> 0;
   }
 
   /** The transport's registers and the device's own state, as one object. */
   get state(): object {
-    return { transport: this.transport, own: this.kind.state };
+    return { transport: this.transport, messages: this.messages.state, own: this.kind.state };
   }
   set state(state: object) {
-    const { transport, own } = state as { transport: ReturnType<typeof transportAtReset>; own: object };
+    const { transport, messages, own } = state as { transport: ReturnType<typeof transportAtReset>; messages: MessageInterrupts['state']; own: object };
     this.transport = transport;
+    this.messages.state = messages;
     this.kind.state = own;
   }
 
   reset(): void {
+    this.messages.reset();
+    this.resetByDriver();
+  }
+  /** A driver's reset leaves alone what belongs to the PCI function. */
+  private resetByDriver(): void {
     this.transport = transportAtReset(this.kind);
     this.kind.reset();
     this.setInterrupt(false);
@@ -124,7 +152,7 @@ export class VirtioPci implements Device {
     const t = this.transport;
     const state = t.queues[n];
     if (!state || !(t.status & DRIVER_OK) || t.status & NEEDS_RESET) return;
-    const queue = new Virtqueue(this.memory, state);
+    const queue = new Virtqueue(this.memory, state, t.features[0]!);
     let used = false;
     while (this.kind.ready(n)) {
       const chain = queue.pop();
@@ -137,17 +165,43 @@ export class VirtioPci implements Device {
       queue.push(chain, this.kind.serve(n, chain));
       used = true;
     }
-    if (!used || !queue.wantsInterrupt) return;
+    queue.askForNotification();
+    if (used && queue.wantsInterrupt) this.interrupt(n);
+  }
+
+  private interrupt(queue: number): void {
+    const t = this.transport;
+    if (this.messages.state.tableEnabled) return this.messages.signal(t.vectors[queue]!);
+    const rising = t.isr === 0;
     t.isr |= QUEUE_INTERRUPT;
+    if (this.messages.enabled) {
+      if (rising) this.messages.signalSingle();
+      return;
+    }
     this.setInterrupt(true);
     this.host.attention();
   }
 
+  /** A register that names a vector of the table; one that is not there is not kept. */
+  private vectorRegister(read: () => number, write: (vector: number) => void): Register {
+    const count = this.kind.queues.length + 1;
+    return { read, write: (value) => write(value < count ? value : NO_VECTOR) };
+  }
+  private configurationVector(): Register {
+    const t = this.transport;
+    return this.vectorRegister(() => t.configurationVector, (vector) => (t.configurationVector = vector));
+  }
+  private queueVector(): Register {
+    const t = this.transport;
+    const n = t.queueSelect;
+    return this.vectorRegister(() => t.vectors[n] ?? NO_VECTOR, (vector) => void (n < t.vectors.length && (t.vectors[n] = vector)));
+  }
+
   private setStatus(value: number): void {
-    if (value === 0) return this.reset();
+    if (value === 0) return this.resetByDriver();
     const t = this.transport;
     // Features that were not offered, or VERSION_1 missing for a modern driver, are refused by not keeping FEATURES_OK.
-    const refused = (t.features[0]! & ~this.kind.features) !== 0 || (t.features[1]! & ~VERSION_1) !== 0;
+    const refused = (t.features[0]! & ~this.features) !== 0 || (t.features[1]! & ~VERSION_1) !== 0;
     t.status = value & FEATURES_OK && refused ? value & ~FEATURES_OK : value;
     if (value & DRIVER_OK) t.queues.forEach((_, n) => this.serve(n));
   }
@@ -172,7 +226,7 @@ export class VirtioPci implements Device {
     const queue = t.queues[t.queueSelect];
     switch (at) {
       case 0:
-        return { read: () => this.kind.features };
+        return { read: () => this.features };
       case 4:
         return { read: () => t.features[0]!, write: (value) => (t.features[0] = value) };
       case 8:
@@ -187,8 +241,13 @@ export class VirtioPci implements Device {
         return { read: () => t.status, write: (value) => this.setStatus(value & 0xff) };
       case 19:
         return { read: () => this.readIsr() };
-      default:
-        return at >= LEGACY_CONFIGURATION ? { read: (size) => this.configurationByte(at - LEGACY_CONFIGURATION, size) } : undefined;
+      default: {
+        const vectors = this.messages.state.tableEnabled;
+        if (vectors && at === LEGACY_CONFIGURATION) return this.configurationVector();
+        if (vectors && at === LEGACY_CONFIGURATION + 2) return this.queueVector();
+        const start = vectors ? LEGACY_CONFIGURATION_VECTORS : LEGACY_CONFIGURATION;
+        return at >= start ? { read: (size) => this.configurationByte(at - start, size) } : undefined;
+      }
     }
   }
 
@@ -217,14 +276,13 @@ export class VirtioPci implements Device {
       case 0x00:
         return { read: () => t.featureSelect, write: (value) => (t.featureSelect = value) };
       case 0x04:
-        return { read: () => (t.featureSelect === 0 ? this.kind.features : t.featureSelect === 1 ? VERSION_1 : 0) };
+        return { read: () => (t.featureSelect === 0 ? this.features : t.featureSelect === 1 ? VERSION_1 : 0) };
       case 0x08:
         return { read: () => t.driverFeatureSelect, write: (value) => (t.driverFeatureSelect = value) };
       case 0x0c:
         return { read: () => t.features[t.driverFeatureSelect] ?? 0, write: (value) => void (t.driverFeatureSelect < 2 && (t.features[t.driverFeatureSelect] = value)) };
       case 0x10:
-      case 0x1a:
-        return { read: () => NO_VECTOR, write: () => {} }; // no MSI-X
+        return this.configurationVector();
       case 0x12:
         return { read: () => t.queues.length };
       case 0x14:
@@ -235,6 +293,8 @@ export class VirtioPci implements Device {
         return { read: () => t.queueSelect, write: (value) => (t.queueSelect = value) };
       case 0x18:
         return { read: () => queue?.size ?? 0, write: (value) => void (queue && value > 0 && value <= this.kind.queues[t.queueSelect]! && (queue.size = value)) };
+      case 0x1a:
+        return this.queueVector();
       case 0x1c:
         return { read: () => (queue?.enabled ? 1 : 0), write: (value) => void (queue && value === 1 && (queue.enabled = true)) };
       case 0x1e:

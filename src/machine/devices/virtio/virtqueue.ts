@@ -13,6 +13,9 @@ export interface QueueState {
   nextUsed: number;
 }
 
+/** Feature bits that concern the rings alone: descriptors in a table of their own, and notification by index. */
+export const RingFeature = { INDIRECT: 1 << 28, EVENT_INDEX: 1 << 29 } as const;
+
 export const queueAtReset = (size: number): QueueState => ({ size, enabled: false, descriptors: 0, available: 0, used: 0, nextAvailable: 0, nextUsed: 0 });
 
 const DESCRIPTOR_SIZE = 16;
@@ -68,10 +71,17 @@ export class Chain {
 }
 
 export class Virtqueue {
+  /** The used ring's index when the driver was last asked whether it wants to be interrupted. */
+  private readonly usedBefore: number;
+
+  /** `features`: bits 0 to 31 as the driver accepted them. */
   constructor(
     private readonly memory: PhysicalMemory,
     private readonly state: QueueState,
-  ) {}
+    private readonly features: number,
+  ) {
+    this.usedBefore = state.nextUsed;
+  }
 
   /** The next request of the driver, undefined when there is none, or 'broken' for a ring that cannot be. */
   pop(): Chain | 'broken' | undefined {
@@ -80,26 +90,30 @@ export class Virtqueue {
     const head = this.memory.load(q.available + 4 + 2 * (q.nextAvailable % q.size), 2);
     const readable: Piece[] = [];
     const writable: Piece[] = [];
+    let table = { at: q.descriptors, size: q.size, indirect: false };
     let total = 0;
     for (let index = head, n = 0; ; n++) {
-      if (index >= q.size || n >= q.size) return 'broken';
-      const at = q.descriptors + DESCRIPTOR_SIZE * index;
+      if (index >= table.size || n >= table.size) return 'broken';
+      const at = table.at + DESCRIPTOR_SIZE * index;
       const flags = this.memory.load(at + 12, 2);
       const piece = { address: this.memory.load(at, 4) + this.memory.load(at + 4, 4) * 0x1_0000_0000, length: this.memory.load(at + 8, 4) };
+      if (flags & INDIRECT) {
+        // The last of its chain, and not inside another table.
+        if (!(this.features & RingFeature.INDIRECT) || table.indirect || flags & NEXT || piece.length === 0 || piece.length % DESCRIPTOR_SIZE !== 0) return 'broken';
+        table = { at: piece.address, size: piece.length / DESCRIPTOR_SIZE, indirect: true };
+        index = 0;
+        n = -1;
+        continue;
+      }
       total += piece.length;
-      // Indirect descriptors were not offered; what is written comes after what is read.
-      if (flags & INDIRECT || total > LONGEST || (!(flags & WRITE) && writable.length > 0)) return 'broken';
+      // What is written comes after what is read.
+      if (total > LONGEST || (!(flags & WRITE) && writable.length > 0)) return 'broken';
       (flags & WRITE ? writable : readable).push(piece);
       if (!(flags & NEXT)) break;
       index = this.memory.load(at + 14, 2);
     }
     q.nextAvailable = (q.nextAvailable + 1) & 0xffff;
     return new Chain(this.memory, head, readable, writable);
-  }
-
-  /** Whether a request waits. */
-  get waiting(): boolean {
-    return this.state.enabled && this.memory.load(this.state.available + 2, 2) !== this.state.nextAvailable;
   }
 
   /** Gives a request back, with the number of bytes written to it. */
@@ -112,7 +126,18 @@ export class Virtqueue {
     this.memory.store(q.used + 2, 2, q.nextUsed);
   }
 
+  /** Everything that can be served now was: by index, the driver is to notify of the very next request. */
+  askForNotification(): void {
+    const q = this.state;
+    if (q.enabled && this.features & RingFeature.EVENT_INDEX) this.memory.store(q.used + 4 + 8 * q.size, 2, q.nextAvailable);
+  }
+
+  /** Whether the driver wants to be interrupted for what was given back by this object. */
   get wantsInterrupt(): boolean {
-    return !(this.memory.load(this.state.available, 2) & NO_INTERRUPT);
+    const q = this.state;
+    if (!(this.features & RingFeature.EVENT_INDEX)) return !(this.memory.load(q.available, 2) & NO_INTERRUPT);
+    // By index: when the used ring has passed the place that the driver names, behind its part of the ring.
+    const event = this.memory.load(q.available + 4 + 2 * q.size, 2);
+    return ((q.nextUsed - event - 1) & 0xffff) < ((q.nextUsed - this.usedBefore) & 0xffff);
   }
 }
