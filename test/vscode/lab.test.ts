@@ -5,11 +5,10 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { install, type Installation } from './install';
-import { packExtension, ROOT, Server, type HostKind } from './server';
-import { Workbench } from './workbench';
+import { journey } from './journey';
+import type { HostKind } from './server';
+import type { Workbench } from './workbench';
 
-const INSTALL_MS = 15 * 60_000;
 const HOSTS: readonly HostKind[] = ['node', 'web'];
 
 /** A map with an overlap, as somebody would paste it. */
@@ -17,47 +16,12 @@ const OVERLAPPING = 'e820 MEMORY MAP\naddress: 0x0, length: 0x2000, type: USABLE
 
 const LAUNCH = { version: '0.2.0', configurations: [{ type: 'hyperstep', request: 'launch', name: 'CPUID exits', breakOnExit: ['CPUID'] }] };
 
-/** The lab as a student has it: sources and images, no launch.json. */
-function fillWorkspace(workspace: string): void {
-  fs.cpSync(path.join(ROOT, 'lab'), workspace, { recursive: true });
-  fs.writeFileSync(path.join(workspace, 'notes.e820'), OVERLAPPING);
-}
-
-let installation: Installation;
-let vsix: string;
-
-before(async function () {
-  this.timeout(INSTALL_MS);
-  installation = await install();
-  vsix = await packExtension(installation);
-});
-
 for (const kind of HOSTS.filter((host) => !process.env.HYPERSTEP_HOST || process.env.HYPERSTEP_HOST === host)) {
   describe(`VS Code, ${kind === 'node' ? 'Node' : 'web'} extension host`, () => {
-    let server: Server;
+    const window = journey(kind, kind, 140, (workspace) => fs.writeFileSync(path.join(workspace, 'notes.e820'), OVERLAPPING));
     let vscode: Workbench;
-    /** Steps build on one another: after a failure the rest would only fail too. */
-    let failed = false;
     let line: string;
-
-    before(async () => {
-      server = await Server.start(installation, vsix, kind, fillWorkspace);
-      vscode = await Workbench.open(server.url, server.workspace, kind);
-      await vscode.widenSideBar(140);
-    });
-    after(async () => {
-      await vscode?.close();
-      await server?.stop();
-    });
-    beforeEach(function () {
-      if (failed) this.skip();
-    });
-    afterEach(async function () {
-      const { title, state } = this.currentTest!;
-      if (state === 'pending') return;
-      failed ||= state === 'failed';
-      await vscode.screenshot(title.replace(/[^a-z0-9]+/gi, '-'));
-    });
+    before(() => (vscode = window.vscode));
 
     const step = async (key: string): Promise<void> => {
       await vscode.press(key);
@@ -162,8 +126,8 @@ for (const kind of HOSTS.filter((host) => !process.env.HYPERSTEP_HOST || process
     });
 
     it('stops at the exits that a launch.json names', async () => {
-      fs.mkdirSync(path.join(server.workspace, '.vscode'), { recursive: true });
-      fs.writeFileSync(path.join(server.workspace, '.vscode/launch.json'), JSON.stringify(LAUNCH));
+      fs.mkdirSync(path.join(window.workspace, '.vscode'), { recursive: true });
+      fs.writeFileSync(path.join(window.workspace, '.vscode/launch.json'), JSON.stringify(LAUNCH));
       await vscode.tick(await vscode.pane('Breakpoints'), /\bCPUID\b/, false);
       await vscode.openFile('vmm/vmx.c');
       await vscode.press('F5');

@@ -3,45 +3,19 @@
  * Everything is judged by what the window shows; each step leaves a picture.
  */
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
-import path from 'node:path';
-import { install, type Installation } from './install';
-import { packExtension, ROOT, Server, type HostKind } from './server';
-import { Workbench } from './workbench';
+import { journey } from './journey';
+import type { HostKind } from './server';
+import type { Workbench } from './workbench';
 
-const INSTALL_MS = 15 * 60_000;
 /** The web host differs in nothing that these steps look at; HYPERSTEP_HOST=web tries it all the same. */
 const kind: HostKind = process.env.HYPERSTEP_HOST === 'web' ? 'web' : 'node';
 
 const PANES = ['Variables', 'Watch', 'Call Stack', 'Loaded Scripts', 'Breakpoints', 'VM Exits', 'VMCS', 'Registers', 'Address Translation', 'Memory map (e820)', 'Symbols'];
 
 describe(`Views of VS Code, ${kind} extension host`, () => {
-  let installation: Installation;
-  let server: Server;
+  const window = journey(kind, `views-${kind}`, 200);
   let vscode: Workbench;
-  let failed = false;
-
-  before(async function () {
-    this.timeout(INSTALL_MS);
-    installation = await install();
-    const vsix = await packExtension(installation);
-    server = await Server.start(installation, vsix, kind, (workspace) => fs.cpSync(path.join(ROOT, 'lab'), workspace, { recursive: true }));
-    vscode = await Workbench.open(server.url, server.workspace, `views-${kind}`);
-    await vscode.widenSideBar(200);
-  });
-  after(async () => {
-    await vscode?.close();
-    await server?.stop();
-  });
-  beforeEach(function () {
-    if (failed) this.skip();
-  });
-  afterEach(async function () {
-    const { title, state } = this.currentTest!;
-    if (state === 'pending') return;
-    failed ||= state === 'failed';
-    await vscode.screenshot(title.replace(/[^a-z0-9]+/gi, '-'));
-  });
+  before(() => (vscode = window.vscode));
 
   /** Leaves only these panes open. */
   const only = async (...titles: string[]): Promise<void> => {
