@@ -33,7 +33,6 @@ import { Pit } from './pit';
 import { Port92 } from './port92';
 import { DEBUG_EXIT, POWER_OFF_PORTS, PowerControl, type PowerSwitch, RESET_CONTROL } from './powerControl';
 import { TEST_MEMORY, TestDevice } from './testDevice';
-import { TEST_MEMORY, TestDevice } from './testDevice';
 import { Uart } from './uart';
 import { Vga } from './vga';
 
@@ -45,7 +44,6 @@ const SERIAL_PORTS = [
   { name: 'COM3', port: 0x3e8, irq: Irq.COM1 },
   { name: 'COM4', port: 0x2e8, irq: Irq.COM2 },
 ] as const;
-const ISA_LINES = 16;
 const ISA_LINES = 16;
 /** I/O APIC input of IRQ 0; all other lines have their own number (said so by the MP table). */
 export const TIMER_INPUT = 2;
@@ -147,7 +145,6 @@ export class Board {
     const firmwareConfig = new FirmwareConfig({ memory, cpus, e820: () => bus.memory.map.e820() });
     const acpi = new AcpiPower(wiring, wiring);
     const testDevice = new TestDevice((input, level) => (input < ISA_LINES ? line(input)(level) : this.ioApic.setLine(input, level)));
-    const testDevice = new TestDevice((input, level) => (input < ISA_LINES ? line(input)(level) : this.ioApic.setLine(input, level)));
     this.devices = [this.pic, this.pit, this.hpet, ...this.localApics, this.ioApic, this.cmos, this.a20, this.keyboard, this.vga, ...uarts, ...this.ide, busMaster, lpt1, router, this.pci, ...virtio, port92, power, acpi, this.debugConsole, testDevice];
 
     bus.claimPage(pageOf(IO_APIC), this.ioApic);
@@ -180,8 +177,6 @@ export class Board {
     bus.claimPorts(ACPI_PORTS.EVENT, 12, acpi, true);
     bus.claimPorts(SELECTOR, 2, firmwareConfig, true);
     bus.claimPorts(0xe9, 1, this.debugConsole);
-    for (const [first, count] of TestDevice.PORTS) bus.claimPorts(first, count, testDevice, true);
-    testDevice.pages.forEach((page, n) => bus.claimPage(pageOf(TEST_MEMORY) + n, page));
     for (const [first, count] of TestDevice.PORTS) bus.claimPorts(first, count, testDevice, true);
     testDevice.pages.forEach((page, n) => bus.claimPage(pageOf(TEST_MEMORY) + n, page));
   }
