@@ -187,6 +187,39 @@ describe('debug registers', () => {
     assert.deepEqual(brief(pc), ['1@32', '4001@44', '4000@45', '4000@4c', '4000@4d', '2@4d']);
   });
 
+  /** A MOV SS that meets a data breakpoint, held back by one instruction; `next` at NEXT. */
+  const behindMovSs = (next: string): string => `
+      bc 00 70 00 00                   ; mov esp, 0x7000
+      b8 00 01 20 00                   ; mov eax, 0x200100
+      0f 23 c0                         ; mov dr0, rax
+      c7 04 25 00 01 20 00 10 00 00 00 ; mov dword ptr [0x200100], 0x10
+      b8 01 04 0f 00                   ; mov eax, 0x000f0401
+      0f 23 f8                         ; mov dr7, rax
+      8e 14 25 00 01 20 00             ; mov ss, [0x200100]
+      ${next}
+      90 f4                            ; nop; hlt`;
+  const NEXT = 0x27;
+  const handlerAt = (offset: number): string => (DEBUG_HANDLER - BODY_AT + offset).toString(16);
+
+  it('what MOV SS held back is lost behind INT1 and behind a fault', () => {
+    assert.deepEqual(brief(ran(behindMovSs('2e 2e f1 ; int1'))), [`0@${(NEXT + 3).toString(16)}`]);
+    const faulting = debugged(behindMovSs('0f 0b ; ud2'));
+    faulting.gate(6, UNDEFINED);
+    faulting.put(UNDEFINED, 'f4');
+    assert.equal(faulting.cpu.run(10_000), 'halt');
+    assert.deepEqual(brief(faulting), []);
+  });
+
+  it('what MOV SS held back comes at the handler of INT n', () => {
+    // The inner of the two #DBs is logged first.
+    assert.deepEqual(brief(ran(behindMovSs('cd 01 ; int 1'))), [`1@${handlerAt(0)}`, `0@${(NEXT + 2).toString(16)}`]);
+  });
+
+  it('general detect behind MOV SS does not tell of what that held back', () => {
+    const pc = ran(behindMovSs('').replace('b8 01 04', 'b8 01 24').replace('90 f4', '0f 21 f9 f4 ; mov rcx, dr7'));
+    assert.deepEqual(brief(pc), [`2000@${NEXT.toString(16)}`]);
+  });
+
   it('I/O breakpoints trap behind IN, OUT and each INS; general detect faults and its handler may use MOV DR', () => {
     const pc = debugged(PORTS);
     pc.gate(6, UNDEFINED);

@@ -167,6 +167,12 @@ function combine(type: number, first: number, second: number): 'serial' | 'doubl
   return 'serial';
 }
 
+/**
+ * Whether an event makes the processor forget the debug traps that MOV SS held back over the instruction before it: a
+ * fault and INT1 do, INT n, INT3 and INTO let them wait for the handler's first instruction.
+ */
+const losesTraps = (type: number): boolean => type === EventType.HARDWARE_EXCEPTION || type === EventType.PRIVILEGED_SOFTWARE;
+
 /** CR2 and DR6, which an exception loads when it does not cause a VM exit. */
 function recordException(cpu: Processor, vector: number, address: bigint): void {
   const s = cpu.state;
@@ -192,6 +198,7 @@ function shutDown(cpu: Processor): void {
  */
 export function deliverEvent(cpu: Processor, type: number, vector: number, errorCode: number | undefined, instructionLength: number): void {
   for (;;) {
+    if (losesTraps(type)) cpu.state.clear64(Offset.PENDING_DEBUG);
     cpu.intercepts.delivering({ type, vector, errorCode, length: instructionLength });
     try {
       attempt(cpu, type, vector, errorCode, instructionLength);
@@ -245,6 +252,7 @@ export function deliverFault(cpu: Processor, fault: Fault): void {
   const { vector, address } = fault;
   const errorCode = fault.hasErrorCode ? fault.errorCode : undefined;
   setResumeFlag(cpu, vector, address);
+  if (vector === Vector.DB) cpu.state.clear64(Offset.PENDING_DEBUG); // a VM exit by #DB saves none
   cpu.intercepts.event(EventType.HARDWARE_EXCEPTION, vector, fault, 0);
   recordException(cpu, vector, address);
   deliverEvent(cpu, EventType.HARDWARE_EXCEPTION, vector, errorCode, 0);
@@ -257,6 +265,7 @@ export function softwareInterrupt(cpu: Processor, type: number, vector: number):
   s.rip = cpu.instructionRip;
   cpu.decideSingleStep(false); // it clears TF first
   s.set32(Offset.FLAGS, s.get32(Offset.FLAGS) & ~RF); // as an instruction that completes
+  if (type === EventType.PRIVILEGED_SOFTWARE) s.clear64(Offset.PENDING_DEBUG); // a VM exit by #DB saves none
   cpu.intercepts.event(type, vector, undefined, length);
   deliverEvent(cpu, type, vector, undefined, length);
 }
