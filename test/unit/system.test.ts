@@ -7,6 +7,7 @@ import { AF, CF, DF, IF, NT, PF, readFlags, RF, TF, VM, writeFlags, ZF } from '.
 import { EventType } from '../../src/cpu/intercepts';
 import { ACCESS_UNUSABLE, Gpr, Offset, Seg } from '../../src/cpu/state';
 import { cpuid } from '../../src/cpu/system/cpuid';
+import { APIC_TIMER_TICKS, TICKS_PER_SECOND } from '../../src/machine/clock';
 import { deliverEvent, deliverFault } from '../../src/cpu/system/delivery';
 import { CpuFeatures } from '../../src/cpu/system/features';
 import { readMsr, writeMsr } from '../../src/cpu/system/msr';
@@ -491,7 +492,7 @@ describe('system: CPUID', () => {
     cpu.features = new CpuFeatures([]);
     assert.equal(cpuid(cpu, 1, 0).ecx & (1 << 5), 1 << 5);
     assert.equal(cpuid(cpu, 0x8000_0008, 0).eax, 46 | (48 << 8));
-    assert.deepEqual(cpuid(cpu, 0x15, 0), { eax: 1, ebx: 1, ecx: 1_000_000_000, edx: 0 });
+    assert.deepEqual(cpuid(cpu, 0x15, 0), { eax: 1, ebx: APIC_TIMER_TICKS, ecx: TICKS_PER_SECOND / APIC_TIMER_TICKS, edx: 0 }, 'the crystal that the local APIC\'s timer counts, and the TSC\'s ratio to it');
     assert.equal(cpuid(cpu, 0x8000_0001, 0).edx, (1 << 11) | (1 << 20) | (1 << 26) | (1 << 27) | (1 << 29));
   });
 

@@ -19,6 +19,8 @@ export const SIGNATURE = 0x0003_06c3;
 /** One tick is one nanosecond, and the TSC counts ticks. */
 export const TSC_FREQUENCY = 1_000_000_000;
 const TSC_MHZ = 1000;
+/** Ticks of the TSC for one of the core crystal clock, which the local APIC's timer counts. */
+const CRYSTAL_RATIO = 10;
 
 const LINEAR_ADDRESS_BITS = 48;
 const HIGHEST_BASIC = 0x16;
@@ -66,8 +68,8 @@ const LEAVES: Readonly<Record<number, (cpu: Processor, subleaf: number) => Parti
     subleaf === 0 ? { ebx: cpu.features.has('fpu') ? FDP_ON_EXCEPTION | FCS_FDS_DEPRECATED : 0, ecx: cpu.state.cr4 & Cr4.PKE ? OSPKE : 0 } : {},
   0xb: topologyLeaf,
   0xd: xsaveLeaf,
-  0x15: () => ({ eax: 1, ebx: 1, ecx: TSC_FREQUENCY }),
-  0x16: () => ({ eax: TSC_MHZ, ebx: TSC_MHZ, ecx: TSC_MHZ }),
+  0x15: () => ({ eax: 1, ebx: CRYSTAL_RATIO, ecx: TSC_FREQUENCY / CRYSTAL_RATIO }),
+  0x16: () => ({ eax: TSC_MHZ, ebx: TSC_MHZ, ecx: TSC_MHZ / CRYSTAL_RATIO }),
   0x8000_0000: () => ({ eax: HIGHEST_EXTENDED }),
   0x8000_0002: () => brandLeaf(0),
   0x8000_0003: () => brandLeaf(1),
