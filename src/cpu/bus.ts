@@ -39,6 +39,16 @@ export interface InterruptController {
   setBase(value: bigint): void;
 }
 
+/** The pins by which a PC/AT learns of x87 exceptions while CR0.NE is clear. */
+export interface CoprocessorPins {
+  /** IGNNE#: x87 instructions execute although an exception waits. */
+  readonly ignoresErrors: boolean;
+  /** FERR# is asserted: an instruction waits for somebody to look at the exception. */
+  reportError(): void;
+  /** FERR# is no longer asserted. */
+  errorGone(): void;
+}
+
 /** MSRs that belong to devices (x2APIC); undefined or false when it is not one of theirs (the processor then raises #GP). */
 export interface DeviceMsrs {
   read(index: number): bigint | undefined;

@@ -2,7 +2,7 @@
  * The processor as its own parts, `vmx/` and `machine/` see it. Each part of the architecture is a file with functions
  * that take a Processor; this file only ties them together.
  */
-import type { DeviceMsrs, InterruptController, PhysicalBus } from './bus';
+import type { CoprocessorPins, DeviceMsrs, InterruptController, PhysicalBus } from './bus';
 import type { Instruction } from './decode/instruction';
 import type { Fault } from './fault';
 import type { Intercepts, SecondLevel } from './intercepts';
@@ -48,6 +48,9 @@ export interface Processor {
 
   /** Told of PAUSE while other processors could run instead. */
   onPause?: (() => void) | undefined;
+
+  /** Where x87 exceptions go while CR0.NE is clear. Without, the processor waits for an interrupt that nobody sends. */
+  coprocessor?: CoprocessorPins | undefined;
 
   /** RIP of the instruction that is executing (state.rip is already the next one's). */
   instructionRip: bigint;

@@ -110,6 +110,7 @@ class Pc implements Machine {
       cpu.intercepts = cpu.secondLevel = this.units[n]!;
       cpu.onUnimplemented = (mnemonic, rip) => warn(`The guest executed ${mnemonic} at ${hex(rip)}, which Hyperstep's processor does not have; it got #UD.`);
       cpu.onPause = () => this.paused();
+      cpu.coprocessor = this.board.coprocessor;
     });
     this.board.onConsole = (byte) => this.onSerial(byte);
 

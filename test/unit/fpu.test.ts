@@ -5,6 +5,8 @@ import zlib from 'node:zlib';
 import { Cr0 } from '../../src/cpu/controlBits';
 import { decode, mnemonics } from '../../src/cpu/decode/decode';
 import { Instruction } from '../../src/cpu/decode/instruction';
+import { Activity } from '../../src/cpu/engine/activity';
+import { STATE_REPLACED } from '../../src/cpu/fault';
 import { initialize, powerOn, readMmx, writeMmx, x87FromFxsave, x87ToFxsave } from '../../src/cpu/fpu/environment';
 import { Area, controlWord, isEmpty, lastInstruction, readStack, setControlWord, setTagBits, setTop, statusWord, tagBits, top, writeStack } from '../../src/cpu/fpu/registers';
 import { Gpr, Offset, Seg } from '../../src/cpu/state';
@@ -140,12 +142,21 @@ describe('x87: exceptions', () => {
     assert.notEqual(statusWord(cpu.state) & STATUS_ES, 0);
     assert.equal(execute(cpu, FADDP), '#16');
   });
-  it('without CR0.NE a pending exception says that IRQ 13 is missing', () => {
+  it('without CR0.NE a pending exception halts in front of the next instruction, which IGNNE# lets through', () => {
     const cpu = processor();
     setControlWord(cpu.state, 0);
     for (const code of [FLD1, FLDZ, FDIVP]) execute(cpu, code);
     cpu.state.set32(Offset.CR0, Cr0.ET);
-    assert.throws(() => execute(cpu, FWAIT), /IRQ 13/);
+    let reported = 0;
+    const pins = { ignoresErrors: false, reportError: () => reported++, errorGone: () => (pins.ignoresErrors = false) };
+    cpu.coprocessor = pins;
+    assert.throws(() => execute(cpu, FWAIT), (thrown) => thrown === STATE_REPLACED);
+    assert.deepEqual([reported, cpu.state.get32(Offset.ACTIVITY), cpu.state.rip], [1, Activity.HLT, cpu.instructionRip]);
+    pins.ignoresErrors = true;
+    assert.equal(execute(cpu, FWAIT), 'no fault');
+    assert.equal(execute(cpu, FNCLEX), 'no fault');
+    assert.equal(execute(cpu, FWAIT), 'no fault');
+    assert.equal(pins.ignoresErrors, false, 'with the exception IGNNE# goes');
   });
   it('a stack overflow sets C1, an underflow clears it', () => {
     const cpu = processor();

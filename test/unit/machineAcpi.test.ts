@@ -28,6 +28,21 @@ describe('ACPI', () => {
     assert.equal(data.getUint32(fadt + 40, true), dsdt + AT, 'the 32-bit address of the DSDT is the same');
   });
 
+  it('the FACS is in RAM, aligned, where the FADT says by both addresses; the DSDT names the processors of the MADT', () => {
+    const [fadt] = listed as [number];
+    const at = data.getUint32(fadt + 36, true);
+    assert.equal(Number(data.getBigUint64(fadt + 132, true)), at);
+    assert.equal(at % 64, 0);
+    const machine = boot([]);
+    machine.run(10_000);
+    assert.deepEqual([...machine.readMemory(at, 8)!], [...Buffer.from('FACS'), 64, 0, 0, 0]);
+    assert.equal(machine.writeMemory(at + 16, Uint8Array.of(1)), true, 'the global lock');
+    const dsdt = Buffer.from(tables.buffer).subarray(data.getUint32(fadt + 40, true) - AT);
+    const named = (n: number): number => dsdt.indexOf(Buffer.from([...Buffer.from(`CPU${n}`), 0x08, ...Buffer.from('_HID'), 0x0d, ...Buffer.from('ACPI0007'), 0]));
+    assert.ok(named(0) > 0 && named(1) > named(0));
+    assert.equal(named(2), -1);
+  });
+
   it('the MADT names each processor, the I/O APIC and the lines that are wired otherwise', () => {
     const kinds: number[] = [];
     const madt = listed[1]!;

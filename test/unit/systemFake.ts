@@ -1,6 +1,6 @@
 /** A processor without an engine, for tests of the parts that are plain TypeScript: RAM from 0, one device page, no VMX. */
 import { PAGE_SIZE } from '../../src/base/address';
-import type { DeviceMsrs, InterruptController, PhysicalBus } from '../../src/cpu/bus';
+import type { CoprocessorPins, DeviceMsrs, InterruptController, PhysicalBus } from '../../src/cpu/bus';
 import type { Instruction } from '../../src/cpu/decode/instruction';
 import { Fault, STATE_REPLACED } from '../../src/cpu/fault';
 import { writeFlags } from '../../src/cpu/flags';
@@ -138,6 +138,7 @@ export class FakeProcessor implements Processor {
   readonly bus = new FakeBus();
   readonly codePages = new FakeCodePages();
   tracksTables = false;
+  coprocessor: CoprocessorPins | undefined = undefined;
   taskPriority = 0;
   readonly interrupts: InterruptController = {
     pending: () => false,

@@ -3,7 +3,7 @@
  * (interrupts, VMX boundaries, traps), performs TypeScript's instructions, and finds records for new addresses.
  */
 import { MASK32 } from '../../base/bits';
-import type { DeviceMsrs, InterruptController, PhysicalBus } from '../bus';
+import type { CoprocessorPins, DeviceMsrs, InterruptController, PhysicalBus } from '../bus';
 import { type CodeSize, type Instruction, Prefix } from '../decode/instruction';
 import { mnemonicId, mnemonics } from '../decode/decode';
 import { Fault, STATE_REPLACED, Vector } from '../fault';
@@ -241,6 +241,7 @@ export class Cpu implements Processor {
   }
   private pauseYields = false;
   onPause: (() => void) | undefined = undefined;
+  coprocessor: CoprocessorPins | undefined = undefined;
 
   /** The state was replaced as a whole (restore): nothing derived may survive. */
   restored(): void {

@@ -5,12 +5,17 @@
  */
 import { Cr0 } from '../controlBits';
 import type { Instruction } from '../decode/instruction';
-import { Vector } from '../fault';
+import { Activity } from '../engine/activity';
+import { STATE_REPLACED, Vector } from '../fault';
 import type { Processor, SlowOperation } from '../processor';
+import { Offset } from '../state';
 import { requireFeature } from '../system/privilege';
 import { Numeric } from './numeric';
 import { controlWord, setLastInstruction, setLastOpcode, setLastOperand, setStatusWord, statusWord } from './registers';
 import { BEFORE_OPERATION, EXCEPTIONS, Status } from './statusWord';
+
+/** Interruptibility: blocking by STI, by MOV SS. */
+const BLOCKING_STI_MOVSS = 3;
 
 /** #NM where CR0 withholds the x87, #UD on a processor without one. */
 export function checkAvailable(cpu: Processor): void {
@@ -26,11 +31,24 @@ export const requiring =
     operation(cpu, insn);
   };
 
-/** Reports an unmasked exception of an earlier instruction: #MF with CR0.NE, otherwise the way of the PC/AT. */
+/**
+ * Reports an unmasked exception of an earlier instruction: #MF with CR0.NE, otherwise the way of the PC/AT: the processor
+ * asserts FERR# and stops in front of the instruction until an interrupt comes.
+ */
 export function reportPending(cpu: Processor): void {
-  if (!(statusWord(cpu.state) & Status.SUMMARY)) return;
-  if (cpu.state.cr0 & Cr0.NE) throw cpu.fault.exception(Vector.MF);
-  throw new Error('An x87 exception is reported with CR0.NE = 0: FERR# and IRQ 13 are not modelled. Set CR0.NE for #MF.');
+  const s = cpu.state;
+  if (!(statusWord(s) & Status.SUMMARY)) {
+    if (cpu.coprocessor?.ignoresErrors) cpu.coprocessor.errorGone();
+    return;
+  }
+  if (s.cr0 & Cr0.NE) throw cpu.fault.exception(Vector.MF);
+  if (cpu.coprocessor?.ignoresErrors) return;
+  cpu.coprocessor?.reportError();
+  s.rip = cpu.instructionRip;
+  // It stops behind the instruction before, whose shadow is over.
+  s.set32(Offset.INTERRUPTIBILITY, s.get32(Offset.INTERRUPTIBILITY) & ~BLOCKING_STI_MOVSS);
+  s.set32(Offset.ACTIVITY, Activity.HLT);
+  throw STATE_REPLACED;
 }
 
 /** Begins a waiting instruction that computes; the pointers take it as the last one. */

@@ -9,6 +9,7 @@ import { ACPI_PORTS, AcpiPower } from './acpiPower';
 import { A20Gate } from './a20Gate';
 import { ApicPages } from './apicPages';
 import { BusMasterIde } from './busMasterIde';
+import { COPROCESSOR_CLEAR, CoprocessorError } from './coprocessorError';
 import { Cmos } from './cmos';
 import { DebugConsole } from './debugConsole';
 import { Hpet } from './hpet';
@@ -18,7 +19,7 @@ import { IoApic } from './ioApic';
 import { KeyboardController } from './keyboardController';
 import { LocalApic } from './localApic';
 import { ParallelPort } from './parallelPort';
-import { FirmwareConfig, SELECTOR } from './firmwareConfig';
+import { DMA_ADDRESS, FirmwareConfig, SELECTOR } from './firmwareConfig';
 import { hostBridge, isaBridge } from './pci/chipset';
 import type { SendMessage } from './pci/messageInterrupts';
 import { CONFIGURATION_ADDRESS, PciHost } from './pci/pciHost';
@@ -37,7 +38,7 @@ import { Uart } from './uart';
 import { Vga } from './vga';
 
 /** ISA interrupt lines. */
-export const Irq = { TIMER: 0, KEYBOARD: 1, COM2: 3, COM1: 4, CLOCK: 8, MOUSE: 12, IDE0: 14, IDE1: 15 } as const;
+export const Irq = { TIMER: 0, KEYBOARD: 1, COM2: 3, COM1: 4, CLOCK: 8, MOUSE: 12, COPROCESSOR: 13, IDE0: 14, IDE1: 15 } as const;
 const SERIAL_PORTS = [
   { name: 'COM1', port: 0x3f8, irq: Irq.COM1 },
   { name: 'COM2', port: 0x2f8, irq: Irq.COM2 },
@@ -79,6 +80,7 @@ export class Board {
   readonly keyboard: KeyboardController;
   readonly vga: Vga;
   readonly com1: Uart;
+  readonly coprocessor: CoprocessorError;
   readonly cabling: Cabling;
   readonly ide: readonly IdeChannel[];
   readonly debugConsole: DebugConsole;
@@ -126,6 +128,7 @@ export class Board {
     this.com1 = uarts[0]!;
     for (const uart of uarts.slice(1)) uart.transmit = () => wiring.warn(`The guest writes to ${uart.name}, which is connected to nothing: the console is COM1.`);
     this.ide = [new IdeChannel('primary IDE channel', 0x1f0, [ide[0], ide[1]], 0, wiring, line(Irq.IDE0)), new IdeChannel('secondary IDE channel', 0x170, [ide[2], ide[3]], 2, wiring, line(Irq.IDE1))];
+    this.coprocessor = new CoprocessorError(line(Irq.COPROCESSOR));
     this.debugConsole = new DebugConsole();
     const port92 = new Port92(this.a20, () => wiring.resetMachine());
     const lpt1 = new ParallelPort();
@@ -142,10 +145,10 @@ export class Board {
     this.pci = new PciHost(bus, [hostBridge, isaBridge((routes) => router.route(routes)), busMaster.pci, ...virtio.map(({ pci }) => pci)], (pirq, level) => router.set(pirq, level));
     for (const device of virtio) device.setInterrupt = (level) => this.pci.setInterrupt(device.pci, level);
     const power = new PowerControl(wiring);
-    const firmwareConfig = new FirmwareConfig({ memory, cpus, e820: () => bus.memory.map.e820() });
+    const firmwareConfig = new FirmwareConfig({ memory, cpus, e820: () => bus.memory.map.e820() }, bus.memory);
     const acpi = new AcpiPower(wiring, wiring);
     const testDevice = new TestDevice((input, level) => (input < ISA_LINES ? line(input)(level) : this.ioApic.setLine(input, level)));
-    this.devices = [this.pic, this.pit, this.hpet, ...this.localApics, this.ioApic, this.cmos, this.a20, this.keyboard, this.vga, ...uarts, ...this.ide, busMaster, lpt1, router, this.pci, ...virtio, port92, power, acpi, this.debugConsole, testDevice];
+    this.devices = [this.pic, this.pit, this.hpet, ...this.localApics, this.ioApic, this.cmos, this.a20, this.keyboard, this.vga, ...uarts, ...this.ide, busMaster, lpt1, router, this.pci, ...virtio, port92, power, acpi, this.debugConsole, testDevice, this.coprocessor, firmwareConfig];
 
     bus.claimPage(pageOf(IO_APIC), this.ioApic);
     bus.claimPage(pageOf(HPET), this.hpet);
@@ -176,6 +179,8 @@ export class Board {
     for (const port of POWER_OFF_PORTS) bus.claimPorts(port, 1, power, true);
     bus.claimPorts(ACPI_PORTS.EVENT, 12, acpi, true);
     bus.claimPorts(SELECTOR, 2, firmwareConfig, true);
+    bus.claimPorts(DMA_ADDRESS, 8, firmwareConfig, true);
+    bus.claimPorts(COPROCESSOR_CLEAR, 1, this.coprocessor);
     bus.claimPorts(0xe9, 1, this.debugConsole);
     for (const [first, count] of TestDevice.PORTS) bus.claimPorts(first, count, testDevice, true);
     testDevice.pages.forEach((page, n) => bus.claimPage(pageOf(TEST_MEMORY) + n, page));

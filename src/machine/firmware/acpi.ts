@@ -1,13 +1,13 @@
 /**
- * The ACPI tables (ACPI Specification, "ACPI Software Programming Model"): RSDP, RSDT, XSDT, FADT, MADT, HPET and a DSDT with the
- * PCI bus, the devices of the board that are not found otherwise, and the soft-off state.
+ * The ACPI tables (ACPI Specification, "ACPI Software Programming Model"): RSDP, RSDT, XSDT, FADT, FACS, MADT, HPET and a DSDT with
+ * the processors, the PCI bus, the devices of the board that are not found otherwise, and the soft-off state.
  */
 import { ACPI_PORTS, SCI_LINE } from '../devices/acpiPower';
 import { HPET_BLOCK_ID } from '../devices/hpet';
 import { INTERRUPT_ROUTES, PCI_MEMORY } from '../devices/pci/pciTable';
 import { RESET_CONTROL } from '../devices/powerControl';
-import { HPET, IO_APIC, ioApicId, LOCAL_APIC, LOW_RAM_END, TEXT_MEMORY_END } from '../memory/addressMap';
-import { type Aml, ARGUMENT_0, busNumbers, device, ifTrue, integer, irq, memoryRange, method, name, packageOf, pnpId, portRange, ports, reference, resources, returns, scope, store } from './aml';
+import { FACS, HPET, IO_APIC, ioApicId, LOCAL_APIC, LOW_RAM_END, TEXT_MEMORY_END } from '../memory/addressMap';
+import { type Aml, ARGUMENT_0, busNumbers, device, ifTrue, integer, irq, memoryRange, method, name, packageOf, pnpId, portRange, ports, reference, resources, returns, scope, store, string } from './aml';
 import type { MpOptions } from './mpTable';
 
 const HEADER_SIZE = 36;
@@ -17,6 +17,7 @@ const RESET_VALUE = 0x06;
 const FADT_FLAGS = (1 << 0) | (1 << 2) | (1 << 4) | (1 << 5) | (1 << 6) | (1 << 8) | (1 << 10);
 /** FADT boot flags: there are devices on the ISA bus, an 8042 among them. */
 const BOOT_FLAGS = 0x0003;
+const FACS_SIZE = 64;
 const FADT_SIZE = 244;
 const MADT_8259 = 1;
 /** Fewest counts of the high precision timer between two interrupts without losing one. */
@@ -37,6 +38,14 @@ function table(signature: string, revision: number, body: readonly number[]): nu
   return bytes;
 }
 
+/** The FACS, which software writes to and so is in RAM: it holds the lock that firmware and system share, and where to wake up. */
+export function facs(): Uint8Array {
+  const bytes = new Uint8Array(FACS_SIZE);
+  bytes.set([...ascii('FACS', 4), ...u32(FACS_SIZE)]);
+  bytes[32] = 1; // its version
+  return bytes;
+}
+
 /** All tables, one after another, as they lie from `address` (a multiple of 16) on; the RSDP is first. */
 export function acpiTables(address: number, mp: MpOptions): Uint8Array {
   const bytes: number[] = new Array<number>(RSDP_SIZE).fill(0);
@@ -45,7 +54,7 @@ export function acpiTables(address: number, mp: MpOptions): Uint8Array {
     bytes.push(...what);
     return address + bytes.length - what.length;
   };
-  const dsdtAt = place(table('DSDT', 2, dsdt()));
+  const dsdtAt = place(table('DSDT', 2, dsdt(mp)));
   const fadtAt = place(fadt(dsdtAt));
   const madtAt = place(madt(mp));
   const all = [fadtAt, madtAt, place(hpet())];
@@ -68,6 +77,7 @@ const portAddress = (port: number, bytes: number): number[] => [1, bytes * 8, 0,
 function fadt(dsdt: number): number[] {
   const body = new Array<number>(FADT_SIZE - HEADER_SIZE).fill(0);
   const put = (offset: number, bytes: readonly number[]): void => bytes.forEach((byte, i) => (body[offset - HEADER_SIZE + i] = byte));
+  put(36, u32(FACS));
   put(40, u32(dsdt));
   put(46, u16(SCI_LINE));
   put(56, u32(ACPI_PORTS.EVENT));
@@ -79,6 +89,7 @@ function fadt(dsdt: number): number[] {
   put(109, u16(BOOT_FLAGS));
   put(112, u32(FADT_FLAGS));
   put(116, [...portAddress(RESET_CONTROL, 1), RESET_VALUE]);
+  put(132, u64(FACS));
   put(140, u64(dsdt));
   put(148, portAddress(ACPI_PORTS.EVENT, 4));
   put(172, portAddress(ACPI_PORTS.CONTROL, 2));
@@ -111,7 +122,7 @@ const BOARD_DEVICES: readonly (readonly [string, string, ...Aml[]])[] = [
 /** Interrupt routing: device and any function, pin, no link device, interrupt. */
 const routing = (interrupt: (route: (typeof INTERRUPT_ROUTES)[number]) => number): Aml => packageOf(...INTERRUPT_ROUTES.map((route) => packageOf(integer(route.device * 0x1_0000 + 0xffff), integer(route.pin), integer(0), integer(interrupt(route)))));
 
-function dsdt(): Aml {
+function dsdt({ cpus }: MpOptions): Aml {
   const pci = device(
     'PCI0',
     name('_HID', pnpId('PNP0A03')),
@@ -121,12 +132,14 @@ function dsdt(): Aml {
     name('PRTP', routing(({ line }) => line)),
     method('_PRT', 0, ifTrue(reference('\\PICF'), returns(reference('PRTA'))), returns(reference('PRTP'))),
   );
+  // The MADT names the same processors by the same numbers.
+  const processors = Array.from({ length: cpus }, (_, n) => device(`CPU${n}`, name('_HID', string('ACPI0007')), name('_UID', integer(n))));
   const board = BOARD_DEVICES.map(([path, id, ...occupied]) => device(path, name('_HID', pnpId(id)), name('_CRS', resources(...occupied))));
   return [
     // Software tells which interrupt controllers it uses: 0 the 8259s, 1 the I/O APIC.
     ...name('PICF', integer(0)),
     ...method('_PIC', 1, store(ARGUMENT_0, 'PICF')),
     ...name('_S5', packageOf(integer(0), integer(0), integer(0), integer(0))),
-    ...scope('\\_SB', pci, ...board),
+    ...scope('\\_SB', ...processors, pci, ...board),
   ];
 }

@@ -2,7 +2,7 @@
 
 export type Aml = readonly number[];
 
-const Op = { ZERO: 0x00, ONE: 0x01, NAME: 0x08, BYTE: 0x0a, WORD: 0x0b, DWORD: 0x0c, SCOPE: 0x10, BUFFER: 0x11, PACKAGE: 0x12, METHOD: 0x14, EXTENDED: 0x5b, DEVICE: 0x82, ARGUMENT_0: 0x68, STORE: 0x70, IF: 0xa0, RETURN: 0xa4 } as const;
+const Op = { ZERO: 0x00, ONE: 0x01, NAME: 0x08, BYTE: 0x0a, WORD: 0x0b, DWORD: 0x0c, STRING: 0x0d, SCOPE: 0x10, BUFFER: 0x11, PACKAGE: 0x12, METHOD: 0x14, EXTENDED: 0x5b, DEVICE: 0x82, ARGUMENT_0: 0x68, STORE: 0x70, IF: 0xa0, RETURN: 0xa4 } as const;
 const ROOT = 0x5c;
 const DUAL_NAME = 0x2e;
 
@@ -33,6 +33,8 @@ export function integer(value: number): Aml {
   return value < 0x1_0000 ? [Op.WORD, ...little(value, 2)] : [Op.DWORD, ...little(value, 4)];
 }
 
+/** A string of ASCII characters. */
+export const string = (text: string): Aml => [Op.STRING, ...[...text].map((c) => c.charCodeAt(0)), 0];
 export const name = (path: string, value: Aml): Aml => [Op.NAME, ...nameString(path), ...value];
 /** The value of a named object. */
 export const reference = (path: string): Aml => nameString(path);

@@ -17,7 +17,7 @@ import { int09, int16 } from './int16';
 import { int08, int1a } from './int1a';
 import type { MpOptions } from './mpTable';
 import { setUpPci } from './pciSetup';
-import { BIOS_SEGMENT, BOOT_ADDRESS, BOOT_DRIVE, buildRom, POWER_ON_SERVICE, RESULT_PORT, SERVICE_PORT, type StubKind, stubOffset } from './rom';
+import { BIOS_SEGMENT, BOOT_ADDRESS, BOOT_DRIVE, buildRom, POWER_ON_SERVICE, SERVICE_PORT, type StubKind, stubOffset } from './rom';
 import type { FirmwareParts, Service } from './services';
 import { unsupported } from './services';
 
@@ -29,6 +29,7 @@ const RETURN = 0x0a;
 /** Vectors of the two 8259s' lines, and the lines that are open when a boot sector starts: timer, keyboard, cascade, clock, disks. */
 const FIRST_IRQ = 0x08;
 const SECOND_IRQ = 0x70;
+const COPROCESSOR_VECTOR = 0x75;
 const MASKS = [0b1111_1000, 0b0011_1110] as const;
 const EOI = 0x20;
 /** The CMOS clock's line, and its register that tells why it interrupts. */
@@ -62,14 +63,15 @@ for (let irq = 2; irq < 16; irq++) {
   const vector = irq < 8 ? FIRST_IRQ + irq : SECOND_IRQ + irq - 8;
   SERVICES.set(vector, { kind: 'checked', service: (call, parts) => interruptRequest(irq, vector, call, parts) });
 }
+SERVICES.set(COPROCESSOR_VECTOR, { kind: 'coprocessor', service: () => {} });
 
 /** What the ROM of this machine holds. */
 export const romImage = (mp: MpOptions): Uint8Array => buildRom((vector) => SERVICES.get(vector)?.kind ?? 'nothing', mp);
 
 export class Bios implements Device, PortDevice {
   readonly name = 'BIOS';
-  /** What RESULT_PORT reads as. */
-  state = { result: 0 };
+  /** What RESULT_PORT reads as for this ROM; what software wrote to the two ports, which are the chip set's registers for power management. */
+  state = { result: 0, control: 0, status: 0 };
   private readonly byAddress = new Map<number, Service>([[POWER_ON_SERVICE, () => this.powerOn()]]);
 
   constructor(
@@ -81,7 +83,7 @@ export class Bios implements Device, PortDevice {
   }
 
   reset(): void {
-    this.state = { result: 0 };
+    this.state = { result: 0, control: 0, status: 0 };
   }
   nextDeadline(): number {
     return NEVER;
@@ -89,15 +91,26 @@ export class Bios implements Device, PortDevice {
   advance(): void {}
 
   readPort(port: number): number {
-    return port === RESULT_PORT ? this.state.result : 0xff;
+    if (port === SERVICE_PORT) return this.state.control;
+    return this.calledFrom() === undefined ? this.state.status : this.state.result;
   }
 
-  writePort(port: number): void {
-    if (port !== SERVICE_PORT) return;
+  /** Offset in the ROM of the instruction that is executing; undefined elsewhere. */
+  private calledFrom(): number | undefined {
     const cpu = this.cpu();
     const from = Number(cpu.state.segBase(Seg.CS) + cpu.instructionRip);
-    if (from < BIOS || from >= BIOS + BIOS_SIZE) return; // somebody else's use of the power-management port
-    const service = this.byAddress.get(from - BIOS);
+    return from >= BIOS && from < BIOS + BIOS_SIZE ? from - BIOS : undefined;
+  }
+
+  /** Software's own writes are kept and raise no SMI#: the firmware has not enabled it and has no handler for it. */
+  writePort(port: number, value: number): void {
+    const cpu = this.cpu();
+    const from = this.calledFrom();
+    if (from === undefined || port !== SERVICE_PORT) {
+      this.state[port === SERVICE_PORT ? 'control' : 'status'] = value & 0xff;
+      return;
+    }
+    const service = this.byAddress.get(from);
     if (service) this.state.result = service(new CallFrame(cpu, this.parts.memory), this.parts) ? 1 : 0;
   }
 

@@ -1,5 +1,6 @@
 /** The BIOS data area at 0x400 and the extended one below 640 KiB: where each thing is, and their first contents. */
-import { BASE_MEMORY_KIB, EBDA } from '../memory/addressMap';
+import { BASE_MEMORY_KIB, EBDA, FACS } from '../memory/addressMap';
+import { facs } from './acpi';
 import type { PhysicalMemory } from '../memory/physicalMemory';
 import { type MpOptions, mpConfigurationTable, mpFloatingPointer } from './mpTable';
 
@@ -70,7 +71,10 @@ export function fillBiosData(memory: PhysicalMemory, drives: number, mp: MpOptio
   memory.writeBytes(EBDA, new Uint8Array(0x400));
   memory.store(EBDA, 1, 1); // its size in KiB
   memory.writeBytes(MP_POINTER, mpFloatingPointer(MP_TABLE));
-  memory.writeBytes(MP_TABLE, mpConfigurationTable(mp));
+  const table = mpConfigurationTable(mp);
+  if (MP_TABLE + table.length > FACS) throw new Error('The MP table does not fit into the extended BIOS data area.');
+  memory.writeBytes(MP_TABLE, table);
+  memory.writeBytes(FACS, facs());
 }
 
 /** Appends a key (scan code, character) to the BIOS's keyboard buffer; false when it is full. */

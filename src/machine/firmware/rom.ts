@@ -22,6 +22,8 @@ export type StubKind =
   | 'checked'
   /** INT 1Ch, end of interrupt to the first 8259, IRET. */
   | 'timer'
+  /** The coprocessor's interrupt: the error is cleared at port 0xF0, end of interrupt to both 8259s, INT 2. */
+  | 'coprocessor'
   /** No service: IRET. */
   | 'nothing';
 
@@ -62,6 +64,8 @@ const CODE: Record<StubKind, readonly number[]> = {
   checked: [...OUT_SERVICE, ...TEST_RESULT, 0x75, 0x01, IRET, 0xfa, 0xf4, 0xeb, 0xfc],
   // int 1Ch; push ax; mov al, 20h; out 20h, al; pop ax; iret
   timer: [...OUT_SERVICE, 0xcd, 0x1c, 0x50, 0xb0, 0x20, 0xe6, 0x20, 0x58, IRET],
+  // push ax; xor al, al; out 0F0h, al; mov al, 20h; out 0A0h, al; out 20h, al; pop ax; int 2; iret
+  coprocessor: [0x50, 0x30, 0xc0, 0xe6, 0xf0, 0xb0, 0x20, 0xe6, 0xa0, 0xe6, 0x20, 0x58, 0xcd, 0x02, IRET],
   nothing: [IRET],
 };
 

@@ -5,6 +5,8 @@ import type { E820Entry } from '../machineInterface';
 /** Base memory as the firmware reports it, in KiB: the last KiB below 640 is the extended BIOS data area. */
 export const BASE_MEMORY_KIB = 639;
 export const EBDA = BASE_MEMORY_KIB * 1024;
+/** The table that ACPI's software writes to, at the end of the extended BIOS data area. */
+export const FACS = EBDA + 0x3c0;
 /** End of the RAM below the video and ROM area. */
 export const LOW_RAM_END = 0xa0000;
 /** VGA text memory: RAM of the display adapter. */
