@@ -25,7 +25,6 @@ export const DISAGREEMENTS = {
   'exit.nmi-window exits': { sometimes: true, bochs: 'HLT, at 0x1, qualification 0x0, length 0x1', section: 'NMI-Window Exiting', why: 'The exit occurs before the first instruction of the guest when virtual NMIs are not blocked; Bochs looks only when something else makes it look for events, as an IRET does.' },
   'exit.monitor-trap-flag exits': { bochs: 'V 7 0', section: 'Monitor Trap Flag', why: 'Bochs does not have the monitor trap flag.' },
   'exit.monitor-trap-flag exits: after the delivery of an injected event': { bochs: 'V 7 0', section: 'Monitor Trap Flag', why: 'Bochs does not have the monitor trap flag.' },
-  'exit.rdpmc stays': { bochs: 'HLT, at 0x2, qualification 0x0, length 0x1', section: 'Instructions That Cause VM Exits Conditionally', why: 'Both do not exit; Bochs has performance counters that read as 0, Hyperstep announces none and raises #GP.' },
   'exit.gdtr-idtr exits: LGDT of 32 bits': { bochs: 'GDTR_IDTR_ACCESS, at 0x0, qualification 0x9000, length 0x6, info 0x28418000', section: 'Information for VM Exits Due to Instruction Execution', why: 'Bit 11 is 1 for an operand size of 32 bits; Bochs does not set it.' },
   'exit.ept-violation exits: of a paging structure, with accessed and dirty flags': { bochs: 'EPT_VIOLATION, at 0x0, qualification 0xaa, linear 0x200000, gpa 0x9000', section: 'Basic VM-Exit Information', why: 'With accessed and dirty flags for EPT an access of a paging structure that is not permitted sets bit 0 besides bit 1; Bochs sets bit 1 alone.' },
 };

@@ -464,6 +464,22 @@ describe('system: control registers and MSRs', () => {
     assert.equal(cpu.state.reg(Gpr.RAX), 12n);
   });
 
+  it('RDPMC reads two counters that never count, and knows no other; above CPL 0 it needs CR4.PCE', () => {
+    const cpu = protectedMode();
+    const s = cpu.state;
+    for (const [counter, answer] of [[0n, 'no fault'], [1n, 'no fault'], [2n, '#GP(0)'], [0x4000_0000n, '#GP(0)']] as const) {
+      s.setReg(Gpr.RCX, counter);
+      s.setReg(Gpr.RAX, 7n);
+      assert.equal(execute(cpu, '0f 33'), answer);
+      assert.equal(s.reg(Gpr.RAX), answer === 'no fault' ? 0n : 7n);
+    }
+    s.setReg(Gpr.RCX, 0n);
+    setCpl(s, 3);
+    assert.equal(execute(cpu, '0f 33'), '#GP(0)');
+    s.set32(Offset.CR4, Cr4.PCE);
+    assert.equal(execute(cpu, '0f 33'), 'no fault');
+  });
+
   it('DR7.GD makes an access #DB, DR4 is DR6 unless CR4.DE', () => {
     const cpu = protectedMode();
     assert.equal(execute(cpu, '0f 21 e0'), 'no fault');

@@ -185,7 +185,7 @@ const SIMPLE: ExitCase[] = [
   byControl('exit.hlt', 'HLT', {}, 'real', 'f4 ; hlt', { length: 1 }, { base: { ...pin(Pin.PREEMPTION_TIMER), PREEMPTION_TIMER_VALUE: 1000 }, disarm: { PRIMARY_PROCESSOR_BASED_CONTROLS: (v) => v & ~BigInt(Primary.HLT_EXITING) }, otherwise: 'PREEMPTION_TIMER' }),
   byControl('exit.invlpg', 'INVLPG', primary(Primary.INVLPG_EXITING), 'real', '0f 01 3e 34 12 ; invlpg [0x1234]', { qualification: 0x1234n, length: 5 }),
   byControl('exit.invlpg', 'INVLPG', primary(Primary.INVLPG_EXITING), 'long', 'b8 00 20 00 00 64 0f 01 78 f0 ; mov eax, 0x2000; invlpg fs:[rax - 16]', { at: 5, qualification: 0x3ff0n, length: 5 }, { what: 'with the base of its segment', base: { GUEST_FS_BASE: 0x2000 } }),
-  byControl('exit.rdpmc', 'RDPMC', primary(Primary.RDPMC_EXITING), 'real', '0f 33 ; rdpmc', { length: 2 }, { base: bitmap(13), otherwise: 'EXCEPTION_OR_NMI' }),
+  byControl('exit.rdpmc', 'RDPMC', primary(Primary.RDPMC_EXITING), 'real', '0f 33 ; rdpmc', { length: 2 }),
   byControl('exit.rdtsc', 'RDTSC', primary(Primary.RDTSC_EXITING), 'real', '0f 31 ; rdtsc', { length: 2 }),
   byControl('exit.rdtscp', 'RDTSCP', primary(Primary.RDTSC_EXITING), 'real', '0f 01 f9 ; rdtscp', { length: 3 }, { base: secondary(Secondary.RDTSCP) }),
   byControl('exit.pause', 'PAUSE', primary(Primary.PAUSE_EXITING), 'real', 'f3 90 ; pause', { length: 2 }),

@@ -18,6 +18,12 @@ function checkTsd(cpu: Processor): void {
 /** MSRs 0x800 to 0x8ff: the x2APIC's. */
 const isApicMsr = (index: number): boolean => index >>> 8 === 8;
 
+/**
+ * Performance counters that every processor of family 6 has, whether or not CPUID leaf 0AH announces the architectural
+ * ones (SDM volume 3, "Performance Monitoring (P6 Family Processor)"). Nothing makes these count: they read as 0.
+ */
+const COUNTERS = 2;
+
 function requireFsGsBase(cpu: Processor): void {
   require64(cpu);
   if (!(cpu.state.cr4 & Cr4.FSGSBASE)) undefinedOpcode(cpu);
@@ -87,8 +93,8 @@ export const msrOperations: Record<string, SlowOperation> = {
   rdpmc(cpu, insn) {
     if (!(cpu.state.cr4 & Cr4.PCE) && cpu.state.cpl !== 0 && isProtected(cpu.state)) throw cpu.fault.exception(Vector.GP, 0);
     if (cpu.intercepts.instruction('rdpmc', insn)) return true;
-    // CPUID announces no performance counter, so every index is invalid.
-    throw cpu.fault.exception(Vector.GP, 0);
+    if (cpu.state.reg32(Gpr.RCX) >= COUNTERS) throw cpu.fault.exception(Vector.GP, 0);
+    writeEdxEax(cpu.state, 0n);
   },
   rdfsbase: readBase(Seg.FS),
   rdgsbase: readBase(Seg.GS),
