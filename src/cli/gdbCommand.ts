@@ -67,7 +67,7 @@ export async function gdbCommand(words: readonly string[]): Promise<number> {
   const { port: wanted, options: given } = parseGdbOptions(words);
   const options = withLab(given);
   const machineOptions = loadMachine(options);
-  const symbols = loadSymbols(options);
+  const symbols = await loadSymbols(options);
   const machine = await createMachine(machineOptions);
 
   let finish!: (ending: Ending) => void;

@@ -2,10 +2,12 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { checkBootDisk, checkDrive } from '../adapter/launch/imageCheck';
+import { nodeFiles } from '../adapter/hosts/nodeFiles';
 import { UserError } from '../base/errors';
 import { readMemoryMap } from '../adapter/launch/memoryMapFile';
 import { kernelBoot } from '../machine/boot/kernelFile';
 import type { DiskImage, MachineOptions } from '../machine/machineInterface';
+import { findCompanions } from '../symbols/companions';
 import { SymbolImage } from '../symbols/image';
 import type { RunOptions } from './runOptions';
 
@@ -86,6 +88,10 @@ export function loadMachine(options: RunOptions): MachineOptions {
   return { ...machine, drives, boot: { kind: 'multiboot', image: kernel, append: options.append, modules } };
 }
 
-export function loadSymbols(options: RunOptions): LoadedSymbols[] {
-  return options.symbols.map(({ file, world }) => ({ name: file, world, image: SymbolImage.open(file, read('--symbols', file)) }));
+/** Opens the symbol files, and what belongs to them. Throws a UserError that names the file. */
+export async function loadSymbols(options: RunOptions): Promise<LoadedSymbols[]> {
+  return Promise.all(options.symbols.map(async ({ file, world }) => {
+    const bytes = read('--symbols', file);
+    return { name: file, world, image: SymbolImage.open(file, bytes, await findCompanions(nodeFiles, file, bytes)) };
+  }));
 }

@@ -135,7 +135,7 @@ function nodeHost(canType: () => boolean): RunHost & { wake(): void } {
 async function execute(options: RunOptions): Promise<Ending> {
   // All that can be wrong is found before anything is written.
   const machineOptions = loadMachine(options);
-  const symbols = loadSymbols(options);
+  const symbols = await loadSymbols(options);
   const machine = await createMachine(machineOptions);
   const trace = options.exits === undefined ? undefined : new OutputFile('--exits', options.exits);
   const stats = options.stats === undefined ? undefined : new OutputFile('--stats', options.stats);

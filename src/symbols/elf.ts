@@ -1,6 +1,9 @@
 import { UserError } from '../base/errors';
 import { inflate } from './inflate';
 import { decodeText, Reader } from './reader';
+import { SymbolTable } from './symbolTable';
+
+export type { ElfSymbol } from './symbolTable';
 
 /** A section of an ELF file (System V ABI, "Sections"). */
 export interface Section {
@@ -26,17 +29,6 @@ export interface Segment {
   readonly memorySize: bigint;
 }
 
-export interface ElfSymbol {
-  readonly name: string;
-  readonly address: bigint;
-  readonly size: bigint;
-  /** STT_NOTYPE 0, STT_OBJECT 1, STT_FUNC 2. */
-  readonly type: number;
-  /** STB_LOCAL 0, STB_GLOBAL 1, STB_WEAK 2. */
-  readonly binding: number;
-  readonly section: number;
-}
-
 const EM_386 = 3;
 const EM_X86_64 = 62;
 const ELFDATA2LSB = 1;
@@ -52,10 +44,8 @@ const SHF_ALLOC = 2;
 const SHF_EXECINSTR = 4;
 const SHF_COMPRESSED = 0x800;
 const ELFCOMPRESS_ZLIB = 1;
+const ELFCOMPRESS_ZSTD = 2;
 const SHN_XINDEX = 0xffff;
-const STT_SECTION = 3;
-const STT_FILE = 4;
-const STT_TLS = 6;
 
 /** Machines a file may have been built for by mistake, by e_machine. */
 const MACHINES: Record<number, string> = {
@@ -66,7 +56,8 @@ const MACHINES: Record<number, string> = {
 /** A parsed ELF file of x86 or x86-64. Headers are read at once, everything else when asked for. */
 export class ElfFile {
   private readonly contentsBySection = new Map<number, Uint8Array>();
-  private symbolList: ElfSymbol[] | undefined;
+  private symbolTable: SymbolTable | undefined;
+  private codeList: { low: bigint; high: bigint }[] | undefined;
 
   private constructor(
     /** The name by which messages call the file. */
@@ -82,9 +73,9 @@ export class ElfFile {
 
   /**
    * Reads the headers. Throws a UserError that names the file when it is not an ELF file, is truncated, is for another
-   * machine or byte order, or is not linked.
+   * machine or byte order, or is not linked; a `.dwo` or `.dwp` file is an `object`, which need not be.
    */
-  static parse(name: string, bytes: Uint8Array): ElfFile {
+  static parse(name: string, bytes: Uint8Array, kind: 'linked' | 'object' = 'linked'): ElfFile {
     const fail = (code: string, rest: string): never => {
       throw new UserError(code, `${name} ${rest}`);
     };
@@ -100,7 +91,7 @@ export class ElfFile {
     const type = reader.u16();
     const machine = reader.u16();
     if (machine !== EM_386 && machine !== EM_X86_64) fail('elf.machine', `is built for ${MACHINES[machine] ?? `machine number ${machine}`}, not for x86: build it for x86-64.`);
-    if (type === ET_REL) fail('elf.notLinked', 'is an object file whose addresses are not final: name the linked kernel or program.');
+    if (type === ET_REL && kind === 'linked') fail('elf.notLinked', 'is an object file whose addresses are not final: name the linked kernel or program.');
     if (type === ET_CORE) fail('elf.core', 'is a core dump: name the kernel or program it came from.');
     reader.u32();
     const word = bits / 8;
@@ -181,7 +172,7 @@ export class ElfFile {
     const raw = section.type === SHT_NOBITS ? new Uint8Array(0) : this.bytes.subarray(section.offset, section.offset + section.size);
     let contents = raw;
     if (section.flags & SHF_COMPRESSED) contents = this.decompress(section, raw);
-    else if (section.name.startsWith('.zdebug')) contents = this.inflated(section, raw.subarray(12), Number(new DataView(raw.buffer, raw.byteOffset).getBigUint64(4)));
+    else if (section.name.startsWith('.zdebug') && raw.length >= 12) contents = this.inflated(section, raw.subarray(12), Number(new DataView(raw.buffer, raw.byteOffset).getBigUint64(4)));
     this.contentsBySection.set(section.index, contents);
     return contents;
   }
@@ -192,6 +183,7 @@ export class ElfFile {
     if (this.bits === 64) reader.u32();
     const size = reader.offset(this.bits / 8);
     reader.skip(this.bits / 8);
+    if (kind === ELFCOMPRESS_ZSTD) throw new UserError('elf.compression', `${this.name} has its debug information compressed with Zstandard, which Hyperstep does not read: build it with -gz=zlib or -gz=none, or unpack it with objcopy --decompress-debug-sections.`);
     if (kind !== ELFCOMPRESS_ZLIB) throw new UserError('elf.compression', `${this.name} has its section ${section.name} compressed in a way Hyperstep does not read: build it with -gz=zlib or -gz=none.`);
     return this.inflated(section, raw.subarray(reader.position), size);
   }
@@ -217,46 +209,22 @@ export class ElfFile {
 
   /** Whether an address is inside code of this file: an executable section, or segment where there are no sections. */
   isCode(address: bigint): boolean {
-    if (this.sections.length > 0) return this.sections.some((s) => (s.flags & (SHF_ALLOC | SHF_EXECINSTR)) === (SHF_ALLOC | SHF_EXECINSTR) && address >= s.address && address < s.address + BigInt(s.size));
-    return this.loaded.some((s) => s.flags & PF_X && address >= s.address && address < s.address + s.memorySize);
+    this.codeList ??=
+      this.sections.length > 0
+        ? this.sections.filter((s) => (s.flags & (SHF_ALLOC | SHF_EXECINSTR)) === (SHF_ALLOC | SHF_EXECINSTR)).map((s) => ({ low: s.address, high: s.address + BigInt(s.size) }))
+        : this.loaded.filter((s) => s.flags & PF_X).map((s) => ({ low: s.address, high: s.address + s.memorySize }));
+    for (const { low, high } of this.codeList) if (address >= low && address < high) return true;
+    return false;
   }
 
   /** The symbol table (.symtab, else .dynsym) without section, file, thread-local and undefined symbols, sorted by address. */
-  symbols(): readonly ElfSymbol[] {
-    if (this.symbolList) return this.symbolList;
-    const symbols: ElfSymbol[] = [];
+  get symbols(): SymbolTable {
+    if (this.symbolTable) return this.symbolTable;
     const table = this.sections.find((s) => s.type === SHT_SYMTAB) ?? this.sections.find((s) => s.type === SHT_DYNSYM);
     const names = table && this.sections[table.link];
-    if (table && names) {
-      const what = `${this.name}, section ${table.name},`;
-      const strings = new Reader(this.contents(names), what);
-      const entrySize = this.bits === 64 ? 24 : 16;
-      const reader = new Reader(this.contents(table), what);
-      for (let at = entrySize; at + entrySize <= reader.end; at += entrySize) {
-        reader.position = at;
-        const nameOffset = reader.u32();
-        let address: bigint, size: bigint, info: number, section: number;
-        if (this.bits === 64) {
-          info = reader.u8();
-          reader.u8();
-          section = reader.u16();
-          address = reader.u64();
-          size = reader.u64();
-        } else {
-          address = BigInt(reader.u32());
-          size = BigInt(reader.u32());
-          info = reader.u8();
-          reader.u8();
-          section = reader.u16();
-        }
-        const type = info & 15;
-        if (section === 0 || nameOffset === 0 || type === STT_SECTION || type === STT_FILE || type === STT_TLS) continue;
-        strings.position = nameOffset;
-        symbols.push({ name: strings.string(), address, size, type, binding: info >> 4, section });
-      }
-    }
-    symbols.sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0));
-    return (this.symbolList = symbols);
+    if (!table || !names) return (this.symbolTable = SymbolTable.NONE);
+    const what = `${this.name}, section ${table.name},`;
+    return (this.symbolTable = new SymbolTable(new Reader(this.contents(table), what), new Reader(this.contents(names), what), this.bits));
   }
 
   /**

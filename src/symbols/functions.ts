@@ -32,6 +32,14 @@ export interface InlinedCall extends FunctionInfo {
 const wildcard = (pattern: string): RegExp =>
   new RegExp('^' + pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&').replace(/\*/g, '.*').replace(/\?/g, '.') + '$');
 
+/** What the symbol table calls an address. */
+const symbolName = (unit: Unit, address: bigint): string | undefined => {
+  const { symbols } = unit.sections.elf;
+  const before = symbols.countUpTo(address);
+  const symbol = before > 0 ? symbols.at(before - 1) : undefined;
+  return symbol?.address === address ? symbol.name : undefined;
+};
+
 /** Functions of an image by address and by name; each unit is read when a question touches it. */
 export class Functions {
   private readonly byUnit = new Map<Unit, FunctionInfo[]>();
@@ -47,12 +55,14 @@ export class Functions {
     const declared = die.holder(At.decl_line);
     const line = declared?.number(At.decl_line);
     const fileIndex = declared?.number(At.decl_file);
-    const name = die.name ?? '';
+    const low = die.address(At.low_pc) ?? die.address(At.entry_pc) ?? ranges[0]?.low ?? 0n;
+    // A name can be in a debug file that is missing.
+    const name = die.name ?? symbolName(die.unit, low) ?? '';
     const linkage = die.holder(At.linkage_name)?.string(At.linkage_name) ?? die.holder(At.MIPS_linkage_name)?.string(At.MIPS_linkage_name);
     return {
       name,
       linkageName: linkage === name ? undefined : linkage,
-      low: die.address(At.low_pc) ?? die.address(At.entry_pc) ?? ranges[0]?.low ?? 0n,
+      low,
       ranges,
       file: declared && fileIndex !== undefined ? this.lines.file(declared.unit, fileIndex) : undefined,
       line,

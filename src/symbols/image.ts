@@ -18,6 +18,7 @@
  * Addresses are linear addresses as linked (p_vaddr), unsigned bigints. Everything is synchronous and works on bytes
  * alone. All methods throw a UserError that names the file when its debug information is damaged.
  */
+import { Companions, NO_COMPANIONS } from './companions';
 import { CallFrames } from './dwarf/cfi';
 import { DwarfSections } from './dwarf/sections';
 import { UnitIndex } from './dwarf/unitIndex';
@@ -26,6 +27,7 @@ import { Frame, lookupAddress } from './frame';
 import { FunctionInfo, Functions, InlinedCall } from './functions';
 import { LineAddress, LineEntry, Lines, SourceFile } from './lines';
 import { Location } from './location';
+import { SymbolTable } from './symbolTable';
 import { Type } from './types';
 import { Caller, unwindByCfi, unwindByFramePointer } from './unwind';
 import { Value } from './values';
@@ -62,22 +64,42 @@ export class SymbolImage {
   private readonly callFrames: CallFrames;
   private readonly variables: Variables;
 
-  private constructor(readonly elf: ElfFile) {
-    const sections = new DwarfSections(elf);
-    this.units = new UnitIndex(sections);
-    this.lines = new Lines(sections, () => this.units.programUnits, (address) => this.units.at(address));
+  private constructor(
+    readonly elf: ElfFile,
+    private readonly companions: Companions,
+  ) {
+    const { debugFile, alternate } = companions;
+    // A separate debug file has the headers of all sections, but not the bytes of those that are loaded.
+    const source = debugFile && { name: debugFile.name, contentsOf: (section: string) => debugFile.contentsOf(section) ?? elf.contentsOf(section) };
+    const sections = new DwarfSections(elf, source, 0, alternate && new DwarfSections(elf, alternate, 1));
+    this.units = new UnitIndex(sections, companions);
+    this.lines = new Lines(() => this.units.programUnits, (address) => this.units.at(address));
     this.functions = new Functions(this.units, this.lines);
     this.callFrames = new CallFrames(sections);
-    this.variables = new Variables(this.units, this.lines, this.functions, elf.machine, (frame) => this.unwind(frame)?.cfa);
+    this.variables = new Variables(this.units, this.lines, this.functions, elf.machine, (frame) => this.unwind(frame));
   }
 
-  /** Opens an image. `name` is what messages call it. Throws a UserError when it is no linked ELF file for x86. */
-  static open(name: string, bytes: Uint8Array): SymbolImage {
-    return new SymbolImage(ElfFile.parse(name, bytes));
+  /**
+   * Opens an image. `name` is what messages call it; `companions` are the files its debug information is spread over
+   * (companions.ts finds them). Throws a UserError when it is no linked ELF file for x86.
+   */
+  static open(name: string, bytes: Uint8Array, companions: Companions = NO_COMPANIONS): SymbolImage {
+    return new SymbolImage(ElfFile.parse(name, bytes), companions);
   }
 
   get name(): string {
     return this.elf.name;
+  }
+
+  /** The ELF file that has the symbols: the separate debug file, where the image was stripped. */
+  private get symbolFile(): ElfFile {
+    const { debugFile } = this.companions;
+    return debugFile && debugFile.symbols.length > 0 ? debugFile : this.elf;
+  }
+
+  /** ELF symbols, sorted by address. */
+  get symbols(): SymbolTable {
+    return this.symbolFile.symbols;
   }
 
   /** Whether there is any DWARF; without it only `symbolAt`, `symbolsNamed` and `loadedBytes` know anything. */
@@ -87,9 +109,11 @@ export class SymbolImage {
 
   /** Sentences about what is missing from the debug information, to be shown to the user. */
   warnings(): string[] {
-    const split = this.units.programUnits.filter((unit) => unit.splitFile !== undefined);
-    if (split.length === 0) return [];
-    return [`${this.name} was built with -gsplit-dwarf (${split[0].splitFile} and ${split.length - 1} more): variables and functions are missing, build it without that option.`];
+    if (this.companions.notes.length > 0) return [...this.companions.notes];
+    // Reading the split files' units finds out which of them are of another build.
+    const missing = this.units.skeletons.length > 0 ? this.units.programUnits.filter((unit) => unit.splitFile !== undefined && unit.skeleton === undefined) : [];
+    if (this.units.notes.length > 0 || missing.length === 0) return [...this.units.notes];
+    return [`${this.name} was built with -gsplit-dwarf (${missing[0].splitFile} and ${missing.length - 1} more), and the .dwo files were not found: variables and functions are missing.`];
   }
 
   /** The bytes the image has at a linear address (zeros for .bss), undefined when not all of them are in a segment. */
@@ -159,7 +183,7 @@ export class SymbolImage {
       const fn = this.functionAt(candidate.address);
       const inlined = this.inlinedAt(candidate.address)[0];
       // One stop per copy of the code, the lowest: `for (...)` has rows before and behind its body.
-      const key = inlined?.die.offset ?? fn?.die.offset ?? `${candidate.address}`;
+      const key = inlined?.die.identity ?? fn?.die.identity ?? `${candidate.address}`;
       if (chosen.has(key)) continue;
       const opensFunction = fn !== undefined && candidate.address === fn.low && inlined === undefined;
       chosen.set(key, opensFunction ? { ...candidate, address: this.afterPrologue(fn) } : candidate);
@@ -210,39 +234,33 @@ export class SymbolImage {
 
   /** The ELF symbol that covers an address, or the nearest one before it where sizes are missing (assembly). */
   symbolAt(address: bigint): SymbolOffset | undefined {
-    const symbols = this.elf.symbols();
-    let low = 0;
-    let high = symbols.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (symbols[middle].address <= address) low = middle + 1;
-      else high = middle;
-    }
+    const { symbols } = this;
+    const low = symbols.countUpTo(address);
     let nearest: ElfSymbol | undefined;
     // Of symbols at one address a sized one, then a global one, names it best.
     const better = (a: ElfSymbol, b: ElfSymbol): boolean => (a.size > 0n !== b.size > 0n ? a.size > 0n : a.binding > b.binding);
     for (let i = low - 1; i >= 0; i--) {
-      const symbol = symbols[i];
+      const symbol = symbols.at(i);
       const covers = address < symbol.address + symbol.size;
       // A sized symbol that ended earlier says nothing, nor does anything before it.
       if (symbol.size > 0n && !covers) break;
       if (!nearest || (symbol.address === nearest.address && better(symbol, nearest))) nearest = symbol;
       // A label inside a sized function is not the function's end: the function names the address.
       if (covers && nearest.size === 0n && symbol.address !== nearest.address) nearest = symbol;
-      if (covers && (i === 0 || symbols[i - 1].address !== symbol.address)) break;
+      if (covers && (i === 0 || symbols.at(i - 1).address !== symbol.address)) break;
     }
     if (!nearest || !this.sameSection(nearest, address)) return undefined;
     return { symbol: nearest, offset: address - nearest.address };
   }
 
   private sameSection(symbol: ElfSymbol, address: bigint): boolean {
-    const section = this.elf.sections[symbol.section];
+    const section = this.symbolFile.sections[symbol.section];
     return section === undefined || (address >= section.address && address < section.address + BigInt(section.size)) || address === symbol.address;
   }
 
   /** ELF symbols of a name: several when files have static symbols of the same name. */
   symbolsNamed(name: string): ElfSymbol[] {
-    return this.elf.symbols().filter((symbol) => symbol.name === name);
+    return this.symbols.named(name);
   }
 
   /** Parameters and locals that are in scope at an address, by scope, innermost first. */

@@ -50,7 +50,7 @@ const rowAt = (sequence: LineSequence, address: bigint): number => {
 
 /** The line tables of an image, each decoded when a question touches it. */
 export class Lines {
-  private readonly tables = new Map<number, LineTable>();
+  private readonly tables = new Map<DwarfSections, Map<number, LineTable>>();
   private readonly filesByPath = new Map<string, SourceFile>();
   /** By compilation directory and name as written: thousands of units name the same headers. */
   private readonly filesByGiven = new Map<string, SourceFile>();
@@ -59,7 +59,6 @@ export class Lines {
   private fileList: SourceFile[] | undefined;
 
   constructor(
-    private readonly sections: DwarfSections,
     private readonly units: () => readonly Unit[],
     private readonly unitsAt: (address: bigint) => readonly Unit[],
   ) {}
@@ -67,9 +66,12 @@ export class Lines {
   /** The line table of a unit, undefined when it has none. */
   table(unit: Unit): LineTable | undefined {
     const offset = unit.lineOffset;
-    if (offset === undefined || this.sections.size('.debug_line') === 0) return undefined;
-    let table = this.tables.get(offset);
-    if (!table) this.tables.set(offset, (table = readLineTable(this.sections, offset)));
+    const sections = unit.lineSections;
+    if (offset === undefined || sections.size('.debug_line') === 0) return undefined;
+    let tables = this.tables.get(sections);
+    if (!tables) this.tables.set(sections, (tables = new Map()));
+    let table = tables.get(offset);
+    if (!table) tables.set(offset, (table = readLineTable(sections, offset)));
     return table;
   }
 

@@ -1,3 +1,4 @@
+import { CallSites } from './callSites';
 import { At, Tag } from './dwarf/constants';
 import { Die } from './dwarf/die';
 import { compute, ExpressionContext, locate } from './dwarf/expression';
@@ -43,6 +44,7 @@ const TYPE_TAGS: readonly number[] = [Tag.structure_type, Tag.union_type, Tag.cl
 /** Variables, their types and places. */
 export class Variables {
   private names: NameIndex | undefined;
+  private readonly callSites: CallSites;
   private readonly typeReader = new TypeReader((tag, name) => this.index.types.get(name)?.find((die) => die.tag === tag));
 
   constructor(
@@ -50,9 +52,11 @@ export class Variables {
     private readonly lines: Lines,
     private readonly functions: Functions,
     private readonly machine: 'x86' | 'x86-64',
-    /** CFA of a frame in this image. */
-    private readonly cfa: (frame: Frame) => bigint | undefined,
-  ) {}
+    /** The caller of a frame in this image, and the frame's CFA. */
+    private readonly caller: (frame: Frame) => { frame: Frame; cfa: bigint } | undefined,
+  ) {
+    this.callSites = new CallSites(functions);
+  }
 
   /** Names at file scope (and in namespaces and classes), read once for the whole image. */
   private get index(): NameIndex {
@@ -72,7 +76,7 @@ export class Variables {
         else if (die.tag === Tag.namespace) visit(die);
       }
     };
-    for (const unit of this.units.units) visit(unit.root);
+    for (const unit of this.units.namingUnits) visit(unit.root);
     return (this.names = index);
   }
 
@@ -144,14 +148,25 @@ export class Variables {
       machine: this.machine,
       addressSize: unit.addressSize,
       unit,
-      cfa: () => this.cfa(frame),
+      cfa: () => this.caller(frame)?.cfa,
       frameBase: () => {
         const expression = fn && expressionAt(fn.die, At.frame_base, lookupAddress(frame));
         // A frame base has none of its own.
         return expression && compute(expression, { ...context, frameBase: () => undefined });
       },
+      entryRegister: (register) => this.atEntry(frame, fn, (site) => this.callSites.passedIn(site, register)),
+      entryParameter: (declared) => this.atEntry(frame, fn, (site) => this.callSites.passedAs(site, declared)),
     };
     return context;
+  }
+
+  /** What the caller of a function passed, computed where it goes on: only registers that a call keeps are known there, and those do. */
+  private atEntry(frame: Frame, fn: FunctionInfo | undefined, passed: (site: Die) => Uint8Array | undefined): bigint | undefined {
+    const caller = fn && this.caller(frame)?.frame;
+    if (!fn || !caller?.isCaller) return undefined;
+    const site = this.callSites.callTo(fn, caller.pc);
+    const expression = site && passed(site);
+    return expression && compute(expression, this.context(caller, site.unit, this.functions.at(lookupAddress(caller))));
   }
 
   /** Where a variable is in a frame of its function; any frame does for a global. */

@@ -32,8 +32,8 @@ const linesOfReadelf = (elf: ElfFile, file: string): string[] => {
   return rows.sort();
 };
 
-const ourLines = (sections: DwarfSections, units: UnitIndex): string[] => {
-  const lines = new Lines(sections, () => units.programUnits, (address) => units.at(address));
+const ourLines = (units: UnitIndex): string[] => {
+  const lines = new Lines(() => units.programUnits, (address) => units.at(address));
   const rows: string[] = [];
   const seen = new Set<number>();
   for (const unit of units.programUnits) {
@@ -155,7 +155,7 @@ for (const file of files) {
   const elf = ElfFile.parse(path.basename(file), new Uint8Array(readFileSync(file)));
   const sections = new DwarfSections(elf);
   const units = new UnitIndex(sections);
-  const [theirLines, lines] = [linesOfReadelf(elf, file), ourLines(sections, units)];
+  const [theirLines, lines] = [linesOfReadelf(elf, file), ourLines(units)];
   const [theirFunctions, functions] = [functionsOfReadelf(elf, file), ourFunctions(elf, units)];
   const frames = compareFrames(elf, sections, file);
   const wrong = [...differences(theirLines, lines), ...differences(theirFunctions, functions), ...frames.wrong];

@@ -5,6 +5,7 @@ import { isElf } from '../../machine/boot/elfHeader';
 import { kernelBoot } from '../../machine/boot/kernelFile';
 import { createMachine } from '../../machine/machine';
 import type { Boot, DiskImage, Machine } from '../../machine/machineInterface';
+import { findCompanions } from '../../symbols/companions';
 import { SymbolImage } from '../../symbols/image';
 import type { World } from '../../debug/world';
 import type { LaunchConfiguration } from './configuration';
@@ -60,13 +61,13 @@ export async function loadSymbols(files: FileSource, targets: LaunchTargets): Pr
   for (const { file, world } of targets.symbols) {
     const bytes = await files.read(file);
     checkElf(file, bytes);
-    loaded.push({ path: file, image: SymbolImage.open(file, bytes), world });
+    loaded.push({ path: file, image: SymbolImage.open(file, bytes, await findCompanions(files, file, bytes)), world });
   }
   for (const { file, world } of targets.optionalSymbols) {
     const bytes = await files.read(file).catch(() => new Uint8Array());
     if (!isElf(bytes)) continue;
     try {
-      loaded.push({ path: file, image: SymbolImage.open(file, bytes), world });
+      loaded.push({ path: file, image: SymbolImage.open(file, bytes, await findCompanions(files, file, bytes)), world });
     } catch (error) {
       // Objects that are not linked lie among the programs.
       if (!(error instanceof UserError)) throw error;

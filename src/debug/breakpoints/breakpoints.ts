@@ -149,7 +149,7 @@ export class Breakpoints {
     if (images.length === 0 && file !== undefined) return `No symbol file is called ${file}: before the "!" stands vmm, guest or one of ${this.images.images.map((i) => i.name).join(', ') || 'the files in "symbols"'}.`;
     if (this.images.images.length === 0) return 'There are no symbol files: name the linked kernel in "symbols" of the launch configuration.';
     if (/[*?]/.test(pattern)) return `No symbol file has a function ${pattern}.`;
-    const near = nearest(pattern, images.flatMap((i) => i.image.elf.symbols().map((symbol) => symbol.name)));
+    const near = nearest(pattern, images.flatMap((i) => [...i.image.symbols].map((symbol) => symbol.name)));
     return `No symbol file has a function ${pattern}${near ? `: did you mean ${near}?` : '.'}`;
   }
 

@@ -21,13 +21,12 @@ export interface SymbolFile {
 
 /** So many functions of a file are looked for in memory. */
 const PROBES = 6;
-const STT_FUNC = 2;
 
 /** Addresses of functions spread over the whole file. */
 function probes({ image }: LoadedImage): bigint[] {
-  const functions = image.elf.symbols().filter((s) => s.type === STT_FUNC && s.size > 0n);
+  const functions = image.symbols.functions();
   const step = Math.max(1, Math.floor(functions.length / PROBES));
-  return functions.filter((_, i) => i % step === Math.floor(step / 2)).map((s) => s.address);
+  return functions.filter((_, i) => i % step === Math.floor(step / 2));
 }
 
 export function symbolFiles(target: Target): SymbolFile[] {

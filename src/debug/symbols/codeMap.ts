@@ -24,7 +24,7 @@ export class CodeMap {
     const image = this.images.at(world, pc)?.image;
     const entry = image?.lineAt(pc);
     if (!image || !entry || entry.line === 0) return undefined;
-    return { entry, functionLow: image.functionAt(pc)?.low, assembly: ASSEMBLY.test(entry.file.path), inlines: image.inlinedAt(pc).map((call) => call.die.offset).reverse() };
+    return { entry, functionLow: image.functionAt(pc)?.low, assembly: ASSEMBLY.test(entry.file.path), inlines: image.inlinedAt(pc).map((call) => call.die.identity).reverse() };
   }
 
   /** When `pc` is the first instruction of a function: where its body begins, behind the prologue. */

@@ -6,17 +6,20 @@ export const Tag = {
   typedef: 0x16, union_type: 0x17, unspecified_parameters: 0x18, inheritance: 0x1c, inlined_subroutine: 0x1d,
   subrange_type: 0x21, base_type: 0x24, const_type: 0x26, enumerator: 0x28, subprogram: 0x2e, variable: 0x34,
   volatile_type: 0x35, restrict_type: 0x37, namespace: 0x39, unspecified_type: 0x3b, partial_unit: 0x3c,
-  type_unit: 0x41, rvalue_reference_type: 0x42, atomic_type: 0x47, skeleton_unit: 0x4a,
+  type_unit: 0x41, imported_unit: 0x3d, variant_part: 0x33, variant: 0x19, template_type_parameter: 0x2f, rvalue_reference_type: 0x42, atomic_type: 0x47, skeleton_unit: 0x4a,
+  call_site: 0x48, call_site_parameter: 0x49, GNU_call_site: 0x4109, GNU_call_site_parameter: 0x410a,
 } as const;
 
 export const At = {
   sibling: 0x01, location: 0x02, name: 0x03, byte_size: 0x0b, bit_offset: 0x0c, bit_size: 0x0d, stmt_list: 0x10, low_pc: 0x11,
-  high_pc: 0x12, comp_dir: 0x1b, const_value: 0x1c, inline: 0x20, producer: 0x25, prototyped: 0x27, lower_bound: 0x22,
+  high_pc: 0x12, comp_dir: 0x1b, const_value: 0x1c, inline: 0x20, producer: 0x25, language: 0x13, import: 0x18, discr: 0x15, discr_value: 0x16, discr_list: 0x3d, prototyped: 0x27, lower_bound: 0x22,
   upper_bound: 0x2f, abstract_origin: 0x31, artificial: 0x34, count: 0x37, data_member_location: 0x38, decl_file: 0x3a,
   decl_line: 0x3b, declaration: 0x3c, encoding: 0x3e, external: 0x3f, frame_base: 0x40, specification: 0x47, type: 0x49,
   signature: 0x69, data_bit_offset: 0x6b, entry_pc: 0x52, ranges: 0x55, call_column: 0x57, call_file: 0x58, call_line: 0x59, noreturn: 0x87,
   linkage_name: 0x6e, str_offsets_base: 0x72, addr_base: 0x73, rnglists_base: 0x74, dwo_name: 0x76, loclists_base: 0x8c,
-  MIPS_linkage_name: 0x2007, GNU_vector: 0x2107, GNU_dwo_name: 0x2130,
+  MIPS_linkage_name: 0x2007, GNU_vector: 0x2107, GNU_dwo_name: 0x2130, GNU_dwo_id: 0x2131, GNU_ranges_base: 0x2132, GNU_addr_base: 0x2133, macros: 0x79, macro_info: 0x43, GNU_macros: 0x2119, alignment: 0x88,
+  call_all_tail_calls: 0x7c, call_return_pc: 0x7d, call_value: 0x7e, call_origin: 0x7f, call_parameter: 0x80, call_tail_call: 0x82,
+  GNU_call_site_value: 0x2111, GNU_tail_call: 0x2115,
 } as const;
 
 export const Form = {

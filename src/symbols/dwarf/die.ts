@@ -18,13 +18,18 @@ interface Found {
 export class Die {
   constructor(
     readonly unit: Unit,
-    /** Offset in the section, unique in the image. */
+    /** Offset in the section; `identity` is what tells it from DIEs of other files. */
     readonly offset: number,
     private readonly abbreviation: Abbreviation,
     private readonly attributesAt: number,
     /** Index among the unit's DIEs, when known. */
     readonly index?: number,
   ) {}
+
+  /** Tells the DIE from all others of the image, whichever of its files they are in. */
+  get identity(): number {
+    return this.unit.firstIdentity + this.offset;
+  }
 
   get tag(): number {
     return this.abbreviation.tag;
@@ -72,6 +77,7 @@ export class Die {
       case Form.string: return reader.string();
       case Form.strp: return sections.string('.debug_str', reader.offset(offsetSize));
       case Form.line_strp: return sections.string('.debug_line_str', reader.offset(offsetSize));
+      case Form.GNU_strp_alt: case Form.strp_sup: return sections.alternateString(reader.offset(offsetSize));
       case Form.strx: case Form.GNU_str_index: return this.unit.indexedString(reader.uleb());
       case Form.strx1: return this.unit.indexedString(reader.u8());
       case Form.strx2: return this.unit.indexedString(reader.u16());
@@ -172,6 +178,9 @@ export class Die {
       case Form.ref8: return unit.dieAt(unit.offset + reader.offset(8));
       case Form.ref_udata: return unit.dieAt(unit.offset + reader.uleb());
       case Form.ref_addr: return unit.set.dieAt(unit.version <= 2 ? Number(reader.unsigned(unit.addressSize)) : reader.offset(unit.offsetSize));
+      case Form.GNU_ref_alt: return unit.set.alternateDieAt(reader.offset(unit.offsetSize));
+      case Form.ref_sup4: return unit.set.alternateDieAt(reader.u32());
+      case Form.ref_sup8: return unit.set.alternateDieAt(reader.offset(8));
       case Form.ref_sig8: return unit.set.dieOfSignature(reader.u64());
       default: return undefined;
     }

@@ -17,6 +17,10 @@ export interface ExpressionContext {
   frameBase(): bigint | undefined;
   /** The unit the expression is part of; absent in CFI, which needs none. */
   readonly unit?: Unit;
+  /** What a register, by the image's number, had when the function was entered; undefined when its caller's debug information does not say. */
+  entryRegister?(register: number): bigint | undefined;
+  /** What was passed for a parameter of the function, by the DIE that declares it. */
+  entryParameter?(declared: Die): bigint | undefined;
   /** Address of the object whose member is asked for (DW_OP_push_object_address). */
   readonly objectAddress?: bigint;
 }
@@ -43,6 +47,8 @@ const numberOf = (entry: Entry): bigint => (entry.kind === 'unsigned' ? entry.bi
 /** Limit on branches, so that damaged debug information cannot hang the debugger. */
 const MAX_OPERATIONS = 100_000;
 const MAX_CALL_DEPTH = 16;
+
+const ONLY_THE_CALLER = 'optimized out (only the caller knew it)';
 
 class Machine {
   private stack: Entry[] = [];
@@ -238,7 +244,7 @@ class Machine {
         case 0xa0: case 0xf2: give('optimized out (it points to something that has no address)'); break; // implicit_pointer
         case 0xa1: case 0xfb: this.push(this.indexedAddress(reader.uleb())); break; // addrx
         case 0xa2: case 0xfc: this.push(this.indexedAddress(reader.uleb())); break; // constx
-        case 0xa3: case 0xf3: give('optimized out (only the caller knew it)'); break; // entry_value
+        case 0xa3: case 0xf3: this.push(this.entryValue(reader.block(reader.uleb()))); break; // entry_value
         case 0xa4: case 0xf4: { // const_type
           const { size: typeSize, kind } = this.baseType(reader.uleb());
           this.push(unsignedOf(reader.block(reader.u8())), typeSize, kind);
@@ -264,7 +270,11 @@ class Machine {
           break;
         }
         case 0xf0: break; // GNU_uninit: the value may be uninitialised
-        case 0xfa: give('optimized out (only the caller knew it)'); break; // GNU_parameter_ref
+        case 0xfa: { // GNU_parameter_ref
+          const declared = context.unit?.dieAt(context.unit.offset + reader.u32());
+          this.push((declared && context.entryParameter?.(declared)) ?? give(ONLY_THE_CALLER));
+          break;
+        }
         case 0xfd: give('optimized out (its length is known only while it runs)'); break; // GNU_variable_value
         default: give(`its debug information uses the unknown operation 0x${op.toString(16)}`);
       }
@@ -273,6 +283,23 @@ class Machine {
 
   private indexedAddress(index: number): bigint {
     return this.context.unit?.indexedAddress(index) ?? give('its debug information refers to a missing address');
+  }
+
+  /** What an expression would have yielded when the function was entered: memory may have changed since. */
+  private entryValue(expression: Uint8Array): bigint {
+    const { context } = this;
+    const frame = {
+      register: (number: number) => context.entryRegister?.(number),
+      memory: () => undefined,
+    };
+    // The numbers of registers go through as they are: the image's own are what the caller's entries name.
+    const entry = new Machine({ ...context, machine: 'x86-64', frame, cfa: () => undefined, frameBase: () => undefined });
+    try {
+      return entry.value(undefined, expression);
+    } catch (error) {
+      if (error instanceof Unavailable) return give(ONLY_THE_CALLER);
+      throw error;
+    }
   }
 
   private setRegister(number: number): void {

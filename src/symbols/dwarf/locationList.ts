@@ -21,6 +21,36 @@ const oldList = (unit: Unit, offset: number, address: bigint): Uint8Array | unde
   }
 };
 
+/** .debug_loc.dwo: the lists of split files of DWARF 4, a forerunner of those of DWARF 5. */
+const splitList = (unit: Unit, offset: number, address: bigint): Uint8Array | undefined => {
+  const reader = unit.sections.reader('.debug_loc', offset);
+  let base = unit.baseAddress;
+  for (;;) {
+    const kind = reader.u8();
+    let low = 0n;
+    let high = 0n;
+    switch (kind) {
+      case 0: return undefined; // DW_LLE_GNU_end_of_list_entry
+      case 1: base = unit.indexedAddress(reader.uleb()); continue; // base_address_selection_entry
+      case 2: // start_end_entry
+        low = unit.indexedAddress(reader.uleb());
+        high = unit.indexedAddress(reader.uleb());
+        break;
+      case 3: // start_length_entry
+        low = unit.indexedAddress(reader.uleb());
+        high = low + BigInt(reader.u32());
+        break;
+      case 4: // offset_pair_entry
+        low = base + BigInt(reader.u32());
+        high = base + BigInt(reader.u32());
+        break;
+      default: throw new UserError('dwarf.locationList', `${reader.what} holds a location list entry of unknown kind ${kind}: build it with -gdwarf-5.`);
+    }
+    const expression = reader.block(reader.u16());
+    if (address >= low && address < high) return expression;
+  }
+};
+
 /** .debug_loclists of DWARF 5 (DW_LLE entries). */
 const newList = (unit: Unit, offset: number, address: bigint): Uint8Array | undefined => {
   const reader = unit.sections.reader('.debug_loclists', offset);
@@ -81,5 +111,6 @@ export const expressionAt = (die: Die, attribute: number, address: bigint): Uint
   }
   const offset = die.sectionOffset(attribute);
   if (offset === undefined) return undefined;
-  return unit.version >= 5 ? newList(unit, offset, address) : oldList(unit, offset, address);
+  if (unit.version >= 5) return newList(unit, offset, address);
+  return unit.skeleton ? splitList(unit, offset, address) : oldList(unit, offset, address);
 };

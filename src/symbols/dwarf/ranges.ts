@@ -15,7 +15,10 @@ export const contains = (ranges: readonly AddressRange[], address: bigint): bool
 /** .debug_ranges of DWARF 2 to 4: pairs of addresses relative to the base address. */
 const oldRanges = (unit: Unit, offset: number): AddressRange[] => {
   const ranges: AddressRange[] = [];
-  const reader = unit.sections.reader('.debug_ranges', offset);
+  // Split files of DWARF 4 leave these lists in the image, in a part that begins where the skeleton says.
+  const { skeleton } = unit;
+  const start = skeleton ? (skeleton.root.sectionOffset(At.GNU_ranges_base) ?? 0) : 0;
+  const reader = (skeleton ?? unit).sections.reader('.debug_ranges', start + offset);
   const selectsBase = (1n << BigInt(unit.addressSize * 8)) - 1n;
   let base = unit.baseAddress;
   for (;;) {

@@ -33,7 +33,7 @@ const memberOffset = (die: Die): number => {
 
 /** Turns type DIEs into types; a DIE gives the same object every time. */
 export class TypeReader {
-  private readonly known = new Map<Die['offset'] | string, Type>();
+  private readonly known = new Map<Die['identity'], Type>();
 
   constructor(
     /** Finds the complete definition of a struct that a unit only declares. */
@@ -50,7 +50,7 @@ export class TypeReader {
     // A stand-in for a type that is in a type unit.
     const elsewhere = die.has(At.signature) ? die.reference(At.signature) : undefined;
     if (elsewhere) return this.read(elsewhere);
-    const key = die.unit.section === '.debug_types' ? `types ${die.offset}` : die.offset;
+    const key = die.identity;
     let type = this.known.get(key);
     if (!type) this.known.set(key, (type = this.make(die)));
     return type;

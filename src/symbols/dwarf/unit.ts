@@ -11,6 +11,8 @@ import { DwarfSections } from './sections';
 export interface UnitSet {
   /** The DIE at an offset of .debug_info. */
   dieAt(offset: number): Die | undefined;
+  /** The DIE at an offset of the alternate file (.gnu_debugaltlink, .debug_sup). */
+  alternateDieAt(offset: number): Die | undefined;
   /** The type DIE of a type unit with this signature. */
   dieOfSignature(signature: bigint): Die | undefined;
 }
@@ -27,12 +29,18 @@ interface DieTable {
   readonly ends: Int32Array;
 }
 
+/** .debug_types has offsets of its own: its DIEs are numbered from here. */
+const FIRST_IN_TYPES = 2 ** 35;
+
 /** One unit of .debug_info (or .debug_types): its header at once, its DIEs when first asked for. */
 export class Unit implements UnitEncoding {
   private abbreviationList: readonly Abbreviation[] | undefined;
   private dieTable: DieTable | undefined;
   private rootDie: Die | undefined;
   private rangeList: readonly AddressRange[] | undefined;
+  private readonly bases = new Map<number, number>();
+  /** For the unit of a split file: the unit in the image that stands for it and knows its addresses. */
+  skeleton: Unit | undefined;
 
   constructor(
     readonly sections: DwarfSections,
@@ -46,6 +54,7 @@ export class Unit implements UnitEncoding {
     readonly unitType: number,
     private readonly abbreviationOffset: number,
     private readonly firstDie: number,
+    /** Of the type, for a type unit; of the split file, for a skeleton or what it stands for. */
     readonly signature: bigint | undefined,
     /** Offset, from the unit's start, of the type a type unit is about. */
     readonly typeOffset: number,
@@ -162,26 +171,35 @@ export class Unit implements UnitEncoding {
   }
 
   get name(): string {
-    return this.root.string(At.name) ?? '';
+    return this.root.string(At.name) ?? this.skeleton?.name ?? '';
   }
 
   get compilationDirectory(): string {
-    return this.root.string(At.comp_dir) ?? '';
+    return this.root.string(At.comp_dir) ?? this.skeleton?.compilationDirectory ?? '';
   }
 
   /** Offset of the unit's line table in .debug_line. */
   get lineOffset(): number | undefined {
-    return this.root.sectionOffset(At.stmt_list);
+    return this.skeleton ? this.skeleton.lineOffset : this.root.sectionOffset(At.stmt_list);
+  }
+
+  /** The sections its line table is in. */
+  get lineSections(): DwarfSections {
+    return this.skeleton?.sections ?? this.sections;
+  }
+
+  get firstIdentity(): number {
+    return this.sections.firstNumber + (this.section === '.debug_types' ? FIRST_IN_TYPES : 0);
   }
 
   /** DW_AT_low_pc: what range and location lists count from. */
   get baseAddress(): bigint {
-    return this.root.address(At.low_pc) ?? 0n;
+    return this.skeleton?.baseAddress ?? this.root.address(At.low_pc) ?? 0n;
   }
 
   /** Code of the unit as its root DIE tells it; empty when it does not. */
   get ranges(): readonly AddressRange[] {
-    return (this.rangeList ??= rootRanges(this));
+    return (this.rangeList ??= this.skeleton?.ranges ?? rootRanges(this));
   }
 
   /** Name of the file that holds this unit's DIEs when it was built with -gsplit-dwarf. */
@@ -189,17 +207,29 @@ export class Unit implements UnitEncoding {
     return this.root.string(At.dwo_name) ?? this.root.string(At.GNU_dwo_name);
   }
 
+  /** What a skeleton and the unit that it stands for have in common. */
+  get splitId(): bigint | undefined {
+    return this.version >= 5 ? this.signature : this.root.constant(At.GNU_dwo_id);
+  }
+
   /** Start of this unit's part of an index section: what its root DIE says, else just behind the section's first header. */
   base(attribute: number): number {
+    let base = this.bases.get(attribute);
+    if (base === undefined) this.bases.set(attribute, (base = this.findBase(attribute)));
+    return base;
+  }
+
+  private findBase(attribute: number): number {
     const stated = this.root.sectionOffset(attribute);
     if (stated !== undefined) return stated;
-    if (this.version < 5) return 0;
+    if (this.version < 5) return (attribute === At.addr_base ? this.root.sectionOffset(At.GNU_addr_base) : undefined) ?? 0;
     const initialLength = this.offsetSize === 8 ? 12 : 4;
     return attribute === At.str_offsets_base || attribute === At.addr_base ? initialLength + 4 : initialLength + 8;
   }
 
   /** An entry of .debug_addr. */
   indexedAddress(index: number): bigint {
+    if (this.skeleton) return this.skeleton.indexedAddress(index);
     return this.sections.reader('.debug_addr', this.base(At.addr_base) + index * this.addressSize).unsigned(this.addressSize);
   }
 
@@ -240,7 +270,7 @@ export const readUnits = (sections: DwarfSections, set: UnitSet, section: '.debu
     }
     let signature: bigint | undefined;
     let typeOffset = 0;
-    if (unitType === UnitType.skeleton || unitType === UnitType.split_compile) reader.u64();
+    if (unitType === UnitType.skeleton || unitType === UnitType.split_compile) signature = reader.u64();
     if (unitType === UnitType.type || unitType === UnitType.split_type) {
       signature = reader.u64();
       typeOffset = reader.offset(offsetSize);

@@ -1,0 +1,147 @@
+import { Reader } from './reader';
+
+/** A symbol of an ELF file (System V ABI, "Symbol Table"). */
+export interface ElfSymbol {
+  readonly name: string;
+  readonly address: bigint;
+  readonly size: bigint;
+  /** STT_NOTYPE 0, STT_OBJECT 1, STT_FUNC 2. */
+  readonly type: number;
+  /** STB_LOCAL 0, STB_GLOBAL 1, STB_WEAK 2. */
+  readonly binding: number;
+  readonly section: number;
+}
+
+const STT_SECTION = 3;
+const STT_FILE = 4;
+const STT_TLS = 6;
+
+/** 32 bits of address and this many indices fit the 53 bits of a double. */
+const MOST_PER_HALF = 2 ** 21;
+
+/** Where a symbol has its parts, by the file's class. */
+const LAYOUT = {
+  32: { size: 16, address: 4, length: 8, info: 12, section: 14 },
+  64: { size: 24, address: 8, length: 16, info: 4, section: 6 },
+} as const;
+
+/**
+ * The symbols of a file, sorted by address. A kernel has a hundred thousand, of which few are ever looked at: the table
+ * keeps where they are, and makes an object of one (always the same) when it is asked for.
+ */
+export class SymbolTable {
+  /** Positions in the section, sorted by address. */
+  private readonly positions: Uint32Array;
+  private readonly addresses: BigUint64Array;
+  private readonly made = new Map<number, ElfSymbol>();
+
+  constructor(
+    private readonly entries: Reader,
+    private readonly strings: Reader,
+    private readonly bits: 32 | 64,
+  ) {
+    const layout = LAYOUT[bits];
+    const view = new DataView(entries.bytes.buffer, entries.bytes.byteOffset, entries.bytes.byteLength);
+    // By the upper halves of addresses: within one, half and index fit a double, and doubles sort without a comparison of ours.
+    const halves = new Map<number, number[]>();
+    let count = 0;
+    for (let at = layout.size; at + layout.size <= entries.end; at += layout.size) {
+      const type = view.getUint8(at + layout.info) & 15;
+      if (type === STT_SECTION || type === STT_FILE || type === STT_TLS || view.getUint16(at + layout.section, true) === 0 || view.getUint32(at, true) === 0) continue;
+      const upper = bits === 64 ? view.getUint32(at + layout.address + 4, true) : 0;
+      const known = halves.get(upper);
+      if (known) known.push(at);
+      else halves.set(upper, [at]);
+      count++;
+    }
+    this.positions = new Uint32Array(count);
+    this.addresses = new BigUint64Array(count);
+    let index = 0;
+    for (const upper of [...halves.keys()].sort((a, b) => a - b)) {
+      const list = halves.get(upper)!;
+      if (list.length > MOST_PER_HALF) entries.damaged();
+      const keys = Float64Array.from(list, (at, i) => view.getUint32(at + layout.address, true) * MOST_PER_HALF + i).sort();
+      for (const key of keys) {
+        this.positions[index] = list[key % MOST_PER_HALF];
+        this.addresses[index++] = (BigInt(upper) << 32n) | BigInt(Math.floor(key / MOST_PER_HALF));
+      }
+    }
+  }
+
+  static readonly NONE = new SymbolTable(new Reader(new Uint8Array(0), ''), new Reader(new Uint8Array(0), ''), 64);
+
+  get length(): number {
+    return this.positions.length;
+  }
+
+  /** The symbol at an index in the order of addresses. */
+  at(index: number): ElfSymbol {
+    let symbol = this.made.get(index);
+    if (symbol) return symbol;
+    const { address, length, info, section } = LAYOUT[this.bits];
+    const position = this.positions[index];
+    const reader = (offset: number): Reader => this.entries.at(position + offset);
+    const word = this.bits / 8;
+    symbol = {
+      name: this.strings.at(reader(0).u32()).string(),
+      address: reader(address).unsigned(word),
+      size: reader(length).unsigned(word),
+      type: reader(info).u8() & 15,
+      binding: reader(info).u8() >> 4,
+      section: reader(section).u16(),
+    };
+    this.made.set(index, symbol);
+    return symbol;
+  }
+
+  /** All symbols, in the order of addresses. */
+  *[Symbol.iterator](): IterableIterator<ElfSymbol> {
+    for (let index = 0; index < this.length; index++) yield this.at(index);
+  }
+
+  /** How many symbols begin at or before an address: the index behind the last of them. */
+  countUpTo(address: bigint): number {
+    let low = 0;
+    let high = this.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.addresses[middle] <= address) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  /** Symbols of a name, in the order of addresses. */
+  named(name: string): ElfSymbol[] {
+    const offsets = new Set(occurrences(this.strings.bytes, name));
+    if (offsets.size === 0) return [];
+    const view = new DataView(this.entries.bytes.buffer, this.entries.bytes.byteOffset, this.entries.bytes.byteLength);
+    const list: ElfSymbol[] = [];
+    for (let index = 0; index < this.positions.length; index++) if (offsets.has(view.getUint32(this.positions[index], true))) list.push(this.at(index));
+    return list;
+  }
+
+  /** Addresses of functions that have a size. */
+  functions(): bigint[] {
+    const { length, info } = LAYOUT[this.bits];
+    const view = new DataView(this.entries.bytes.buffer, this.entries.bytes.byteOffset, this.entries.bytes.byteLength);
+    const addresses: bigint[] = [];
+    for (let index = 0; index < this.length; index++) {
+      const at = this.positions[index];
+      if ((view.getUint8(at + info) & 15) === 2 && view.getUint32(at + length, true) > 0) addresses.push(this.addresses[index]);
+    }
+    return addresses;
+  }
+}
+
+/** Offsets at which a string and its zero byte stand; linkers let names share the ends of longer ones. */
+function occurrences(bytes: Uint8Array, name: string): number[] {
+  const wanted = new TextEncoder().encode(name + '\0');
+  const offsets: number[] = [];
+  for (let at = bytes.indexOf(wanted[0]); at >= 0; at = bytes.indexOf(wanted[0], at + 1)) {
+    let same = 1;
+    while (same < wanted.length && bytes[at + same] === wanted[same]) same++;
+    if (same === wanted.length) offsets.push(at);
+  }
+  return offsets;
+}
