@@ -19,6 +19,7 @@ interface Waiter {
   event: string;
   matches: (body: Body) => boolean;
   resolve: (body: Body) => void;
+  timer: NodeJS.Timeout;
 }
 
 /** An event that does not come within this time never will. */
@@ -51,7 +52,7 @@ export class Client {
   next(event: string, matches: (body: Body) => boolean = () => true): Promise<Body> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(new Error(`No ${event} event came within ${PATIENCE_MS} ms.`)), PATIENCE_MS);
-      this.waiters.push({ event, matches, resolve: (body) => (clearTimeout(timer), resolve(body)) });
+      this.waiters.push({ event, matches, timer, resolve });
     });
   }
 
@@ -71,6 +72,7 @@ export class Client {
     const waiter = this.waiters.find((w) => w.event === event && w.matches(body));
     if (!waiter) return;
     this.waiters = this.waiters.filter((w) => w !== waiter);
+    clearTimeout(waiter.timer);
     waiter.resolve(body);
   }
 
@@ -100,5 +102,6 @@ export class Client {
 
   async end(): Promise<void> {
     await this.request('disconnect').catch(() => {});
+    for (const { timer } of this.waiters) clearTimeout(timer);
   }
 }
