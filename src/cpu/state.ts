@@ -50,8 +50,14 @@ export const Offset = {
   CPL: 0x0e8,
   /** u64. Linear address that an address record computed for the instruction record after it. Owned by the engine. */
   EFFECTIVE_ADDRESS: 0x0f0,
-  /** u32. Bits of isa/timestamp.ts: what generated code may execute. Kept by `stateChanged`. */
-  TIMESTAMP: 0xc80,
+  /** u32. Bits of isa/permitted.ts: what generated code may execute. Kept by `stateChanged`. */
+  PERMITTED: 0xc80,
+  /** u32. Not 0: something may be due at the instruction boundary at which RFLAGS.IF becomes 1. Kept by the run loop. */
+  AWAITED: 0xc84,
+  /** 2 x PRIVILEGE_STRIDE bytes, supervisor and user: what the processor goes on with when 64-bit code changes its privilege; see Privileged. Kept by `stateChanged`. */
+  PRIVILEGES: 0xc88,
+  /** u64. Clock at which STI in generated code began to block interrupts: it ends with the next instruction. Owned by the engine. */
+  STI_CLOCK: 0xcb8,
   /** i32. Instructions that were left when CUT ended a slice early. Owned by the engine. */
   CUT_BUDGET: 0x0f8,
 
@@ -176,6 +182,18 @@ export const Segment = {
   BASE: 16,
 } as const;
 export const SEGMENT_STRIDE = 32;
+
+/** What 64-bit code at a privilege level works with: copied to TLB_BASE, CTLB_BASE, GENERATION and PERMITTED. */
+export const Privileged = {
+  /** i32; 0 when the level cannot be entered by generated code, as its bank has to be looked after first. */
+  TLB_BASE: 0,
+  CTLB_BASE: 4,
+  /** u64. */
+  GENERATION: 8,
+  /** u32. */
+  PERMITTED: 16,
+} as const;
+export const PRIVILEGE_STRIDE = 24;
 
 export const ACCESS_UNUSABLE = 1 << 16;
 

@@ -27,8 +27,8 @@ export interface Block {
 /** A block is entered only when the budget reaches to its end: straight lines are cut. */
 const LONGEST = 32;
 
-/** Instructions that always need the interpreter: with them every device access would leave a region twice. */
-const LEFT_OUT = new Set(['in', 'out']);
+/** Instructions that always need the interpreter: with them every device access would leave a region twice, and what changes the privilege changes the TLB bank. */
+const LEFT_OUT = new Set(['in', 'out', 'syscall', 'sysret']);
 
 const hasTarget = (unit: Unit): boolean => unit.handler.form === 'j';
 const ends = (unit: Unit): boolean => unit.handler.semantics.ends === true;

@@ -27,7 +27,7 @@ const RUN_SIZE = (RUN_LENGTH * 3 + 4) * RECORD_SIZE;
 const LEADS_ELSEWHERE = new Set(['invalid', 'too_long', 'iret', 'jmp_far', 'call_far', 'ret_far', 'int', 'int3', 'int1', 'syscall', 'sysret', 'sysenter', 'sysexit', 'vmlaunch', 'vmresume', 'hlt', 'ud0', 'ud1', 'ud2']);
 
 /** Handlers that need the Instruction at run time too: they may leave to TypeScript. */
-const MAY_LEAVE = new Set(['div', 'idiv', 'cli', 'pushf', 'popf', 'in', 'out', 'vmread', 'vmwrite', 'rdtsc', 'rdtscp', 'pause']);
+const MAY_LEAVE = new Set(['div', 'idiv', 'cli', 'sti', 'syscall', 'sysret', 'swapgs', 'pushf', 'popf', 'in', 'out', 'vmread', 'vmwrite', 'rdtsc', 'rdtscp', 'pause']);
 
 /** Room for one instruction that is not kept, at the start of the arena. */
 const SINGLE_BASE = RECORDS_BASE;

@@ -9,7 +9,7 @@ import { mnemonicId, mnemonics } from '../decode/decode';
 import { Fault, STATE_REPLACED, Vector } from '../fault';
 import { IF, RF } from '../flags';
 import { EventType, type Intercepts, type SecondLevel } from '../intercepts';
-import { Timestamp } from '../isa/timestamp';
+import { Permitted } from '../isa/permitted';
 import { peekTranslate, readLinear, writeLinear } from '../mmu/linear';
 import { readPhysical, writePhysical } from '../mmu/physical';
 import { found } from '../mmu/walk';
@@ -17,7 +17,7 @@ import { linearPage, type Watch, Watches, type WatchHit } from '../mmu/watch';
 import type { Features, Processor, StopReason } from '../processor';
 import { withSimd } from '../simd/operations';
 import { withheldLevels } from '../simd/levels';
-import { CpuState, type MemoryViews, Offset, Seg } from '../state';
+import { CpuState, type MemoryViews, Offset, PRIVILEGE_STRIDE, Privileged, Seg } from '../state';
 import { deliverDebugTraps } from '../system/debugTraps';
 import { deliverEvent, deliverFault } from '../system/delivery';
 import { slowOperations } from '../system/operations';
@@ -28,7 +28,7 @@ import { isOutside, undoBranch } from './branchFault';
 import type { Interpreter } from './interpreter';
 import { Exit, Field, RECORD_SIZE, Special } from './record';
 import { DebugUnit } from './debugUnit';
-import { alignmentChecked, deriveState, timestampBits } from './derived';
+import { alignmentChecked, announcedInstructions, deriveState, permittedAt } from './derived';
 import { leftOperations } from './leftOperations';
 import { takeSignals } from './signals';
 import { TlbBanks } from './tlbBanks';
@@ -38,9 +38,15 @@ import { type Translator, translatorPolicy } from './translator';
 const EVENTS_PER_SLICE = 10_000;
 
 const MAXIMUM_32 = 0xffff_ffff;
+/** Upper half of Offset.STI_CLOCK when no STI of generated code blocks interrupts. */
+const NO_CLOCK = 0xffff_ffff;
+const BLOCKING_STI = 1;
 const BLOCKING_MOVSS = 2;
 const BLOCKING_STI_MOVSS = 3;
 const BLOCKING_NMI = 8;
+
+/** What an observer of TypeScript's instructions leaves to generated code. */
+const OBSERVED = Permitted.RDTSC | Permitted.RDTSCP | Permitted.PAUSE;
 
 const IRET = mnemonicId('iret');
 const LEAVE = mnemonicId('leave');
@@ -75,7 +81,14 @@ export class Cpu implements Processor {
 
   /** Told when an instruction is reached that Hyperstep does not have (and CPUID does not announce); it then raises #UD. */
   onUnimplemented: (mnemonic: string, rip: bigint) => void = () => undefined;
-  onOperation: ((insn: Instruction) => void) | undefined = undefined;
+  get onOperation(): ((insn: Instruction) => void) | undefined {
+    return this.operationObserver;
+  }
+  set onOperation(observer: ((insn: Instruction) => void) | undefined) {
+    this.operationObserver = observer;
+    this.derivePermitted();
+  }
+  private operationObserver: ((insn: Instruction) => void) | undefined = undefined;
 
   private stopRequested = false;
   private attention = false;
@@ -87,6 +100,7 @@ export class Cpu implements Processor {
   /** Clock at the last sample for the translator. */
   private sampled = 0;
   private readonly withheldSimd: number;
+  private readonly announced: number;
   private readonly banks: TlbBanks;
   private readonly fetch: CodeFetch;
   /** Code size that CS asks for. */
@@ -110,6 +124,7 @@ export class Cpu implements Processor {
     this.features = parts.features;
     this.processors = parts.processors ?? 1;
     this.withheldSimd = withheldLevels(parts.features);
+    this.announced = announcedInstructions(parts.features);
     this.banks = new TlbBanks(views, this.state);
     this.fetch = new CodeFetch(this, cache);
   }
@@ -223,21 +238,27 @@ export class Cpu implements Processor {
     const s = this.state;
     this.codeSize = deriveState(s, this.withheldSimd);
     if (this.debug.rearm()) this.armBreakpoints();
-    this.deriveTimestamp();
+    this.derivePermitted();
     this.banks.select((s.cpl === 3 ? 1 : 0) | (s.get32(Offset.VMX_MODE) === 2 ? 2 : 0), this.codeSize, alignmentChecked(s));
     this.attention = true;
   }
 
-  private deriveTimestamp(): void {
-    const bits = timestampBits(this.state, this.features);
-    this.state.set32(Offset.TIMESTAMP, this.pauseYields ? bits & ~Timestamp.PAUSE : bits);
+  /** Who watches what TypeScript performs wants generated code to leave it all to TypeScript. */
+  private derivePermitted(): void {
+    const s = this.state;
+    let { announced } = this;
+    if (this.pauseYields) announced &= ~Permitted.PAUSE;
+    if (this.operationObserver) announced &= OBSERVED;
+    s.set32(Offset.PERMITTED, permittedAt(s, s.cpl, this.codeSize, announced));
+    s.set32(Offset.PRIVILEGES + Privileged.PERMITTED, permittedAt(s, 0, this.codeSize, announced));
+    s.set32(Offset.PRIVILEGES + PRIVILEGE_STRIDE + Privileged.PERMITTED, permittedAt(s, 3, this.codeSize, announced));
   }
 
   /** Whether PAUSE tells `onPause`: while another processor could run instead of waiting with this one. */
   yieldAtPause(yields: boolean): void {
     if (yields === this.pauseYields) return;
     this.pauseYields = yields;
-    this.deriveTimestamp();
+    this.derivePermitted();
   }
   private pauseYields = false;
   onPause: (() => void) | undefined = undefined;
@@ -259,8 +280,9 @@ export class Cpu implements Processor {
     const end = s.icount + budget;
     this.stopRequested = false;
     this.debug.resumeSet(); // if RF is set: it is settled whenever this method returns
+    s.set32(Offset.STI_CLOCK + 4, NO_CLOCK);
     for (let events = 0; ; ) {
-      this.debug.settleResume();
+      this.settle();
       this.debug.takeHits();
       if (this.watches.hit) {
         this.watchHits = this.watches.takeHits();
@@ -290,7 +312,7 @@ export class Cpu implements Processor {
       const next = !branches ? 0n : trap ? this.nextRip() : s.rip;
       const slice = shadow || trap ? 1 : Math.min(left, this.longestSlice, this.intercepts.ticksToBoundary());
       if (this.slice(slice)) {
-        this.debug.settleResume();
+        this.settle();
         return 'breakpoint';
       }
       const retired = s.icount !== before;
@@ -355,11 +377,26 @@ export class Cpu implements Processor {
     return taken;
   }
 
-  /** Mostly nothing does, and then it is soon seen. */
+  /** Takes back what ended with an instruction that has retired since: RF, and blocking by an STI of generated code. */
+  private settle(): void {
+    const s = this.state;
+    this.debug.settleResume();
+    const high = s.high(Offset.STI_CLOCK);
+    if (high === NO_CLOCK) return;
+    const blocking = s.get32(Offset.INTERRUPTIBILITY);
+    if (blocking & BLOCKING_STI && s.icount <= high * 0x1_0000_0000 + s.get32(Offset.STI_CLOCK)) return;
+    s.set32(Offset.INTERRUPTIBILITY, blocking & ~BLOCKING_STI);
+    s.set32(Offset.STI_CLOCK + 4, NO_CLOCK);
+  }
+
+  /** Mostly nothing does, and then it is soon seen. Generated code is told whether something waits for RFLAGS.IF. */
   private nothingWaits(): boolean {
     const s = this.state;
-    if (s.get32(Offset.SIGNALS) !== 0 || s.get32(Offset.PENDING_DEBUG) !== 0 || s.get32(Offset.NMI_PENDING) !== 0 || this.intercepts.nonRoot) return false;
-    return (s.get32(Offset.FLAGS) & IF) === 0 || !this.interrupts.pending();
+    const { nonRoot } = this.intercepts;
+    const pending = this.interrupts.pending();
+    s.set32(Offset.AWAITED, pending || nonRoot ? 1 : 0);
+    if (s.get32(Offset.SIGNALS) !== 0 || s.get32(Offset.PENDING_DEBUG) !== 0 || s.get32(Offset.NMI_PENDING) !== 0 || nonRoot) return false;
+    return (s.get32(Offset.FLAGS) & IF) === 0 || !pending;
   }
 
   private wake(): void {
@@ -567,11 +604,8 @@ export class Cpu implements Processor {
     const nextHigh = u32[rip + 1]!;
     // The clock that the instruction sees is the one before it; it retires when it completes.
     s.icount -= 1;
-    let flags = s.get32(Offset.FLAGS);
-    if (flags & RF) {
-      this.debug.settleResume();
-      flags = s.get32(Offset.FLAGS);
-    }
+    this.settle();
+    const flags = s.get32(Offset.FLAGS);
     try {
       const operation = operationTable[insn.op];
       if (!operation) {
@@ -613,6 +647,7 @@ export class Cpu implements Processor {
   }
 
   private deliver(): void {
+    this.settle();
     this.state.rip = this.instructionRip;
     this.watches.forgetInstruction();
     this.guarded(() => deliverFault(this, this.fault));

@@ -2,7 +2,7 @@
 import { Cr0, Cr4, Efer } from '../controlBits';
 import type { CodeSize } from '../decode/instruction';
 import { AC, VM } from '../flags';
-import { Timestamp } from '../isa/timestamp';
+import { Permitted } from '../isa/permitted';
 import type { Features } from '../processor';
 import { deriveSimd } from '../simd/levels';
 import { ACCESS_UNUSABLE, type CpuState, Offset, Seg, Segment, SEGMENT_STRIDE } from '../state';
@@ -33,11 +33,23 @@ function isFlat(access: number, limit: number): boolean {
 /** Whether unaligned accesses raise #AC: CPL 3 with CR0.AM and RFLAGS.AC. */
 export const alignmentChecked = (s: CpuState): boolean => s.cpl === 3 && (s.get32(Offset.FLAGS) & AC) !== 0 && (s.cr0 & Cr0.AM) !== 0;
 
-/** What generated code may execute of isa/timestamp.ts. In VMX non-root operation the controls decide: nothing. */
-export function timestampBits(s: CpuState, features: Features): number {
-  if (s.get32(Offset.VMX_MODE) === NON_ROOT) return 0;
-  if (!features.has('tsc') || (s.cr4 & Cr4.TSD && s.cpl !== 0)) return Timestamp.PAUSE;
-  return Timestamp.PAUSE | Timestamp.RDTSC | (features.has('rdtscp') ? Timestamp.RDTSCP : 0);
+/** The bits of isa/permitted.ts that a processor with these features can have at all. */
+export const announcedInstructions = (features: Features): number =>
+  (features.has('tsc') ? Permitted.RDTSC : 0) | (features.has('tsc') && features.has('rdtscp') ? Permitted.RDTSCP : 0) | (features.has('syscall') ? Permitted.SYSCALL | Permitted.SYSRET : 0) | Permitted.PAUSE | Permitted.SWAPGS | Permitted.IRET;
+
+const TIMESTAMPS = Permitted.RDTSC | Permitted.RDTSCP;
+const CHANGES_OF_PRIVILEGE = Permitted.SYSCALL | Permitted.SYSRET;
+const SUPERVISOR_ONLY = Permitted.SYSRET | Permitted.SWAPGS;
+const LONG_MODE_ONLY = CHANGES_OF_PRIVILEGE | Permitted.SWAPGS | Permitted.IRET;
+
+/** What generated code may execute of isa/permitted.ts at a privilege level. In VMX non-root operation the controls decide about time stamps and PAUSE. */
+export function permittedAt(s: CpuState, cpl: number, codeSize: CodeSize, announced: number): number {
+  let bits = announced;
+  if (s.get32(Offset.VMX_MODE) === NON_ROOT) bits &= ~(TIMESTAMPS | Permitted.PAUSE);
+  if (s.cr4 & Cr4.TSD && cpl !== 0) bits &= ~TIMESTAMPS;
+  if (codeSize !== 64) bits &= ~LONG_MODE_ONLY;
+  if (!(s.efer & Efer.SCE)) bits &= ~CHANGES_OF_PRIVILEGE;
+  return cpl === 0 ? bits : bits & ~SUPERVISOR_ONLY;
 }
 
 /** Recomputes CS_BASE, SP_MASK, CODE_MODE, SIMD_DISABLED and the segments' FLAT; yields the code size. It runs at every change of mode: no calls where indices do. */

@@ -159,8 +159,7 @@ function interpreterFunction(handlers: readonly Handler[], helpers: HelperFuncti
   const e = new InterpreterEmitter(f, helpers, locals);
   e.set(locals.record, e.cpu.load('i32', 4, Offset.RECORD));
   e.loadProgress();
-  e.set(locals.tlb, e.cpu.load('i32', 4, Offset.TLB_BASE));
-  e.set(locals.generation, e.cpu.load('i64', 8, Offset.GENERATION));
+  e.loadTranslations();
 
   e.exitLabel = f.block();
   e.slowLabel = f.block();

@@ -4,7 +4,7 @@ import type { FunctionBuilder, Label, ValueType } from '../../wasm/function';
 import { Value } from '../../wasm/value';
 import { type CallRoutine, Emitter, type Routine, typeOf } from '../isa/emitter';
 import { Vector } from '../fault';
-import { Offset, Seg, Segment, SEGMENT_STRIDE, TLB_ENTRIES, TLB_ENTRY_SIZE } from '../state';
+import { Offset, PRIVILEGE_STRIDE, Privileged, Seg, Segment, SEGMENT_STRIDE, TLB_ENTRIES, TLB_ENTRY_SIZE } from '../state';
 import { RECORDS_BASE } from './layout';
 import { Exit, Field, RECORD_SIZE } from './record';
 
@@ -37,7 +37,7 @@ export interface Locals {
   res: number;
   aux: number;
   exitCode: number;
-  /** The selected TLB bank and its generation: they change only outside generated code. */
+  /** The selected TLB bank and its generation: they change outside generated code and by `changePrivilege`. */
   tlb: number;
   generation: number;
 }
@@ -298,6 +298,19 @@ export class InterpreterEmitter extends Emitter {
   leave(condition: Value): void {
     condition.emit(this.f);
     this.f.branchIf(this.slowLabel);
+  }
+  changePrivilege(level: 0 | 3): void {
+    const from = Offset.PRIVILEGES + (level === 3 ? PRIVILEGE_STRIDE : 0);
+    this.cpu.store(this.f, this.cpu.load('i64', 8, from + Privileged.TLB_BASE), 8, Offset.TLB_BASE);
+    this.cpu.store(this.f, this.cpu.load('i64', 8, from + Privileged.GENERATION), 8, Offset.GENERATION);
+    this.cpu.store(this.f, this.cpu.load('i32', 4, from + Privileged.PERMITTED), 4, Offset.PERMITTED);
+    this.cpu.store(this.f, Value.i32(level), 4, Offset.CPL);
+    this.loadTranslations();
+  }
+  /** Takes over which TLB bank is in use, and its generation. */
+  loadTranslations(): void {
+    this.set(this.locals.tlb, this.cpu.load('i32', 4, Offset.TLB_BASE));
+    this.set(this.locals.generation, this.cpu.load('i64', 8, Offset.GENERATION));
   }
 
   requireSimd(levels: Value): void {

@@ -8,7 +8,7 @@
  * Global user pages are looked up anew, which is stricter than real processors are.
  */
 import { EMPTY_BANK } from '../mmu/tlb';
-import { BANKS, type CpuState, CTLB_ENTRY_SIZE, CTLB_OFFSET, type MemoryViews, Offset, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_OFFSET } from '../state';
+import { BANKS, type CpuState, CTLB_ENTRY_SIZE, CTLB_OFFSET, type MemoryViews, Offset, PRIVILEGE_STRIDE, Privileged, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_OFFSET } from '../state';
 import { LocalEntries } from './localEntries';
 
 /** 0 marks empty entries, and 0xfff would collide with withheld tags. */
@@ -41,7 +41,6 @@ export class TlbBanks {
   private readonly locals: LocalEntries[];
   /** Large pages of which a bank pair has held pieces since it was last emptied: INVLPG of such a page has to drop all of them. */
   private readonly large: Set<number>[] = [new Set(), new Set()];
-  private current = 0;
 
   constructor(
     private readonly views: MemoryViews,
@@ -56,6 +55,11 @@ export class TlbBanks {
   private ctlb(bank: number): number {
     return this.state.base + CTLB_OFFSET + bank * TLB_ENTRIES * CTLB_ENTRY_SIZE;
   }
+  /** The bank in use: generated code may have gone from the supervisor's to the user's or back. */
+  private get current(): number {
+    const at = this.state.get32(Offset.CTLB_BASE);
+    return at === 0 ? 0 : (at - this.ctlb(0)) / (TLB_ENTRIES * CTLB_ENTRY_SIZE); // 0 at power-on
+  }
   /** 1 for VMX non-root operation. */
   private get operation(): number {
     return this.current >> 1;
@@ -67,7 +71,6 @@ export class TlbBanks {
       this.codeSizes[bank] = codeSize;
       this.forget(bank);
     }
-    this.current = bank;
     this.state.set32(Offset.TLB_BASE, empty ? EMPTY_BANK : this.tlb(bank));
     this.state.set32(Offset.CTLB_BASE, this.ctlb(bank));
     this.publish();
@@ -131,7 +134,17 @@ export class TlbBanks {
 
   /** The generation is a u64 so that generated code can use it as a tag's low bits; its upper half stays 0. */
   private publish(): void {
-    this.state.set32(Offset.GENERATION, this.generations[this.current]!);
+    const s = this.state;
+    const { current } = this;
+    s.set32(Offset.GENERATION, this.generations[current]!);
+    // What the processor goes on with at the other privilege of the same operation, if both run 64-bit code.
+    for (let user = 0; user < 2; user++) {
+      const bank = (current & 2) | user;
+      const at = Offset.PRIVILEGES + user * PRIVILEGE_STRIDE;
+      s.set32(at + Privileged.TLB_BASE, this.codeSizes[bank] === 64 ? this.tlb(bank) : 0);
+      s.set32(at + Privileged.CTLB_BASE, this.ctlb(bank));
+      s.set32(at + Privileged.GENERATION, this.generations[bank]!);
+    }
   }
 
   /** Drops all that a bank holds, for every address space. */

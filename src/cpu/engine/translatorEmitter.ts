@@ -484,6 +484,10 @@ export class TranslatorEmitter extends Emitter {
     this.when(condition, () => this.control.leaveBefore());
   }
 
+  changePrivilege(): void {
+    throw new Error('Privilege changes are the interpreter\'s.');
+  }
+
   stackMask(): Value {
     return CPU.load('i64', 8, Offset.SP_MASK);
   }

@@ -164,6 +164,9 @@ export abstract class Emitter {
   /** Leaves the instruction to its TypeScript operation when the condition holds. */
   abstract leave(condition: Value): void;
 
+  /** Goes on with what Offset.PRIVILEGES has for a privilege level, 0 or 3, which can be entered. A jump follows. */
+  abstract changePrivilege(level: 0 | 3): void;
+
   // The stack.
 
   /** True in handlers for 64-bit code: stack pointer of 64 bits, flat stack. */

@@ -1,28 +1,14 @@
-/** CLC, STC, CMC, CLD, STD, LAHF, SAHF; PUSHF, POPF and CLI as far as they concern nobody but the flags. */
+/** CLC, STC, CMC, CLD, STD, LAHF, SAHF; CLI, STI, PUSHF and POPF where nothing else follows from the flags. */
 import { Value } from '../../wasm/value';
 import { DF, IF, RF, STATUS_FLAGS, VM } from '../flags';
 import { Gpr, Offset } from '../state';
 import { type Emitter, type Semantics, stacked } from './emitter';
-import { auxOfCarryOverflow, carry, condition, setCarryAlone } from './statusFlags';
+import { ALWAYS_ONE, flagsImage, lowFlags, OVERFLOW_BIT, setLowFlags } from './flagsImage';
+import { carry, condition, setCarryAlone } from './statusFlags';
 
 const plain = (mnemonic: string, emit: (e: Emitter) => void): Semantics => ({ mnemonic, sizes: [1], forms: [''], sizeFrom: -2, emit });
 
 const AH_SHIFT = 8n;
-const ALWAYS_ONE = 2;
-const OVERFLOW_BIT = 11;
-
-/** SF, ZF, AF, PF and CF where AH and FLAGS have them, i32. */
-function lowFlags(e: Emitter): Value {
-  const af = e.aux().shrU(3).and(1);
-  return carry(e).or(ALWAYS_ONE).or(condition(e, 10).shl(2)).or(af.shl(4)).or(condition(e, 4).shl(6)).or(condition(e, 8).shl(7));
-}
-
-/** The reverse, with OF (i32 0 or 1) given. */
-function setLowFlags(e: Emitter, flags: Value, of: Value): void {
-  const at = (n: number): Value => flags.shrU(n).and(1);
-  e.setRes(at(6).eqz().extendU().shl(8));
-  e.setAux(auxOfCarryOverflow(at(0), of).or(at(2).xor(1).shl(8)).or(at(4).shl(3)).or(at(7)));
-}
 
 export const flagInstructions: Semantics[] = [
   plain('clc', (e) => setCarryAlone(e, Value.i32(0))),
@@ -37,30 +23,42 @@ export const flagInstructions: Semantics[] = [
     const ah = e.let(e.fixed(Gpr.RAX).shrU(AH_SHIFT).wrap());
     setLowFlags(e, ah, e.let(condition(e, 0)));
   }),
-  // At CPL 0 outside virtual-8086 mode CLI is allowed and nothing can be waiting for it.
+  // At CPL 0 outside virtual-8086 mode CLI and STI are allowed, and nothing can be waiting for CLI.
   plain('cli', (e) => {
     e.leave(e.stateWord(Offset.CPL).or(e.otherFlags().and(VM)));
     e.setOtherFlags(e.otherFlags().and(~IF));
+  }),
+  plain('sti', (e) => {
+    const enabled = e.let(e.otherFlags().and(IF));
+    e.leave(e.stateWord(Offset.CPL).or(enabled.eqz().and(e.stateWord(Offset.AWAITED))));
+    // The run loop ends the blocking when the next instruction has retired; until something waits nobody asks for it.
+    const state = e.state();
+    const blocking = e.let(e.stateWord(Offset.INTERRUPTIBILITY));
+    state.store(e.f, blocking.or(enabled.eqz()), 4, Offset.INTERRUPTIBILITY);
+    state.store(e.f, Value.select(enabled, state.load('i64', 8, Offset.STI_CLOCK), e.clock().add(1)), 8, Offset.STI_CLOCK);
+    e.setOtherFlags(e.otherFlags().or(IF));
   }),
   ...stacked({
     mnemonic: 'pushf',
     forms: [''],
     emit(e) {
       e.leave(e.otherFlags().and(VM));
-      const flags = e.let(lowFlags(e).or(condition(e, 0).shl(OVERFLOW_BIT)).or(e.otherFlags().and(~(RF | VM))));
+      const flags = e.let(flagsImage(e).and(~RF));
       e.push(e.size === 8 ? flags.extendU() : e.narrow(flags));
     },
   }),
-  // POPF that changes status flags and DF alone; TypeScript does the rest, with its privilege rules and what follows from them.
+  // POPF that changes status flags, DF and, at CPL 0, IF with nothing waiting. TypeScript does the rest, with its privilege rules and what follows from them.
   ...stacked({
     mnemonic: 'popf',
     forms: [''],
     emit(e) {
       const flags = e.let(e.top().wrap());
-      const others = ~(STATUS_FLAGS | DF | ALWAYS_ONE);
-      e.leave(e.narrow(flags.xor(e.otherFlags()).and(others)).or(e.otherFlags().and(VM)));
+      const changed = e.let(e.narrow(flags.xor(e.otherFlags())));
+      const others = e.let(changed.and(~(STATUS_FLAGS | DF | IF | ALWAYS_ONE)).or(e.otherFlags().and(VM)));
+      const awaited = e.stateWord(Offset.CPL).or(e.let(flags.and(IF).ne(0)).and(e.stateWord(Offset.AWAITED)));
+      e.leave(others.or(e.let(changed.and(IF).ne(0)).and(e.let(awaited.ne(0)))));
       e.dropStack(e.size);
-      e.setOtherFlags(e.let(e.otherFlags().and(~DF).or(flags.and(DF))));
+      e.setOtherFlags(e.let(e.otherFlags().and(~(DF | IF)).or(flags.and(DF | IF))));
       setLowFlags(e, flags, e.let(flags.shrU(OVERFLOW_BIT).and(1)));
     },
   }),

@@ -17,6 +17,7 @@ import { sseIntegers } from './sseInteger';
 import { sseMoves } from './sseMove';
 import { sseShuffles } from './sseShuffle';
 import { stackInstructions } from './stack';
+import { systemCalls } from './systemCalls';
 import { timestampInstructions } from './timestamp';
 import { vmcsInstructions } from './vmcs';
 
@@ -33,6 +34,7 @@ export const instructionSet: readonly Semantics[] = [
   ...flagInstructions,
   ...ports,
   ...timestampInstructions,
+  ...systemCalls,
   ...vmcsInstructions,
   ...sseMoves,
   ...sseIntegers,

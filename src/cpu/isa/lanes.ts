@@ -89,6 +89,7 @@ class LaneEmitter extends Emitter {
   jump = () => nothing('jump');
   jumpTo = () => nothing('jump');
   raise = () => nothing('exception of its own');
+  changePrivilege = () => nothing('privilege');
   stackMask = () => nothing('stack');
   stackLinear = () => nothing('stack');
 }

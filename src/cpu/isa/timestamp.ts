@@ -1,12 +1,9 @@
 /** RDTSC, RDTSCP and PAUSE where nobody intercepts or forbids them; the rest is TypeScript's. Kernels wait by them. */
 import { Gpr, Offset } from '../state';
 import type { Emitter, Semantics } from './emitter';
-
-/** Bits of the state word TIMESTAMP: which instructions generated code may execute. */
-export const Timestamp = { RDTSC: 1, RDTSCP: 2, PAUSE: 4 } as const;
+import { leaveUnless, Permitted } from './permitted';
 
 const plain = (mnemonic: string, emit: (e: Emitter) => void): Semantics => ({ mnemonic, sizes: [1], forms: [''], sizeFrom: -2, emit });
-const leaveUnless = (e: Emitter, bit: number): void => e.leave(e.stateWord(Offset.TIMESTAMP).and(bit).eqz());
 
 function readTimestamp(e: Emitter): void {
   const tsc = e.let(e.clock().add(e.state().load('i64', 8, Offset.TSC_ADJUST)));
@@ -16,13 +13,13 @@ function readTimestamp(e: Emitter): void {
 
 export const timestampInstructions: readonly Semantics[] = [
   plain('rdtsc', (e) => {
-    leaveUnless(e, Timestamp.RDTSC);
+    leaveUnless(e, Permitted.RDTSC);
     readTimestamp(e);
   }),
   plain('rdtscp', (e) => {
-    leaveUnless(e, Timestamp.RDTSCP);
+    leaveUnless(e, Permitted.RDTSCP);
     readTimestamp(e);
     e.setFixed(Gpr.RCX, e.stateWord(Offset.TSC_AUX).extendU());
   }),
-  plain('pause', (e) => leaveUnless(e, Timestamp.PAUSE)),
+  plain('pause', (e) => leaveUnless(e, Permitted.PAUSE)),
 ];
