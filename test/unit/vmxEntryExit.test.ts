@@ -3,6 +3,8 @@ import { Gpr, Offset, Seg } from '../../src/cpu/state';
 import { Encoding, Entry, Exit, type FieldName, Pin, Primary, Secondary, VmxUnit } from '../../src/vmx';
 import { At, GUEST_CODE, VmxRig } from './vmxRig';
 
+const VMX_MISC = 0x485;
+
 const CPUID_HLT = '0f a2 f4 ; cpuid; hlt';
 
 describe('VM entry and exit', () => {
@@ -240,17 +242,20 @@ describe('VM entry: events and timers', () => {
     rig.control('pin', Pin.PREEMPTION_TIMER);
     rig.control('exit', Exit.HOST_ADDRESS_SPACE_SIZE | Exit.SAVE_PREEMPTION_TIMER);
     rig.set({ PREEMPTION_TIMER_VALUE: 10 });
+    const period = 2 ** Number(rig.unit.readMsr(VMX_MISC)! & 0x1fn);
     const start = rig.cpu.state.icount + 1;
     const exit = rig.launch();
     assert.equal(exit.name, 'PREEMPTION_TIMER');
-    assert.equal(exit.icount, (Math.floor(start / 32) + 10) * 32);
+    assert.equal(exit.icount, (Math.floor(start / period) + 10) * period);
     assert.equal(rig.get('PREEMPTION_TIMER_VALUE'), 0n);
-    const other = new VmxRig().realModeGuest(CPUID_HLT);
+    const other = new VmxRig().realModeGuest('0f a2 90 f4 ; cpuid; nop; hlt');
     other.control('pin', Pin.PREEMPTION_TIMER);
     other.control('exit', Exit.HOST_ADDRESS_SPACE_SIZE | Exit.SAVE_PREEMPTION_TIMER);
     other.set({ PREEMPTION_TIMER_VALUE: 1000 });
     assert.equal(other.launch().name, 'CPUID');
     assert.equal(other.get('PREEMPTION_TIMER_VALUE'), 1000n);
+    assert.equal(other.resumeBehind().name, 'HLT');
+    assert.ok(other.get('PREEMPTION_TIMER_VALUE') < 1000n, 'instructions of the guest take time');
   });
 
   it('a timer of 0 exits before the guest\'s first instruction', () => {
