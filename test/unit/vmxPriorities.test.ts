@@ -7,7 +7,7 @@ import { rigFor } from './vmxEntryVmm';
 import { bytes } from './machineCode';
 import { At, GUEST_CODE, VmxRig } from './vmxRig';
 
-const Vector = { DB: 1, BP: 3, UD: 6, DF: 8, NP: 11, GP: 13, PF: 14 } as const;
+const Vector = { DB: 1, BP: 3, UD: 6, DF: 8, NP: 11, SS: 12, GP: 13, PF: 14 } as const;
 const HOST_IDT = 0x12_0000;
 const HOST_GDT = 0x12_2000;
 const HOST_HANDLERS = 0x12_3000;
@@ -260,6 +260,15 @@ describe('VMX: event injection', () => {
     const withCode = injecting(0x8000_0b0d, { GUEST_IDTR_LIMIT: 0x2f, EXCEPTION_BITMAP: 1 << Vector.DF, VM_ENTRY_EXCEPTION_ERROR_CODE: 0x55 });
     assert.equal(withCode.launch().details.exception, '#DF'); // contributory twice
     assert.equal(withCode.get('IDT_VECTORING_INFO') >> 31n, 0n);
+  });
+  it('injection.fault: a second exception exits as itself before it makes a double or triple fault of both', () => {
+    for (const [first, code] of [[Vector.SS, 0x55], [Vector.PF, 2], [Vector.DF, 0]] as const) {
+      const info = (0x8000_0b00 | first) >>> 0;
+      const rig = injecting(info, { GUEST_IDTR_LIMIT: 0x2f, EXCEPTION_BITMAP: (1 << Vector.GP) | (1 << Vector.DF), VM_ENTRY_EXCEPTION_ERROR_CODE: code });
+      assert.equal(rig.launch().details.exception, '#GP');
+      assert.equal(rig.get('VM_EXIT_INTERRUPTION_ERROR_CODE'), BigInt(first * 8 + 3)); // the gate in the IDT, external
+      assert.deepEqual([rig.get('IDT_VECTORING_INFO'), rig.get('IDT_VECTORING_ERROR_CODE')], [BigInt(info), BigInt(code)]);
+    }
   });
   it('injection.triple-fault: a double fault that cannot be delivered exits', () => {
     const rig = injecting(0x8000_0b08, { GUEST_IDTR_LIMIT: 0x2f });

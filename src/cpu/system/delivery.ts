@@ -214,16 +214,19 @@ export function deliverEvent(cpu: Processor, type: number, vector: number, error
     }
     const { vector: second, address, hasErrorCode } = fault;
     const code = hasErrorCode ? fault.errorCode : undefined;
+    // The second exception may exit as itself: only one that does not makes a double or triple fault of the two.
+    const flags = cpu.state.get32(Offset.FLAGS);
+    setResumeFlag(cpu, second, address);
+    cpu.intercepts.event(EventType.HARDWARE_EXCEPTION, second, fault, 0);
     const outcome = combine(type, vector, second);
     if (outcome === 'triple') return shutDown(cpu);
     if (outcome === 'double') {
+      cpu.state.set32(Offset.FLAGS, flags);
       if (second === Vector.PF) cpu.state.set64(Offset.CR2, address);
       cpu.intercepts.event(EventType.HARDWARE_EXCEPTION, Vector.DF, fault.exception(Vector.DF, 0), 0);
       vector = Vector.DF;
       errorCode = 0;
     } else {
-      setResumeFlag(cpu, second, address);
-      cpu.intercepts.event(EventType.HARDWARE_EXCEPTION, second, fault, 0);
       recordException(cpu, second, address);
       vector = second;
       errorCode = code;
