@@ -4,6 +4,7 @@ import { AddressRange, contains, rangesOf } from './dwarf/ranges';
 import { Unit } from './dwarf/unit';
 import { UnitIndex } from './dwarf/unitIndex';
 import { Lines, SourceFile } from './lines';
+import { NameIndex } from './nameIndex';
 
 /** A function that has code of its own (an out-of-line copy), or one inlined into another. */
 export interface FunctionInfo {
@@ -43,15 +44,16 @@ const symbolName = (unit: Unit, address: bigint): string | undefined => {
 /** Functions of an image by address and by name; each unit is read when a question touches it. */
 export class Functions {
   private readonly byUnit = new Map<Unit, FunctionInfo[]>();
-  private byName: Map<string, FunctionInfo[]> | undefined;
+  private readonly byDie = new Map<number, FunctionInfo>();
 
   constructor(
     private readonly units: UnitIndex,
     private readonly lines: Lines,
+    private readonly names: NameIndex,
   ) {}
 
   /** Describes a DIE of a function with code. */
-  describe(die: Die, ranges = rangesOf(die)): FunctionInfo {
+  describe(die: Die, ranges: readonly AddressRange[] = rangesOf(die)): FunctionInfo {
     const declared = die.holder(At.decl_line);
     const line = declared?.number(At.decl_line);
     const fileIndex = declared?.number(At.decl_file);
@@ -78,7 +80,7 @@ export class Functions {
     list = [];
     for (const die of unit.withTag(Tag.subprogram)) {
       const ranges = rangesOf(die).filter(({ low }) => unit.sections.elf.isCode(low));
-      if (ranges.length > 0) list.push(this.describe(die, ranges));
+      if (ranges.length > 0) list.push(this.known(die, ranges));
     }
     this.byUnit.set(unit, list);
     return list;
@@ -93,22 +95,24 @@ export class Functions {
 
   /** Functions whose name (or linkage name) matches; `*` and `?` stand for any text and any character. */
   find(nameOrPattern: string): FunctionInfo[] {
-    if (!this.byName) {
-      this.byName = new Map();
-      for (const unit of this.units.programUnits) {
-        for (const info of this.of(unit)) {
-          for (const name of new Set([info.name, info.linkageName])) {
-            if (!name) continue;
-            const known = this.byName.get(name);
-            if (known) known.push(info);
-            else this.byName.set(name, [info]);
-          }
-        }
+    const pattern = /[*?]/.test(nameOrPattern) ? wildcard(nameOrPattern) : undefined;
+    const names = pattern ? [...this.names.names('function')].filter((name) => pattern.test(name)) : [nameOrPattern];
+    const found = new Set<FunctionInfo>();
+    for (const name of names) {
+      for (const die of this.names.find('function', name)) {
+        // Functions that the linker dropped keep address 0 and are no code of the image.
+        const ranges = rangesOf(die).filter(({ low }) => die.unit.sections.elf.isCode(low));
+        if (ranges.length > 0) found.add(this.known(die, ranges));
       }
     }
-    if (!/[*?]/.test(nameOrPattern)) return this.byName.get(nameOrPattern) ?? [];
-    const pattern = wildcard(nameOrPattern);
-    return [...new Set([...this.byName].filter(([name]) => pattern.test(name)).flatMap(([, infos]) => infos))];
+    return [...found];
+  }
+
+  /** One object per function, so that it is known again. */
+  private known(die: Die, ranges: readonly AddressRange[]): FunctionInfo {
+    let info = this.byDie.get(die.identity);
+    if (!info) this.byDie.set(die.identity, (info = this.describe(die, ranges)));
+    return info;
   }
 
   /** DIEs from the function's inwards whose code covers an address: blocks and inlined calls, outermost first. */

@@ -27,6 +27,7 @@ import { Frame, lookupAddress } from './frame';
 import { FunctionInfo, Functions, InlinedCall } from './functions';
 import { LineAddress, LineEntry, Lines, SourceFile } from './lines';
 import { Location } from './location';
+import { NameIndex } from './nameIndex';
 import { SymbolTable } from './symbolTable';
 import { Type } from './types';
 import { Caller, unwindByCfi, unwindByFramePointer } from './unwind';
@@ -74,9 +75,10 @@ export class SymbolImage {
     const sections = new DwarfSections(elf, source, 0, alternate && new DwarfSections(elf, alternate, 1));
     this.units = new UnitIndex(sections, companions);
     this.lines = new Lines(() => this.units.programUnits, (address) => this.units.at(address));
-    this.functions = new Functions(this.units, this.lines);
+    const names = new NameIndex(this.units);
+    this.functions = new Functions(this.units, this.lines, names);
     this.callFrames = new CallFrames(sections);
-    this.variables = new Variables(this.units, this.lines, this.functions, elf.machine, (frame) => this.unwind(frame));
+    this.variables = new Variables(names, this.lines, this.functions, elf.machine, (frame) => this.unwind(frame));
   }
 
   /**
@@ -105,6 +107,11 @@ export class SymbolImage {
   /** Whether there is any DWARF; without it only `symbolAt`, `symbolsNamed` and `loadedBytes` know anything. */
   get hasDebugInformation(): boolean {
     return this.units.units.length > 0;
+  }
+
+  /** How many compilations it was linked from. */
+  get unitCount(): number {
+    return this.units.units.length;
   }
 
   /** Sentences about what is missing from the debug information, to be shown to the user. */

@@ -35,6 +35,13 @@ export interface LineAddress {
   readonly column: number;
 }
 
+/** What a map has for a key, made when it has nothing. */
+const entryOf = <K, V>(map: Map<K, V>, key: K, make: () => V): V => {
+  let value = map.get(key);
+  if (value === undefined) map.set(key, (value = make()));
+  return value;
+};
+
 /** Index of the last row at or before an address. */
 const rowAt = (sequence: LineSequence, address: bigint): number => {
   const wanted = Number(address - sequence.start);
@@ -52,8 +59,8 @@ const rowAt = (sequence: LineSequence, address: bigint): number => {
 export class Lines {
   private readonly tables = new Map<DwarfSections, Map<number, LineTable>>();
   private readonly filesByPath = new Map<string, SourceFile>();
-  /** By compilation directory and name as written: thousands of units name the same headers. */
-  private readonly filesByGiven = new Map<string, SourceFile>();
+  /** By compilation directory, folder and name as written: thousands of units name the same headers. */
+  private readonly filesByGiven = new Map<string, Map<string, Map<string, SourceFile>>>();
   private readonly filesByTable = new WeakMap<LineTable, (SourceFile | undefined)[]>();
   private readonly unitsByFile = new Map<SourceFile, Unit[]>();
   private fileList: SourceFile[] | undefined;
@@ -78,15 +85,17 @@ export class Lines {
   private tableFiles(unit: Unit, table: LineTable): (SourceFile | undefined)[] {
     let files = this.filesByTable.get(table);
     if (files && files.length === table.files.length) return files;
+    const directory = unit.compilationDirectory;
+    const folders = entryOf(this.filesByGiven, directory, () => new Map<string, Map<string, SourceFile>>());
     files = table.files.map((file) => {
       if (!file) return undefined;
-      const given = `${unit.compilationDirectory}\0${file.written}`;
-      let known = this.filesByGiven.get(given);
+      const inFolder = entryOf(folders, file.folder, () => new Map<string, SourceFile>());
+      let known = inFolder.get(file.name);
       if (known) return known;
-      const path = joinPath(unit.compilationDirectory, file.written);
+      const path = joinPath(directory, file.written);
       known = this.filesByPath.get(path);
       if (!known) this.filesByPath.set(path, (known = { path, written: normalisePath(file.written) }));
-      this.filesByGiven.set(given, known);
+      inFolder.set(file.name, known);
       return known;
     });
     this.filesByTable.set(table, files);
@@ -105,11 +114,9 @@ export class Lines {
     for (const unit of this.units()) {
       const table = this.table(unit);
       if (!table) continue;
-      for (const file of new Set(this.tableFiles(unit, table))) {
-        if (!file) continue;
-        const units = this.unitsByFile.get(file);
-        if (!units) this.unitsByFile.set(file, [unit]);
-        else units.push(unit);
+      for (const file of this.tableFiles(unit, table)) {
+        const units = file && entryOf(this.unitsByFile, file, () => []);
+        if (units && units[units.length - 1] !== unit) units.push(unit);
       }
     }
     return (this.fileList = [...this.unitsByFile.keys()]);

@@ -95,7 +95,16 @@ export class Reader {
 
   /** Signed LEB128 that fits a number. */
   sleb(): number {
-    return Number(this.slebBig());
+    let byte = this.u8();
+    if (byte < 0x80) return byte & 0x40 ? byte - 0x80 : byte;
+    let value = byte & 0x7f;
+    let scale = 128;
+    do {
+      byte = this.u8();
+      value += (byte & 0x7f) * scale;
+      scale *= 128;
+    } while (byte & 0x80);
+    return byte & 0x40 ? value - scale : value;
   }
 
   /** Unsigned LEB128 of up to 64 bits. */

@@ -3,6 +3,9 @@ import { compute, ExpressionContext } from './dwarf/expression';
 import { Frame, lookupAddress, readWord } from './frame';
 import { CALLEE_SAVED_32, CALLEE_SAVED_64, frameRegister, RBP, RIP, RSP } from './registers';
 
+/** rax to r15, by their DWARF numbers. */
+const GENERAL_REGISTERS = 16;
+
 /** The frame that called another one, and how it was found. */
 export interface Caller {
   readonly frame: Frame;
@@ -61,7 +64,8 @@ export const unwindByCfi = (frames: CallFrames, machine: 'x86' | 'x86-64', frame
   const cfa = row && cfaOf(row, frame, machine);
   if (!row || cfa === undefined) return undefined;
   const registers = new Map<number, bigint>();
-  for (const number of calleeSaved(frame.bits)) {
+  // Callers only rely on what is kept. That may be more than the ABI asks for: gcc (-fipa-ra) knows what its own functions leave alone.
+  for (let number = 0; number < GENERAL_REGISTERS; number++) {
     const value = frame.register(number);
     if (value !== undefined) registers.set(number, value);
   }

@@ -5,11 +5,11 @@ import { compute, ExpressionContext, locate } from './dwarf/expression';
 import { expressionAt } from './dwarf/locationList';
 import { TypeReader } from './dwarf/typeReader';
 import { Unit } from './dwarf/unit';
-import { UnitIndex } from './dwarf/unitIndex';
 import { bytesOf, Frame, lookupAddress } from './frame';
 import { FunctionInfo, Functions } from './functions';
 import { Lines, SourceFile } from './lines';
 import { Location, unavailable } from './location';
+import { NameIndex } from './nameIndex';
 import { sizeOf, stripped, Type } from './types';
 
 /** A variable or parameter as declared. Where it is depends on the frame: `SymbolImage.locate`. */
@@ -32,23 +32,13 @@ export interface Scope {
   readonly variables: readonly Variable[];
 }
 
-interface NameIndex {
-  readonly globals: Map<string, Die[]>;
-  readonly types: Map<string, Die[]>;
-  /** Enumerations by the names of their enumerators. */
-  readonly enumerators: Map<string, Die[]>;
-}
-
-const TYPE_TAGS: readonly number[] = [Tag.structure_type, Tag.union_type, Tag.class_type, Tag.enumeration_type, Tag.typedef, Tag.base_type];
-
 /** Variables, their types and places. */
 export class Variables {
-  private names: NameIndex | undefined;
   private readonly callSites: CallSites;
-  private readonly typeReader = new TypeReader((tag, name) => this.index.types.get(name)?.find((die) => die.tag === tag));
+  private readonly typeReader = new TypeReader((tag, name) => this.names.find('type', name).find((die) => die.tag === tag));
 
   constructor(
-    private readonly units: UnitIndex,
+    private readonly names: NameIndex,
     private readonly lines: Lines,
     private readonly functions: Functions,
     private readonly machine: 'x86' | 'x86-64',
@@ -56,28 +46,6 @@ export class Variables {
     private readonly caller: (frame: Frame) => { frame: Frame; cfa: bigint } | undefined,
   ) {
     this.callSites = new CallSites(functions);
-  }
-
-  /** Names at file scope (and in namespaces and classes), read once for the whole image. */
-  private get index(): NameIndex {
-    if (this.names) return this.names;
-    const index: NameIndex = { globals: new Map(), types: new Map(), enumerators: new Map() };
-    const add = (map: Map<string, Die[]>, die: Die, name = die.name): void => {
-      if (name === undefined) return;
-      const list = map.get(name);
-      if (list) list.push(die);
-      else map.set(name, [die]);
-    };
-    const visit = (parent: Die): void => {
-      for (const die of parent.children()) {
-        if (die.tag === Tag.enumeration_type) for (const child of die.children()) add(index.enumerators, die, child.name);
-        if (die.tag === Tag.variable && (die.has(At.location) || die.has(At.const_value))) add(index.globals, die);
-        else if (TYPE_TAGS.includes(die.tag) && !die.flag(At.declaration)) add(index.types, die);
-        else if (die.tag === Tag.namespace) visit(die);
-      }
-    };
-    for (const unit of this.units.namingUnits) visit(unit.root);
-    return (this.names = index);
   }
 
   private describe(die: Die, fn?: FunctionInfo): Variable {
@@ -95,6 +63,16 @@ export class Variables {
     };
   }
 
+  /** The variables of a scope; what is the same in all copies of a function (`static`), or was dropped in this one, is only with the original. */
+  private declaredIn(die: Die): Die[] {
+    const isVariable = ({ tag }: Die): boolean => tag === Tag.variable || tag === Tag.formal_parameter;
+    const own = [...die.children()].filter(isVariable);
+    const origin = die.reference(At.abstract_origin);
+    if (!origin) return own;
+    const copied = new Set(own.map((child) => child.reference(At.abstract_origin)?.identity));
+    return [...own, ...[...origin.children()].filter((child) => isVariable(child) && !copied.has(child.identity))];
+  }
+
   /** Scopes that cover an address, innermost first; scopes without variables are left out, but for the function. */
   scopesAt(address: bigint): Scope[] {
     const fn = this.functions.at(address);
@@ -104,8 +82,7 @@ export class Variables {
     for (const die of [fn.die, ...this.functions.nest(fn.die, address)]) {
       if (die.tag === Tag.inlined_subroutine) functionName = die.name ?? '';
       const variables: Variable[] = [];
-      for (const child of die.children()) {
-        if (child.tag !== Tag.variable && child.tag !== Tag.formal_parameter) continue;
+      for (const child of this.declaredIn(die)) {
         // `extern` inside a function declares a global, which is found as such.
         if (child.name !== undefined && !child.flag(At.declaration)) variables.push(this.describe(child, fn));
       }
@@ -117,25 +94,25 @@ export class Variables {
 
   /** Variables at file scope of a name: several when files have static ones of the same name. */
   globals(name: string): Variable[] {
-    return (this.index.globals.get(name) ?? []).map((die) => this.describe(die));
+    return this.names.find('global', name).map((die) => this.describe(die));
   }
 
   /** Names of all variables at file scope. */
   globalNames(): string[] {
-    return [...this.index.globals.keys()];
+    return [...this.names.names('global')];
   }
 
   /** Types by name; `struct x`, `union x` and `enum x` name only such. */
   types(name: string): Type[] {
     const [, keyword, bare] = /^(?:(struct|union|enum)\s+)?(.*)$/.exec(name.trim())!;
     const wanted = { struct: Tag.structure_type, union: Tag.union_type, enum: Tag.enumeration_type }[keyword];
-    const dies = (this.index.types.get(bare) ?? []).filter((die) => wanted === undefined || die.tag === wanted);
+    const dies = this.names.find('type', bare).filter((die) => wanted === undefined || die.tag === wanted);
     return dies.map((die) => this.typeReader.read(die));
   }
 
   /** Enumerations that have an enumerator of that name. */
   enumerationsWith(name: string): Type[] {
-    return (this.index.enumerators.get(name) ?? []).map((die) => this.typeReader.read(die));
+    return this.names.find('enumerator', name).map((die) => this.typeReader.read(die));
   }
 
   typeOfFunction(fn: FunctionInfo): Type {

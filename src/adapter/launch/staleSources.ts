@@ -7,12 +7,15 @@ import { baseName } from './paths';
 /** File systems store times with a second or two of precision, and copying rounds them. */
 const TOLERANCE_MS = 2000;
 
+/** The sources of a whole operating system are not looked for one by one: that takes longer than anybody waits. */
+const MOST_UNITS = 500;
+
 /** One sentence per image that is older than sources of it. */
 export async function staleSources(files: FileSource, lookup: SourceLookup, symbols: readonly LoadedSymbols[]): Promise<string[]> {
   const sentences: string[] = [];
   for (const { path, image } of symbols) {
     const built = await files.modified(path);
-    if (built === undefined) continue;
+    if (built === undefined || image.unitCount > MOST_UNITS) continue;
     const newer: string[] = [];
     for (const file of image.files()) {
       const source = await lookup.pathOf(file);

@@ -71,20 +71,7 @@ export class Die {
   string(attribute: number): string | undefined {
     const found = this.find(attribute);
     if (!found) return undefined;
-    const { form, reader } = found;
-    const { sections, offsetSize } = this.unit;
-    switch (form) {
-      case Form.string: return reader.string();
-      case Form.strp: return sections.string('.debug_str', reader.offset(offsetSize));
-      case Form.line_strp: return sections.string('.debug_line_str', reader.offset(offsetSize));
-      case Form.GNU_strp_alt: case Form.strp_sup: return sections.alternateString(reader.offset(offsetSize));
-      case Form.strx: case Form.GNU_str_index: return this.unit.indexedString(reader.uleb());
-      case Form.strx1: return this.unit.indexedString(reader.u8());
-      case Form.strx2: return this.unit.indexedString(reader.u16());
-      case Form.strx3: return this.unit.indexedString(reader.u24());
-      case Form.strx4: return this.unit.indexedString(reader.u32());
-      default: return undefined;
-    }
+    return this.unit.text(found.form, found.reader);
   }
 
   /** A constant as the DIE stores it; forms without a sign are taken as unsigned. */

@@ -4,10 +4,20 @@ import { Form } from './constants';
 import { skipForm } from './forms';
 import { DwarfSections } from './sections';
 
+const isAbsolute = (path: string): boolean => /^([/\\]|[A-Za-z]:[/\\])/.test(path);
+
 /** A file as a line table names it, not yet joined with the compilation directory. */
-export interface LineFile {
+export class LineFile {
+  constructor(
+    /** Empty for the compilation directory. */
+    readonly folder: string,
+    readonly name: string,
+  ) {}
+
   /** Folder and name as written, which may be relative (`../vmm/vmx.c`). */
-  readonly written: string;
+  get written(): string {
+    return this.folder === '' || isAbsolute(this.name) ? this.name : `${this.folder}/${this.name}`;
+  }
 }
 
 export const ROW_IS_STMT = 1;
@@ -48,9 +58,6 @@ interface Header {
   programStart: number;
   end: number;
 }
-
-const isAbsolute = (path: string): boolean => /^([/\\]|[A-Za-z]:[/\\])/.test(path);
-const join = (folder: string | undefined, name: string): string => (!folder || isAbsolute(name) ? name : `${folder}/${name}`);
 
 /** Content types of DWARF 5 file and folder entries (DW_LNCT). */
 const LNCT_path = 1;
@@ -105,13 +112,13 @@ const readHeader = (sections: DwarfSections, offset: number): Header => {
   if (version >= 5) {
     // Folder 0 is the compilation directory: a name in it is written without a folder.
     const folders = readEntries(reader, sections, offsetSize, version).map(({ path }) => path);
-    for (const { path, folder } of readEntries(reader, sections, offsetSize, version)) files.push({ written: folder === 0 ? path : join(folders[folder], path) });
+    for (const { path, folder } of readEntries(reader, sections, offsetSize, version)) files.push(new LineFile(folder === 0 ? '' : (folders[folder] ?? ''), path));
   } else {
     const folders = [''];
     for (let folder = reader.string(); folder !== ''; folder = reader.string()) folders.push(folder);
     files.push(undefined);
     for (let name = reader.string(); name !== ''; name = reader.string()) {
-      files.push({ written: join(folders[reader.uleb()], name) });
+      files.push(new LineFile(folders[reader.uleb()] ?? '', name));
       reader.skipLeb(); // time
       reader.skipLeb(); // length
     }
@@ -119,41 +126,72 @@ const readHeader = (sections: DwarfSections, offset: number): Header => {
   return { version, minimumInstructionLength, defaultIsStmt, lineBase, lineRange, opcodeBase, operandCounts, files, programStart, end };
 };
 
-/** Collects the rows of one sequence; addresses are numbers relative to its first address. */
-class SequenceBuilder {
+/** Collects the rows of one sequence after another; addresses are numbers relative to the sequence's first one. */
+class Rows {
   start: bigint | undefined;
-  private readonly rows: { offset: number; file: number; line: number; column: number; flags: number }[] = [];
+  private count = 0;
   private sorted = true;
+  private offsets = new Float64Array(1024);
+  private files = new Uint32Array(1024);
+  private lines = new Uint32Array(1024);
+  private columns = new Uint32Array(1024);
+  private flags = new Uint8Array(1024);
+
+  /** Forgets what an earlier program has left. */
+  begin(): this {
+    this.start = undefined;
+    this.count = 0;
+    this.sorted = true;
+    return this;
+  }
 
   add(offset: number, file: number, line: number, column: number, flags: number): void {
-    const last = this.rows[this.rows.length - 1];
-    if (last && offset < last.offset) this.sorted = false;
-    this.rows.push({ offset, file, line, column, flags });
+    const at = this.count++;
+    if (at === this.offsets.length) this.grow();
+    if (at > 0 && offset < this.offsets[at - 1]) this.sorted = false;
+    this.offsets[at] = offset;
+    this.files[at] = file;
+    this.lines[at] = line;
+    this.columns[at] = column;
+    this.flags[at] = flags;
   }
 
-  finish(offset: number): LineSequence | undefined {
-    if (this.start === undefined || this.rows.length === 0 || !Number.isSafeInteger(offset)) return undefined;
-    if (!this.sorted) this.rows.sort((a, b) => a.offset - b.offset);
-    const base = this.start + BigInt(this.rows[0].offset);
-    const shift = this.rows[0].offset;
-    return {
-      start: base,
-      end: this.start + BigInt(offset),
-      offsets: Float64Array.from(this.rows, (row) => row.offset - shift),
-      files: Uint32Array.from(this.rows, (row) => row.file),
-      lines: Uint32Array.from(this.rows, (row) => row.line),
-      columns: Uint32Array.from(this.rows, (row) => row.column),
-      flags: Uint8Array.from(this.rows, (row) => row.flags),
+  private grow(): void {
+    const larger = <T extends Float64Array | Uint32Array | Uint8Array>(old: T, make: new (length: number) => T): T => {
+      const array = new make(old.length * 2);
+      array.set(old);
+      return array;
     };
+    this.offsets = larger(this.offsets, Float64Array);
+    this.files = larger(this.files, Uint32Array);
+    this.lines = larger(this.lines, Uint32Array);
+    this.columns = larger(this.columns, Uint32Array);
+    this.flags = larger(this.flags, Uint8Array);
+  }
+
+  /** Ends the sequence, `offset` being the first one behind it, and begins the next. */
+  finish(offset: number): LineSequence | undefined {
+    const { start, count, sorted } = this;
+    this.begin();
+    if (start === undefined || count === 0 || !Number.isSafeInteger(offset)) return undefined;
+    const order = sorted ? undefined : Uint32Array.from({ length: count }, (_, i) => i).sort((a, b) => this.offsets[a] - this.offsets[b] || a - b);
+    const taken = <T extends Float64Array | Uint32Array | Uint8Array>(all: T): T => (order ? all.slice(0, count).map((_, i) => all[order[i]]) : all.slice(0, count)) as T;
+    const offsets = taken(this.offsets);
+    const shift = offsets[0];
+    if (shift !== 0) for (let i = 0; i < count; i++) offsets[i] -= shift;
+    return { start: start + BigInt(shift), end: start + BigInt(offset), offsets, files: taken(this.files), lines: taken(this.lines), columns: taken(this.columns), flags: taken(this.flags) };
   }
 }
+
+/** One program runs at a time, and the room for its rows serves the next. */
+const ROWS = new Rows();
 
 /** Runs the program (DWARF 5, "Line Number Information", "The Line Number Program"). */
 const runProgram = (sections: DwarfSections, header: Header): LineSequence[] => {
   const { minimumInstructionLength, defaultIsStmt, lineBase, lineRange, opcodeBase, operandCounts, files } = header;
   const reader = sections.reader('.debug_line', header.programStart, header.end);
   const sequences: LineSequence[] = [];
-  let builder = new SequenceBuilder();
+  const builder = ROWS.begin();
   // The state machine's registers. `offset` is the address relative to the sequence's first DW_LNE_set_address.
   let offset = 0;
   let file = 1;
@@ -175,7 +213,6 @@ const runProgram = (sections: DwarfSections, header: Header): LineSequence[] => 
       case 1: { // DW_LNE_end_sequence
         const sequence = builder.finish(offset);
         if (sequence) sequences.push(sequence);
-        builder = new SequenceBuilder();
         offset = 0;
         file = 1;
         line = 1;
@@ -190,7 +227,7 @@ const runProgram = (sections: DwarfSections, header: Header): LineSequence[] => 
         break;
       }
       case 3: // DW_LNE_define_file
-        files.push({ written: reader.string() });
+        files.push(new LineFile('', reader.string()));
         break;
     }
     reader.position = next;

@@ -1,7 +1,7 @@
 import { UserError } from '../../base/errors';
 import { Reader } from '../reader';
 import { Abbreviation, readAbbreviation, readAbbreviations, UnitEncoding } from './abbreviations';
-import { At, UnitType } from './constants';
+import { At, Form, UnitType } from './constants';
 import { Die } from './die';
 import { skipForm } from './forms';
 import { AddressRange, rootRanges } from './ranges';
@@ -53,7 +53,8 @@ export class Unit implements UnitEncoding {
     readonly offsetSize: 4 | 8,
     readonly unitType: number,
     private readonly abbreviationOffset: number,
-    private readonly firstDie: number,
+    /** Where the unit's own DIE is. */
+    readonly firstDie: number,
     /** Of the type, for a type unit; of the split file, for a skeleton or what it stands for. */
     readonly signature: bigint | undefined,
     /** Offset, from the unit's start, of the type a type unit is about. */
@@ -68,6 +69,11 @@ export class Unit implements UnitEncoding {
 
   reader(position: number): Reader {
     return this.sections.reader(this.section, position, this.end);
+  }
+
+  /** At the first of the unit's abbreviations. */
+  get abbreviationReader(): Reader {
+    return this.sections.reader('.debug_abbrev', this.abbreviationOffset);
   }
 
   get abbreviations(): readonly Abbreviation[] {
@@ -225,6 +231,23 @@ export class Unit implements UnitEncoding {
     if (this.version < 5) return (attribute === At.addr_base ? this.root.sectionOffset(At.GNU_addr_base) : undefined) ?? 0;
     const initialLength = this.offsetSize === 8 ? 12 : 4;
     return attribute === At.str_offsets_base || attribute === At.addr_base ? initialLength + 4 : initialLength + 8;
+  }
+
+  /** The text that a string form stands for; undefined for other forms. */
+  text(form: number, reader: Reader): string | undefined {
+    const { sections, offsetSize } = this;
+    switch (form) {
+      case Form.string: return reader.string();
+      case Form.strp: return sections.string('.debug_str', reader.offset(offsetSize));
+      case Form.line_strp: return sections.string('.debug_line_str', reader.offset(offsetSize));
+      case Form.GNU_strp_alt: case Form.strp_sup: return sections.alternateString(reader.offset(offsetSize));
+      case Form.strx: case Form.GNU_str_index: return this.indexedString(reader.uleb());
+      case Form.strx1: return this.indexedString(reader.u8());
+      case Form.strx2: return this.indexedString(reader.u16());
+      case Form.strx3: return this.indexedString(reader.u24());
+      case Form.strx4: return this.indexedString(reader.u32());
+      default: return undefined;
+    }
   }
 
   /** An entry of .debug_addr. */

@@ -1,0 +1,150 @@
+import { At, Tag } from './dwarf/constants';
+import { Die } from './dwarf/die';
+import { NameKind, NameVisitor, scanNames } from './dwarf/nameScan';
+import { Unit } from './dwarf/unit';
+import { UnitIndex } from './dwarf/unitIndex';
+
+/** DW_LANG numbers of C and assembly, whose names at file scope are all there are. */
+const FLAT_LANGUAGES = new Set([0x01, 0x02, 0x0c, 0x1d, 0x2c, 0x8001]);
+
+/** Thousands of units define the same type: so many definitions of a name and kind are kept. */
+const MOST_DEFINITIONS = 4;
+
+const TYPE_TAGS: readonly number[] = [Tag.structure_type, Tag.union_type, Tag.class_type, Tag.enumeration_type, Tag.typedef, Tag.base_type];
+
+/** Where a name is defined. */
+interface Entry {
+  readonly unit: Unit;
+  readonly offset: number;
+}
+
+type Entries = Map<string, Entry[]>;
+
+/**
+ * Functions, variables, types and enumerators of an image by name, read once for the whole image when a name is first
+ * asked for. Names of C++ and Rust are in it as they stand in their namespace, and with it: `Vec` and `alloc::vec::Vec`.
+ */
+export class NameIndex {
+  private maps: Record<NameKind, Entries> | undefined;
+
+  constructor(private readonly units: UnitIndex) {}
+
+  /** DIEs of a kind and name, in the order of the file. */
+  find(kind: NameKind, name: string): Die[] {
+    return (this.read()[kind].get(name) ?? []).map(({ unit, offset }) => unit.dieAt(offset)!);
+  }
+
+  /** All names of a kind. */
+  names(kind: NameKind): IterableIterator<string> {
+    return this.read()[kind].keys();
+  }
+
+  private read(): Record<NameKind, Entries> {
+    if (this.maps) return this.maps;
+    const maps = { function: new Map(), global: new Map(), type: new Map(), enumerator: new Map() } satisfies Record<NameKind, Entries>;
+    const flat = new FlatNames(maps);
+    for (const unit of this.units.namingUnits) {
+      if (FLAT_LANGUAGES.has(unit.root.number(At.language) ?? unit.skeleton?.root.number(At.language) ?? 0x0c)) flat.scan(unit);
+      else new NestedNames(unit, maps).scan();
+    }
+    return (this.maps = maps);
+  }
+}
+
+const add = (entries: Entries, name: string, entry: Entry): void => {
+  const list = entries.get(name);
+  if (!list) entries.set(name, [entry]);
+  else if (!list.some(({ unit, offset }) => unit === entry.unit && offset === entry.offset)) list.push(entry);
+};
+
+/** Names of C. A name that has been seen often enough costs no more than a look into an array by its place in .debug_str. */
+class FlatNames implements NameVisitor {
+  private unit!: Unit;
+  private pool!: Uint32Array;
+  private readonly pools = new Map<object, Uint32Array>();
+
+  constructor(private readonly maps: Record<NameKind, Entries>) {}
+
+  scan(unit: Unit): void {
+    this.unit = unit;
+    const { sections } = unit;
+    let pool = this.pools.get(sections);
+    if (!pool) this.pools.set(sections, (pool = new Uint32Array(sections.size('.debug_str'))));
+    this.pool = pool;
+    scanNames(unit, this);
+  }
+
+  visit(kind: NameKind, tag: number, name: number | string, offset: number): void {
+    const { unit, pool } = this;
+    if (typeof name === 'number') {
+      // Functions and variables are all kept: static ones of the same name are different ones.
+      if (kind === 'type' || kind === 'enumerator') {
+        const shift = kind === 'enumerator' ? 24 : TYPE_TAGS.indexOf(tag) * 4;
+        const seen = (pool[name] >>> shift) & 15;
+        if (seen >= MOST_DEFINITIONS) return;
+        pool[name] += 1 << shift;
+      }
+      name = unit.sections.string('.debug_str', name);
+    } else if (kind === 'type' || kind === 'enumerator') {
+      const known = this.maps[kind].get(name);
+      if (known && known.length >= MOST_DEFINITIONS * TYPE_TAGS.length) return;
+    }
+    if (name !== '') add(this.maps[kind], name, { unit, offset });
+  }
+}
+
+/** Names of languages with namespaces, which types have too. */
+class NestedNames {
+  constructor(
+    private readonly unit: Unit,
+    private readonly maps: Record<NameKind, Entries>,
+  ) {}
+
+  scan(): void {
+    this.visit(this.unit.root, '');
+  }
+
+  private add(kind: NameKind, die: Die, name: string | undefined, prefix: string): void {
+    if (name === undefined || name === '') return;
+    const entry = { unit: die.unit, offset: die.offset };
+    add(this.maps[kind], name, entry);
+    if (prefix !== '') add(this.maps[kind], prefix + name, entry);
+  }
+
+  private visit(parent: Die, prefix: string): void {
+    for (const die of parent.children()) {
+      const name = die.string(At.name);
+      switch (die.tag) {
+        case Tag.namespace: this.visit(die, name === undefined ? prefix : `${prefix}${name}::`); break;
+        case Tag.subprogram: {
+          if (!die.has(At.low_pc) && !die.has(At.ranges)) break;
+          const declared = [...die.origins()].pop()!;
+          this.add('function', die, die.name, declared === die ? prefix : qualifier(declared));
+          break;
+        }
+        case Tag.variable: {
+          if (!die.has(At.location) && !die.has(At.const_value)) break;
+          const declared = [...die.origins()].pop()!;
+          this.add('global', die, die.name, declared === die ? prefix : qualifier(declared));
+          break;
+        }
+        default:
+          if (!TYPE_TAGS.includes(die.tag)) break;
+          if (!die.flag(At.declaration)) this.add('type', die, name, prefix);
+          if (die.tag === Tag.enumeration_type) for (const child of die.children()) this.add('enumerator', die, child.name, `${prefix}${name === undefined ? '' : `${name}::`}`);
+          // Methods and nested types.
+          else if (die.hasChildren && name !== undefined) this.visit(die, `${prefix}${name}::`);
+      }
+    }
+  }
+}
+
+/** The namespaces and types that a DIE is in, each with `::` behind it. */
+export const qualifier = (die: Die): string => {
+  let prefix = '';
+  for (let parent = die.parent; parent && parent.tag !== Tag.compile_unit; parent = parent.parent) {
+    const name = parent.string(At.name);
+    if (name !== undefined && (parent.tag === Tag.namespace || TYPE_TAGS.includes(parent.tag))) prefix = `${name}::${prefix}`;
+  }
+  return prefix;
+};
