@@ -217,6 +217,30 @@ const FAR_BRANCHES = `
       f4                            ; hlt
 `;
 
+const KEPT_BASE = `
+      bc 00 70 00 00          ; mov esp, 0x7000
+      b8 10 00 00 00          ; mov eax, 0x10
+      8e e8                   ; mov gs, eax
+      8e d8                   ; mov ds, eax
+      b8 23 00 00 00          ; mov eax, 0x23
+      8e e0                   ; mov fs, eax
+      b9 01 01 00 c0          ; mov ecx, 0xc0000101
+      b8 00 00 20 00          ; mov eax, 0x200000
+      31 d2                   ; xor edx, edx
+      0f 30                   ; wrmsr
+      c7 04 25 40 01 20 00 45 23 01 00 ; mov dword ptr [0x200140], 0x12345
+      6a 23                   ; push 0x23
+      68 00 68 00 00          ; push 0x6800
+      6a 02                   ; push 2
+      6a 2b                   ; push 0x2b
+      48 8d 05 03 00 00 00    ; lea rax, [rip+user]
+      50                      ; push rax
+      48 cf                   ; iretq
+                              ; user:
+      65 8b 1c 25 40 01 00 00 ; mov ebx, gs:[0x140]
+      eb fe                   ; jmp $
+`;
+
 describe('system programs', () => {
   it('faults push what the manual says and return where the handler wants', () => {
     const pc = longMode(FAULTS);
@@ -241,6 +265,16 @@ describe('system programs', () => {
     assert.deepEqual(pc.log(), ['d(0) @804d user', 'e(5) @8055 cr2 204000 user', 'd(0) @8063 user', '80(0) @8066 user', 'd(102) @806d user']);
     assert.equal(pc.cpu.state.reg(Gpr.R13), 3n);
     assert.equal(pc.cpu.state.reg(Gpr.RSP), USER_STACK_PAGE, 'SYSCALL leaves the stack alone');
+  });
+
+  it('a return to user mode takes away the kernel\'s data segments and leaves their bases', () => {
+    const pc = longMode(KEPT_BASE);
+    pc.cpu.run(1000);
+    const s = pc.cpu.state;
+    assert.deepEqual([Seg.DS, Seg.FS, Seg.GS].map((seg) => s.selector(seg)), [0, 0x23, 0]);
+    assert.deepEqual(pc.log(), []);
+    assert.equal(s.reg(Gpr.RBX), 0x12345n);
+    assert.equal(s.segBase(Seg.GS), 0x20_0000n);
   });
 
   it('RFLAGS.TF traps after every instruction, the one that clears it included', () => {

@@ -73,13 +73,15 @@ export function loadSegment(cpu: Processor, seg: number, selector: number): void
   else setNull(s, seg, selector);
 }
 
-/** After a return to an outer privilege level: data segments that it may not use become null. */
+/** After a return to an outer privilege level: data segments that it may not use become null. Their bases stay, as on processors: 64-bit code goes on using that of FS and GS. */
 export function dropInnerSegments(s: CpuState): void {
   for (const seg of [Seg.ES, Seg.DS, Seg.FS, Seg.GS]) {
     const access = s.access(seg);
     if (access & ACCESS_UNUSABLE) continue;
     const guarded = !isCode(access) || !isConforming(access);
-    if (guarded && dplOf(access) < s.cpl) setNull(s, seg, 0);
+    if (!guarded || dplOf(access) >= s.cpl) continue;
+    s.setSelector(seg, 0);
+    s.setAccess(seg, ACCESS_UNUSABLE);
   }
 }
 
