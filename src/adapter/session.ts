@@ -28,6 +28,7 @@ import { targetHandlers } from './handlers/targets';
 import { variableHandlers } from './handlers/variables';
 import type { Host } from './host';
 import { exitRequest } from './launch/breakOnExit';
+import { imageNames, ImageTimes } from './launch/changedImages';
 import type { LaunchConfiguration } from './launch/configuration';
 import { loadMachine, loadSymbols } from './launch/load';
 import { baseName } from './launch/paths';
@@ -46,6 +47,7 @@ export interface Launched {
   configuration: LaunchConfiguration;
   debugger: Debugger;
   sources: SourceLookup;
+  images: ImageTimes;
   serial: SerialConsole;
   /** GDB beside this client, where the configuration asks for it. */
   gdb: { stub: GdbStub; close(): void } | undefined;
@@ -126,7 +128,8 @@ export class Session {
     const sources = new SourceLookup(files, targets.roots, configuration.sourceMap);
     const activity = new Activity(machine, this.host.scheduler, (event, body) => this.protocol.event(event, body));
     const gdb = configuration.gdbPort === undefined ? undefined : await this.serveGdb(d, configuration.gdbPort);
-    this.launched = { configuration, debugger: d, sources, serial, activity, gdb };
+    const images = await ImageTimes.of(files, imageNames(machine.options));
+    this.launched = { configuration, debugger: d, sources, images, serial, activity, gdb };
     if (targets.note !== undefined) this.tell(targets.note);
     for (const { image } of symbols) for (const sentence of image.warnings()) this.tell(sentence);
     if (!targets.shipped) for (const sentence of await staleSources(files, sources, symbols)) this.tell(sentence, 'important');
@@ -205,8 +208,14 @@ export class Session {
       launched.activity.dispose();
       launched.serial.flush();
       if (launched.configuration.persistDrives) await writeDrives(this.host.files, changedDrives(launched.debugger.machine), (sentence) => this.tell(sentence, 'important'));
+      else await this.tellChangedImages();
     }
     this.protocol.event('terminated');
+  }
+
+  /** What is on disk is no longer what the machine runs on. */
+  async tellChangedImages(): Promise<void> {
+    for (const sentence of await this.run.images.changed()) this.tell(sentence, 'important');
   }
 
   /** A line for the debug console. */

@@ -5,6 +5,8 @@ import { VmxChecks } from '../debug/checks/vmxChecks';
 import { ExitRecorder } from '../debug/exits/exitRecorder';
 import { addressName } from '../debug/stack/callStack';
 import { Target } from '../debug/target';
+import { nodeFiles } from '../adapter/hosts/nodeFiles';
+import { imageNames, ImageTimes } from '../adapter/launch/changedImages';
 import { UserError } from '../base/errors';
 import { createMachine } from '../machine/machine';
 import type { Machine } from '../machine/machineInterface';
@@ -137,6 +139,7 @@ async function execute(options: RunOptions): Promise<Ending> {
   const machineOptions = loadMachine(options);
   const symbols = await loadSymbols(options);
   const machine = await createMachine(machineOptions);
+  const images = await ImageTimes.of(nodeFiles, imageNames(machineOptions));
   const trace = options.exits === undefined ? undefined : new OutputFile('--exits', options.exits);
   const stats = options.stats === undefined ? undefined : new OutputFile('--stats', options.stats);
 
@@ -182,6 +185,7 @@ async function execute(options: RunOptions): Promise<Ending> {
   }
   if (machine.ended === 'shutdown' || isDead(machine)) watch.ended(machine);
   if (options.screen) process.stdout.write(`\n${machine.screenText().join('\n').trimEnd()}\n`);
+  for (const sentence of await images.changed()) say(`\n${sentence}\n`);
   report(options, watch, ending, machine, run);
   return ending;
 }

@@ -4,7 +4,7 @@ import { hex } from '../base/bits';
 import type { PhysicalBus } from '../cpu/bus';
 import type { MemoryDevice, PortDevice } from './device';
 import type { PhysicalMemory } from './memory/physicalMemory';
-import { isCommonlyAbsent } from './absentPorts';
+import { isCommonlyAbsent, isCommonlyProbed } from './absentPlaces';
 
 interface PortClaim {
   device: PortDevice;
@@ -19,6 +19,7 @@ export class Bus implements PhysicalBus {
   /** Ports whose place software chooses (PCI); fixed ports come before them. */
   private readonly mapped = new Map<number, PortClaim>();
   private readonly registers = new Map<number, MemoryDevice>();
+  private toldOfMemory = false;
 
   constructor(
     readonly memory: PhysicalMemory,
@@ -56,6 +57,7 @@ export class Bus implements PhysicalBus {
     let value = 0;
     for (let i = size - 1; i >= 0; i--) {
       const frame = this.memory.frameForRead(pageOf(address + i));
+      if (!frame) this.nothingThere(address, 'reads', 'it gets ones');
       value = value * 256 + (frame ? this.memory.byteAt(frame + pageOffset(address + i)) : 0xff);
     }
     return value;
@@ -67,6 +69,7 @@ export class Bus implements PhysicalBus {
     for (let i = 0; i < size; i++) {
       const frame = this.memory.frameForWrite(pageOf(address + i));
       if (frame) this.memory.setByteAt(frame + ((address + i) % PAGE_SIZE), value >>> (8 * i));
+      else if (!this.memory.frameForRead(pageOf(address + i))) this.nothingThere(address, 'writes', 'the value is lost');
     }
   }
 
@@ -100,6 +103,13 @@ export class Bus implements PhysicalBus {
   private nothingAt(port: number, size: number): boolean {
     for (let i = 0; i < size; i++) if (this.ports.has((port + i) & 0xffff) || this.mapped.has((port + i) & 0xffff)) return false;
     return true;
+  }
+
+  /** Told once: where software looks for memory, it looks at many places. */
+  private nothingThere(address: number, does: string, what: string): void {
+    if (this.toldOfMemory || isCommonlyProbed(address)) return;
+    this.toldOfMemory = true;
+    this.warn(`The guest ${does} physical address ${hex(address)}, where there is neither RAM nor a device: ${what}. Further places are not told.`);
   }
 
   private absent(port: number, does: string): void {

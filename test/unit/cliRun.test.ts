@@ -72,6 +72,23 @@ describe('hyperstep run', function () {
     assert.doesNotMatch((await hyperstep([...words, '--no-check', 'cpuid-vmx'])).err, /VMX check/);
   });
 
+  it('an image that changes while it runs: the guest keeps the old one, the user is told once, the file keeps what it has', async () => {
+    // Shows the last byte of its own sector as it is on disk, after a key: mov dx, 3F8h; mov al, 41h; out; wait for a byte; read sector 1; out [81FDh]; out 0F4h.
+    const disk = bootDisk('changing.img', [0xba, 0xf8, 0x03, 0xb0, 0x41, 0xee, 0x83, 0xc2, 0x05, 0xec, 0xa8, 0x01, 0x74, 0xfb, 0xb8, 0x01, 0x02, 0xb9, 0x01, 0x00, 0xba, 0x80, 0x00, 0xbb, 0x00, 0x80, 0xcd, 0x13, 0xa0, 0xfd, 0x81, 0xe6, 0xf4]);
+    const newer = new Uint8Array(512).fill(0x77);
+    let changed = false;
+    const { status, out, err } = await hyperstep(['run', '--disk', disk, '--timeout', '50'], (child, shown) => {
+      if (changed || !shown.includes('A')) return;
+      changed = true;
+      fs.writeFileSync(disk, newer);
+      child.stdin!.write('x');
+    });
+    assert.equal(status, 0, err);
+    assert.equal(out, 'A');
+    assert.equal(err.match(/changing\.img was changed on disk while the machine ran/g)?.length, 1);
+    assert.deepEqual(new Uint8Array(fs.readFileSync(disk)), newer);
+  });
+
   it('boots the lab to its shell, and two runs leave the same trace', async () => {
     const traces = [file('a.jsonl'), file('b.jsonl')];
     for (const trace of traces) {

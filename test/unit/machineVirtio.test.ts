@@ -244,7 +244,7 @@ describe('virtio', () => {
       assert.strictEqual(d.back(0), 513);
       const vectors = r.interrupts();
       r.in8(d.ports + 19);
-      if (vectors.length > 0) r.out8(0xa0, 0x20), r.out8(0x20, 0x20);
+      if (vectors.length > 0) for (const port of [0xa0, 0x20]) r.out8(port, 0x20);
       return vectors;
     };
     r.memory.store(wantedByDriver, 2, 1);

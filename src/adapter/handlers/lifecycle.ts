@@ -78,6 +78,7 @@ export const lifecycleHandlers = (session: Session): Handlers => ({
     session.run.serial.flush();
     session.run.sources.forget();
     session.references.clear();
+    void session.tellChangedImages();
     session.protocol.after(() => {
       if (session.run.configuration.stopOnEntry) session.hasStopped({ kind: 'entry' });
       else {

@@ -9,7 +9,7 @@ const PER_BLOCK = CD_BLOCK / SECTOR_SIZE;
 export type Sense = readonly [key: number, code: number, qualifier: number];
 export const NO_SENSE: Sense = [0, 0, 0];
 const INVALID_COMMAND: Sense = [5, 0x20, 0];
-const BEYOND_END: Sense = [5, 0x21, 0];
+export const BEYOND_END: Sense = [5, 0x21, 0];
 const INVALID_FIELD: Sense = [5, 0x24, 0];
 
 /** What a command comes to: data for the host (perhaps none), or an error. */

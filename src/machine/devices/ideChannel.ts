@@ -6,7 +6,7 @@ import { bit } from '../../base/bits';
 import { type Drive, SECTOR_SIZE } from '../disk/drive';
 import { type Device, type DeviceHost, NEVER, type PortDevice } from '../device';
 import { identify, identifyPacket, MULTIPLE_MAX } from './ataIdentify';
-import { NO_SENSE, packetCommand, PACKET_SIZE, type Sense } from './atapi';
+import { BEYOND_END, NO_SENSE, packetCommand, PACKET_SIZE, type Sense } from './atapi';
 import type { DmaPort } from './busMasterIde';
 
 /** Status bits. */
@@ -284,6 +284,7 @@ export class IdeChannel implements Device, PortDevice {
     s.transfer = undefined;
     const result = packetCommand(this.drive!, s.buffer, this.unit.sense);
     this.unit.sense = 'sense' in result ? result.sense : NO_SENSE;
+    if (this.unit.sense === BEYOND_END) this.host.warn(this.drive!.beyondEnd);
     s.count[0] = COMMAND_PHASE | TO_HOST;
     if ('sense' in result) return this.fail((result.sense[0] << 4) | ABORTED);
     s.left = 0;

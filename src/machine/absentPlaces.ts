@@ -1,6 +1,6 @@
 /**
- * Ports that software probes on every PC and that many PCs lack, so that finding nothing there is no news. Everything
- * else that is absent is reported once.
+ * Ports and memory that software probes on every PC and that many PCs lack, so that finding nothing there is no news.
+ * Everything else that is absent is reported once.
  */
 
 /** First port, last port, what would be there. */
@@ -33,3 +33,11 @@ const COMMONLY_ABSENT: readonly (readonly [number, number, string])[] = [
 ];
 
 export const isCommonlyAbsent = (port: number): boolean => COMMONLY_ABSENT.some(([first, last]) => port >= first && port <= last);
+
+/** First and last address of physical memory that software probes in the same way. */
+const COMMONLY_PROBED: readonly (readonly [number, number, string])[] = [
+  [0x000a_0000, 0x000f_ffff, 'display, option ROMs'],
+  [0xfec0_0000, 0xffff_ffff, 'interrupt controllers, trusted platform module, DMA remapping, firmware'],
+];
+
+export const isCommonlyProbed = (address: number): boolean => COMMONLY_PROBED.some(([first, last]) => address >= first && address <= last);
