@@ -1,10 +1,10 @@
 /** What can stand at the end of an expression that is being typed. */
 import { UserError } from '../../base/errors';
-import { lookupAddress } from '../../symbols/frame';
 import { stripped, typeName, type StructType } from '../../symbols/types';
 import { FIELDS } from '../../vmx/tables';
 import { ALIAS_NAMES, REGISTERS } from '../registers/registerTable';
 import type { CodeFrame } from '../stack/callStack';
+import { frameVariables } from '../stack/frameScopes';
 import type { Evaluator } from './evaluator';
 import { INSPECTION_FUNCTIONS } from './inspectionNames';
 
@@ -89,7 +89,7 @@ function machineNames(word: string): Completion[] {
 
 function names(frame: CodeFrame | undefined): Completion[] {
   const image = frame?.image?.image;
-  const locals = frame && image ? image.variablesAt(lookupAddress(frame.frame)).map((v): Completion => ({ label: v.name, kind: 'variable', detail: typeName(v.type) })) : [];
+  const locals = frame && image ? frameVariables(frame).map((v): Completion => ({ label: v.name, kind: 'variable', detail: typeName(v.type) })) : [];
   return [
     ...locals,
     ...INSPECTION_FUNCTIONS.map((f): Completion => ({ label: f.signature, text: f.most === 0 ? `${f.name}()` : `${f.name}(`, kind: 'function', detail: f.sentence })),

@@ -3,12 +3,14 @@ import { UserError } from '../../base/errors';
 import { hex } from '../../base/bits';
 import { sizeOf, stripped, typeName, type Type } from '../../symbols/types';
 import { dereference, elementOf, integerOf, memberOf, readValue, type Value, type ValueReader } from '../../symbols/values';
+import type { Die } from '../../symbols/dwarf/die';
 import type { SymbolImage } from '../../symbols/image';
 import { lookupAddress } from '../../symbols/frame';
 import { evaluatedNode, type VariableContext } from '../inspect/variable';
 import { memoryNode } from '../inspect/memory';
 import type { SpaceName } from '../memory/memorySpace';
 import { worldFrames, type CodeFrame } from '../stack/callStack';
+import { frameVariables } from '../stack/frameScopes';
 import type { Target } from '../target';
 import type { World } from '../world';
 import { builtInType, BYTE, CHAR, combine, encode, INT, isInteger, LONG, pointerTo, promoted, UNSIGNED, UNSIGNED_LONG, wrap } from './arithmetic';
@@ -151,14 +153,14 @@ export class Evaluator {
 
   private lookup(name: string): Evaluated {
     if (this.frame?.image) {
-      const local = this.frame.image.image.variablesAt(lookupAddress(this.frame.frame)).find((v) => v.name === name);
+      const local = frameVariables(this.frame).find((v) => v.name === name);
       if (local) return this.place(this.frame.image.image.valueOf(local, this.frame.frame));
     }
     for (const image of this.images) {
-      const [global] = image.globals(name);
+      const global = this.nearest(image, image.globals(name));
       // A global needs no frame, only memory; any frame serves.
       if (global) return this.place(image.valueOf(global, this.frame?.frame ?? this.anyFrame()));
-      const [fn] = image.findFunctions(name);
+      const fn = this.nearest(image, image.findFunctions(name));
       if (fn) return this.place({ name, type: image.typeOf(fn), location: { kind: 'memory', address: fn.low } });
       const [enumeration] = image.enumerationsWith(name);
       const enumerator = enumeration?.kind === 'enum' && enumeration.enumerators.find((e) => e.name === name);
@@ -169,6 +171,13 @@ export class Evaluator {
     }
     if (name === 'true' || name === 'false') return computed(name, INT, name === 'true' ? 1n : 0n, this.common);
     throw new UserError('expression', `There is no variable ${name} here. Registers are written $rax, VMCS fields $vmcs.GUEST_RIP.`);
+  }
+
+  /** Of several static ones of a name the one of the file that the frame's code is of. */
+  private nearest<T extends { die: Die }>(image: SymbolImage, candidates: readonly T[]): T | undefined {
+    if (candidates.length < 2 || this.frame?.image?.image !== image) return candidates[0];
+    const unit = image.functionAt(lookupAddress(this.frame.frame))?.die.unit;
+    return candidates.find((c) => c.die.unit === unit) ?? candidates[0];
   }
 
   private anyFrame() {

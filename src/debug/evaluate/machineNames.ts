@@ -9,7 +9,7 @@ import { decodeContext, fieldNode, setField, spaceOfField, vmcsGroups, type Vmcs
 import type { SpaceName } from '../memory/memorySpace';
 import { readNamed, type RegisterFile } from '../registers/registerFile';
 import { aliasNamed, REGISTERS, registerNamed } from '../registers/registerTable';
-import { RSP } from '../../symbols/registers';
+import { CALLEE_SAVED_64, REGISTER_NAMES, RSP } from '../../symbols/registers';
 import type { CodeFrame } from '../stack/callStack';
 import type { Target } from '../target';
 import { WORLD_NAME, type World } from '../world';
@@ -66,12 +66,11 @@ function registerValue(file: RegisterFile, name: string, shown: string, frame: C
   };
 }
 
-/** Of an outer frame only what unwinding recovered is known. */
-function outerRegister(frame: CodeFrame, name: string): bigint | undefined {
-  if (name === 'rip') return frame.frame.pc;
-  if (name === 'rsp') return frame.frame.register(RSP);
-  const number = ['rax', 'rdx', 'rcx', 'rbx', 'rsi', 'rdi', 'rbp', 'rsp', 'r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15'].indexOf(name);
-  return number < 0 ? undefined : frame.frame.register(number);
+/** Of an outer frame only what a call keeps is known; behind an interrupt everything. */
+function outerRegister({ frame }: CodeFrame, name: string): bigint | undefined {
+  if (name === 'rip') return frame.pc;
+  const number = REGISTER_NAMES.indexOf(name);
+  return number < 0 || (frame.isCaller && number !== RSP && !CALLEE_SAVED_64.includes(number)) ? undefined : frame.register(number);
 }
 
 function vmcsValue(target: Target, path: readonly string[], facts: () => VmcsFacts, common: EvaluatedIn): MachineValue {

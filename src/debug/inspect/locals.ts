@@ -1,6 +1,6 @@
 /** Arguments and locals of a frame, as lines. */
-import { lookupAddress } from '../../symbols/frame';
 import type { CodeFrame } from '../stack/callStack';
+import { frameScopes } from '../stack/frameScopes';
 import type { InspectionNode } from './node';
 import { variableNode, type VariableContext } from './variable';
 
@@ -8,10 +8,9 @@ import { variableNode, type VariableContext } from './variable';
 export function localNodes(frame: CodeFrame, context: VariableContext): InspectionNode[] {
   const image = frame.image?.image;
   if (!image) return [];
-  const scopes = image.scopesAt(lookupAddress(frame.frame));
   const seen = new Set<string>();
-  // scopesAt tells innermost first, so that the first of a name is the one C means.
-  const visible = scopes.map((scope) =>
+  // Scopes are told innermost first, so that the first of a name is the one C means.
+  const visible = frameScopes(frame).map((scope) =>
     scope.variables.filter((variable) => {
       if (seen.has(variable.name)) return false;
       seen.add(variable.name);

@@ -4,7 +4,7 @@
  */
 import { hex } from '../../base/bits';
 import { lookupAddress, type Frame } from '../../symbols/frame';
-import type { SourceFile } from '../../symbols/image';
+import type { SourceFile, SymbolImage } from '../../symbols/image';
 import { unwindByFramePointer } from '../../symbols/unwind';
 import { exitTitle } from '../exits/exitWords';
 import type { RegisterFile } from '../registers/registerFile';
@@ -25,6 +25,8 @@ export interface CodeFrame {
   registers: RegisterFile;
   /** 0 for the innermost of its world. */
   level: number;
+  /** Which of the calls inlined at its address the frame is: 0 the innermost, the last the function that holds the code. */
+  nesting: number;
   image: LoadedImage | undefined;
   file: SourceFile | undefined;
   /** 0 when there is no line. */
@@ -47,10 +49,23 @@ export type StackEntry = CodeFrame | LabelFrame;
 /** Deeper stacks than this are runaway recursion or a broken chain. */
 const MOST_FRAMES = 128;
 
+/** CALL rel32 is so long. */
+const CALL_BYTES = 5;
+
+/** Whether the image has a call in front of a return address: CALL rel32, or CALL through a register or memory (FF /2). */
+function isBehindCall({ image }: LoadedImage, address: bigint): boolean {
+  const bytes = image.loadedBytes(address - BigInt(CALL_BYTES), CALL_BYTES);
+  return bytes !== undefined && (bytes[0] === 0xe8 || [2, 3].some((length) => bytes[CALL_BYTES - length] === 0xff && ((bytes[CALL_BYTES - length + 1]! >>> 3) & 7) === 2));
+}
+
+/** The image of a frame's code. Code that has been thrown away since (a kernel's start-up) cannot be compared: it is of the image that it called. */
+function imageOf(target: Target, world: World, frame: Frame, callee: LoadedImage | undefined): LoadedImage | undefined {
+  return target.images.at(world, lookupAddress(frame)) ?? (callee && frame.isCaller && isBehindCall(callee, frame.pc) ? callee : undefined);
+}
+
 /** The caller of a frame, by call frame information, else by the frame pointer where code and chain make sense. */
-export function callerOf(target: Target, world: World, frame: Frame): { frame: Frame; cfa: bigint } | undefined {
-  const at = lookupAddress(frame);
-  const image = target.images.at(world, at)?.image;
+export function callerOf(target: Target, world: World, frame: Frame, loaded = target.images.at(world, lookupAddress(frame))): { frame: Frame; cfa: bigint } | undefined {
+  const image = loaded?.image;
   const caller = image ? image.unwind(frame) : frame.bits === 64 ? unwindByFramePointer(frame) : undefined;
   if (!caller) return undefined;
   // A return address that is not mapped is no return address.
@@ -58,8 +73,9 @@ export function callerOf(target: Target, world: World, frame: Frame): { frame: F
 }
 
 /** The name of an address of a world: function, else symbol with offset, else hexadecimal. */
-export function addressName(target: Target, world: World, address: bigint): string {
-  const image = target.images.at(world, address)?.image;
+export const addressName = (target: Target, world: World, address: bigint): string => nameIn(target.images.at(world, address)?.image, address);
+
+function nameIn(image: SymbolImage | undefined, address: bigint): string {
   const fn = image?.functionAt(address);
   if (fn) return fn.name;
   const symbol = image?.symbolAt(address);
@@ -98,27 +114,28 @@ export function worldFrames(target: Target, world: World): CodeFrame[] {
   const registers = target.registers(world);
   const frames: CodeFrame[] = [];
   let frame = innermostFrame(target, registers);
+  let image: LoadedImage | undefined;
   for (let level = 0; frame && level < MOST_FRAMES; level++) {
-    const caller = callerOf(target, world, frame);
-    frames.push(...describe(target, world, registers, frame, level, caller?.cfa));
+    image = imageOf(target, world, frame, image);
+    const caller = callerOf(target, world, frame, image);
+    frames.push(...describe(world, registers, frame, level, image, caller?.cfa));
     frame = caller?.frame;
   }
   return frames;
 }
 
 /** A frame and the calls that the compiler inlined into it, innermost first. */
-function describe(target: Target, world: World, registers: RegisterFile, frame: Frame, level: number, cfa: bigint | undefined): CodeFrame[] {
+function describe(world: World, registers: RegisterFile, frame: Frame, level: number, image: LoadedImage | undefined, cfa: bigint | undefined): CodeFrame[] {
   const at = lookupAddress(frame);
-  const image = target.images.at(world, at);
   const row = image?.image.lineAt(at);
   const common = { kind: 'code' as const, world, frame, registers, level, image, cfa };
   let position = { file: row && row.line > 0 ? row.file : undefined, line: row?.line ?? 0, column: row?.column ?? 0 };
   const frames: CodeFrame[] = [];
   for (const call of image?.image.inlinedAt(at) ?? []) {
-    frames.push({ ...common, name: call.name, ...position });
+    frames.push({ ...common, nesting: frames.length, name: call.name, ...position });
     position = { file: call.callFile, line: call.callLine ?? 0, column: call.callColumn ?? 0 };
   }
-  frames.push({ ...common, name: addressName(target, world, at), ...position });
+  frames.push({ ...common, nesting: frames.length, name: nameIn(image?.image, at), ...position });
   return frames;
 }
 
