@@ -20,10 +20,33 @@ export type ReadWorld = (world: World, address: bigint, length: number) => Uint8
 
 /** Bytes on either side of an address that are compared. */
 const WINDOW = 128n;
-/** Kernels patch their own instructions, so a few bytes may differ. */
-const ENOUGH = 0.85;
+/** Other code of the same kind has about a tenth of its bytes in common by chance. */
+const ENOUGH = 0.7;
 /** A shorter stretch than this says nothing. */
 const LEAST_BYTES = 8;
+/** A function that is shorter is compared with what is around it: what a kernel patches in it may be half of it. */
+const LEAST_FUNCTION = 64n;
+/** CALL rel32 and JMP rel32. Kernels replace them when they start: calls of a tracer, of thunks, of what the processor lacks. */
+const PATCHED = [0xe8, 0xe9];
+const PATCHED_LENGTH = 5;
+/** So much has to be left to be compared. */
+const LEAST_COMPARED = 0.5;
+
+/** Which part of what is in memory is as it was linked, from 0 to 1; calls and jumps that differ do not count. */
+function similarity(own: Uint8Array, memory: Uint8Array): number {
+  let equal = 0;
+  let compared = 0;
+  for (let i = 0; i < memory.length; ) {
+    const length = PATCHED.includes(own[i]!) ? Math.min(PATCHED_LENGTH, memory.length - i) : 1;
+    let same = true;
+    for (let k = 0; k < length; k++) same &&= memory[i + k] === own[i + k];
+    if (same) equal += length;
+    if (same || length === 1) compared += length;
+    i += length;
+  }
+  // Where nothing but calls was to be compared, nothing is known.
+  return compared < LEAST_COMPARED * memory.length ? 0 : equal / compared;
+}
 
 export class ImageSet {
   readonly images: LoadedImage[] = [];
@@ -65,7 +88,7 @@ export class ImageSet {
   /** Which part of the code around `address` is the image's own, from 0 to 1. */
   private score(candidate: LoadedImage, world: World, address: bigint): number {
     const { image } = candidate;
-    const range = image.functionAt(address)?.ranges.find((r) => address >= r.low && address < r.high);
+    const range = image.functionAt(address)?.ranges.find((r) => address >= r.low && address < r.high && r.high - r.low >= LEAST_FUNCTION);
     let low = address > WINDOW ? address - WINDOW : 0n;
     let high = address + WINDOW;
     if (range) {
@@ -82,8 +105,6 @@ export class ImageSet {
     const memory = this.read(world, low, own.length);
     // Where the next page is not mapped, what there is decides.
     if (memory.length <= Number(address - low)) return 0;
-    let equal = 0;
-    for (let i = 0; i < memory.length; i++) if (memory[i] === own[i]) equal++;
-    return equal / memory.length;
+    return similarity(own, memory);
   }
 }
