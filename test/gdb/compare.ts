@@ -1,45 +1,24 @@
 /**
- * Backtrace and locals at random stops of the lab, as GDB prints them through the stub and as Hyperstep's own debug
- * adapter shows them: tsx test/gdb/compare.ts [STOPS] [SEED]. Both look at the same machine at the same instant.
+ * Backtrace and locals at random stops, as GDB prints them through the stub and as Hyperstep's own debug adapter shows
+ * them: tsx test/gdb/compare.ts [lab|linux] [STOPS] [SEED]. Both look at the same machine at the same instant.
  */
-import { spawn, spawnSync } from 'node:child_process';
-import path from 'node:path';
+import { spawnSync } from 'node:child_process';
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { GdbStub } from '../../src/gdb/stub';
 import { serveGdb } from '../../src/adapter/hosts/gdbServer';
 import { otherWorld, type World } from '../../src/debug/world';
 import { Client } from '../dap/client';
+import { compareStacks, Counts, ownValue, type OwnFrame } from './agreement';
+import { explanationOf } from './explanations';
+import { GdbProcess, type GdbFrame } from './gdbProcess';
+import { SCENES } from './scenes';
 
-const ROOT = path.resolve(__dirname, '../..');
-const LAB = path.join(ROOT, 'lab');
-const [stops = 40, seed = 1] = process.argv.slice(2).map(Number);
-/** One GDB at one stop. */
-const GDB_MS = 20_000;
-/** The lab's boot is over when its console shows this; stops are spread over the instructions until then. */
-const PROMPT = 'vm$';
-/** Ticks in which the way to the prompt is measured. */
-const MEASURE = 100_000;
-
-interface GdbLocal {
-  name: string;
-  value?: string;
-  text?: string;
-  gone?: boolean;
-  aggregate?: boolean;
-  error?: string;
-}
-interface GdbFrame {
-  name: string | null;
-  pc: number;
-  line: number;
-  file: string | null;
-  locals: GdbLocal[];
-}
-interface DapFrame {
-  name: string;
-  line: number;
-  locals: DebugProtocol.Variable[];
-}
+const [sceneName = 'lab', stops = '200', seed = '1'] = process.argv.slice(2);
+/** A stop where nobody knows the code (user mode, firmware) moves on by so many instructions, so many times. */
+const FURTHER = 1000;
+const MOST_MOVES = 5000;
+/** The console is looked at this often. */
+const CHUNK = 200_000;
 
 /** mulberry32: the same stops for the same seed. */
 function random(state: number): () => number {
@@ -51,82 +30,18 @@ function random(state: number): () => number {
   };
 }
 
-function askGdb(port: number, world: World, select: boolean): Promise<GdbFrame[]> {
-  const commands = ['set pagination off', 'set confirm off', 'set backtrace past-main on', `target remote 127.0.0.1:${port}`, ...(select ? [`monitor world ${world}`, 'maintenance flush dcache', 'maintenance flush register-cache'] : []), `source ${path.join(__dirname, 'frames.py')}`, 'kill'];
-  return new Promise((resolve, reject) => {
-    const child = spawn('gdb', ['-nx', '-batch', path.join(LAB, 'images/complete', `${world}.elf`), ...commands.flatMap((c) => ['-ex', c])], { cwd: LAB, stdio: ['ignore', 'pipe', 'pipe'] });
-    let text = '';
-    const timer = setTimeout(() => child.kill('SIGKILL'), GDB_MS);
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (text += data));
-    child.once('close', () => {
-      clearTimeout(timer);
-      const json = /^@@(.*)$/m.exec(text);
-      if (json) resolve(JSON.parse(json[1]!) as GdbFrame[]);
-      else reject(new Error(`GDB said no frames:\n${text}`));
-    });
-  });
-}
-
-async function askAdapter(client: Client): Promise<{ live: DapFrame[]; other: DapFrame[] }> {
-  const { stackFrames } = await client.request<DebugProtocol.StackTraceResponse['body']>('stackTrace', { threadId: 1 });
-  const parts: [DapFrame[], DapFrame[]] = [[], []];
-  let part = 0;
-  for (const frame of stackFrames) {
-    if (frame.presentationHint === 'label') {
-      part = 1;
-      continue;
-    }
+/** The adapter's frames of one world, with their locals as deep as GDB's. */
+async function ownFrames(client: Client, stack: readonly DebugProtocol.StackFrame[], gdb: readonly GdbFrame[]): Promise<OwnFrame[]> {
+  const ask = async (variablesReference: number, count?: number): Promise<DebugProtocol.Variable[]> => (await client.request<DebugProtocol.VariablesResponse['body']>('variables', { variablesReference, start: 0, count })).variables;
+  const frames: OwnFrame[] = [];
+  for (const [i, frame] of stack.slice(0, gdb.length).entries()) {
     const { scopes } = await client.request<DebugProtocol.ScopesResponse['body']>('scopes', { frameId: frame.id });
-    const local = scopes.find((s) => s.presentationHint === 'locals' || s.name === 'Locals');
-    const locals = local ? (await client.request<DebugProtocol.VariablesResponse['body']>('variables', { variablesReference: local.variablesReference })).variables : [];
-    parts[part]!.push({ name: frame.name, line: frame.line, locals });
+    const scope = scopes.find((s) => s.presentationHint === 'locals');
+    const locals = [];
+    for (const variable of scope ? await ask(scope.variablesReference) : []) locals.push(await ownValue(variable, gdb[i]!.locals.find((l) => l.name === variable.name), ask));
+    frames.push({ name: frame.name, line: frame.line, locals });
   }
-  return { live: parts[0], other: parts[1] };
-}
-
-/** Numbers that a value's text has. */
-const numbersIn = (text: string): bigint[] => (text.match(/-?(?:0x[0-9a-f]+|\d+)/gi) ?? []).map((n) => (n.startsWith('-') ? -BigInt(n.slice(1)) : BigInt(n)));
-
-function sameValue(gdb: GdbLocal, dap: string): boolean {
-  const value = BigInt(gdb.value!);
-  return numbersIn(dap).some((n) => BigInt.asUintN(64, n) === BigInt.asUintN(64, value)) || (/^[A-Z_]/i.test(gdb.text!) && dap.includes(gdb.text!.replace(/^\(.*\) /, '')));
-}
-
-const counts = { frames: 0, locals: 0, aggregates: 0, unavailable: 0 };
-
-/** Sentences about what differs. */
-function compare(gdb: GdbFrame[], dap: DapFrame[]): string[] {
-  const wrong: string[] = [];
-  // Beyond the first frame without a function GDB follows whatever lies on the stack.
-  const end = gdb.findIndex((f) => f.name === null);
-  const known = end < 0 ? gdb : gdb.slice(0, Math.max(end, 0));
-  for (const [i, theirs] of known.entries()) {
-    const ours = dap[i];
-    if (!ours) {
-      wrong.push(`#${i} ${theirs.name}: not in ours`);
-      continue;
-    }
-    counts.frames++;
-    // Where only a label is known, we tell the distance from it.
-    if (ours.name.replace(/\+0x[0-9a-f]+$/, '') !== theirs.name || (theirs.line !== 0 && ours.line !== theirs.line)) {
-      wrong.push(`#${i} gdb ${theirs.name}:${theirs.line}, ours ${ours.name}:${ours.line}`);
-      continue;
-    }
-    for (const local of theirs.locals) {
-      const mine = ours.locals.find((v) => v.name === local.name);
-      if (!mine) wrong.push(`#${i} ${theirs.name}: no local ${local.name}`);
-      else if (local.aggregate) counts.aggregates++;
-      else if (local.value === undefined) {
-        counts.unavailable++;
-        if (numbersIn(mine.value).length > 0) wrong.push(`#${i} ${theirs.name}: ${local.name} is ${local.error ?? 'optimized out'} for gdb, ours ${mine.value}`);
-      } else {
-        counts.locals++;
-        if (!sameValue(local, mine.value)) wrong.push(`#${i} ${theirs.name}:${theirs.line} ${local.name}: gdb ${local.text} (${local.value}), ours ${mine.value}`);
-      }
-    }
-    for (const mine of ours.locals) if (!theirs.locals.some((l) => l.name === mine.name)) wrong.push(`#${i} ${theirs.name}: gdb has no local ${mine.name}`);
-  }
-  return wrong;
+  return frames;
 }
 
 async function main(): Promise<number> {
@@ -134,49 +49,81 @@ async function main(): Promise<number> {
     console.log('No gdb here: skipped.');
     return 0;
   }
+  const scene = await SCENES[sceneName]!();
+  if (typeof scene === 'string') {
+    console.log(`Skipped: ${scene}`);
+    return 0;
+  }
   const client = new Client();
-  await client.launch({ cwd: ROOT, boot: { lab: true }, stopOnEntry: true });
+  await client.launch({ ...scene.launch, stopOnEntry: true, history: false });
   const entry = client.next('stopped');
   await client.configured();
   await entry;
   const d = client.session.debugger;
   const { machine } = d;
 
-  const powerOn = machine.snapshot();
-  let serial = '';
-  const onSerial = machine.onSerial;
-  machine.onSerial = (byte) => (serial += String.fromCharCode(byte));
-  while (!serial.includes(PROMPT)) machine.run(MEASURE);
-  const whole = machine.instructions;
-  machine.restore(powerOn);
-  d.recorder.reset();
-  machine.onSerial = onSerial;
+  // A GDB for each world, as each has its own symbols.
+  const gdbs = new Map<World, GdbProcess>();
+  for (const [world, symbols] of Object.entries(scene.symbols) as [World, string][]) {
+    const { port } = await serveGdb(new GdbStub({ debugger: d, explain: () => [], killed: () => {} }), 0);
+    const gdb = new GdbProcess(symbols, scene.cwd, port, [`monitor world ${world}`]);
+    await gdb.connected();
+    gdbs.set(world, gdb);
+  }
 
-  const stub = new GdbStub({ debugger: d, explain: () => [], killed: () => {} });
-  const { server, port } = await serveGdb(stub, 0);
-  const next = random(seed);
-  const places = Array.from({ length: stops }, () => Math.floor(next() * whole)).sort((a, b) => a - b);
+  const typed = [...scene.typed];
+  let told = 0;
+  const runTo = async (instructions: number): Promise<void> => {
+    let halted = false;
+    while (machine.instructions < instructions) {
+      const before = machine.instructions;
+      // The budget is in ticks: a halted processor spends them and executes nothing.
+      machine.run(halted ? CHUNK : Math.min(instructions - before, CHUNK));
+      halted = machine.instructions === before;
+      if (!client.serial.slice(told).includes(scene.prompt)) continue;
+      told = client.serial.length;
+      if (typed.length > 0) await client.request('hyperstep/type', { text: `${typed.shift()}\n` });
+    }
+  };
+  const next = random(Number(seed));
+  const places = Array.from({ length: Number(stops) }, () => Math.floor(next() * scene.instructions)).sort((a, b) => a - b);
+  const counts = new Counts();
+  const explained = new Map<string, number>();
   let compared = 0;
   let disagreeing = 0;
   for (const place of places) {
-    while (machine.instructions < place) machine.run(place - machine.instructions);
-    d.changed();
+    await runTo(place);
+    for (let moves = 0; moves < MOST_MOVES; moves++) {
+      d.changed();
+      const { world } = d.target;
+      const { rip } = d.target.cpu.state;
+      if (d.target.images.at(world, rip)) break;
+      await runTo(machine.instructions + FURTHER);
+    }
     client.session.hasStopped({ kind: 'pause' });
-    const ours = await askAdapter(client);
+    const { stackFrames } = await client.request<DebugProtocol.StackTraceResponse['body']>('stackTrace', { threadId: 1 });
+    const label = stackFrames.findIndex((f) => f.presentationHint === 'label');
     const { world } = d.target;
-    for (const [w, frames] of [[world, ours.live], [otherWorld(world), ours.other]] as const) {
-      if (w !== world && frames.length === 0) continue;
-      const theirs = await askGdb(port, w, w !== world);
-      if (theirs[0]?.name === null) continue;
+    const parts: [World, DebugProtocol.StackFrame[]][] = [[world, label < 0 ? stackFrames : stackFrames.slice(0, label)]];
+    if (label >= 0) parts.push([otherWorld(world), stackFrames.slice(label + 1)]);
+    for (const [w, stack] of parts) {
+      const theirs = await gdbs.get(w)?.frames();
+      if (!theirs?.[0]?.name) continue;
       compared++;
-      const wrong = compare(theirs, frames);
+      const wrong: string[] = [];
+      for (const sentence of compareStacks(theirs, await ownFrames(client, stack, theirs), counts)) {
+        const why = explanationOf(sceneName, sentence);
+        if (why === undefined) wrong.push(sentence);
+        else explained.set(why, (explained.get(why) ?? 0) + 1);
+      }
       if (wrong.length === 0) continue;
       disagreeing++;
-      console.log(`instruction ${place}, ${w}${w === world ? '' : ' (saved)'}, ${d.target.cpu.state.rip.toString(16)}:\n  ${wrong.join('\n  ')}`);
+      console.log(`instruction ${machine.instructions}, ${w}${w === world ? '' : ' (saved)'}, ${d.target.cpu.state.rip.toString(16)}:\n  ${wrong.join('\n  ')}`);
     }
   }
-  server.close();
-  console.log(`${stops} stops, ${compared} stacks, ${counts.frames} frames, ${counts.locals} locals compared (${counts.aggregates} aggregates not, ${counts.unavailable} without a value); ${disagreeing} stacks disagree.`);
+  for (const gdb of gdbs.values()) gdb.end();
+  for (const [why, times] of explained) console.log(`${times} explained: ${why}`);
+  console.log(`${sceneName}: ${stops} stops, ${compared} stacks, ${counts.frames} frames, ${counts.values} values compared (${counts.unavailable} variables have none, ${counts.notCompared} are no numbers); ${disagreeing} stacks disagree.`);
   return disagreeing === 0 ? 0 : 1;
 }
 

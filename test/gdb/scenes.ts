@@ -1,0 +1,73 @@
+/** What stops are taken of: the lab, whose VMM and guest are both described, and Debian's Linux with its debug information. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import type { World } from '../../src/debug/world';
+
+const ROOT = path.resolve(__dirname, '../..');
+
+export interface Scene {
+  /** Launch configuration. */
+  launch: object;
+  /** The symbols of each world, for GDB. */
+  symbols: Partial<Record<World, string>>;
+  /** GDB finds sources from here. */
+  cwd: string;
+  /** Stops are spread over this many instructions of the machine. */
+  instructions: number;
+  /** What is typed at the prompt, one line each time it shows. */
+  prompt: string;
+  typed: readonly string[];
+}
+
+function lab(): Scene {
+  const images = path.join(ROOT, 'lab/images/complete');
+  return {
+    launch: { cwd: ROOT, boot: { lab: true } },
+    symbols: { vmm: path.join(images, 'vmm.elf'), guest: path.join(images, 'guest.elf') },
+    cwd: path.join(ROOT, 'lab'),
+    instructions: 7_500_000,
+    prompt: 'vm$ ',
+    typed: ['help', 'e820', 'ls', 'cat motd'],
+  };
+}
+
+/** The one file of a package's that is wanted, as the rest is gigabytes. */
+function extracted(folder: string, name: string, file: string): string {
+  const target = path.join(folder, file);
+  if (fs.existsSync(target)) return target;
+  execFileSync('apt-get', ['download', name], { cwd: folder, stdio: 'ignore' });
+  const archive = fs.readdirSync(folder).find((f) => f.startsWith(`${name}_`) && f.endsWith('.deb'))!;
+  const result = spawnSync('sh', ['-c', `dpkg-deb --fsys-tarfile ${archive} | tar -x ./${file}`], { cwd: folder });
+  fs.rmSync(path.join(folder, archive));
+  if (result.status !== 0 || !fs.existsSync(target)) throw new Error(`${name} has no ${file}`);
+  return target;
+}
+
+/** Debian's kernel and what its -dbg package has of it; a sentence where they cannot be had. */
+async function linux(): Promise<Scene | string> {
+  const { unpacked } = await import('../real/debian.mjs');
+  const { busyboxInitramfs } = await import('../real/initramfs.mjs');
+  const { root, why } = unpacked('linux-image-cloud-amd64', 'busybox-static');
+  if (root === undefined) return why ?? 'Debian\'s kernel cannot be had';
+  const kernel = fs.readdirSync(path.join(root, 'boot')).find((f) => f.startsWith('vmlinuz-'))!;
+  const release = kernel.slice('vmlinuz-'.length);
+  let vmlinux: string;
+  try {
+    vmlinux = extracted(root, `linux-image-${release}-dbg`, `usr/lib/debug/boot/vmlinux-${release}`);
+  } catch (error) {
+    return `The debug information of Linux ${release} cannot be had: ${error instanceof Error ? error.message : String(error)}`;
+  }
+  const initrd = path.join(root, 'initrd.gz');
+  fs.writeFileSync(initrd, busyboxInitramfs({ busybox: path.join(root, 'bin/busybox'), moduleFolder: path.join(root, 'lib/modules') }));
+  return {
+    launch: { cwd: '/', machine: { memory: '256M' }, boot: { kernel: path.join(root, 'boot', kernel), initrd, append: 'console=ttyS0 nokaslr mitigations=off quiet cryptomgr.notests' }, symbols: [{ file: vmlinux, world: 'vmm' }] },
+    symbols: { vmm: vmlinux },
+    cwd: '/',
+    instructions: 1_100_000_000,
+    prompt: '/ # ',
+    typed: ['ls -lR /proc/self /sys/kernel > /dev/null', 'dd if=/dev/zero of=/file bs=4k count=2000', 'for i in 1 2 3 4 5 6 7 8 9; do cat /proc/self/maps | wc; done', 'mount -t tmpfs t /proc/1 ; sha256sum /file', 'dmesg | tail', 'sleep 1; ls -l /sys/class/*', 'cat /proc/*/status > /dev/null'],
+  };
+}
+
+export const SCENES: Readonly<Record<string, () => Promise<Scene | string>>> = { lab: async () => lab(), linux };

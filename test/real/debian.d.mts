@@ -1,0 +1,1 @@
+export function unpacked(...names: string[]): { root?: string; why?: string };
