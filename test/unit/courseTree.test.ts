@@ -50,6 +50,43 @@ describe('a course tree boots', () => {
     assert.equal((cmos(0x34) | (cmos(0x35) << 8)) * 65_536, 48 * MIB);
   });
 
+  it('need.boot.e820: the map by INT 15h, entry by entry, from real mode', () => {
+    const m = pc([bootDisk(bytes(`
+      66 31 db 8e c3 bf 00 80 31 ed ; xor ebx, ebx; mov es, bx; mov di, 8000h; xor bp, bp
+      66 b8 20 e8 00 00             ; mov eax, 0E820h
+      66 ba 50 41 4d 53             ; mov edx, 'SMAP'
+      66 b9 14 00 00 00             ; mov ecx, 20
+      cd 15 72 11                   ; int 15h; jc done
+      66 3d 50 41 4d 53 75 09       ; cmp eax, 'SMAP'; jne done
+      45 83 c7 14                   ; inc bp; add di, 20
+      66 85 db 75 d9                ; test ebx, ebx; jnz the next
+      89 e8 e6 f4                   ; mov ax, bp; out 0f4h, al`))]);
+    assert.equal(m.run(1e7), 'debug-exit');
+    const expected = m.e820();
+    assert.equal(m.debugExit, expected.length);
+    const map = Buffer.from(m.readMemory(0x8000, 20 * expected.length)!);
+    expected.forEach(({ base, length, type }, n) => assert.deepEqual([map.readBigUInt64LE(20 * n), map.readBigUInt64LE(20 * n + 8), map.readUInt32LE(20 * n + 16)], [base, length, type]));
+  });
+
+  it('need.boot.long-mode: from 32-bit code at 1 MiB to 64-bit code on pages of 2 MiB', () => {
+    const m = pc([bootDisk(STAGE1, bytes(`
+      c7 05 00 20 00 00 07 30 00 00 c7 05 00 30 00 00 07 40 00 00 ; mov dword [2000h], 3007h; mov dword [3000h], 4007h
+      bf 00 40 00 00 b8 83 00 00 00 b9 20 00 00 00                ; mov edi, 4000h; mov eax, 83h; mov ecx, 32
+      89 07 c7 47 04 00 00 00 00 83 c7 08 05 00 00 20 00 e2 ed    ; a page of 2 MiB for each
+      0f 20 e0 83 c8 20 0f 22 e0 b8 00 20 00 00 0f 22 d8          ; CR4.PAE; CR3 = 2000h
+      b9 80 00 00 c0 0f 32 0f ba e8 08 0f 30                      ; EFER.LME
+      0f 20 c0 0f ba e8 1f 0f 22 c0                               ; CR0.PG
+      0f 01 15 9a 00 10 00 ea 6c 00 10 00 08 00                   ; lgdt; jmp far 8:10006Ch
+      48 b8 07 00 00 00 03 00 00 00                               ; mov rax, 300000007h
+      48 89 04 25 00 00 20 00 48 8b 1c 25 00 00 20 00             ; mov [200000h], rax; mov rbx, [200000h]
+      b9 80 00 00 c0 0f 32 c1 e8 08 24 05                         ; EFER: LME and LMA
+      48 c1 eb 20 00 d8 e6 f4                                     ; shr rbx, 32; add al, bl; out 0f4h, al
+      0f 00 a0 00 10 00                                           ; the table's limit and base
+      00 00 00 00 00 00 00 00 ff ff 00 00 00 9a af 00             ; null, 64-bit code`))]);
+    assert.equal(m.run(1e7), 'debug-exit');
+    assert.equal(m.debugExit, 5 + 3);
+  });
+
   it('need.boot.stage1: A20 by the keyboard controller, protected mode, LBA28 reads of single sectors, a jump to 1 MiB', () => {
     const m = pc([bootDisk(STAGE1, bytes('a1 00 00 10 00 3b 05 00 00 00 00 0f 95 c0 e6 f4 ; mov eax, [0x100000]; cmp eax, [0]; setne al; out 0xf4, al'))]);
     assert.equal(m.run(1e7), 'debug-exit');
@@ -57,9 +94,17 @@ describe('a course tree boots', () => {
     assert.deepEqual(m.warnings, []);
   });
 
-  it('need.boot.mp: MP tables where kernels look for them', () => {
+  it('need.boot.mp: MP tables where kernels look for them: in the extended BIOS data area, which is on top of base memory, and in the ROM', () => {
     const m = pc([bootDisk([0xf4])]);
     m.run(1e6);
+    const data = Buffer.from(m.readMemory(0x400, 0x100)!);
+    const ebda = data.readUInt16LE(0x0e) * 16;
+    assert.equal(ebda, data.readUInt16LE(0x13) * 1024);
+    const area = Buffer.from(m.readMemory(ebda, 1024)!);
+    const found = area.indexOf('_MP_');
+    assert.ok(found >= 0 && found % 16 === 0);
+    assert.equal(area.subarray(found, found + 16).reduce((sum, byte) => sum + byte) & 0xff, 0);
+    assert.equal(Buffer.from(m.readMemory(area.readUInt32LE(found + 4), 4)!).toString(), 'PCMP');
     const rom = Buffer.from(m.readMemory(0xf_0000, 0x1_0000)!);
     const pointer = rom.indexOf('_MP_');
     assert.ok(pointer >= 0 && pointer % 16 === 0);
@@ -119,6 +164,37 @@ describe('the devices that a course tree drives are ready at once', () => {
       b.out8(0x3d4, index);
       assert.equal(b.in8(0x3d5), value);
     }
+  });
+
+  it('need.device.text: 0xB8000 keeps what is written, as the probe for a colour display expects, and is what the screen shows', () => {
+    const m = pc([bootDisk(bytes('b8 00 b8 8e d8 31 db c7 07 5a a5 81 3f 5a a5 75 0a c7 07 4a 0f c7 47 02 53 0f e6 f4 ; mov ds, 0B800h; mov word [0], 0A55Ah; cmp word [0], 0A55Ah; jne; write JS; out 0f4h, al'))]);
+    assert.equal(m.run(1e7), 'debug-exit');
+    assert.equal(m.screenText()[0], 'JS');
+  });
+
+  it('need.device.keyboard: keys are found by polling the status, as scan codes', () => {
+    const b = board();
+    assert.equal(b.in8(0x64) & 1, 0);
+    b.board.keyboard.type('j');
+    const codes: number[] = [];
+    while (b.in8(0x64) & 1) codes.push(b.in8(0x60));
+    assert.deepEqual(codes, [0x24, 0xa4]);
+  });
+
+  it('need.device.apic-timer: periodic, undivided, until it is masked', () => {
+    const b = board();
+    b.setApic(0xf0, 0x127);
+    b.setApic(0x3e0, 0xb);
+    b.setApic(0x320, 0x2_0020);
+    b.setApic(0x380, 10_000_000);
+    for (let i = 0; i < 3; i++) {
+      b.pass(100_000_000);
+      assert.deepEqual(b.interrupts(), [0x20]);
+      b.setApic(0xb0, 0);
+    }
+    b.setApic(0x320, 0x1_0020);
+    b.pass(100_000_000);
+    assert.deepEqual(b.interrupts(), []);
   });
 
   it('need.device.pic: the master ends interrupts by itself', () => {
@@ -188,6 +264,23 @@ describe('the VMX that a course tree asks for', () => {
     assert.equal(msr(0x48e) & 0x1_8000n, 0n, 'but not by the true one');
   });
 
+  it('need.cpu.cpuid: leaves 0, 1 and 0x80000001 tell of an Intel processor with VMX and long mode', () => {
+    const rig = new VmxRig();
+    const leaf = (n: number): bigint[] => {
+      rig.host('0f a2 ; cpuid', { RAX: BigInt(n), RCX: 0n });
+      return [Gpr.RBX, Gpr.RCX, Gpr.RDX].map((r) => rig.cpu.state.reg(r) & 0xffff_ffffn);
+    };
+    assert.deepEqual(leaf(0), [0x756e_6547n, 0x6c65_746en, 0x4965_6e69n]);
+    assert.equal((leaf(1)[1]! >> 5n) & 1n, 1n);
+    assert.equal((leaf(0x8000_0001)[2]! >> 29n) & 1n, 1n);
+  });
+
+  it('need.cpu.efer: is read and written', () => {
+    const rig = new VmxRig();
+    rig.host('0f 32 83 c8 01 0f 30 0f 32 ; rdmsr; or eax, 1; wrmsr; rdmsr', { RCX: 0xc000_0080n });
+    assert.equal(rig.cpu.state.reg(Gpr.RAX), 0x501n);
+  });
+
   it('need.vmx.guest-start: an unrestricted guest in real mode, by these very controls', () => {
     const rig = tree('0f a2 ; cpuid');
     const exit = rig.launch();
@@ -199,6 +292,25 @@ describe('the VMX that a course tree asks for', () => {
     const exit = rig.launch();
     assert.deepEqual([exit.name, exit.details.port], ['IO_INSTRUCTION', 0x71]);
     assert.deepEqual(rig.ports.map((p) => p.port), [0xf0, 0x3f8]);
+  });
+
+  it('need.vmx.exits: every reason that it handles, under these controls', () => {
+    const first = (code: string, change: (rig: VmxRig) => void = () => {}): ExitRecord => {
+      const rig = tree(code);
+      change(rig);
+      return rig.launch({ RCX: 0xc000_0080n });
+    };
+    const interrupt = first('eb fe ; jmp $', (rig) => rig.interrupts.push(0x31));
+    assert.deepEqual([interrupt.reason, interrupt.details.vector], [1, 0x31], 'acknowledged on exit');
+    assert.equal(first('fb 90 90 f4 ; sti; nop; nop; hlt', (rig) => rig.set({ PRIMARY_PROCESSOR_BASED_CONTROLS: AS_FOUND.PRIMARY_PROCESSOR_BASED_CONTROLS | 4 })).reason, 7, 'interrupt window');
+    assert.equal(first('0f a2 ; cpuid').reason, 10);
+    assert.equal(first('f4 ; hlt').reason, 12);
+    assert.equal(first('0f 01 c1 ; vmcall').reason, 18);
+    assert.equal(first('e6 70 ; out 70h, al').reason, 30);
+    assert.equal(first('0f 32 ; rdmsr').reason, 31, 'without an MSR bitmap every one exits');
+    assert.equal(first('0f 30 ; wrmsr').reason, 32);
+    const violation = first('a0 00 90 ; mov al, [9000h]', (rig) => rig.write64(rig.eptEntry(0x9000), 0n));
+    assert.deepEqual([violation.reason, Number(violation.gpa)], [48, 0x9000]);
   });
 
   it('need.vmx.relaunch: VMPTRLD of the current VMCS before every entry keeps its launch state', () => {
