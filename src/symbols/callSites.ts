@@ -9,6 +9,9 @@ const REG31 = 0x6f;
 const isCallSite = (die: Die): boolean => die.tag === Tag.call_site || die.tag === Tag.GNU_call_site;
 const isTailCall = (site: Die): boolean => site.flag(At.call_tail_call) || site.flag(At.call_all_tail_calls) || site.flag(At.GNU_tail_call);
 
+/** Longer chains of jumps from function to function are not followed. */
+const MOST_TAIL_CALLS = 5;
+
 /** The calls of a function that debug information describes (DWARF 5, "Call Site Entries"; GNU's before that). */
 interface Calls {
   /** By return address. */
@@ -71,18 +74,49 @@ export class CallSites {
     return false;
   }
 
+  /** The function with code that a DIE declares or defines. */
+  private defined(target: Die): FunctionInfo | undefined {
+    const low = target.address(At.low_pc);
+    if (low !== undefined) return this.functions.at(low);
+    const named = target.name === undefined ? [] : this.functions.find(target.name);
+    return named.length === 1 ? named[0] : named.find((fn) => fn.die.unit === target.unit);
+  }
+
+  /** The tail calls that lead from one function to another, where there is one way alone. */
+  private tailCalls(from: FunctionInfo, to: FunctionInfo): Die[] | undefined {
+    const ways: Die[][] = [];
+    const seen = new Set<number>();
+    const follow = (fn: FunctionInfo, way: Die[]): void => {
+      if (way.length > MOST_TAIL_CALLS || seen.has(fn.die.identity) || ways.length > 1) return;
+      seen.add(fn.die.identity);
+      for (const site of this.callsOf(fn).tailCalls) {
+        const target = this.targetOf(site);
+        if (target && this.leadsTo(target, to)) ways.push([...way, site]);
+        else {
+          const next = target && this.defined(target);
+          if (next) follow(next, [...way, site]);
+        }
+      }
+      seen.delete(fn.die.identity);
+    };
+    follow(from, []);
+    return ways.length === 1 ? ways[0] : undefined;
+  }
+
   /**
-   * The call that led to a function, when it returns to `back`; undefined where none is described, or the function was
-   * come to by a jump from the one that was called.
+   * The calls that led to a function which returns to `back`: the call there, and the tail calls behind it. Undefined
+   * where they are not described, or more than one way leads there.
    */
-  callTo(fn: FunctionInfo, back: bigint): Die | undefined {
+  callsTo(fn: FunctionInfo, back: bigint): Die[] | undefined {
     const caller = this.functions.at(back - 1n);
     const site = caller && this.callsOf(caller).sites.get(back);
-    if (!site) return undefined;
+    if (!site || this.mayReturnToItself(fn)) return undefined;
     const target = this.targetOf(site);
     // A call through a pointer may have led to any function; the one it was made for is the one that runs, unless that jumped on.
-    if (target && !this.leadsTo(target, fn)) return undefined;
-    return this.mayReturnToItself(fn) ? undefined : site;
+    if (!target || this.leadsTo(target, fn)) return [site];
+    const called = this.defined(target);
+    const rest = called && this.tailCalls(called, fn);
+    return rest && [site, ...rest];
   }
 
   private parameters(site: Die): Die[] {

@@ -1,7 +1,7 @@
 import { CallFrames, FrameRow, RegisterRule } from './dwarf/cfi';
 import { compute, ExpressionContext } from './dwarf/expression';
 import { Frame, lookupAddress, readWord } from './frame';
-import { CALLEE_SAVED_32, CALLEE_SAVED_64, frameRegister, RBP, RIP, RSP } from './registers';
+import { frameRegister, RBP, RIP, RSP } from './registers';
 
 /** rax to r15, by their DWARF numbers. */
 const GENERAL_REGISTERS = 16;
@@ -22,7 +22,13 @@ const callerFrame = (frame: Frame, registers: Map<number, bigint>, isCaller: boo
   memory: (address, length) => frame.memory(address, length),
 });
 
-const calleeSaved = (bits: Frame['bits']): readonly number[] => (bits === 64 ? CALLEE_SAVED_64 : CALLEE_SAVED_32);
+/** Callers only rely on what is kept. That may be more than the ABI asks for: gcc (-fipa-ra) knows what its own functions leave alone. */
+const keepRegisters = (frame: Frame, registers: Map<number, bigint>): void => {
+  for (let number = 0; number < GENERAL_REGISTERS; number++) {
+    const value = frame.register(number);
+    if (value !== undefined) registers.set(number, value);
+  }
+};
 
 /** The context in which call frame expressions are evaluated. */
 const cfiContext = (frame: Frame, machine: 'x86' | 'x86-64', cfa: bigint | undefined): ExpressionContext => ({
@@ -64,11 +70,7 @@ export const unwindByCfi = (frames: CallFrames, machine: 'x86' | 'x86-64', frame
   const cfa = row && cfaOf(row, frame, machine);
   if (!row || cfa === undefined) return undefined;
   const registers = new Map<number, bigint>();
-  // Callers only rely on what is kept. That may be more than the ABI asks for: gcc (-fipa-ra) knows what its own functions leave alone.
-  for (let number = 0; number < GENERAL_REGISTERS; number++) {
-    const value = frame.register(number);
-    if (value !== undefined) registers.set(number, value);
-  }
+  keepRegisters(frame, registers);
   registers.set(RSP, cfa);
   for (const [number, rule] of row.rules) {
     const own = frameRegister(number, machine);
@@ -97,9 +99,19 @@ const movesFramePointer = (code: Uint8Array, at: number): number => {
   return (code[at + rex] === 0x89 && code[at + rex + 1] === 0xe5) || (code[at + rex] === 0x8b && code[at + rex + 1] === 0xec) ? rex + 2 : 0;
 };
 
+/** Bytes of a near CALL: rel32, or through a register or memory (FF /2) with and without a displacement. */
+const CALL_LENGTHS = [5, 2, 3, 6, 7];
+
+/** Whether a near CALL stands in front of an address. */
+const isBehindCall = (frame: Frame, address: bigint): boolean => CALL_LENGTHS.some((length) => {
+  const code = frame.memory(address - BigInt(length), length);
+  return code !== undefined && (length === 5 ? code[0] === 0xe8 : code[0] === 0xff && ((code[1]! >> 3) & 7) === 2);
+});
+
 /**
  * Where the return address is, seen from rsp, when the frame pointer is not set up yet or no longer: at a function's
- * first instructions (`push %rbp; mov %rsp,%rbp`) and at its RET. Undefined in between.
+ * first instructions (`push %rbp; mov %rsp,%rbp`) and at its RET, and in one that never sets it up and pushes nothing
+ * (a leaf of assembly). Undefined in between.
  */
 const returnAddressOffset = (frame: Frame, functionStart: bigint | undefined, word: number): { offset: number; savedBp?: number } | undefined => {
   if (frame.isCaller) return undefined;
@@ -108,10 +120,16 @@ const returnAddressOffset = (frame: Frame, functionStart: bigint | undefined, wo
   if (here && here[0] === LEAVE) return undefined;
   if (functionStart === undefined) return undefined;
   const into = frame.pc - functionStart;
-  if (into < 0n || into > 8n) return undefined;
+  if (into < 0n) return undefined;
   const code = frame.memory(functionStart, 12);
   if (!code) return into === 0n ? { offset: 0 } : undefined;
   const push = endbranch(code);
+  if (code[push] !== PUSH_BP) {
+    const sp = frame.register(RSP);
+    const top = sp === undefined ? undefined : readWord(frame, sp, word);
+    if (top !== undefined && isBehindCall(frame, top)) return { offset: 0 };
+  }
+  if (into > 8n) return undefined;
   if (Number(into) <= push) return { offset: 0 };
   if (code[push] === PUSH_BP && Number(into) === push + 1 && movesFramePointer(code, push + 1) > 0) return { offset: word, savedBp: 0 };
   return undefined;
@@ -135,10 +153,7 @@ export const unwindByFramePointer = (frame: Frame, functionStart?: bigint): Call
     const callerBp = early.savedBp === undefined ? bp : readWord(frame, wrap(sp), word);
     if (pc === undefined || pc === 0n) return undefined;
     const cfa = wrap(sp + BigInt(early.offset + word));
-    for (const number of calleeSaved(frame.bits)) {
-      const value = frame.register(number);
-      if (value !== undefined) registers.set(number, value);
-    }
+    keepRegisters(frame, registers);
     if (callerBp === undefined) registers.delete(RBP);
     else registers.set(RBP, callerBp);
     registers.set(RSP, cfa);

@@ -137,13 +137,28 @@ export class Variables {
     return context;
   }
 
+  /** What the last of several calls passed; all but the first are jumps of functions that have gone, of which what they were passed is known. */
+  private passedAt(sites: readonly Die[], caller: Frame, passed: (site: Die) => Uint8Array | undefined): bigint | undefined {
+    const site = sites.at(-1)!;
+    const expression = passed(site);
+    if (!expression) return undefined;
+    const context = this.context(caller, site.unit, this.functions.at(lookupAddress(caller)));
+    if (sites.length === 1) return compute(expression, context);
+    const before = sites.slice(0, -1);
+    return compute(expression, {
+      ...context,
+      frameBase: () => undefined,
+      entryRegister: (register) => this.passedAt(before, caller, (earlier) => this.callSites.passedIn(earlier, register)),
+      entryParameter: (declared) => this.passedAt(before, caller, (earlier) => this.callSites.passedAs(earlier, declared)),
+    });
+  }
+
   /** What the caller of a function passed, computed where it goes on: only registers that a call keeps are known there, and those do. */
   private atEntry(frame: Frame, fn: FunctionInfo | undefined, passed: (site: Die) => Uint8Array | undefined): bigint | undefined {
     const caller = fn && this.caller(frame)?.frame;
     if (!fn || !caller?.isCaller) return undefined;
-    const site = this.callSites.callTo(fn, caller.pc);
-    const expression = site && passed(site);
-    return expression && compute(expression, this.context(caller, site.unit, this.functions.at(lookupAddress(caller))));
+    const sites = this.callSites.callsTo(fn, caller.pc);
+    return sites && this.passedAt(sites, caller, passed);
   }
 
   /** Where a variable is in a frame of its function; any frame does for a global. */

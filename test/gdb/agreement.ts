@@ -39,6 +39,9 @@ function sameValue(gdb: GdbValue, text: string): boolean {
   return text === gdb.text || gdb.text!.replace(/^\(|\)$/g, '').split(' | ').sort().join() === text.split(' | ').sort().join();
 }
 
+/** No code is in the first page. */
+const PAGE = 0x1000;
+
 const isGone = (gdb: GdbValue): boolean => gdb.gone === true || (gdb.children !== undefined && gdb.children.length > 0 && gdb.children.every(isGone));
 
 function compareValue(gdb: GdbValue, own: OwnValue, where: string, counts: Counts): string[] {
@@ -65,8 +68,8 @@ function compareValue(gdb: GdbValue, own: OwnValue, where: string, counts: Count
 
 export function compareStacks(gdb: readonly GdbFrame[], own: readonly OwnFrame[], counts: Counts): string[] {
   const wrong: string[] = [];
-  // Beyond the first frame without a function GDB follows whatever lies on the stack.
-  const end = gdb.findIndex((f) => f.name === null);
+  // Beyond the first frame without a function, or at address 0, GDB follows whatever lies on the stack.
+  const end = gdb.findIndex((f) => f.name === null || f.pc < PAGE);
   for (const [i, theirs] of gdb.slice(0, end < 0 ? gdb.length : end).entries()) {
     const ours = own[i];
     if (!ours) {

@@ -13,6 +13,11 @@ const EXPLANATIONS: readonly Explanation[] = [
     pattern: /no local \w+, which is optimized out$/,
     why: 'GDB lists variables of inner blocks of which the compiler has left nothing, as optimized out; Hyperstep lists those of blocks that have code.',
   },
+  {
+    scene: 'linux',
+    pattern: /no local __UNIQUE_ID_\w+$/,
+    why: 'The same of the markers that macros of Linux declare in such blocks.',
+  },
 ];
 
 /** Why a difference is none to mend; undefined for one that nobody has explained. */

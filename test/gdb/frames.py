@@ -45,8 +45,9 @@ def locals_of(frame):
     block = frame.block()
     while block is not None and not block.is_static and not block.is_global:
         for symbol in block:
-            # A label that the compiler dropped counts as a variable for GDB.
-            if not (symbol.is_variable or symbol.is_argument) or symbol.name in seen or str(symbol.type) == '__CORE_ADDR':
+            # A label that the compiler dropped counts as a variable for GDB, one with a constant value does not.
+            constant = symbol.is_constant and symbol.type is not None and symbol.type.strip_typedefs().code != gdb.TYPE_CODE_ENUM
+            if not (symbol.is_variable or symbol.is_argument or constant) or symbol.name in seen or str(symbol.type) == '__CORE_ADDR':
                 continue
             seen.add(symbol.name)
             try:
