@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import { ConfigurationProvider, debugFolder } from './configuration';
 import { openDebugViewAtFirstStop } from './debugView';
+import { copyLab } from './labCopy';
 import { startLanguageClientWhenNeeded, type StartLanguageClient } from './languageClient';
 import { inlineValues } from './inlineValues';
 import { NumberFormat } from './numberFormat';
@@ -36,6 +37,7 @@ export function activate(context: vscode.ExtensionContext, host: Host): void {
     vscode.debug.registerDebugConfigurationProvider(DEBUG_TYPE, provider),
     vscode.debug.registerDebugConfigurationProvider(DEBUG_TYPE, provider, vscode.DebugConfigurationProviderTriggerKind.Dynamic),
     vscode.commands.registerCommand('hyperstep.debugFolder', debugFolder),
+    vscode.commands.registerCommand('hyperstep.copyLab', () => copyLab(context.extensionUri)),
     vscode.commands.registerCommand('hyperstep.showSerial', () => terminals.show(vscode.debug.activeDebugSession)),
     vscode.commands.registerCommand('hyperstep.showScreen', () => screens.show(sessions.active)),
     ...registerViews(sessions, context.workspaceState),

@@ -51,6 +51,13 @@ describe('package.json', () => {
     assert.deepEqual(Object.keys(launch).sort(), known.filter((key) => key !== 'noDebug').sort());
   });
 
+  it('has a file and a command behind every step of the walkthrough', () => {
+    for (const { description, media } of contributes.walkthroughs.flatMap(({ steps }: { steps: object[] }) => steps)) {
+      assert.ok(fs.existsSync(path.join(ROOT, media.markdown ?? media.image)), media.markdown ?? media.image);
+      for (const [, command] of description.matchAll(/\(command:(hyperstep\.\w+)\)/g)) assert.ok(sources.includes(`'${command}'`), `nothing registers ${command}`);
+    }
+  });
+
   it('has a command, a view and a file behind every name', () => {
     for (const { command } of contributes.commands) assert.ok(sources.includes(`'${command}'`), `nothing registers ${command}`);
     for (const { id, icon } of contributes.views.debug) {

@@ -136,5 +136,18 @@ for (const kind of HOSTS.filter((host) => !process.env.HYPERSTEP_HOST || process
       await vscode.press('Shift+F5');
       await vscode.terminalShows('The machine has been switched off.');
     });
+
+    it('copies the lab to work on, and never over another', async () => {
+      const parent = path.join(window.workspace, 'mine');
+      fs.mkdirSync(parent);
+      await vscode.chooseFolder('Hyperstep: Copy the Lab to Work On...', parent, 'Copy the Lab Here');
+      await vscode.notification(/^The lab is in .*hyperstep-lab\. .*F5 starts it\./);
+      const copied = path.join(parent, 'hyperstep-lab/vmm/vmexits.c');
+      assert.equal(fs.readFileSync(copied, 'utf8'), fs.readFileSync(path.join(window.workspace, 'vmm/vmexits.c'), 'utf8'));
+      fs.writeFileSync(copied, '/* solved */');
+      await vscode.chooseFolder('Hyperstep: Copy the Lab to Work On...', parent, 'Copy the Lab Here');
+      await vscode.notification(/^The lab was not copied to .*: there is one already/);
+      assert.equal(fs.readFileSync(copied, 'utf8'), '/* solved */');
+    });
   });
 }

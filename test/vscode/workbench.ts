@@ -180,6 +180,25 @@ export class Workbench {
     await this.page.waitForSelector('.quick-input-widget', { state: 'hidden' });
   }
 
+  /** Names a folder in the file dialog that a command opens. */
+  async chooseFolder(commandTitle: string, folder: string, button: string): Promise<void> {
+    await this.press('F1');
+    await this.page.keyboard.type(commandTitle, { delay: 5 });
+    await this.page.locator('.quick-input-list .monaco-list-row.focused', { hasText: commandTitle.replace(/^.*: /, '') }).first().waitFor();
+    await this.press('Enter');
+    const accept = this.page.locator('.quick-input-widget .quick-input-action a', { hasText: button });
+    await accept.waitFor();
+    const input = this.page.locator('.quick-input-widget input').first();
+    // The dialog completes what is typed from folders that it reads meanwhile.
+    await this.until(`${folder} in the dialog`, async () => {
+      if ((await input.inputValue()) !== folder) await input.fill(folder);
+      await this.page.waitForTimeout(500);
+      return (await input.inputValue()) === folder || undefined;
+    }, SOON_MS, () => input.inputValue());
+    await accept.click();
+    await this.page.waitForSelector('.quick-input-widget', { state: 'hidden' });
+  }
+
   /** Evaluates in the Debug Console, which is in front. */
   async evaluate(expression: string): Promise<void> {
     await this.page.locator('.repl-input-wrapper .monaco-editor').first().click();
@@ -193,6 +212,12 @@ export class Workbench {
   async consoleShows(pattern: RegExp): Promise<void> {
     const seen = async (): Promise<string> => (await this.page.$$eval('.repl .monaco-list-row', (rows) => rows.map((row) => row.textContent ?? ''))).join('\n').replaceAll('\u00a0', ' ');
     await this.until(`${pattern} in the Debug Console`, async () => pattern.test(await seen()) || undefined, SOON_MS, seen);
+  }
+
+  /** Waits until a notification matches. */
+  async notification(pattern: RegExp): Promise<string> {
+    const seen = async (): Promise<string[]> => this.page.$$eval('.notification-list-item-message', (items) => items.map((item) => item.textContent ?? ''));
+    return this.until(`a notification like ${pattern}`, async () => (await seen()).find((text) => pattern.test(text)), SOON_MS, async () => JSON.stringify(await seen()));
   }
 
   /** Waits until an item of the status bar matches. */
