@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { Gpr, Offset, Seg } from '../../src/cpu/state';
+import { TSC_FREQUENCY } from '../../src/cpu/system/cpuid';
 import { Encoding, Entry, Exit, type FieldName, Pin, Primary, Secondary, VmxUnit } from '../../src/vmx';
 import { At, GUEST_CODE, VmxRig } from './vmxRig';
 
@@ -248,7 +249,7 @@ describe('VM entry: events and timers', () => {
     assert.equal(exit.name, 'PREEMPTION_TIMER');
     assert.equal(exit.icount, (Math.floor(start / period) + 10) * period);
     assert.equal(rig.get('PREEMPTION_TIMER_VALUE'), 0n);
-    const other = new VmxRig().realModeGuest('0f a2 90 f4 ; cpuid; nop; hlt');
+    const other = new VmxRig().realModeGuest('0f a2 90 90 90 f4 ; cpuid; 3 times nop; hlt');
     other.control('pin', Pin.PREEMPTION_TIMER);
     other.control('exit', Exit.HOST_ADDRESS_SPACE_SIZE | Exit.SAVE_PREEMPTION_TIMER);
     other.set({ PREEMPTION_TIMER_VALUE: 1000 });
@@ -256,6 +257,10 @@ describe('VM entry: events and timers', () => {
     assert.equal(other.get('PREEMPTION_TIMER_VALUE'), 1000n);
     assert.equal(other.resumeBehind().name, 'HLT');
     assert.ok(other.get('PREEMPTION_TIMER_VALUE') < 1000n, 'instructions of the guest take time');
+  });
+  it('KVM uses the preemption timer: all its bits last ten seconds', () => {
+    const period = 2 ** Number(new VmxRig().unit.readMsr(VMX_MISC)! & 0x1fn);
+    assert.ok((0xffff_ffff * period) / TSC_FREQUENCY >= 10);
   });
 
   it('a timer of 0 exits before the guest\'s first instruction', () => {

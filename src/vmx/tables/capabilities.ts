@@ -95,8 +95,11 @@ export interface ProcessorFacts {
 /** The first four bytes of a VMXON region and of a VMCS. Any number of 31 bits will do. */
 export const VMCS_REVISION = 0x0048_5331;
 export const VMCS_REGION_SIZE = 0x1000;
-/** The preemption timer counts down whenever this bit of the time-stamp counter changes: every tick, so that even a guest of one instruction moves it. */
-export const PREEMPTION_TIMER_SHIFT = 0;
+/**
+ * The preemption timer counts down whenever this bit of the time-stamp counter changes. Low, so that a guest of a few
+ * instructions moves it; but KVM does without a timer whose 32 bits are over within ten seconds.
+ */
+export const PREEMPTION_TIMER_SHIFT = 2;
 export const CR3_TARGETS = 4;
 /** Most entries in an MSR area (VMX_MISC bits 27:25 are 0). */
 export const MSR_LIST_LIMIT = 512;
