@@ -8,9 +8,10 @@ import type { Vmx } from './vmx';
 
 const { LAST_PID_POINTER_INDEX, PID_POINTER_TABLE_ADDRESS } = Slot;
 
-/** Bits of an interrupt command that such an interrupt has not: reserved, delivery status, trigger mode, delivery mode; then logical destination and shorthand. */
-export const ICR_RESERVED = 0xfff3_3000 | 0;
-const NOT_FIXED = ICR_RESERVED | 0x8700;
+/** Bits of an interrupt command that WRMSR refuses. Delivery status (bit 12) is not among them, though x2APIC mode has none. */
+export const ICR_RESERVED = 0xfff3_2000 | 0;
+/** What such an interrupt has not besides: delivery status, trigger mode, delivery mode; then logical destination and shorthand. */
+const NOT_FIXED = ICR_RESERVED | 0x9700;
 const LOGICAL_OR_SHORTHAND = 0xc_0800;
 const FIRST_VECTOR = 16;
 

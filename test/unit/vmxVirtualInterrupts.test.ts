@@ -293,6 +293,7 @@ describe('VMX: IPI virtualization', () => {
   it('ipi.reserved: reserved bits raise #GP from WRMSR and exit from memory', () => {
     assert.equal(x2apic(0x10_0061, 2).exception, '#GP');
     assert.equal(xapic(0x10_0061, 2).name, 'APIC_WRITE');
+    assert.equal(x2apic(0x1061, 2).name, 'APIC_WRITE', 'delivery status is not one of them');
   });
   it('ipi.withheld: without the feature there are no tertiary controls', () => {
     const { capabilities } = new VmxRig(['tertiary-controls']).unit;
