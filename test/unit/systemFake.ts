@@ -117,8 +117,9 @@ export class FakeCodePages implements CodePages {
   has(page: number): boolean {
     return this.pages.has(page);
   }
-  written(page: number, offset: number, length: number): void {
+  written(page: number, offset: number, length: number): boolean {
     this.writes.push({ page, offset, length });
+    return this.pages.has(page);
   }
   marked(page: number, offset: number): void {
     this.writes.push({ page, offset, length: 4 });

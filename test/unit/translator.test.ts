@@ -103,7 +103,7 @@ describe('translator', () => {
     let sum = 0;
     for (let i = 0; i < 200; i++) sum += (i << 24) >> 24;
     assert.equal(cpu.state.reg(Gpr.RAX), BigInt.asUintN(32, BigInt(sum)));
-    assert.ok(regions().made > 1);
+    assert.ok(regions().live > 0, 'the rest of the loop stays translated');
   });
 
   it('one page of code that is mapped twice runs in either place, with its own RIP', () => {

@@ -1,10 +1,8 @@
 /** The decoded instructions of a page as basic blocks, for the translator to choose from. */
 import type { MemoryViews } from '../state';
-import type { CodePage } from './codeCache';
+import { type CodePage, PAGE } from './codePage';
 import type { Handler } from './handlers';
 import { Field, RECORD_SIZE, Special } from './record';
-
-const PAGE = 0x1000;
 
 /** An instruction of the hot set: its first record (an address or load record may precede its own), and its own. */
 export interface Unit {
@@ -28,7 +26,10 @@ export interface Block {
 const LONGEST = 32;
 
 /** Instructions that always need the interpreter: with them every device access would leave a region twice, and what changes the privilege changes the TLB bank. */
-const LEFT_OUT = new Set(['in', 'out', 'syscall', 'sysret']);
+const LEFT_OUT = new Set(['in', 'out', 'syscall', 'sysret', 'iret']);
+
+/** An instruction that was overwritten so often is left to the interpreter: the region around it stays. */
+const OFTEN = 3;
 
 const hasTarget = (unit: Unit): boolean => unit.handler.form === 'j';
 const ends = (unit: Unit): boolean => unit.handler.semantics.ends === true;
@@ -87,7 +88,7 @@ export class PageBlocks {
       if (precedes) continue;
       const handler = this.handlers[number - Special.COUNT];
       const current = offset < PAGE && u32[(this.page.slots + offset * 4) >>> 2] === first;
-      if (number < Special.COUNT || !handler || LEFT_OUT.has(handler.semantics.mnemonic) || !current) {
+      if (number < Special.COUNT || !handler || LEFT_OUT.has(handler.semantics.mnemonic) || !current || (this.page.rewrites?.counts[offset] ?? 0) >= OFTEN) {
         if (number === Special.GLUE && offset < PAGE) this.lead(offset, false);
         begins = true;
       } else {

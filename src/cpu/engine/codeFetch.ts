@@ -9,7 +9,9 @@ import { fetchTranslate } from '../mmu/linear';
 import { readPhysicalByte } from '../mmu/physical';
 import type { Processor } from '../processor';
 import { CTLB_ENTRY_SIZE, Offset, Seg, TLB_ENTRIES } from '../state';
-import { type CodeCache, type CodePage, MAXIMUM_LENGTH } from './codeCache';
+import type { CodeCache } from './codeCache';
+import { MAXIMUM_LENGTH } from './codeLines';
+import type { CodePage } from './codePage';
 
 /** What finding code may come to besides a record. */
 export const Fetched = {

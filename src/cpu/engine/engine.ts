@@ -60,6 +60,7 @@ class EngineImplementation implements Engine {
         this.cpus.forEach((cpu) => cpu?.flushTlb());
       },
       recordsChange: (page, forGood) => this.translator?.dropPage(page, forGood),
+      instructionChanges: (page, offset) => this.translator?.dropInstruction(page, offset),
     });
     this.interpreter = createInterpreter(module, memory, {
       access: (base, low, high, flags, budget) => {
@@ -87,14 +88,15 @@ class EngineImplementation implements Engine {
         reach: (base: number, low: number, high: number, flags: number, budget: number) => {
           const cpu = this.cpuAt(base);
           cpu.synchronize(budget);
-          const { drops } = this.cache;
+          const { drops } = translator;
           const host = reach(cpu, low, high, flags, budget);
-          // Accessed bits set by the walk may have changed code, the region's own perhaps.
-          return drops === this.cache.drops ? host : 0;
+          // The write, or accessed bits that the walk has set, may have changed code: the region's own perhaps.
+          return drops === translator.drops ? host : 0;
         },
         checkSegment: (base: number, segment: number, offset: number, flags: number) => this.checkSegment(this.cpuAt(base), segment, offset, flags),
       };
-      this.translator = new Translator(this.views, this.cache, handlers.handlers, this.interpreter.regions, regionImports, { ...translatorPolicy });
+      const translator = new Translator(this.views, this.cache, handlers.handlers, this.interpreter.regions, regionImports, { ...translatorPolicy });
+      this.translator = translator;
     }
   }
 

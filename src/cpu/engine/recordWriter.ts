@@ -1,7 +1,7 @@
 /** Writes the records of one instruction. */
 import { AccessFlag } from '../accessFlags';
 import { type Instruction, Kind, NO_REGISTER, type Operand, RIP_REGISTER } from '../decode/instruction';
-import { type MemoryViews, Offset, Seg, SEGMENT_STRIDE } from '../state';
+import { type MemoryViews, Offset, Seg, Segment, SEGMENT_STRIDE } from '../state';
 import type { SharedForm } from '../isa/avx';
 import { Field, RECORD_SIZE, Special } from './record';
 
@@ -9,9 +9,11 @@ import { Field, RECORD_SIZE, Special } from './record';
 const READS_FIRST = new Set(['cmp', 'test', 'bt', 'push', 'call_near', 'jmp_near', 'mul', 'imul1', 'div', 'idiv']);
 
 const YMM_STRIDE = 32;
-/** State offset of a register operand; AH, CH, DH and BH are byte 1 of theirs. */
-const registerOffset = (operand: Operand): number =>
-  operand.kind === Kind.XMM || operand.kind === Kind.YMM ? Offset.YMM + operand.number * YMM_STRIDE : Offset.GPR + operand.number * 8 + (operand.high ? 1 : 0);
+/** State offset of a register operand; AH, CH, DH and BH are byte 1 of theirs, segment registers stand for their selectors. */
+function registerOffset(operand: Operand): number {
+  if (operand.kind === Kind.SREG) return Offset.SEGMENTS + operand.number * SEGMENT_STRIDE + Segment.SELECTOR;
+  return operand.kind === Kind.XMM || operand.kind === Kind.YMM ? Offset.YMM + operand.number * YMM_STRIDE : Offset.GPR + operand.number * 8 + (operand.high ? 1 : 0);
+}
 
 /** The record that loads a SIMD instruction's memory operand, by the operand's size. */
 const LOADS: Record<number, number> = { 1: Special.LOAD_1, 2: Special.LOAD_2, 4: Special.LOAD_4, 8: Special.LOAD_8, 16: Special.LOAD_16 };
@@ -20,7 +22,8 @@ export class RecordWriter {
   constructor(private readonly views: MemoryViews) {}
 
   private clear(at: number): void {
-    this.views.u32.fill(0, at >>> 2, (at + RECORD_SIZE) >>> 2);
+    const { u32 } = this.views;
+    for (let i = at >>> 2, end = i + (RECORD_SIZE >>> 2); i < end; i++) u32[i] = 0; // faster than `fill` for so few
   }
 
   /** A record that is no instruction. */
@@ -38,6 +41,12 @@ export class RecordWriter {
     this.special(at, Special.SLOW, offset);
     this.views.u16[(at + Field.NEXT) >>> 1] = offset + length;
     this.views.u32[(at + Field.INSTRUCTION) >>> 2] = instruction;
+  }
+
+  /** How many records `instruction` would write. */
+  count(insn: Instruction, mnemonic: string, staged: boolean): number {
+    const computed = this.memoryOperand(insn) >= 0 && mnemonic !== 'lea' && !this.isPlain(insn);
+    return 1 + (computed ? 1 : 0) + (staged ? 1 : 0);
   }
 
   /**
@@ -73,7 +82,7 @@ export class RecordWriter {
     u16[(record + Field.NEXT) >>> 1] = offset + insn.length;
     for (let i = 0; i < Math.min(insn.operandCount, 3); i++) {
       const operand = insn.operands[i]!;
-      if (operand.kind === Kind.REG || operand.kind === Kind.XMM || operand.kind === Kind.YMM) u16[(record + Field.REGISTER + i * 2) >>> 1] = registerOffset(operand);
+      if (operand.kind === Kind.REG || operand.kind === Kind.XMM || operand.kind === Kind.YMM || operand.kind === Kind.SREG) u16[(record + Field.REGISTER + i * 2) >>> 1] = registerOffset(operand);
     }
     if (staged !== 0) u16[(record + Field.REGISTER + memory * 2) >>> 1] = Offset.SIMD_OPERAND;
     else if (computed) this.computedAddress(record);

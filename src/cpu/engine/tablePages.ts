@@ -24,12 +24,13 @@ export class TablePages {
     return count === undefined;
   }
 
-  /** The page was written. Whoever writes it over and over while no walk uses it is spared the slow path again. */
-  written(page: number): void {
-    const count = this.unused.get(page);
-    if (count === undefined) return;
+  /** The page was written; true when it is one. Whoever writes it over and over while no walk uses it is spared the slow path again. */
+  written(page: number): boolean {
+    const count = this.unused.size === 0 ? undefined : this.unused.get(page);
+    if (count === undefined) return false;
     this.writes++;
     if (count + 1 < WRITES_TO_FORGET) this.unused.set(page, count + 1);
     else this.unused.delete(page);
+    return true;
   }
 }

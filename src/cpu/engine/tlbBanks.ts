@@ -7,7 +7,7 @@
  * supervisor bank has one generation: what is global stays, and the few entries that are not are remembered and taken out.
  * Global user pages are looked up anew, which is stricter than real processors are.
  */
-import { EMPTY_BANK } from '../mmu/tlb';
+import { EMPTY_BANK, TOLD } from '../mmu/tlb';
 import { BANKS, type CpuState, CTLB_ENTRY_SIZE, CTLB_OFFSET, type MemoryViews, Offset, PRIVILEGE_STRIDE, Privileged, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_OFFSET } from '../state';
 import { LocalEntries } from './localEntries';
 
@@ -17,7 +17,6 @@ const LAST_GENERATION = 0xffe;
 /** Words of a TLB entry (mmu/tlb.ts). */
 const WRITE_TAG = 2;
 const PAGE = 5;
-const WITHHELD = 0xffff_ffff;
 
 /** 4-KiB pages in larger ones. */
 const PAGES_PER_2MIB = 512;
@@ -182,7 +181,7 @@ export class TlbBanks {
     }
   }
 
-  /** Takes the write tags of a host-physical page away, in every bank. */
+  /** Makes writes to a host-physical page be told, in every bank. */
   withholdWrites(page: number): void {
     const { u32 } = this.views;
     const start = this.tlb(0) >>> 2;
@@ -190,8 +189,7 @@ export class TlbBanks {
     const low = page >>> 0;
     for (let entry = start; entry < end; entry += TLB_ENTRY_SIZE >>> 2) {
       if (u32[entry + PAGE] !== low) continue;
-      u32[entry + WRITE_TAG] = WITHHELD;
-      u32[entry + WRITE_TAG + 1] = WITHHELD;
+      u32[entry + WRITE_TAG]! |= TOLD;
     }
   }
 }

@@ -5,7 +5,8 @@
  */
 import { CTLB_ENTRY_SIZE, type CpuState, type MemoryViews, Offset, TLB_ENTRIES } from '../state';
 import { type Block, PageBlocks } from './blocks';
-import type { CodeCache, CodePage } from './codeCache';
+import type { CodeCache } from './codeCache';
+import type { CodePage } from './codePage';
 import type { Handler } from './handlers';
 import { REGION_SLOTS } from './interpreter';
 import { Field, RECORD_SIZE, Special } from './record';
@@ -72,8 +73,9 @@ export class Translator {
   private freeEntries: number[] = [];
   private bytes = 0;
   private samples = 0;
-  /** Regions made since the engine was. */
+  /** Regions made since the engine was, and those dropped. */
   made = 0;
+  drops = 0;
 
   constructor(
     private readonly views: MemoryViews,
@@ -176,6 +178,7 @@ export class Translator {
     const region: Region = { page, slot, bytes: code.length, entries, records, offsets, sampled: this.samples, samples: 0 };
     this.bytes += code.length;
     known.regions.push(region);
+    page.regions++;
     this.regions.add(region);
     this.made++;
   }
@@ -227,6 +230,8 @@ export class Translator {
     this.freeEntries.push(region.entries);
     this.bytes -= region.bytes;
     this.regions.delete(region);
+    this.drops++;
+    region.page.regions--;
     const known = this.pages.get(region.page)!;
     known.regions.splice(known.regions.indexOf(region), 1);
   }
@@ -238,6 +243,12 @@ export class Translator {
     for (const region of [...known.regions]) this.drop(region);
     known.found.clear();
     if (forGood) this.pages.delete(page);
+  }
+
+  /** The instruction at an offset is overwritten. */
+  dropInstruction(page: CodePage, offset: number): void {
+    const known = this.pages.get(page);
+    for (const region of known!.regions.filter((r) => r.offsets.has(offset))) this.drop(region);
   }
 
   /** The records' room is used anew from its start. */

@@ -6,8 +6,8 @@
 export interface CodePages {
   /** Whether writes to the page must be told. */
   has(page: number): boolean;
-  /** Told after software or a device wrote bytes of such a page: what was decoded from them is dropped. */
-  written(page: number, offset: number, length: number): void;
+  /** Told right before or after software or a device writes bytes of such a page: what was decoded from them is dropped. False when it is none. */
+  written(page: number, offset: number, length: number): boolean;
   /** Told after the processor set accessed or dirty bits in it, which changes no translation. */
   marked(page: number, offset: number): void;
   /** A page walk has used an entry in the page: it is one of `has` from now on. Asked for by `Processor.tracksTables`. */

@@ -8,7 +8,7 @@ import { Vector } from '../fault';
 import { ACCESS_READ, ACCESS_WRITE } from '../intercepts';
 import type { Processor } from '../processor';
 import { Offset } from '../state';
-import { checksAlignment, fill, forget } from './tlb';
+import { checksAlignment, fill, forget, tellWrite } from './tlb';
 import { found, Privilege, walk } from './walk';
 import { linearPage } from './watch';
 
@@ -104,9 +104,10 @@ export function stage(cpu: Processor, low: number, high: number, flags: number, 
   // A watched write is staged even where there is RAM: generated code looks whether to stop only after a staged one.
   if (first === size && !(met && write) && !virtualized) {
     const frame = write ? cpu.bus.frameForWrite(page) : cpu.bus.frameForRead(page);
-    if (frame !== 0 && !(write && cpu.codePages.has(page))) {
+    if (frame !== 0) {
+      const told = write && cpu.codePages.has(page);
       if (cache) fill(cpu, low, high, frame, write);
-      return frame + offset;
+      if (!told) return frame + offset;
     }
   }
   if (flags & AccessFlag.PLAIN) return 0;
@@ -137,6 +138,10 @@ export function stage(cpu: Processor, low: number, high: number, flags: number, 
  */
 export function access(cpu: Processor, low: number, high: number, flags: number, remaining: number): number {
   cpu.state.set32(Offset.BUDGET, remaining);
+  if (flags & AccessFlag.WRITE) {
+    const told = tellWrite(cpu, low, high, flags & AccessFlag.SIZE);
+    if (told !== 0) return told;
+  }
   return stage(cpu, low, high, flags, cpu.state.cpl === 3 ? Privilege.USER : Privilege.SUPERVISOR, true);
 }
 

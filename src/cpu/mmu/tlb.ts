@@ -10,6 +10,11 @@ import { found } from './walk';
 import { linearPage } from './watch';
 
 const WITHHELD = 0xffff_ffff;
+/**
+ * In the place of a write tag's generation: it is withheld only because writes to the page have to be told. No generation
+ * has this number; whether the entry is in force, the read tag says.
+ */
+export const TOLD = 0xfff;
 
 /**
  * Address of a bank that stays empty, below the processors' blocks: the one in use while alignment is checked, so that
@@ -39,7 +44,7 @@ export function fill(cpu: Processor, low: number, high: number, frame: number, w
   const tagLow = ((low & ~0xfff) | s.get32(Offset.GENERATION)) >>> 0;
   let reads = found.readable && (!write || cpu.bus.frameForRead(found.page) === frame);
   // A clean page gets its write tag at the first write: asking for the frame now would copy it for a snapshot.
-  let writes = write && found.writable && !cpu.codePages.has(found.page);
+  let writes = write && found.writable;
   if (cpu.watches.active) {
     const linear = linearPage(low, high);
     reads &&= !cpu.watches.withholds(linear, found.page, false);
@@ -47,7 +52,7 @@ export function fill(cpu: Processor, low: number, high: number, frame: number, w
   }
   u32[i + Word.READ_TAG] = reads ? tagLow : WITHHELD;
   u32[i + Word.READ_TAG + 1] = reads ? high : WITHHELD;
-  u32[i + Word.WRITE_TAG] = writes ? tagLow : WITHHELD;
+  u32[i + Word.WRITE_TAG] = !writes ? WITHHELD : cpu.codePages.has(found.page) ? (tagLow | TOLD) >>> 0 : tagLow;
   u32[i + Word.WRITE_TAG + 1] = writes ? high : WITHHELD;
   u32[i + Word.ADDEND] = frame - (low & ~0xfff);
   cpu.translationKept(i, low, high);
@@ -56,12 +61,35 @@ export function fill(cpu: Processor, low: number, high: number, frame: number, w
 
 /** Host address of `size` bytes at a linear address when the TLB of the present privilege has them, else 0. */
 export function lookup(cpu: Processor, low: number, high: number, size: number, write: boolean): number {
+  const s = cpu.state;
+  return lookupIn(cpu.views.u32, s.get32(Offset.TLB_BASE), s.get32(Offset.GENERATION), low, high, size, write);
+}
+
+/** The same in a bank of a given generation. */
+export function lookupIn(u32: Uint32Array, bank: number, generation: number, low: number, high: number, size: number, write: boolean): number {
   if ((low & 0xfff) + size > 0x1000) return 0;
+  const i = entryIndex(bank, low);
+  const t = i + (write ? Word.WRITE_TAG : Word.READ_TAG);
+  if (u32[t] !== ((low & ~0xfff) | generation) >>> 0 || u32[t + 1] !== high >>> 0) return 0;
+  return (low + u32[i + Word.ADDEND]!) >>> 0;
+}
+
+/**
+ * Performs what a write of `size` bytes by generated code needs where only the page's code or paging structures withhold
+ * the write tag. Returns the host address for the write, or 0: it takes the long way.
+ */
+export function tellWrite(cpu: Processor, low: number, high: number, size: number): number {
+  const offset = low & 0xfff;
   const s = cpu.state;
   const u32 = cpu.views.u32;
   const i = entryIndex(s.get32(Offset.TLB_BASE), low);
-  const t = i + (write ? Word.WRITE_TAG : Word.READ_TAG);
-  if (u32[t] !== ((low & ~0xfff) | s.get32(Offset.GENERATION)) >>> 0 || u32[t + 1] !== high >>> 0) return 0;
+  const page = (low & ~0xfff) >>> 0;
+  high >>>= 0;
+  // The last page's would look like a tag that is withheld altogether.
+  if (u32[i + Word.WRITE_TAG] !== (page | TOLD) >>> 0 || u32[i + Word.WRITE_TAG + 1] !== high || (high === WITHHELD && page === 0xffff_f000)) return 0;
+  if (offset + size > 0x1000 || u32[i] !== (page | s.get32(Offset.GENERATION)) >>> 0 || u32[i + 1] !== high) return 0;
+  const physical = u32[i + Word.PAGE]!;
+  if (!cpu.codePages.written(physical, offset, size)) return 0; // it need not be told any more: it can have its tag
   return (low + u32[i + Word.ADDEND]!) >>> 0;
 }
 

@@ -1,0 +1,355 @@
+/**
+ * Decodes straight lines of code into records. What was overwritten is decoded again where its records were, when they
+ * suffice: jumps that lead to it and the line around it stay as they are.
+ */
+import type { AbsentInstructions } from '../decode/absent';
+import { decode, mnemonics } from '../decode/decode';
+import { type CodeSize, Instruction, Kind } from '../decode/instruction';
+import type { MemoryViews } from '../state';
+import { type CodePage, PAGE, Rewrites } from './codePage';
+import type { HandlerTable } from './handlers';
+import { Field, RECORD_SIZE, Special } from './record';
+import { RUN_LENGTH, type RecordArena, SINGLE_BASE } from './recordArena';
+import { RecordWriter } from './recordWriter';
+
+/** Longest instruction. */
+export const MAXIMUM_LENGTH = 15;
+
+/** Instructions of TypeScript's behind which code need not go on. */
+const LEADS_ELSEWHERE = new Set(['invalid', 'too_long', 'iret', 'jmp_far', 'call_far', 'ret_far', 'int', 'int3', 'int1', 'syscall', 'sysret', 'sysenter', 'sysexit', 'vmlaunch', 'vmresume', 'hlt', 'ud0', 'ud1', 'ud2']);
+
+/** Handlers that need the Instruction at run time too: they may leave to TypeScript. */
+const MAY_LEAVE = new Set(['div', 'idiv', 'cli', 'sti', 'syscall', 'sysret', 'swapgs', 'iret', 'movs', 'stos', 'lods', 'pushf', 'popf', 'in', 'out', 'vmread', 'vmwrite', 'rdtsc', 'rdtscp', 'pause']);
+
+export class CodeLines {
+  private readonly insn = new Instruction();
+  private readonly writer: RecordWriter;
+  /** Instructions that TypeScript performs, by the index in their record. */
+  readonly instructions: (Instruction | undefined)[] = [undefined];
+  private readonly freeInstructions: number[] = [];
+  /** Instructions that the processors lack. */
+  absent: AbsentInstructions | undefined;
+  /** Whether falling through is over behind the instruction that `write` has written. */
+  private endsRun = false;
+
+  constructor(
+    private readonly views: MemoryViews,
+    private readonly handlers: HandlerTable,
+    private readonly arena: RecordArena,
+  ) {
+    this.writer = new RecordWriter(views);
+  }
+
+  /** The record of the instruction at an offset where none is known; the arena has room for a run. */
+  decodeAt(page: CodePage, start: number): number {
+    page.writes = page.losses = 0;
+    const before = page.rewrites?.stale[start] ?? 0;
+    if (before !== 0 && this.renew(page, page.rewrites!.stale, start, before)) return before;
+    return this.decodeRun(page, start);
+  }
+
+  private decodeRun(page: CodePage, start: number): number {
+    const { views, insn, writer } = this;
+    const first = this.arena.next;
+    let at = first;
+    let offset = start;
+    for (let count = 0; ; count++) {
+      const known = offset < PAGE ? views.u32[(page.slots + offset * 4) >>> 2]! : 0;
+      if (known !== 0) {
+        writer.special(at, Special.GLUE, offset, known);
+        at += RECORD_SIZE;
+        break;
+      }
+      if (offset === PAGE || count === RUN_LENGTH) {
+        writer.special(at, Special.CONTINUE, offset);
+        at += RECORD_SIZE;
+        break;
+      }
+      if (this.decode(page, offset) === 0) {
+        // It crosses: the processor, which can translate the next page, writes what follows.
+        writer.special(at, Special.CROSS, offset);
+        this.enter(page, offset, at);
+        at += RECORD_SIZE;
+        break;
+      }
+      const records = this.write(page, at, insn, offset);
+      this.link(page, at + (records - 1) * RECORD_SIZE, insn, offset);
+      this.enter(page, offset, at);
+      at += records * RECORD_SIZE;
+      offset += insn.length;
+      if (this.endsRun) {
+        // A TypeScript instruction may go on to the next one after all: VMLAUNCH does when it fails.
+        if (views.u32[(at - RECORD_SIZE + Field.HANDLER) >>> 2] === Special.SLOW) {
+          writer.special(at, Special.CONTINUE, offset);
+          at += RECORD_SIZE;
+        }
+        break;
+      }
+    }
+    this.arena.next = at;
+    page.runs.push(first, at);
+    return first;
+  }
+
+  /** Into `insn`; 0 when the instruction crosses into the next page. */
+  private decode(page: CodePage, offset: number): number {
+    const length = decode(this.views.u8, page.frame + offset, PAGE - offset, page.codeSize, this.insn);
+    this.absent?.apply(this.insn);
+    return length;
+  }
+
+  // Code that was overwritten.
+
+  /** How many records an instruction has, from its first one. */
+  private recordsOf(record: number): number {
+    const { u32 } = this.views;
+    const isAddress = (handler: number): boolean => handler === Special.ADDRESS_LONG || handler === Special.ADDRESS_LEGACY;
+    const isLoad = (handler: number): boolean => handler >= Special.LOAD_1 && handler <= Special.LOAD_16;
+    const first = handlerOf(u32, record);
+    if (isLoad(first)) return 2;
+    if (!isAddress(first)) return 1;
+    return isLoad(u32[(record + RECORD_SIZE + Field.HANDLER) >>> 2]!) ? 3 : 2;
+  }
+
+  /** Bytes of the instruction of a record in a slot; as many as there may be when that does not tell. */
+  lengthAt(record: number): number {
+    const { u16, u32 } = this.views;
+    const first = handlerOf(u32, record);
+    if (first === Special.GLUE || first === Special.CROSS) return MAXIMUM_LENGTH;
+    const at = first === Special.ADDRESS_LONG || first === Special.ADDRESS_LEGACY ? record + RECORD_SIZE : record;
+    return u16[(at + Field.NEXT) >>> 1]! - u16[(at + Field.OFFSET) >>> 1]!;
+  }
+
+  /** The instruction at an offset is overwritten: its record leads to the look-up until it is decoded again. False when it reaches into the next page. */
+  lose(page: CodePage, offset: number, record: number): boolean {
+    const { u32 } = this.views;
+    const handler = handlerOf(u32, record);
+    if (handler === Special.GLUE || handler === Special.CROSS) return false;
+    this.stopWaiting(page, record + (this.recordsOf(record) - 1) * RECORD_SIZE);
+    u32[(record + Field.ORIGINAL) >>> 2] = handler;
+    u32[(record + Field.HANDLER) >>> 2] = Special.STALE;
+    u32[(page.slots + offset * 4) >>> 2] = 0;
+    const { stale, counts } = (page.rewrites ??= new Rewrites());
+    stale[offset] = record;
+    if (counts[offset]! < 255) counts[offset]!++;
+    page.live--;
+    page.losses++;
+    return true;
+  }
+
+  /** A jump whose target is not decoded yet gives up its link. */
+  private stopWaiting(page: CodePage, record: number): void {
+    const { u32 } = this.views;
+    if (page.waiting.size === 0 || u32[(record + Field.LINK) >>> 2] !== 0) return;
+    const target = u32[(record + Field.IMMEDIATE) >>> 2]! | 0;
+    const fields = page.waiting.get(target);
+    const at = fields ? fields.indexOf(record + Field.LINK) : -1;
+    if (at >= 0) fields!.splice(at, 1);
+  }
+
+  /** Decodes overwritten instructions in their records of before, as far as they fit. False when the first does not. */
+  private renew(page: CodePage, stale: Uint32Array, start: number, first: number): boolean {
+    const { insn } = this;
+    let at = first;
+    let offset = start;
+    for (let count = 0; count < RUN_LENGTH && stale[offset] === at; count++) {
+      if (this.decode(page, offset) === 0) return count > 0;
+      const before = this.recordsOf(at);
+      const after = at + before * RECORD_SIZE;
+      const own = after - RECORD_SIZE;
+      const handler = this.handlers.find(insn);
+      if (this.recordsFor(insn, handler) !== before) return count > 0;
+      if (!this.endsLine(insn, handler) && !this.leadsTo(page, at, own, offset + insn.length)) return count > 0;
+      this.forget(page, own);
+      this.write(page, at, insn, offset, handler);
+      this.link(page, own, insn, offset);
+      this.enter(page, offset, at);
+      if (this.endsRun) return true;
+      at = after;
+      offset += insn.length;
+    }
+    return true;
+  }
+
+  /** Whether the record behind an instruction's last one goes on at an offset. */
+  private leadsTo(page: CodePage, first: number, own: number, offset: number): boolean {
+    const { u16, u32 } = this.views;
+    const after = own + RECORD_SIZE;
+    const handler = first === own ? handlerOf(u32, first) : u32[(own + Field.HANDLER) >>> 2]!;
+    const ended = this.handlers.handlers[handler - Special.COUNT]?.semantics.ends === true;
+    if (ended && !page.runs.some((start, i) => i % 2 === 0 && first >= start && after < page.runs[i + 1]!)) return false;
+    return u16[(after + Field.OFFSET) >>> 1] === offset;
+  }
+
+  /** The Instruction that a record has kept is not needed any more. */
+  private forget(page: CodePage, record: number): void {
+    const index = this.views.u32[(record + Field.INSTRUCTION) >>> 2]!;
+    if (index === 0) return;
+    const at = page.instructions.lastIndexOf(index);
+    page.instructions[at] = page.instructions[page.instructions.length - 1]!;
+    page.instructions.pop();
+    this.free(index);
+  }
+  private free(index: number): void {
+    this.instructions[index] = undefined;
+    this.freeInstructions.push(index);
+  }
+  /** The same for all of a page. */
+  forgetPage(page: CodePage): void {
+    for (const index of page.instructions) this.free(index);
+  }
+
+  // Records.
+
+  /** How many records `write` would write for an instruction that `HandlerTable.find` has just looked up. */
+  private recordsFor(insn: Instruction, handler: number): number {
+    return handler < 0 ? 1 : this.writer.count(insn, mnemonics[insn.op]!, this.handlers.staged);
+  }
+  /** Whether nothing is needed behind its records. */
+  private endsLine(insn: Instruction, handler: number): boolean {
+    return handler >= 0 && this.handlers.semanticsOf(insn)!.ends === true;
+  }
+
+  /** Writes an instruction's records; `endsRun` says whether falling through is over. */
+  private write(page: CodePage, at: number, insn: Instruction, offset: number, handler = this.handlers.find(insn)): number {
+    if (handler < 0) {
+      this.writer.slow(at, offset, insn.length, this.keep(page, insn));
+      this.endsRun = LEADS_ELSEWHERE.has(mnemonics[insn.op]!);
+      return 1;
+    }
+    const mnemonic = mnemonics[insn.op]!;
+    const { staged } = this.handlers;
+    const semantics = this.handlers.semanticsOf(insn)!;
+    const simd = semantics.simd ?? 0;
+    const records = this.writer.instruction(at, insn, handler, offset, mnemonic, staged ? simd : 0, this.handlers.shared);
+    const last = at + (records - 1) * RECORD_SIZE;
+    if (simd !== 0 || MAY_LEAVE.has(mnemonic)) {
+      const index = this.keep(page, insn);
+      this.views.u32[(last + Field.INSTRUCTION) >>> 2] = index;
+      if (staged) this.views.u32[(last - RECORD_SIZE + Field.INSTRUCTION) >>> 2] = index; // loading may leave too
+    }
+    this.endsRun = semantics.ends === true;
+    return records;
+  }
+
+  /** Keeps a copy of the instruction for its TypeScript operation. */
+  private keep(page: CodePage, insn: Instruction): number {
+    const index = this.freeInstructions.pop() ?? this.instructions.length;
+    this.instructions[index] = copyInstruction(insn);
+    page.instructions.push(index);
+    return index;
+  }
+
+  /** Connects a direct branch to its target in the same page, now or when that gets decoded. */
+  private link(page: CodePage, record: number, insn: Instruction, offset: number): void {
+    if (insn.operandCount === 0 || insn.operands[0].kind !== Kind.REL) return;
+    if (insn.operandSize * 8 !== page.codeSize) return;
+    const target = offset + insn.length + insn.immLow;
+    if (target < 0 || target >= PAGE) return;
+    const field = record + Field.LINK;
+    const known = this.views.u32[(page.slots + target * 4) >>> 2]!;
+    if (known !== 0) {
+      this.views.u32[field >>> 2] = known;
+      return;
+    }
+    const waiting = page.waiting.get(target);
+    if (waiting) waiting.push(field);
+    else page.waiting.set(target, [field]);
+  }
+
+  /** Makes a record findable at its offset. */
+  private enter(page: CodePage, offset: number, record: number): void {
+    this.views.u32[(page.slots + offset * 4) >>> 2] = record;
+    page.live++;
+    if (page.rewrites) this.replace(page, page.rewrites.stale, offset, record);
+    if (page.breakpoints?.has(offset)) this.arm(record);
+    if (page.waiting.size === 0) return;
+    const waiting = page.waiting.get(offset);
+    if (!waiting) return;
+    for (const field of waiting) this.views.u32[field >>> 2] = record;
+    page.waiting.delete(offset);
+  }
+
+  /** What led to an overwritten instruction leads to its new record. */
+  private replace(page: CodePage, stale: Uint32Array, offset: number, record: number): void {
+    const before = stale[offset]!;
+    if (before === 0) return;
+    stale[offset] = 0;
+    if (before === record) return;
+    this.forget(page, before + (this.recordsOf(before) - 1) * RECORD_SIZE);
+    this.writer.special(before, Special.GLUE, offset, record);
+    page.misfits++;
+  }
+
+  /** Writes the records of an instruction, whose bytes are given, that crosses from a page into a second one. */
+  decodeCrossing(page: CodePage, second: CodePage, offset: number, bytes: Uint8Array): number {
+    decode(bytes, 0, bytes.length, page.codeSize, this.insn);
+    this.absent?.apply(this.insn);
+    const first = this.arena.next;
+    this.writer.special(first, Special.CROSS, offset, second.slots);
+    const at = first + RECORD_SIZE;
+    const records = this.write(page, at, this.insn, offset);
+    const end = at + records * RECORD_SIZE;
+    this.link(page, end - RECORD_SIZE, this.insn, offset);
+    this.writer.special(end, Special.CONTINUE, offset + this.insn.length);
+    this.arena.next = end + RECORD_SIZE;
+    page.runs.push(first, this.arena.next);
+    return first;
+  }
+
+  /** Makes the record in a crossing instruction's slot lead to those that `decodeCrossing` has written. */
+  connect(page: CodePage, offset: number, crossing: number): void {
+    const entry = this.views.u32[(page.slots + offset * 4) >>> 2]!;
+    this.writer.special(entry, Special.GLUE, offset, crossing);
+    if (page.breakpoints?.has(offset)) this.arm(entry);
+  }
+
+  /** The instruction of a record again, in full; undefined when it crosses pages. */
+  peek(page: CodePage, record: number): Instruction | undefined {
+    const offset = this.views.u16[(record + Field.OFFSET) >>> 1]!;
+    return decode(this.views.u8, page.frame + offset, PAGE - offset, page.codeSize, this.insn) === 0 ? undefined : this.insn;
+  }
+
+  /** One instruction that is not kept: its records are overwritten by the next. */
+  single(bytes: Uint8Array, codeSize: CodeSize, offset: number): { at: number; length: number; insn: Instruction } {
+    const { insn, writer } = this;
+    decode(bytes, 0, MAXIMUM_LENGTH, codeSize, insn);
+    this.absent?.apply(insn);
+    const at = SINGLE_BASE;
+    const handler = this.handlers.find(insn);
+    let records = 1;
+    if (handler < 0) writer.slow(at, offset, insn.length, 0);
+    else records = writer.instruction(at, insn, handler, offset, mnemonics[insn.op]!, this.handlers.staged ? this.handlers.semanticsOf(insn)!.simd : 0, this.handlers.shared);
+    writer.special(at + records * RECORD_SIZE, Special.CONTINUE, offset + insn.length);
+    return { at, length: insn.length, insn };
+  }
+
+  // Breakpoints.
+
+  arm(record: number): void {
+    const { u32 } = this.views;
+    const handler = (record + Field.HANDLER) >>> 2;
+    if (u32[handler] === Special.BREAK) return;
+    u32[(record + Field.ORIGINAL) >>> 2] = u32[handler]!;
+    u32[handler] = Special.BREAK;
+  }
+
+  disarm(record: number): void {
+    const { u32 } = this.views;
+    const handler = (record + Field.HANDLER) >>> 2;
+    if (u32[handler] === Special.BREAK) u32[handler] = u32[(record + Field.ORIGINAL) >>> 2]!;
+  }
+}
+
+/** A record's handler, as it was before a breakpoint or a region was put there or its instruction was overwritten. */
+function handlerOf(u32: Uint32Array, record: number): number {
+  const handler = u32[(record + Field.HANDLER) >>> 2]!;
+  return handler === Special.BREAK || handler === Special.ENTER || handler === Special.STALE ? u32[(record + Field.ORIGINAL) >>> 2]! : handler;
+}
+
+function copyInstruction(from: Instruction): Instruction {
+  const { operands, ...fields } = from;
+  const copy = Object.assign(new Instruction(), fields);
+  operands.forEach((o, i) => Object.assign(copy.operands[i]!, o));
+  return copy;
+}
