@@ -11,10 +11,11 @@ interface HeaderFields {
   wide?: boolean;
   initSize?: number;
   relocatable?: boolean;
+  entry32?: number;
 }
 
 /** A kernel that halts at its 32-bit entry, and at its 64-bit entry 0x200 bytes behind it. */
-function kernel({ version = 0x020f, wide = true, initSize = MEBIBYTE, relocatable = true }: HeaderFields = {}): Uint8Array {
+function kernel({ version = 0x020f, wide = true, initSize = MEBIBYTE, relocatable = true, entry32 = MEBIBYTE }: HeaderFields = {}): Uint8Array {
   const bytes = new Uint8Array(512 * 2 + 0x1000);
   const data = new DataView(bytes.buffer);
   data.setUint8(0x1f1, 1);
@@ -24,6 +25,7 @@ function kernel({ version = 0x020f, wide = true, initSize = MEBIBYTE, relocatabl
   data.setUint32(0x202, 0x5372_6448, true);
   data.setUint16(0x206, version, true);
   data.setUint8(0x211, 1);
+  data.setUint32(0x214, entry32, true);
   data.setUint32(0x22c, 0x7fff_ffff, true);
   data.setUint32(0x230, 0x20_0000, true);
   data.setUint8(0x234, relocatable ? 1 : 0);
@@ -55,6 +57,11 @@ describe('Linux boot protocol', () => {
     assert.equal(params[0x210], 0xff);
     machine.run(1);
     assert.equal(s.rip, BigInt(PREFERRED + 0x201), 'the first instruction is executed in long mode');
+  });
+
+  it('a boot program that names no 32-bit code starts in real mode, as its boot loaders start it', () => {
+    const s = boot(kernel({ version: 0x0207, entry32: 0 })).cpus[0]!.state;
+    assert.deepEqual([s.cr0 & 1, s.selector(Seg.CS) - s.selector(Seg.DS), s.rip], [0, 0x20, 0n]);
   });
 
   it('32-bit entry: protected mode without paging', () => {

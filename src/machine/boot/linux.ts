@@ -77,7 +77,9 @@ function entryOf({ image, entry }: Linux): 16 | 32 | 64 {
   const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const { version } = setupHeader(image);
   const high = (data.getUint8(Header.LOAD_FLAGS) & LOADED_HIGH) !== 0;
-  const widest = version < OLDEST_VERSION || !high ? 16 : version >= VERSION_WITH_64_BIT_ENTRY && data.getUint16(Header.EXTENDED_LOAD_FLAGS, true) & HAS_64_BIT_ENTRY ? 64 : 32;
+  // Boot programs that are no kernels, but say they are, name no address for 32-bit code.
+  const real = version < OLDEST_VERSION || !high || data.getUint32(Header.ENTRY_32, true) === 0;
+  const widest = real ? 16 : version >= VERSION_WITH_64_BIT_ENTRY && data.getUint16(Header.EXTENDED_LOAD_FLAGS, true) & HAS_64_BIT_ENTRY ? 64 : 32;
   if (entry !== undefined && entry > widest) throw new UserError('boot.entry', `${name} has no ${entry}-bit entry: its widest is the ${widest}-bit one (version ${version >> 8}.${String(version & 0xff).padStart(2, '0')} of the Linux boot protocol).`);
   return entry ?? widest;
 }

@@ -14,6 +14,7 @@ export const Header = {
   LOADER: 0x210,
   LOAD_FLAGS: 0x211,
   SETUP_MOVE_SIZE: 0x212,
+  ENTRY_32: 0x214,
   INITRD_ADDRESS: 0x218,
   INITRD_SIZE: 0x21c,
   HEAP_END: 0x224,
