@@ -19,16 +19,25 @@ function behind(name) {
 }
 
 /** Folder with the packages unpacked, or a sentence that says why there is none. */
-export function unpacked(...names) {
+export const unpacked = (...names) => fetched(names, () => names.map(behind), (packages) => packages.join('+'));
+
+const RECURSIVELY = ['--recurse', ...['recommends', 'suggests', 'conflicts', 'breaks', 'replaces', 'enhances'].map((relation) => `--no-${relation}`)];
+/** Packages of shared libraries among what others depend on. */
+const LIBRARIES = /^(lib\S+|zlib1g)$/gm;
+
+/** The same with the shared libraries that the programs in them need. */
+export const unpackedWithLibraries = (...names) => fetched(names, () => [...names, ...new Set(apt('apt-cache', 'depends', ...RECURSIVELY, ...names).match(LIBRARIES))], () => `${names.join('+')}+libraries`);
+
+function fetched(names, packagesOf, folderOf) {
   for (const command of ['apt-get', 'apt-cache', 'dpkg-deb']) if (!has(command)) return { why: `${command} is not there: these tests take their guests from Debian's packages` };
   fs.mkdirSync(CACHE, { recursive: true });
   try {
-    const packages = names.map(behind);
-    const root = path.join(CACHE, packages.join('+'));
+    const packages = packagesOf();
+    const root = path.join(CACHE, folderOf(packages));
     const complete = path.join(root, '.complete');
     if (fs.existsSync(complete)) return { root };
+    apt('apt-get', ...IMPATIENT, 'download', ...packages);
     for (const name of packages) {
-      apt('apt-get', ...IMPATIENT, 'download', name);
       const file = fs.readdirSync(CACHE).find((f) => f.startsWith(`${name}_`) && f.endsWith('.deb'));
       apt('dpkg-deb', '-x', file, root);
       fs.rmSync(path.join(CACHE, file));

@@ -18,7 +18,7 @@ function member(inode, name, mode, data, rdev) {
 }
 
 /** `files` maps names to contents, `links` to targets. */
-export function archive(folders, files, links) {
+function archive(folders, files, links) {
   let inode = 1;
   const parts = [];
   const add = (name, mode, data = Buffer.alloc(0), rdev = [0, 0]) => parts.push(member(inode++, name, mode, Buffer.from(data), rdev));
@@ -27,8 +27,11 @@ export function archive(folders, files, links) {
   for (const [name, data] of Object.entries(files)) add(name, FILE, data);
   for (const [name, target] of Object.entries(links)) add(name, LINK, target);
   add('TRAILER!!!', 0);
-  return zlib.gzipSync(Buffer.concat(parts));
+  return Buffer.concat(parts);
 }
+
+/** A RAM disk with further `files`: the kernel takes as many archives as follow each other, and to unpack large ones would cost more than it saves. */
+export const withFiles = (ramDisk, folders, files) => Buffer.concat([aligned(ramDisk), archive(folders, files, {})]);
 
 const APPLETS = ['sh', 'cat', 'cttyhack', 'dd', 'dmesg', 'echo', 'grep', 'head', 'insmod', 'ls', 'mount', 'nproc', 'poweroff', 'reboot', 'setsid', 'sha256sum', 'sleep', 'tail', 'taskset', 'uname', 'wc'];
 
@@ -70,5 +73,5 @@ export function busyboxInitramfs({ busybox, moduleFolder, modules = [], programs
   const files = { 'bin/busybox': fs.readFileSync(busybox), init: INIT, 'lib/order': [...loaded.keys()].map((name) => `${name}.ko`).join('\n') };
   for (const [name, bytes] of loaded) files[`lib/${name}.ko`] = bytes;
   for (const [name, bytes] of Object.entries(programs)) files[`bin/${name}`] = bytes;
-  return archive(['bin', 'dev', 'lib', 'proc', 'sys'], files, Object.fromEntries(APPLETS.map((applet) => [`bin/${applet}`, 'busybox'])));
+  return zlib.gzipSync(archive(['bin', 'dev', 'lib', 'proc', 'sys'], files, Object.fromEntries(APPLETS.map((applet) => [`bin/${applet}`, 'busybox']))));
 }

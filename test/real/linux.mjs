@@ -2,17 +2,15 @@
 // virtio, off by ACPI; and KVM in it with guests of its own. The cases are in linuxCases.mjs.
 //
 //   node test/real/linux.mjs [--quick] [--only NAME] [--console]
-import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { unpacked } from './debian.mjs';
+import { program } from './guestProgram.mjs';
 import { busyboxInitramfs } from './initramfs.mjs';
 import { check, missing, run, skip, temporaryFolder } from './lib/hyperstep.mjs';
 import { CASES } from './linuxCases.mjs';
 
-const HERE = path.dirname(fileURLToPath(import.meta.url));
 const { values: options } = parseArgs({ options: { quick: { type: 'boolean' }, only: { type: 'string' }, console: { type: 'boolean' } } });
 
 const APPEND = 'console=ttyS0 nokaslr mitigations=off quiet cryptomgr.notests';
@@ -26,16 +24,10 @@ if (why) skip(why);
 const folder = temporaryFolder();
 const file = (name) => path.join(folder, name);
 
-/** The guest program, built by the compiler at hand; undefined without one. */
-function compiled(name) {
-  const result = spawnSync('gcc', ['-O1', '-static', '-nostdlib', '-ffreestanding', '-fno-stack-protector', '-fno-builtin', '-mno-sse', '-o', file(name), path.join(HERE, `${name}.c`)], { encoding: 'utf8' });
-  return result.status === 0 ? fs.readFileSync(file(name)) : undefined;
-}
-
 async function boot(test) {
   const programs = {};
   for (const name of test.programs ?? []) {
-    const bytes = compiled(name);
+    const bytes = program(name, folder);
     if (!bytes) return console.log(`skipped: ${test.name}: gcc with the kernel's headers is not there to build ${name}.c.`);
     programs[name] = bytes;
   }

@@ -15,6 +15,7 @@ const SCRIPTS = [
   { name: 'grub', quick: true },
   { name: 'memtest', quick: true },
   { name: 'xen', quick: false },
+  { name: 'qemu', quick: false },
 ];
 
 for (const script of SCRIPTS) {
