@@ -5,11 +5,18 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
+import { planted } from '../fixtures/mistakes/images';
 import { journey } from './journey';
 import type { HostKind } from './server';
 import type { Workbench } from './workbench';
 
 const HOSTS: readonly HostKind[] = ['node', 'web'];
+
+/** The lab with a mistake: the guest's CR4 lacks VMXE. */
+const MISTAKEN = {
+  version: '0.2.0',
+  configurations: [{ type: 'hyperstep', request: 'launch', name: 'Mistake', boot: { disk: 'mistake/vmm.img' }, drives: ['images/complete/guest.img'], symbols: [{ file: 'mistake/vmm.elf', world: 'vmm' }] }],
+};
 
 /** A map with an overlap, as somebody would paste it. */
 const OVERLAPPING = 'e820 MEMORY MAP\naddress: 0x0, length: 0x2000, type: USABLE\naddress: 0x1000, length: 0x2000, type: RESERVED\n';
@@ -133,6 +140,23 @@ for (const kind of HOSTS.filter((host) => !process.env.HYPERSTEP_HOST || process
       await vscode.press('F5');
       line = await vscode.currentLine();
       await vscode.showsFile('vmx.c');
+      await vscode.press('Shift+F5');
+      await vscode.terminalShows('The machine has been switched off.');
+    });
+
+    it('says why a VM entry failed, and marks the field', async () => {
+      const mistake = path.join(window.workspace, 'mistake');
+      fs.mkdirSync(mistake);
+      for (const name of ['vmm.img', 'vmm.elf']) fs.writeFileSync(path.join(mistake, name), planted().get(`/mistakes/cr4-vmxe-missing/${name}`)!);
+      fs.writeFileSync(path.join(window.workspace, '.vscode/launch.json'), JSON.stringify(MISTAKEN));
+      await vscode.press('F5');
+      await vscode.showsFile('vmentry.S');
+      await vscode.exceptionShows(/VMLAUNCH failed.*Bit 13 must be 1.*GUEST_CR4 is 0x0, last written at init_guest_state \(vmm\/vmcs\.c:\d+\).*Intel SDM volume 3/s);
+      await vscode.pane('Variables');
+      await vscode.fold('Watch');
+      await vscode.collapse('.debug-variables', 'Locals');
+      await vscode.expand('.debug-variables', 'VMCS');
+      await vscode.row('.debug-variables', /^Guest state.* 1 field to look at/);
       await vscode.press('Shift+F5');
       await vscode.terminalShows('The machine has been switched off.');
     });

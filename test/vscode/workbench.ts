@@ -214,6 +214,12 @@ export class Workbench {
     await this.until(`${pattern} in the Debug Console`, async () => pattern.test(await seen()) || undefined, SOON_MS, seen);
   }
 
+  /** Waits until the box below the current line, which tells of an exception, matches. */
+  async exceptionShows(pattern: RegExp): Promise<void> {
+    const seen = async (): Promise<string> => (await this.page.locator('.exception-widget').allInnerTexts()).join('\n').replaceAll('\u00a0', ' ');
+    await this.until(`an exception like ${pattern}`, async () => pattern.test(await seen()) || undefined, SOON_MS, seen);
+  }
+
   /** Waits until a notification matches. */
   async notification(pattern: RegExp): Promise<string> {
     const seen = async (): Promise<string[]> => this.page.$$eval('.notification-list-item-message', (items) => items.map((item) => item.textContent ?? ''));
