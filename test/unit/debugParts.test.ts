@@ -59,10 +59,13 @@ describe('debugger: kinds of instruction', () => {
 
 describe('debugger: exit storms', () => {
   const exit = (change: Partial<ExitRecord> = {}): ExitRecord => ({ n: 1, cpu: 0, icount: 0, reason: 18, name: 'VMCALL', qualification: 0n, guestRip: 1n, instructionLength: 3, linear: undefined, gpa: undefined, details: {}, ...change });
-  const storms = (n: number, of: () => ExitRecord, changed = false): number => {
+  const storms = (n: number, of: () => ExitRecord, changed = false, enteredAt = 1n): number => {
     const detector = new StormDetector();
     let found = 0;
-    for (let i = 0; i < n; i++) if (detector.exit(of(), changed) > 0) found++;
+    for (let i = 0; i < n; i++) {
+      if (detector.exit(of(), changed) > 0) found++;
+      detector.entry(() => enteredAt);
+    }
     return found;
   };
   it('is told once', () => assert.strictEqual(storms(1000, exit), 1));
@@ -71,6 +74,7 @@ describe('debugger: exit storms', () => {
     let gpa = 0;
     assert.strictEqual(storms(1000, () => exit({ gpa: gpa++ })), 0);
   });
+  it('is none when the VMM advances RIP and the guest comes back by a loop', () => assert.strictEqual(storms(1000, exit, false, 4n), 0));
   it('is none while the guest waits', () => assert.strictEqual(storms(1000, () => exit({ name: 'HLT', reason: 12 })), 0));
 });
 

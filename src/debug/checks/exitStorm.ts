@@ -8,7 +8,7 @@ import { Encoding, exitReason } from '../../vmx/tables';
 import { exitWords } from '../exits/exitWords';
 import type { VmxCheck } from './check';
 
-/** So many identical exits in a row are no accident; a polling guest changes a register or exits for another reason before. */
+/** So many identical exits in a row, each behind an entry at the instruction that exited, are no accident. */
 const STORM = 200;
 
 /** Exits that a guest may repeat for a good reason: it waits, and what it waits for comes from outside. */
@@ -38,13 +38,18 @@ export class StormDetector {
     this.count = same ? this.count + 1 : 1;
     return this.count === STORM ? STORM : 0;
   }
+
+  /** Told of each VM entry between; `rip` yields where the guest goes on. A guest that polls in a loop is entered elsewhere than it exited. */
+  entry(rip: () => bigint): void {
+    if (this.count > 1 && rip() !== this.previous?.guestRip) this.reset();
+  }
 }
 
 export const exitStorm: VmxCheck = {
   id: 'exit-storm',
   title: 'VM exit storm',
   sentence: 'The guest exits again and again for the same reason at the same instruction, and nothing has changed between.',
-  watch({ trip, report, guestPlace, writer }) {
+  watch({ trip, report, guestPlace, writer, field }) {
     const detector = new StormDetector();
     return {
       exit(record) {
@@ -56,6 +61,7 @@ export const exitStorm: VmxCheck = {
           : 'The handler returns without repairing what causes the exit.';
         report('exit', record.n, repeated, advice);
       },
+      entry: () => detector.entry(() => field(Encoding.GUEST_RIP)),
       reset: () => detector.reset(),
     };
   },
