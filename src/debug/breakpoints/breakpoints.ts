@@ -4,7 +4,7 @@ import { nearest } from '../../base/nearest';
 import type { SourceFile } from '../../symbols/image';
 import type { ImageSet, LoadedImage } from '../symbols/imageSet';
 import { WORLD_NAME, type World } from '../world';
-import { hitCondition } from './hitCondition';
+import { hitRules } from './hitRules';
 
 export type BreakpointSort = 'source' | 'function' | 'instruction';
 
@@ -230,18 +230,9 @@ export class Breakpoints {
   private create(sort: BreakpointSort, request: string, options: BreakpointOptions): Breakpoint {
     const key = JSON.stringify([sort, request, options.condition, options.hitCondition, options.logMessage, options.world]);
     const old = this.all().find((b) => b.key === key);
-    const breakpoint: Breakpoint = {
-      id: old?.id ?? this.nextId++, key, sort, options, locations: [], message: undefined, image: undefined, file: undefined, line: undefined, column: undefined, hits: old?.hits ?? 0, enough: undefined,
+    return {
+      id: old?.id ?? this.nextId++, key, sort, options, locations: [], image: undefined, file: undefined, line: undefined, column: undefined, hits: old?.hits ?? 0, ...hitRules(options, (condition) => this.environment.fault(condition)),
     };
-    const { condition, hitCondition: hits } = options;
-    if (condition?.trim()) breakpoint.message = this.environment.fault(condition);
-    try {
-      if (hits?.trim()) breakpoint.enough = hitCondition(hits);
-    } catch (error) {
-      if (!(error instanceof UserError)) throw error;
-      breakpoint.message = error.message;
-    }
-    return breakpoint;
   }
 
   private all(): Breakpoint[] {

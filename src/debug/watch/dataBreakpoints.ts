@@ -4,12 +4,11 @@
  * general-purpose registers by executing one instruction at a time. Nothing of it costs anything while it is not set.
  */
 import { hex } from '../../base/bits';
-import { UserError } from '../../base/errors';
 import { mnemonics } from '../../cpu/decode/decode';
 import type { Instruction } from '../../cpu/decode/instruction';
 import type { WatchHit } from '../../cpu/processor';
 import { readMsr } from '../../cpu/system/msr';
-import { hitCondition } from '../breakpoints/hitCondition';
+import { hitRules } from '../breakpoints/hitRules';
 import type { Breakpoint, BreakpointOptions } from '../breakpoints/breakpoints';
 import { LiveRegisters } from '../registers/registerFile';
 import { addressPlace } from '../stack/callStack';
@@ -84,15 +83,7 @@ export class DataBreakpoints {
       const { condition, hitCondition: hits } = request;
       const key = JSON.stringify([request.label, describe(request.watched), request.access, condition, hits, request.world]);
       const old = before.find((b) => b.key === key);
-      const breakpoint: DataBreakpoint = { id: old?.id ?? this.env.nextId(), request, key, options: request, hits: old?.hits ?? 0, enough: undefined, message: undefined, cpu: this.target.index, last: undefined };
-      if (condition?.trim()) breakpoint.message = this.env.fault(condition);
-      try {
-        if (hits?.trim()) breakpoint.enough = hitCondition(hits);
-      } catch (error) {
-        if (!(error instanceof UserError)) throw error;
-        breakpoint.message = error.message;
-      }
-      return breakpoint;
+      return { id: old?.id ?? this.env.nextId(), request, key, options: request, hits: old?.hits ?? 0, ...hitRules(request, (text) => this.env.fault(text)), cpu: this.target.index, last: undefined };
     });
     this.byOwner.set(owner, list);
     this.all = [...this.byOwner.values()].flat().filter((b) => b.message === undefined);
