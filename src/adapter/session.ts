@@ -31,6 +31,7 @@ import { exitRequest } from './launch/breakOnExit';
 import { imageNames, ImageTimes } from './launch/changedImages';
 import type { LaunchConfiguration } from './launch/configuration';
 import { loadMachine, loadSymbols } from './launch/load';
+import { readSourceMacros } from './launch/sourceMacros';
 import { baseName } from './launch/paths';
 import { staleSources } from './launch/staleSources';
 import { findTargets } from './launch/targets';
@@ -133,6 +134,7 @@ export class Session {
     if (targets.note !== undefined) this.tell(targets.note);
     for (const { image } of symbols) for (const sentence of image.warnings()) this.tell(sentence);
     if (!targets.shipped) for (const sentence of await staleSources(files, sources, symbols)) this.tell(sentence, 'important');
+    await readSourceMacros(files, sources, symbols, targets.roots);
     this.protocol.event('initialized');
     for (const module of d.target.images.images) {
       this.protocol.event('module', { reason: 'new', module: { id: module.id, name: module.name, path: this.format.path(module.path), symbolStatus: module.image.hasDebugInformation ? 'Symbols loaded.' : 'No debug information.' } });

@@ -27,6 +27,7 @@ import { Frame, lookupAddress } from './frame';
 import { FunctionInfo, Functions, InlinedCall } from './functions';
 import { LineAddress, LineEntry, Lines, SourceFile } from './lines';
 import { Location } from './location';
+import { Macros } from './macros';
 import { NameIndex } from './nameIndex';
 import { SymbolTable } from './symbolTable';
 import { Type } from './types';
@@ -64,6 +65,8 @@ export class SymbolImage {
   private readonly functions: Functions;
   private readonly callFrames: CallFrames;
   private readonly variables: Variables;
+  /** Macros; `sources` is set to those of the sources, where the debug information has none. */
+  readonly macros: Macros;
 
   private constructor(
     readonly elf: ElfFile,
@@ -75,6 +78,7 @@ export class SymbolImage {
     const sections = new DwarfSections(elf, source, 0, alternate && new DwarfSections(elf, alternate, 1));
     this.units = new UnitIndex(sections, companions);
     this.lines = new Lines(() => this.units.programUnits, (address) => this.units.at(address));
+    this.macros = new Macros(this.units, this.lines);
     const names = new NameIndex(this.units);
     this.functions = new Functions(this.units, this.lines, names);
     this.callFrames = new CallFrames(sections);

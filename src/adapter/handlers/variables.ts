@@ -41,7 +41,7 @@ function evaluate(session: Session, args: Pick<DebugProtocol.EvaluateArguments, 
   return evaluatedNode(result, session.variableContext(evaluator, result.reader), args.expression, format ?? session.format.numbers);
 }
 
-const KINDS: Record<Completion['kind'], DebugProtocol.CompletionItemType> = { variable: 'variable', function: 'function', property: 'property', keyword: 'keyword', field: 'field' };
+const KINDS: Record<Completion['kind'], DebugProtocol.CompletionItemType> = { variable: 'variable', function: 'function', property: 'property', keyword: 'keyword', field: 'field', constant: 'value' };
 
 export const variableHandlers = (session: Session): Handlers => ({
   variables(args: DebugProtocol.VariablesArguments) {

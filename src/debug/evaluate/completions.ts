@@ -1,5 +1,6 @@
 /** What can stand at the end of an expression that is being typed. */
 import { UserError } from '../../base/errors';
+import { lookupAddress } from '../../symbols/frame';
 import { stripped, typeName, type StructType } from '../../symbols/types';
 import { FIELDS } from '../../vmx/tables';
 import { ALIAS_NAMES, REGISTERS } from '../registers/registerTable';
@@ -10,7 +11,7 @@ import { INSPECTION_FUNCTIONS } from './inspectionNames';
 
 export interface Completion {
   label: string;
-  kind: 'variable' | 'function' | 'property' | 'keyword' | 'field';
+  kind: 'variable' | 'function' | 'property' | 'keyword' | 'field' | 'constant';
   /** Type or meaning. */
   detail?: string | undefined;
   /** What is inserted, where that is not the label. */
@@ -95,6 +96,7 @@ function names(frame: CodeFrame | undefined): Completion[] {
     ...INSPECTION_FUNCTIONS.map((f): Completion => ({ label: f.signature, text: f.most === 0 ? `${f.name}()` : `${f.name}(`, kind: 'function', detail: f.sentence })),
     ...SPACES.map(([label, detail]): Completion => ({ label, kind: 'keyword', detail })),
     ...(image ? image.globalNames().map((label): Completion => ({ label, kind: 'variable', detail: 'global' })) : []),
+    ...(frame && image ? image.macros.names(lookupAddress(frame.frame)).filter((name) => !name.startsWith('__')).map((label): Completion => ({ label, kind: 'constant', detail: 'macro' })) : []),
   ];
 }
 

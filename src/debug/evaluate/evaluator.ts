@@ -33,6 +33,8 @@ export class Evaluator {
   private readonly world: World;
   private readonly reader: ValueReader;
   private readonly images: SymbolImage[];
+  /** Macros that are being expanded. */
+  private readonly expanding = new Set<string>();
 
   /** `frame` undefined: no stack can be told; globals and registers of the world that runs are still there. */
   constructor(
@@ -169,8 +171,33 @@ export class Evaluator {
       // A label of assembly has an address and nothing else.
       if (symbol) return this.place({ name, type: { kind: 'array', element: CHAR, count: undefined }, location: { kind: 'memory', address: symbol.address } });
     }
+    const macro = this.macro(name);
+    if (macro) return macro;
     if (name === 'true' || name === 'false') return computed(name, INT, name === 'true' ? 1n : 0n, this.common);
     throw new UserError('expression', `There is no variable ${name} here. Registers are written $rax, VMCS fields $vmcs.GUEST_RIP.`);
+  }
+
+  /** What a macro of C stands for, computed here. Throws a UserError when that is no expression. */
+  private macro(name: string): Evaluated | undefined {
+    const frame = this.frame?.image;
+    for (const image of this.images) {
+      const macro = image.macros.find(name, frame && frame.image === image ? lookupAddress(this.frame!.frame) : undefined);
+      if (!macro) continue;
+      if ('ambiguous' in macro) throw new UserError('expression', `The macro ${name} is defined in several ways: ${macro.ambiguous.slice(0, 4).join(', ')}. Write its value, or build with -g3.`);
+      // As the preprocessor does: a name inside of its own text is no macro any more.
+      if (this.expanding.has(name)) return undefined;
+      this.expanding.add(name);
+      try {
+        const value = this.compute(parseExpression(macro.text, (word) => this.findType(word) !== undefined).expression, false);
+        return { ...value, value: { ...value.value, name } };
+      } catch (error) {
+        if (error instanceof UserError) throw new UserError('expression', `${name} is a macro that stands for "${macro.text}", which has no value here: ${error.message}`);
+        throw error;
+      } finally {
+        this.expanding.delete(name);
+      }
+    }
+    return undefined;
   }
 
   /** Of several static ones of a name the one of the file that the frame's code is of. */
