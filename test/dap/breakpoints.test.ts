@@ -10,11 +10,6 @@ describe('DAP: breakpoints', () => {
   beforeEach(() => (story = new Story()));
   afterEach(() => story.end());
 
-  const first = async (): Promise<void> => {
-    const stopped = story.client.next('stopped');
-    await story.client.configured();
-    await story.tellStop('run', await stopped);
-  };
   const set = async (command: string, args: object): Promise<void> => {
     const { breakpoints } = await story.client.request<Answer>(command, args);
     for (const b of breakpoints) story.tell(`${b.verified ? 'verified' : `not verified (${b.reason})`}${b.column ? ' with a column' : ''}${b.message ? `: ${b.message.replace(/ine \d+/g, 'ine N')}` : ''}`);
@@ -24,7 +19,7 @@ describe('DAP: breakpoints', () => {
     await story.launch({});
     const place = lineWith('lab/lib/e820.c', 'for (');
     await set('setBreakpoints', { source: place.source, breakpoints: [{ line: place.line, mode: 'guest' }] });
-    await first();
+    await story.run();
     await set('setBreakpoints', { source: place.source, breakpoints: [{ line: place.line, mode: 'sideways' }] }).catch((error: Error) => story.tell(error.message));
     await set('setBreakpoints', { source: place.source, breakpoints: [{ line: place.line, mode: 'vmm' }] });
     await story.until('restart');
@@ -34,7 +29,7 @@ describe('DAP: breakpoints', () => {
   it('functions by pattern, world and symbol file', async () => {
     await story.launch({});
     await set('setFunctionBreakpoints', { breakpoints: [{ name: 'guest!kernel_main' }, { name: 'vmm!handle_r*', condition: '$vmcs.VM_EXIT_REASON == 31' }, { name: 'handle_cpiud' }, { name: 'nowhere!start' }, { name: 'zz_*' }] });
-    await first();
+    await story.run();
     await story.until('continue');
     story.expect('breakpoint-functions');
   });
@@ -53,7 +48,7 @@ describe('DAP: breakpoints', () => {
     const { breakpoints } = await story.client.request<{ breakpoints: { column?: number }[] }>('breakpointLocations', { source: place.source, line: place.line });
     story.tell(`columns: ${breakpoints.map((b) => b.column).join(' ')}`);
     await set('setBreakpoints', { source: place.source, breakpoints: [{ line: place.line, column: breakpoints.at(-1)!.column, mode: 'vmm' }] });
-    await first();
+    await story.run();
     const [top] = await story.client.request<{ stackFrames: { column: number }[] }>('stackTrace', { threadId: 1 }).then((s) => s.stackFrames);
     story.tell(`stopped at column ${top!.column}`);
     story.expect('breakpoint-columns');
@@ -65,7 +60,7 @@ describe('DAP: breakpoints', () => {
     await set('setBreakpoints', { source: place.source, breakpoints: [{ line: place.line, hitCondition: '== 2' }] });
     await story.breakAt({ ...marked('lab/vmm/vmexits.c', 'in handle_cpuid') });
     await set('setBreakpoints', { source: place.source, breakpoints: [{ line: place.line }] });
-    await first();
+    await story.run();
     const [top] = await story.frames();
     const pc = top!.instructionPointerReference!;
     await set('setBreakpoints', { source: place.source, breakpoints: [] });

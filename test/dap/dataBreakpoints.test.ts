@@ -11,11 +11,6 @@ describe('DAP: data breakpoints', () => {
   beforeEach(() => (story = new Story()));
   afterEach(() => story.end());
 
-  const first = async (): Promise<void> => {
-    const stopped = story.client.next('stopped');
-    await story.client.configured();
-    await story.tellStop('run', await stopped);
-  };
   const info = async (args: object): Promise<string | null> => {
     const { dataId, description } = await story.client.request<Info>('dataBreakpointInfo', args);
     story.tell(`${dataId === null ? 'cannot be watched' : 'can be watched'}: ${description}`);
@@ -35,7 +30,7 @@ describe('DAP: data breakpoints', () => {
   it('variables, from the Variables pane and by expression', async () => {
     await story.launch({});
     await story.breakAt(lineWith('lab/vmm/vmexits.c', 'if (leaf == 1)'));
-    await first();
+    await story.run();
     const frameId = (await story.frames())[0]!.id;
     const { scopes } = await story.client.request<{ scopes: { name: string; variablesReference: number }[] }>('scopes', { frameId });
     const locals = scopes.find((s) => s.name === 'Locals')!.variablesReference;
@@ -56,7 +51,7 @@ describe('DAP: data breakpoints', () => {
   it('addresses of both worlds, guest-physical and host-physical', async () => {
     await story.launch({});
     await story.breakAt(marked('lab/guest/processor.c', 'guest asks for VMX'));
-    await first();
+    await story.run();
     await story.client.request('setBreakpoints', { source: marked('lab/guest/processor.c', 'guest asks for VMX').source, breakpoints: [] });
     await watch({ dataId: 'gpa:0xb8000+4000 the screen', accessType: 'write' });
     await until();
@@ -68,7 +63,7 @@ describe('DAP: data breakpoints', () => {
   it('VMCS fields: read by VMREAD, written by VMWRITE, changed by a VM exit', async () => {
     await story.launch({});
     await story.breakAt(lineWith('lab/vmm/vmexits.c', 'if (leaf == 1)'));
-    await first();
+    await story.run();
     const rip = await info({ name: '$vmcs.GUEST_RIP' });
     await watch({ dataId: rip! });
     await until();
@@ -82,7 +77,7 @@ describe('DAP: data breakpoints', () => {
 
   it('registers: control registers, MSRs and general-purpose ones', async () => {
     await story.launch({ stopOnEntry: true });
-    await first();
+    await story.run();
     await watch({ dataId: '$vmm.cr3' });
     await until();
     await watch({ dataId: 'msr:EFER', accessType: 'readWrite' });
@@ -101,7 +96,7 @@ describe('DAP: data breakpoints', () => {
   it('is found again going back', async () => {
     await story.launch({});
     await story.breakAt(lineWith('lab/vmm/vmexits.c', 'if (leaf == 1)'));
-    await first();
+    await story.run();
     const frameId = (await story.frames())[0]!.id;
     await watch({ dataId: (await info({ name: 'g->regs.rcx', frameId }))! });
     await until();

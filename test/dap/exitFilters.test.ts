@@ -17,16 +17,10 @@ describe('DAP: filters of exits and events', () => {
     const { breakpoints } = await story.client.request<Answer>('setExceptionBreakpoints', { filters: [], filterOptions });
     for (const b of breakpoints) if (!b.verified) story.tell(`refused: ${b.message}`);
   };
-  const first = async (): Promise<void> => {
-    const stopped = story.client.next('stopped');
-    await story.client.configured();
-    await story.tellStop('run', await stopped);
-  };
-
   it('conditions speak of directions, ranges, functions, MSRs by name, counts, and what the Watch pane knows', async () => {
     await story.launch({});
     await filters({ filterId: 'exit:EPT_VIOLATION', condition: 'gpa in 0xa0000..0xbffff && write' });
-    await first();
+    await story.run();
     await filters({ filterId: 'exit:any', condition: 'msr == EFER && value == 0x100' });
     await story.client.request('restart');
     await story.client.next('stopped').then((stopped) => story.tellStop('restart', stopped));
@@ -42,7 +36,7 @@ describe('DAP: filters of exits and events', () => {
   it('other events: entries, changes of mode, loads of CR3, interrupts', async () => {
     await story.launch({});
     await filters({ filterId: 'event:mode' });
-    await first();
+    await story.run();
     await story.until('continue');
     await filters({ filterId: 'event:entry', condition: 'launch' });
     await story.until('continue');
@@ -62,7 +56,7 @@ describe('DAP: filters of exits and events', () => {
       breakpoints: [{ name: 'exit:IO_INSTRUCTION', condition: 'port == 0x71', hitCondition: '% 2' }, { name: 'event: entry if n == 3' }, { name: 'exit:CPUDI' }],
     });
     for (const b of breakpoints) story.tell(b.verified ? 'verified' : `refused: ${b.message}`);
-    await first();
+    await story.run();
     await story.until('continue');
     story.expect('filter-functions');
   });
@@ -70,7 +64,7 @@ describe('DAP: filters of exits and events', () => {
   it('unticking a filter takes what breakOnExit asked for with it', async () => {
     await story.launch({ breakOnExit: ['CPUID', 'VMCALL if number == 2'] });
     await filters();
-    await first();
+    await story.run();
     await filters({ filterId: 'exit:CPUID' });
     await story.until('continue');
     await filters();

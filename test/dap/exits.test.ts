@@ -6,15 +6,9 @@ describe('DAP: VM exits', () => {
   beforeEach(() => (story = new Story()));
   afterEach(() => story.end());
 
-  const first = async (): Promise<void> => {
-    const stopped = story.client.next('stopped');
-    await story.client.configured();
-    await story.tellStop('run', await stopped);
-  };
-
   it('stops on CPUID inside the C handler, shows both worlds, steps line by line', async () => {
     await story.launch({ breakOnExit: ['CPUID'] });
-    await first();
+    await story.run();
     await story.stack();
     await story.scope('Locals', { only: /^g$/ });
     await story.scope('VMCS', { path: ['Exit information'], only: /^(VM_EXIT_REASON|EXIT_QUALIFICATION|VM_EXIT_INSTRUCTION_LENGTH)$/ });
@@ -29,14 +23,14 @@ describe('DAP: VM exits', () => {
 
   it('stops at HOST_RIP itself when asked to', async () => {
     await story.launch({ breakOnExit: ['CPUID'], vmexit: { stopAt: 'exit' } });
-    await first();
+    await story.run();
     story.expect('stop-at-exit');
   });
 
   it('stops only where the condition holds', async () => {
     await story.launch({});
     await story.client.request('setExceptionBreakpoints', { filters: [], filterOptions: [{ filterId: 'exit:IO_INSTRUCTION', condition: 'port == 0x71 && direction == "in"' }, { filterId: 'exit:VMCALL', condition: 'number == 2' }] });
-    await first();
+    await story.run();
     await story.until('continue');
     story.expect('exit-conditions');
   });
@@ -44,7 +38,7 @@ describe('DAP: VM exits', () => {
   it('names the details when a condition speaks of another', async () => {
     await story.launch({});
     await story.client.request('setExceptionBreakpoints', { filters: [], filterOptions: [{ filterId: 'exit:CPUID', condition: 'laef == 1' }] });
-    await first();
+    await story.run();
     story.tell(story.client.console);
     const { breakpoints } = await story.client.request<{ breakpoints: { verified: boolean; message?: string }[] }>('setExceptionBreakpoints', { filters: [], filterOptions: [{ filterId: 'exit:CPUID', condition: 'leaf ==' }] });
     story.tell(JSON.stringify(breakpoints));

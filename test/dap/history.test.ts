@@ -7,17 +7,12 @@ describe('DAP: going back', () => {
   beforeEach(() => (story = new Story()));
   afterEach(() => story.end());
 
-  const first = async (): Promise<void> => {
-    const stopped = story.client.next('stopped');
-    await story.client.configured();
-    await story.tellStop('run', await stopped);
-  };
   const icount = (): unknown => story.client.events.filter((e) => e.event === 'hyperstep/state' && e.body['what'] === 'stopped').at(-1)!.body['icount'];
 
   it('by statement: the statements of a step forwards, in the other order; over calls, and out to the caller', async () => {
     await story.launch({});
     await story.breakAt(lineWith('lab/vmm/vmexits.c', 'r->rbx = build_memory_map(g);'));
-    await first();
+    await story.run();
     await story.until('stepIn');
     const counts = [icount()];
     for (let i = 0; i < 5; i++) {
@@ -39,7 +34,7 @@ describe('DAP: going back', () => {
   it('by instruction, in both worlds and over a VM exit', async () => {
     await story.launch({});
     await story.breakAt(lineWith('lab/vmm/vmentry.S', 'call vmexit'));
-    await first();
+    await story.run();
     for (let i = 0; i < 2; i++) await story.until('stepBack', { granularity: 'instruction' });
     for (let i = 0; i < 2; i++) await story.until('next', { granularity: 'instruction' });
     await story.breakAt(marked('lab/guest/processor.c', 'guest asks for VMX'));
@@ -56,7 +51,7 @@ describe('DAP: going back', () => {
     const { client } = story;
     await story.launch({});
     await story.breakAt(marked('lab/vmm/vmexits.c', 'in handle_hlt'));
-    await first();
+    await story.run();
     const where = async (): Promise<string> => {
       const { stackFrames } = await client.request<{ stackFrames: { instructionPointerReference: string }[] }>('stackTrace', { threadId: 1, levels: 1 });
       return `${String(icount())} ${stackFrames[0]!.instructionPointerReference}`;
@@ -76,7 +71,7 @@ describe('DAP: going back', () => {
     const { client } = story;
     await story.launch({ breakOnExit: ['CPUID', 'VMCALL'] });
     await story.breakAt({ ...marked('lab/vmm/vmexits.c', 'in handle_io'), hitCondition: '== 2' });
-    await first();
+    await story.run();
     const forwards = [icount()];
     for (let i = 0; i < 4; i++) {
       await story.until('continue');
@@ -101,7 +96,7 @@ describe('DAP: going back', () => {
   it('a change of the user\'s holds from where it was made, and not before', async () => {
     await story.launch({});
     await story.breakAt(lineWith('lab/vmm/vmexits.c', 'if (leaf == 1)'));
-    await first();
+    await story.run();
     await story.evaluate('leaf = 7', 'repl');
     await story.until('next');
     await story.until('stepBack');
@@ -114,7 +109,7 @@ describe('DAP: going back', () => {
 
   it('is refused without a history', async () => {
     await story.launch({ history: false, breakOnExit: ['CPUID'] });
-    await first();
+    await story.run();
     await assert.rejects(story.client.request('stepBack', { threadId: 1 }), /No history is kept/);
   });
 });

@@ -8,12 +8,6 @@ describe('DAP: inspection', () => {
   beforeEach(() => (story = new Story()));
   afterEach(() => story.end());
 
-  const first = async (): Promise<void> => {
-    const stopped = story.client.next('stopped');
-    await story.client.configured();
-    await stopped;
-  };
-
   it('lists modules and sources', async () => {
     const { client } = story;
     await story.launch({});
@@ -29,7 +23,7 @@ describe('DAP: inspection', () => {
     const { client } = story;
     await story.launch({});
     await story.breakAt(marked('lab/vmm/vmexits.c', 'in handle_cpuid'));
-    await first();
+    await story.run(false);
     const complete = async (text: string): Promise<string[]> => (await client.request<{ targets: { label: string }[] }>('completions', { text, column: text.length + 1 })).targets.map((t) => t.label);
     assert((await complete('$ra')).includes('$rax'));
     assert((await complete('1 + $guest.ri')).includes('$guest.rip'));
@@ -79,7 +73,7 @@ describe('DAP: inspection', () => {
     const { source, line } = lineWith('lab/vmm/vmexits.c', 'uint32_t leaf = g->regs.rax;');
     const { breakpoints } = await client.request<{ breakpoints: { line: number }[] }>('setBreakpoints', { source: { path: `file://${source.path}` }, breakpoints: [{ line: line - 1 }] });
     assert.strictEqual(breakpoints[0]!.line, line - 1);
-    await first();
+    await story.run(false);
     const [top] = await story.frames();
     assert.strictEqual(top!.line, line - 1);
     assert.strictEqual(top!.source!.path, `file://${source.path}`);

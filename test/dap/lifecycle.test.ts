@@ -11,12 +11,6 @@ describe('DAP: running', () => {
   beforeEach(() => (story = new Story()));
   afterEach(() => story.end());
 
-  const first = async (): Promise<void> => {
-    const stopped = story.client.next('stopped');
-    await story.client.configured();
-    await story.tellStop('run', await stopped);
-  };
-
   it('pauses within 50 ms, also while the guest waits for a key', async () => {
     const { client } = story;
     await story.launch({});
@@ -50,7 +44,7 @@ describe('DAP: running', () => {
   it('restarts by restoring power-on, in under 200 ms, to the same stop', async () => {
     const { client } = story;
     await story.launch({ breakOnExit: ['CPUID if leaf == 1'] });
-    await first();
+    await story.run();
     const once = client.serial;
     client.serial = '';
     const icounts = client.events.filter((e) => e.event === 'hyperstep/state' && e.body['what'] === 'stopped').map((e) => e.body['icount']);
@@ -68,7 +62,7 @@ describe('DAP: running', () => {
   it('prints log points and counts hits', async () => {
     await story.launch({});
     await story.breakAt({ ...marked('lab/vmm/vmexits.c', 'in handle_vmcall'), logMessage: 'hypercall {g->regs.rax}' }, { ...marked('lab/vmm/vmexits.c', 'in handle_io'), hitCondition: '3' });
-    await first();
+    await story.run();
     story.tell(story.client.console);
     story.expect('log-point');
   });
@@ -77,7 +71,7 @@ describe('DAP: running', () => {
     await story.launch({});
     await story.client.request('setExceptionBreakpoints', { filters: ['entry-failure', 'instruction-failure', 'triple-fault', 'vmx-checks'] });
     await story.breakAt(lineWith('lab/vmm/vmentry.S', 'vmresume'));
-    await first();
+    await story.run();
     await story.evaluate('$vmcs.GUEST_CR4 = 0', 'repl');
     await story.until('continue');
     const info = await story.client.request<{ exceptionId: string; description: string }>('exceptionInfo', { threadId: 1 });
@@ -89,7 +83,7 @@ describe('DAP: running', () => {
     await story.launch({});
     await story.client.request('setExceptionBreakpoints', { filters: ['vmx-checks'] });
     await story.breakAt(lineWith('lab/vmm/vmexits.c', 'vmcs_write(VMCS_GUEST_RIP'));
-    await first();
+    await story.run();
     // The function that steps over the instruction returns at once, as if a student had forgotten it.
     const [top] = await story.frames();
     const { result } = await story.client.request<{ result: string }>('evaluate', { expression: '(uint64_t)&skip_instruction,x', frameId: top!.id });
@@ -107,7 +101,7 @@ describe('DAP: running', () => {
     await story.launch({});
     await story.client.request('setExceptionBreakpoints', { filters: ['triple-fault'] });
     await story.breakAt(marked('lab/vmm/main.c', 'before the guest'));
-    await first();
+    await story.run();
     await story.evaluate('$idtr_limit = 0', 'repl');
     await story.evaluate('$rip = 0xdead000000000000', 'repl');
     await story.until('continue');
@@ -120,7 +114,7 @@ describe('DAP: running', () => {
 
   it('stops at power-on when asked to', async () => {
     await story.launch({ stopOnEntry: true });
-    await first();
+    await story.run();
     await story.until('stepIn', { granularity: 'instruction' });
     story.expect('stop-on-entry');
   });

@@ -6,16 +6,10 @@ describe('DAP: stepping', () => {
   beforeEach(() => (story = new Story()));
   afterEach(() => story.end());
 
-  const first = async (): Promise<void> => {
-    const stopped = story.client.next('stopped');
-    await story.client.configured();
-    await story.tellStop('run', await stopped);
-  };
-
   it('steps over VMLAUNCH and VMRESUME: the guest runs until its next exit', async () => {
     await story.launch({});
     await story.breakAt(lineWith('lab/vmm/vmentry.S', 'vmlaunch'));
-    await first();
+    await story.run();
     await story.until('next');
     await story.breakAt(lineWith('lab/vmm/vmentry.S', 'vmresume'));
     await story.until('continue');
@@ -27,7 +21,7 @@ describe('DAP: stepping', () => {
   it('steps into VMLAUNCH: the guest\'s first instruction', async () => {
     await story.launch({});
     await story.breakAt(lineWith('lab/vmm/vmentry.S', 'vmlaunch'));
-    await first();
+    await story.run();
     await story.until('stepIn');
     await story.stack();
     await story.until('stepIn', { granularity: 'instruction' });
@@ -39,7 +33,7 @@ describe('DAP: stepping', () => {
   it('steps through the guest\'s C: exits that the VMM handles are part of a step', async () => {
     await story.launch({});
     await story.breakAt(marked('lab/guest/processor.c', 'guest asks for VMX'));
-    await first();
+    await story.run();
     await story.stack();
     await story.until('next');
     await story.scope('Locals', { only: /^eax$/ });
@@ -53,7 +47,7 @@ describe('DAP: stepping', () => {
   it('steps into, over and out of functions', async () => {
     await story.launch({});
     await story.breakAt(lineWith('lab/vmm/vmexits.c', 'r->rbx = build_memory_map(g);'));
-    await first();
+    await story.run();
     await story.until('stepIn');
     await story.until('next');
     await story.until('next');
@@ -73,7 +67,7 @@ describe('DAP: stepping', () => {
   it('steps by instruction through a call', async () => {
     await story.launch({});
     await story.breakAt(lineWith('lab/vmm/vmentry.S', 'call vmexit'));
-    await first();
+    await story.run();
     await story.until('next', { granularity: 'instruction' });
     await story.until('continue');
     await story.until('stepIn', { granularity: 'instruction' });
@@ -85,7 +79,7 @@ describe('DAP: stepping', () => {
   it('runs interrupt handlers that land on a step, and waits through HLT', async () => {
     await story.launch({});
     await story.breakAt(marked('lab/vmm/vmexits.c', 'in handle_hlt'));
-    await first();
+    await story.run();
     await story.until('next');
     await story.until('next');
     await story.until('stepIn');

@@ -83,6 +83,14 @@ export class Story {
     await this.client.launch(configuration);
   }
 
+  /** Ends the configuration, waits for the first stop, and tells it. */
+  async run(tells = true): Promise<void> {
+    const stopped = this.client.next('stopped');
+    await this.client.configured();
+    const stop = await stopped;
+    if (tells) await this.tellStop('run', stop);
+  }
+
   /** Sets breakpoints at marked lines, and tells where they are. */
   async breakAt(...places: ({ source: { path: string }; line: number } & { condition?: string; hitCondition?: string; logMessage?: string })[]): Promise<void> {
     for (const file of new Set(places.map((p) => p.source.path))) {

@@ -6,11 +6,6 @@ describe('DAP: targets', () => {
   beforeEach(() => (story = new Story()));
   afterEach(() => story.end());
 
-  const first = async (): Promise<void> => {
-    const stopped = story.client.next('stopped');
-    await story.client.configured();
-    await story.tellStop('run', await stopped);
-  };
   const targets = async (): Promise<{ id: number; label: string }[]> => {
     const frameId = (await story.frames())[0]!.id;
     const answer = await story.client.request<{ targets: { id: number; label: string }[] }>('stepInTargets', { frameId });
@@ -21,7 +16,7 @@ describe('DAP: targets', () => {
   it('steps into the call of a line that was chosen', async () => {
     await story.launch({});
     await story.breakAt(lineWith('lab/guest/main.c', 'CMOS reports'));
-    await first();
+    await story.run();
     const calls = await targets();
     await story.until('stepIn', { targetId: calls.at(-1)!.id });
     await story.until('stepOut');
@@ -31,7 +26,7 @@ describe('DAP: targets', () => {
   it('offers the guest where VMLAUNCH is', async () => {
     await story.launch({});
     await story.breakAt(lineWith('lab/vmm/vmentry.S', 'vmlaunch'));
-    await first();
+    await story.run();
     const [guest] = await targets();
     await story.until('stepIn', { targetId: guest!.id });
     story.expect('step-into-guest');
@@ -41,7 +36,7 @@ describe('DAP: targets', () => {
     await story.launch({});
     const from = lineWith('lab/vmm/vmexits.c', 'if (leaf == 1)');
     await story.breakAt(from);
-    await first();
+    await story.run();
     const goto = async (place: { source: { path: string }; line: number }): Promise<void> => {
       const { targets } = await story.client.request<{ targets: { id: number; label: string }[] }>('gotoTargets', place);
       story.tell(`jump to: ${targets.map((t) => t.label.replace(/\d+/g, 'N')).join('; ') || 'nowhere'}`);
@@ -56,7 +51,7 @@ describe('DAP: targets', () => {
   it('starts a frame again, with memory and registers as they were', async () => {
     await story.launch({});
     await story.breakAt(lineWith('lab/vmm/vmexits.c', 'g->regs.rbx = ebx;'));
-    await first();
+    await story.run();
     await story.evaluate('g->regs.rax');
     await story.until('restartFrame', { frameId: (await story.frames())[0]!.id });
     await story.evaluate('g->regs.rax');

@@ -36,11 +36,6 @@ describe('DAP: several processors', () => {
     fs.writeFileSync(path.join(folder, 'disk.img'), disk);
     await story.launch({ machine: { cpus, memory: '2M' }, boot: { disk: path.join(folder, 'disk.img') }, symbols: [path.join(FIXTURES, 'spinlock.elf')], cwd: FIXTURES, ...more });
   }
-  const first = async (): Promise<void> => {
-    const stopped = story.client.next('stopped');
-    await story.client.configured();
-    await story.tellStop('run', await stopped);
-  };
   const threads = async (): Promise<void> => {
     const body = await story.client.request<Body>('threads');
     story.tell(body.threads.map(({ id, name }) => `thread ${id}: ${name}`).join('\n'));
@@ -50,7 +45,7 @@ describe('DAP: several processors', () => {
   it('a breakpoint stops at the processor that reaches it; each thread has its own stack and registers', async () => {
     await launch(3);
     await story.breakAt(lineWith(SOURCE, 'lock inc dword ptr [RESULTS+12]'));
-    await first();
+    await story.run();
     const reached = [story.thread];
     await threads();
     for (const thread of [1, 2, 3]) {
@@ -69,7 +64,7 @@ describe('DAP: several processors', () => {
 
   it('a processor that nobody has started cannot be stepped', async () => {
     await launch(2, { stopOnEntry: true });
-    await first();
+    await story.run();
     await threads();
     await assert.rejects(story.client.request('next', { threadId: 2 }), /CPU 1 waits to be started/);
     story.expect('threads-unstarted');
@@ -78,7 +73,7 @@ describe('DAP: several processors', () => {
   it('a step is of one thread, and the others run along', async () => {
     await launch(2);
     await story.breakAt(lineWith(SOURCE, 'nop'));
-    await first();
+    await story.run();
     const { client } = story;
     await client.request('setBreakpoints', { source: { path: path.join(FIXTURES, 'spinlock.s') }, breakpoints: [] });
     for (const threadId of [1, 2, 2, 1]) {
@@ -96,7 +91,7 @@ describe('DAP: several processors', () => {
   it('another processor\'s breakpoint ends a step, and stepping goes back in time for a thread too', async () => {
     await launch(2);
     await story.breakAt(lineWith(SOURCE, 'inc edx'));
-    await first();
+    await story.run();
     const { client } = story;
     // Thread 1 holds the lock until it is let on: thread 2 can only spin, whatever is stepped there.
     const before = await pc(1);
