@@ -2,55 +2,20 @@
  * The local APIC, with the 8259s behind its LINT0 pin (SDM volume 3, "Advanced Programmable Interrupt Controller").
  * It is also what the processor sees as its interrupt controller. x2APIC mode reaches the same registers as MSRs.
  */
-import { bit } from '../../base/bits';
 import type { DeviceMsrs, InterruptController } from '../../cpu/bus';
-import { APIC_TIMER_TICKS } from '../clock';
 import type { Device, DeviceHost, MemoryDevice } from '../device';
-import { ApicError, DeliveryMode, Icr, Lvt, LVT_WRITABLE, MASKED, Reg, REGISTERS, Shorthand, SOFTWARE_ENABLE, TimerMode, VERSION } from './apicRegisters';
+import { ApicError, DeliveryMode, Icr, Lvt, LVT_WRITABLE, MASKED, Reg, REGISTERS, Shorthand, SOFTWARE_ENABLE, VERSION } from './apicRegisters';
+import { apicAtReset, type ApicState, arbitrationPriority, enabledBySoftware, isFor, processorPriority, requestedVector, x2apicLogical } from './apicState';
+import { ApicTimer, TSC_DEADLINE_MSR } from './apicTimer';
 import type { InterruptMessage } from './interruptBus';
-import { addVector, emptySet, hasVector, highestVector, removeVector } from './priorityVector';
+import { addVector, hasVector, highestVector, removeVector } from './priorityVector';
 
 const BASE_ENABLE = 1 << 11;
 const BASE_X2APIC = 1 << 10;
 const X2APIC_FIRST = 0x800;
 const X2APIC_LAST = 0x8ff;
-const TSC_DEADLINE_MSR = 0x6e0;
 /** Vectors below are the processor's own. */
 const FIRST_VECTOR = 16;
-
-function powerOn(id: number) {
-  return {
-    id,
-    /** Physical page of the registers, enabled, x2APIC: from IA32_APIC_BASE. */
-    page: 0xfee00,
-    enabled: true,
-    x2apic: false,
-    tpr: 0,
-    logicalDestination: 0,
-    destinationFormat: 0xffff_ffff,
-    spurious: 0xff,
-    isr: emptySet(),
-    tmr: emptySet(),
-    irr: emptySet(),
-    errors: 0,
-    errorsShown: 0,
-    /** An ExtINT message asked for an interrupt of the 8259s. */
-    external: false,
-    icrLow: 0,
-    icrHigh: 0,
-    lvt: new Array<number>(Lvt.COUNT).fill(MASKED),
-    initialCount: 0,
-    divide: 0,
-    /** Tick at which the present count began, and at which it reaches 0 (Infinity when stopped). */
-    start: 0,
-    expiry: Infinity,
-    /** IA32_TSC_DEADLINE. */
-    tscDeadline: 0n,
-  };
-}
-
-/** The logical identifier in x2APIC mode: cluster, and the processor's bit in it. */
-const x2apicLogical = (id: number): number => (((id >> 4) << 16) | (1 << (id & 15))) >>> 0;
 
 /** What the local APIC needs from the board. */
 export interface ApicWiring {
@@ -75,7 +40,8 @@ export interface ApicWiring {
 
 export class LocalApic implements Device, MemoryDevice, InterruptController, DeviceMsrs {
   readonly name: string;
-  state: ReturnType<typeof powerOn>;
+  state: ApicState;
+  private readonly timer: ApicTimer;
 
   constructor(
     private readonly index: number,
@@ -83,71 +49,28 @@ export class LocalApic implements Device, MemoryDevice, InterruptController, Dev
     private readonly wiring: ApicWiring,
   ) {
     this.name = `local APIC ${index}`;
-    this.state = powerOn(index);
+    this.state = apicAtReset(index);
+    this.timer = new ApicTimer(() => this.state, host, () => wiring.tscOffset(), (vector) => this.request(vector, false));
   }
 
   reset(): void {
-    this.state = powerOn(this.index);
+    this.state = apicAtReset(this.index);
     this.wiring.moved();
   }
 
   /** INIT reached the processor: everything as after reset but the identifier and where the registers are (SDM volume 3, "Local APIC State After It Receives an INIT-Deassert IPI" and "x2APIC State Transitions"). */
   init(): void {
     const { id, page, enabled, x2apic } = this.state;
-    this.state = { ...powerOn(this.index), id, page, enabled, x2apic };
+    this.state = { ...apicAtReset(this.index), id, page, enabled, x2apic };
     if (x2apic) this.state.logicalDestination = x2apicLogical(id);
     this.host.reschedule();
   }
 
-  // Timer.
-
   nextDeadline(): number {
     return this.state.expiry;
   }
-
   advance(now: number): void {
-    const s = this.state;
-    while (s.expiry <= now) {
-      const timer = s.lvt[Lvt.TIMER]!;
-      const mode = (timer >> 17) & 3;
-      if (mode === TimerMode.PERIODIC && s.initialCount > 0) {
-        s.start = s.expiry;
-        s.expiry += this.period();
-      } else {
-        s.expiry = Infinity;
-        s.tscDeadline = 0n;
-      }
-      if (!(timer & MASKED)) this.request(timer & 0xff, false);
-    }
-  }
-
-  /** Ticks of a whole count. */
-  private period(): number {
-    return this.state.initialCount * this.ticksPerCount();
-  }
-
-  private ticksPerCount(): number {
-    const code = (this.state.divide & 3) | ((this.state.divide >> 1) & 4);
-    return APIC_TIMER_TICKS * (code === 7 ? 1 : 2 << code);
-  }
-
-  private currentCount(): number {
-    const s = this.state;
-    if (s.expiry === Infinity || this.timerMode() === TimerMode.TSC_DEADLINE) return 0;
-    return Math.max(0, Math.ceil((s.expiry - this.host.now()) / this.ticksPerCount()));
-  }
-
-  private timerMode(): number {
-    return (this.state.lvt[Lvt.TIMER]! >> 17) & 3;
-  }
-
-  private startTimer(count: number): void {
-    const s = this.state;
-    s.initialCount = count;
-    if (this.timerMode() === TimerMode.TSC_DEADLINE) return;
-    s.start = this.host.now();
-    s.expiry = count === 0 ? Infinity : s.start + this.period();
-    this.host.reschedule();
+    this.timer.advance(now);
   }
 
   // Interrupts.
@@ -157,12 +80,11 @@ export class LocalApic implements Device, MemoryDevice, InterruptController, Dev
     return this.state.enabled;
   }
   get softwareEnabled(): boolean {
-    return this.state.enabled && (this.state.spurious & SOFTWARE_ENABLE) !== 0;
+    return enabledBySoftware(this.state);
   }
-  /** What lowest-priority arbitration compares: the greater of task priority and what is requested or served. */
+  /** What lowest-priority arbitration compares. */
   get arbitrationPriority(): number {
-    const { irr, isr, tpr } = this.state;
-    return Math.max(tpr, Math.max(highestVector(irr), highestVector(isr), 0) & 0xf0);
+    return arbitrationPriority(this.state);
   }
 
   /** Takes a message that is for this processor. */
@@ -208,24 +130,17 @@ export class LocalApic implements Device, MemoryDevice, InterruptController, Dev
   }
 
   /** Whether a message is for this processor. */
-  accepts({ destination, logical, broadcast }: InterruptMessage): boolean {
-    const s = this.state;
-    if (!s.enabled) return false;
-    if (broadcast) return true;
-    if (!logical) return destination === s.id;
-    if (s.x2apic) return destination >>> 16 === s.id >> 4 && bit(destination, s.id & 15);
-    const mine = s.logicalDestination >>> 24;
-    if (s.destinationFormat >>> 28 === 0xf) return (mine & destination) !== 0;
-    return mine >> 4 === (destination & 0xff) >> 4 && (mine & destination & 15) !== 0;
+  accepts(message: InterruptMessage): boolean {
+    return isFor(this.state, message);
   }
 
   pending(): boolean {
-    return this.requested() >= 0 || this.externalInterrupt();
+    return requestedVector(this.state) >= 0 || this.externalInterrupt();
   }
 
   acknowledge(): number {
     const s = this.state;
-    const vector = this.requested();
+    const vector = requestedVector(this.state);
     if (vector >= 0) {
       removeVector(s.irr, vector);
       addVector(s.isr, vector);
@@ -234,14 +149,6 @@ export class LocalApic implements Device, MemoryDevice, InterruptController, Dev
     if (!this.externalInterrupt()) return s.spurious & 0xff;
     s.external = false;
     return this.wiring.picAcknowledge();
-  }
-
-  /** Vector of a request above the processor priority, or -1. */
-  private requested(): number {
-    const s = this.state;
-    if (!this.softwareEnabled) return -1;
-    const vector = highestVector(s.irr);
-    return vector >= 0 && vector >> 4 > this.processorPriority() >> 4 ? vector : -1;
   }
 
   /** Whether the 8259s get through: LINT0 in ExtINT mode, or no local APIC at all. */
@@ -261,12 +168,6 @@ export class LocalApic implements Device, MemoryDevice, InterruptController, Dev
     return this.softwareEnabled && !(this.state.lvt[Lvt.TIMER]! & MASKED);
   }
 
-  private processorPriority(): number {
-    const served = highestVector(this.state.isr);
-    const servedClass = served < 0 ? 0 : served & 0xf0;
-    return (this.state.tpr & 0xf0) >= servedClass ? this.state.tpr : servedClass;
-  }
-
   getTaskPriority(): number {
     return this.state.tpr >> 4;
   }
@@ -282,7 +183,7 @@ export class LocalApic implements Device, MemoryDevice, InterruptController, Dev
     s.page = Number(value >> 12n);
     s.enabled = (flags & BASE_ENABLE) !== 0;
     s.x2apic = s.enabled && (flags & BASE_X2APIC) !== 0;
-    if (disabled) this.state = { ...powerOn(this.index), page: s.page, enabled: false };
+    if (disabled) this.state = { ...apicAtReset(this.index), page: s.page, enabled: false };
     if (s.x2apic) {
       s.id = this.index; // what software wrote in xAPIC mode is not the x2APIC identifier
       s.logicalDestination = x2apicLogical(s.id);
@@ -298,7 +199,7 @@ export class LocalApic implements Device, MemoryDevice, InterruptController, Dev
     if (vector < 0) return;
     removeVector(s.isr, vector);
     if (hasVector(s.tmr, vector)) this.wiring.endOfInterrupt(vector);
-    this.host.attention();
+    if (requestedVector(this.state) >= 0) this.host.attention(); // one that waited for this
   }
 
   /** Sends an interprocessor interrupt. It arrives at once, so the delivery status always reads as idle. */
@@ -353,7 +254,7 @@ export class LocalApic implements Device, MemoryDevice, InterruptController, Dev
       case Reg.APR:
         return this.arbitrationPriority;
       case Reg.PPR:
-        return this.processorPriority();
+        return processorPriority(s);
       case Reg.LDR:
         return s.logicalDestination;
       case Reg.DFR:
@@ -369,7 +270,7 @@ export class LocalApic implements Device, MemoryDevice, InterruptController, Dev
       case Reg.INITIAL:
         return s.initialCount;
       case Reg.CURRENT:
-        return this.currentCount();
+        return this.timer.count;
       case Reg.DIVIDE:
         return s.divide;
       default:
@@ -415,17 +316,11 @@ export class LocalApic implements Device, MemoryDevice, InterruptController, Dev
         s.icrHigh = value;
         break;
       case Reg.INITIAL:
-        this.startTimer(value);
+        this.timer.start(value);
         break;
-      case Reg.DIVIDE: {
-        const left = this.currentCount();
-        s.divide = value & 0xb;
-        if (left > 0) {
-          s.expiry = this.host.now() + left * this.ticksPerCount();
-          this.host.reschedule();
-        }
+      case Reg.DIVIDE:
+        this.timer.divide(value);
         break;
-      }
       default: // read-only or not there
     }
   }
@@ -433,13 +328,9 @@ export class LocalApic implements Device, MemoryDevice, InterruptController, Dev
   private writeLvt(entry: number, value: number): void {
     if (entry >= Lvt.COUNT) return;
     const s = this.state;
-    const before = this.timerMode();
-    s.lvt[entry] = (value & LVT_WRITABLE[entry]!) | (s.spurious & SOFTWARE_ENABLE ? 0 : MASKED);
-    if (entry === Lvt.TIMER && (before === TimerMode.TSC_DEADLINE) !== (this.timerMode() === TimerMode.TSC_DEADLINE)) {
-      s.expiry = Infinity; // changing to or from TSC-deadline mode disarms the timer
-      s.tscDeadline = 0n;
-      this.host.reschedule();
-    }
+    const kept = (value & LVT_WRITABLE[entry]!) | (s.spurious & SOFTWARE_ENABLE ? 0 : MASKED);
+    if (entry === Lvt.TIMER) this.timer.setEntry(kept);
+    else s.lvt[entry] = kept;
     if (entry === Lvt.LINT0) this.host.attention();
   }
 
@@ -461,10 +352,7 @@ export class LocalApic implements Device, MemoryDevice, InterruptController, Dev
     const high = Number((value >> 32n) & 0xffff_ffffn);
     if (index === TSC_DEADLINE_MSR) {
       if (!this.wiring.hasFeature('tsc-deadline')) return false;
-      if (this.timerMode() !== TimerMode.TSC_DEADLINE) return true; // ignored in the other modes
-      s.tscDeadline = value;
-      s.expiry = value === 0n ? Infinity : this.tickOf(value);
-      this.host.reschedule();
+      this.timer.setDeadline(value);
       return true;
     }
     if (!s.x2apic || index < X2APIC_FIRST || index > X2APIC_LAST) return false;
@@ -477,13 +365,6 @@ export class LocalApic implements Device, MemoryDevice, InterruptController, Dev
       else this.wiring.send({ vector: low, mode: DeliveryMode.FIXED, level: false, destination: s.id, logical: false, broadcast: false }, Shorthand.SELF);
     } else this.writeWord(register, low);
     return true;
-  }
-
-  /** Tick at which the TSC reaches a value: now when it is there already. */
-  private tickOf(tsc: bigint): number {
-    const now = this.host.now();
-    const present = BigInt.asUintN(64, BigInt(now) + this.wiring.tscOffset());
-    return tsc <= present ? now : now + Number(tsc - present);
   }
 
   /** As firmware leaves it: enabled by software, the 8259s on LINT0, NMI on LINT1. */
