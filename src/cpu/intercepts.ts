@@ -57,6 +57,8 @@ export interface Intercepts {
   boundary(): boolean;
   /** IRET is about to return. Whether it ends blocking by NMI. */
   iretUnblocksNmi(): boolean;
+  /** Whether something besides a waiting interrupt is due as soon as RFLAGS.IF is 1: an interrupt-window exit, a virtual interrupt. Undecided means yes. */
+  awaitsInterruptFlag?(): boolean;
   /** Ticks until the next boundary that VMX must see (preemption timer), or Infinity. */
   ticksToBoundary(): number;
   /** The guest is single-stepped (monitor trap flag): repeated string instructions stop after each iteration. */

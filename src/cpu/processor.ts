@@ -7,6 +7,7 @@ import type { Instruction } from './decode/instruction';
 import type { Fault } from './fault';
 import type { Intercepts, SecondLevel } from './intercepts';
 import type { CodePages } from './mmu/codePages';
+import type { DevicePages } from './mmu/devicePages';
 import type { Watch, Watches, WatchHit } from './mmu/watch';
 import type { CpuState, MemoryViews } from './state';
 
@@ -94,6 +95,11 @@ export interface Processor {
   flushPage(linear: bigint): void;
   /** Recomputes all that is derived: code mode, CS_BASE, SP_MASK, FLAT, TLB bank. Call after segments, CPL, CR0, CR4, EFER or VMX mode changed. */
   stateChanged(): void;
+
+  /** 64-bit code goes on at another privilege level, 0 or 3, with CS and SS loaded: what `stateChanged` has prepared applies. Only where Offset.PRIVILEGES has a bank for it. */
+  changePrivilege?(level: 0 | 3): void;
+  /** What page walks found of device registers. */
+  readonly devicePages?: DevicePages;
 
   /** Linear memory with paging and the present privilege (or the supervisor's for descriptor tables). Throw the fault. Sizes 1, 2, 4, 8. */
   readLinear(linear: bigint, size: number, supervisor?: boolean): bigint;

@@ -102,6 +102,9 @@ export class VmxUnit extends Vmx implements Intercepts, SecondLevel, VmxInspecti
   stepsInstructions(): boolean {
     return this.primary(Primary.MONITOR_TRAP_FLAG);
   }
+  awaitsInterruptFlag(): boolean {
+    return this.primary(Primary.INTERRUPT_WINDOW_EXITING) || this.secondary(Secondary.VIRTUAL_INTERRUPT_DELIVERY);
+  }
   ticksToBoundary(): number {
     return this.nonRoot ? events.ticksToBoundary(this) : Infinity;
   }

@@ -7,9 +7,10 @@ import type { CoprocessorPins, DeviceMsrs, InterruptController, PhysicalBus } fr
 import { type CodeSize, type Instruction, Prefix } from '../decode/instruction';
 import { mnemonicId, mnemonics } from '../decode/decode';
 import { Fault, STATE_REPLACED, Vector } from '../fault';
-import { IF, RF } from '../flags';
-import { EventType, type Intercepts, type SecondLevel } from '../intercepts';
+import { RF } from '../flags';
+import type { Intercepts, SecondLevel } from '../intercepts';
 import { Permitted } from '../isa/permitted';
+import { DevicePages } from '../mmu/devicePages';
 import { peekTranslate, readLinear, writeLinear } from '../mmu/linear';
 import { readPhysical, writePhysical } from '../mmu/physical';
 import { found } from '../mmu/walk';
@@ -18,8 +19,7 @@ import type { Features, Processor, StopReason } from '../processor';
 import { withSimd } from '../simd/operations';
 import { withheldLevels } from '../simd/levels';
 import { CpuState, type MemoryViews, Offset, PRIVILEGE_STRIDE, Privileged, Seg } from '../state';
-import { deliverDebugTraps } from '../system/debugTraps';
-import { deliverEvent, deliverFault } from '../system/delivery';
+import { deliverFault } from '../system/delivery';
 import { slowOperations } from '../system/operations';
 import { Activity } from './activity';
 import type { CodeCache } from './codeCache';
@@ -30,20 +30,21 @@ import { Exit, Field, RECORD_SIZE, Special } from './record';
 import { DebugUnit } from './debugUnit';
 import { alignmentChecked, announcedInstructions, deriveState, permittedAt } from './derived';
 import { leftOperations } from './leftOperations';
-import { takeSignals } from './signals';
+import { takeEvent } from './events';
 import { TlbBanks } from './tlbBanks';
 import { type Translator, translatorPolicy } from './translator';
 
 /** Events without a retired instruction in between, after which `run` comes back so that nobody is locked out. */
 const EVENTS_PER_SLICE = 10_000;
 
+/** Slices that devices cut short count for the translator when they come to this part of the longest together. */
+const SAMPLED_PART = 5;
+
 const MAXIMUM_32 = 0xffff_ffff;
 /** Upper half of Offset.STI_CLOCK when no STI of generated code blocks interrupts. */
 const NO_CLOCK = 0xffff_ffff;
 const BLOCKING_STI = 1;
-const BLOCKING_MOVSS = 2;
 const BLOCKING_STI_MOVSS = 3;
-const BLOCKING_NMI = 8;
 
 /** What an observer of TypeScript's instructions leaves to generated code. */
 const OBSERVED = Permitted.RDTSC | Permitted.RDTSCP | Permitted.PAUSE;
@@ -72,6 +73,7 @@ export class Cpu implements Processor {
   readonly processors: number;
   readonly fault = new Fault();
   readonly watches = new Watches();
+  readonly devicePages = new DevicePages();
   watchHits: readonly WatchHit[] = [];
   private readonly debug = new DebugUnit(this);
   stepping = false;
@@ -207,18 +209,22 @@ export class Cpu implements Processor {
 
   flushTlb(): void {
     this.requestAttention(); // generated code holds the generation, and may itself be mapped otherwise now
+    this.devicePages.forget();
     this.banks.flush();
   }
   flushOperation(nonRoot: boolean): void {
     this.attention = true;
+    this.devicePages.forget();
     this.banks.flushOperation(nonRoot);
   }
   switchContext(from: number, to: number, keep: boolean): void {
     this.requestAttention();
+    this.devicePages.forget();
     this.banks.switchContext(from, to, keep);
   }
   dropContext(identifier: number | undefined): void {
     this.requestAttention();
+    this.devicePages.forget();
     this.banks.dropContext(identifier);
   }
   translationKept(index: number, low: number, high: number): void {
@@ -227,6 +233,7 @@ export class Cpu implements Processor {
   }
   flushPage(linear: bigint): void {
     this.requestAttention();
+    this.devicePages.forget();
     this.banks.flushPage(linear);
   }
   /** Writes to a page have to be seen from now on: its write tags must go, whatever they are for. */
@@ -252,6 +259,17 @@ export class Cpu implements Processor {
     s.set32(Offset.PERMITTED, permittedAt(s, s.cpl, this.codeSize, announced));
     s.set32(Offset.PRIVILEGES + Privileged.PERMITTED, permittedAt(s, 0, this.codeSize, announced));
     s.set32(Offset.PRIVILEGES + PRIVILEGE_STRIDE + Privileged.PERMITTED, permittedAt(s, 3, this.codeSize, announced));
+  }
+
+  changePrivilege(level: 0 | 3): void {
+    const s = this.state;
+    const from = Offset.PRIVILEGES + (level === 3 ? PRIVILEGE_STRIDE : 0);
+    s.set32(Offset.CPL, level);
+    s.set32(Offset.TLB_BASE, s.get32(from + Privileged.TLB_BASE));
+    s.set32(Offset.CTLB_BASE, s.get32(from + Privileged.CTLB_BASE));
+    s.set32(Offset.GENERATION, s.get32(from + Privileged.GENERATION));
+    s.set32(Offset.PERMITTED, s.get32(from + Privileged.PERMITTED));
+    this.attention = true;
   }
 
   /** Whether PAUSE tells `onPause`: while another processor could run instead of waiting with this one. */
@@ -293,7 +311,7 @@ export class Cpu implements Processor {
         return 'request';
       }
       this.attention = false;
-      if (this.takeEvent()) {
+      if (takeEvent(this)) {
         if (++events > EVENTS_PER_SLICE) return 'budget';
         continue;
       }
@@ -330,53 +348,6 @@ export class Cpu implements Processor {
     return single === Fetched.FAULT ? rip : this.maskRip(rip + BigInt(single.insn.length));
   }
 
-  /** Takes one event that waits at this instruction boundary. Returns whether the state changed. */
-  private takeEvent(): boolean {
-    const s = this.state;
-    if (this.nothingWaits()) return false;
-    let taken = false;
-    this.guarded(() => {
-      if (s.get32(Offset.SIGNALS) !== 0 && takeSignals(this)) {
-        taken = true;
-        return;
-      }
-      if (s.get32(Offset.ACTIVITY) === Activity.WAIT_FOR_SIPI) return;
-      if (this.intercepts.nonRoot && this.intercepts.boundary()) {
-        taken = true;
-        return;
-      }
-      if (s.get32(Offset.PENDING_DEBUG) !== 0 && !this.intercepts.nonRoot) {
-        this.instructionRip = s.rip;
-        if (deliverDebugTraps(this)) {
-          taken = true;
-          return;
-        }
-      }
-      const blocking = s.get32(Offset.INTERRUPTIBILITY);
-      if (s.get32(Offset.NMI_PENDING) !== 0 && (blocking & (BLOCKING_NMI | BLOCKING_MOVSS)) === 0) {
-        taken = true;
-        s.set32(Offset.NMI_PENDING, 0);
-        this.wake();
-        this.intercepts.event(EventType.NMI, Vector.NMI, undefined, 0);
-        s.set32(Offset.INTERRUPTIBILITY, s.get32(Offset.INTERRUPTIBILITY) | BLOCKING_NMI);
-        this.instructionRip = s.rip;
-        deliverEvent(this, EventType.NMI, Vector.NMI, undefined, 0);
-        return;
-      }
-      if ((blocking & BLOCKING_STI_MOVSS) !== 0 || !this.interrupts.pending() || s.get32(Offset.ACTIVITY) === Activity.SHUTDOWN) return;
-      if (this.intercepts.nonRoot && this.intercepts.externalInterrupt()) {
-        taken = true;
-        return;
-      }
-      if ((s.get32(Offset.FLAGS) & IF) === 0) return;
-      taken = true;
-      this.wake();
-      this.instructionRip = s.rip;
-      deliverEvent(this, EventType.EXTERNAL, this.interrupts.acknowledge(), undefined, 0);
-    });
-    return taken;
-  }
-
   /** Takes back what ended with an instruction that has retired since: RF, and blocking by an STI of generated code. */
   private settle(): void {
     const s = this.state;
@@ -389,28 +360,15 @@ export class Cpu implements Processor {
     s.set32(Offset.STI_CLOCK + 4, NO_CLOCK);
   }
 
-  /** Mostly nothing does, and then it is soon seen. Generated code is told whether something waits for RFLAGS.IF. */
-  private nothingWaits(): boolean {
-    const s = this.state;
-    const { nonRoot } = this.intercepts;
-    const pending = this.interrupts.pending();
-    s.set32(Offset.AWAITED, pending || nonRoot ? 1 : 0);
-    if (s.get32(Offset.SIGNALS) !== 0 || s.get32(Offset.PENDING_DEBUG) !== 0 || s.get32(Offset.NMI_PENDING) !== 0 || nonRoot) return false;
-    return (s.get32(Offset.FLAGS) & IF) === 0 || !pending;
-  }
-
-  private wake(): void {
-    this.state.set32(Offset.ACTIVITY, Activity.ACTIVE);
-  }
-
-  /** Runs what may replace the state (a VM exit) or fault, to its end. */
-  private guarded(action: () => void): void {
-    try {
-      action();
-    } catch (thrown) {
-      if (thrown === STATE_REPLACED) return;
+  /** Deals with what ended something that may replace the state or fault: a VM exit is complete, a fault is delivered. */
+  recover(thrown: unknown): void {
+    while (thrown !== STATE_REPLACED) {
       if (thrown !== this.fault) throw thrown;
-      this.guarded(() => deliverFault(this, this.fault));
+      try {
+        return deliverFault(this, this.fault);
+      } catch (next) {
+        thrown = next;
+      }
     }
   }
 
@@ -440,7 +398,7 @@ export class Cpu implements Processor {
       switch (exit) {
         case Exit.BUDGET:
           this.leaveAtRecord();
-          if (this.translator) this.sample(this.translator);
+          if (this.translator && s.icount - this.sampled >= this.longestSlice / SAMPLED_PART) this.sample(this.translator);
           break;
         case Exit.STALE:
           this.leaveAtRecord();
@@ -650,7 +608,7 @@ export class Cpu implements Processor {
     this.settle();
     this.state.rip = this.instructionRip;
     this.watches.forgetInstruction();
-    this.guarded(() => deliverFault(this, this.fault));
+    this.recover(this.fault);
     this.attention = true;
   }
 

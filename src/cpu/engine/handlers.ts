@@ -4,6 +4,7 @@ import { mnemonicId, mnemonics } from '../decode/decode';
 import { SHARED, sharedForm, type SharedForm } from '../isa/avx';
 import { FUSED, fusedInformation } from '../isa/fma';
 import { type Semantics, type Width } from '../isa/emitter';
+import { Seg } from '../state';
 import { Special } from './record';
 
 /** One case: an instruction at one width, operand form and variant. */
@@ -14,10 +15,10 @@ export interface Handler {
   variant: number;
 }
 
-const LETTER: Record<number, string> = { [Kind.REG]: 'r', [Kind.MEM]: 'm', [Kind.IMM]: 'i', [Kind.REL]: 'j', [Kind.XMM]: 'x', [Kind.YMM]: 'x' };
-/** Operand forms as numbers: base 6 digits, one per operand. */
-const DIGIT: Record<string, number> = { r: 1, m: 2, i: 3, j: 4, x: 5 };
-const FORM_BASE = 6;
+const LETTER: Record<number, string> = { [Kind.REG]: 'r', [Kind.MEM]: 'm', [Kind.IMM]: 'i', [Kind.REL]: 'j', [Kind.XMM]: 'x', [Kind.YMM]: 'x', [Kind.SREG]: 's', [Kind.DST_STRING]: 'd', [Kind.SRC_STRING]: 'o' };
+/** Operand forms as numbers: digits in base 9, one per operand. */
+const DIGIT: Record<string, number> = { r: 1, m: 2, i: 3, j: 4, x: 5, s: 6, d: 7, o: 8 };
+const FORM_BASE = 9;
 const OTHER_KIND = FORM_BASE ** 4;
 
 function formNumber(form: string): number {
@@ -30,6 +31,9 @@ function formNumber(form: string): number {
 const widthNumber = (size: number): number => 31 - Math.clz32(size);
 
 const keyOf = (form: number, size: number, variant: number): number => (form * 8 + widthNumber(size)) * 16 + variant;
+
+/** Without REP, in 32-bit code, with 32-bit addresses in DS and ES. */
+const isPlainString = (insn: Instruction): boolean => insn.codeSize === 32 && insn.addressSize === 4 && insn.segment === Seg.DS && (insn.prefixes & (Prefix.REP | Prefix.REPNE)) === 0;
 
 const sharedKey = (size: number, memory: number, fused: boolean): number => (fused ? 64 * 64 : 0) + size * 64 + memory;
 
@@ -108,11 +112,13 @@ export class HandlerTable {
     const chooser = this.choosers[insn.op];
     if (!chooser) return -1;
     const { semantics } = chooser;
+    if (semantics.onlyPlainStrings && !isPlainString(insn)) return -1;
     const noOperands = semantics.forms.length === 1 && semantics.forms[0] === '';
     let form = 0;
     if (!noOperands) {
       for (let i = 0; i < insn.operandCount; i++) {
-        const letter = LETTER[insn.operands[i]!.kind];
+        const { kind, number } = insn.operands[i]!;
+        const letter = kind === Kind.SREG && number > Seg.GS ? undefined : LETTER[kind];
         form = form * FORM_BASE + (letter === undefined ? OTHER_KIND : DIGIT[letter]!);
       }
     }

@@ -126,6 +126,7 @@ export class InterpreterEmitter extends Emitter {
     switch (this.form[operand]) {
       case 'r':
       case 'x':
+      case 's':
         return this.let(this.registerAddress(operand).load(typeOf(size), size));
       case 'i':
         return this.let(this.field(Field.IMMEDIATE, size, typeOf(size)));
@@ -299,12 +300,12 @@ export class InterpreterEmitter extends Emitter {
     condition.emit(this.f);
     this.f.branchIf(this.slowLabel);
   }
-  changePrivilege(level: 0 | 3): void {
-    const from = Offset.PRIVILEGES + (level === 3 ? PRIVILEGE_STRIDE : 0);
-    this.cpu.store(this.f, this.cpu.load('i64', 8, from + Privileged.TLB_BASE), 8, Offset.TLB_BASE);
-    this.cpu.store(this.f, this.cpu.load('i64', 8, from + Privileged.GENERATION), 8, Offset.GENERATION);
-    this.cpu.store(this.f, this.cpu.load('i32', 4, from + Privileged.PERMITTED), 4, Offset.PERMITTED);
-    this.cpu.store(this.f, Value.i32(level), 4, Offset.CPL);
+  changePrivilege(level: Value): void {
+    const from = this.let(this.cpu.add(level.and(1).mul(PRIVILEGE_STRIDE)));
+    this.cpu.store(this.f, from.load('i64', 8, Offset.PRIVILEGES + Privileged.TLB_BASE), 8, Offset.TLB_BASE);
+    this.cpu.store(this.f, from.load('i64', 8, Offset.PRIVILEGES + Privileged.GENERATION), 8, Offset.GENERATION);
+    this.cpu.store(this.f, from.load('i32', 4, Offset.PRIVILEGES + Privileged.PERMITTED), 4, Offset.PERMITTED);
+    this.cpu.store(this.f, level, 4, Offset.CPL);
     this.loadTranslations();
   }
   /** Takes over which TLB bank is in use, and its generation. */

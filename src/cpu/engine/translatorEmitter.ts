@@ -181,7 +181,8 @@ export class TranslatorEmitter extends Emitter {
       case 'm':
         return this.load(this.let(this.address()), size);
       case 'r':
-      case 'x': {
+      case 'x':
+      case 's': {
         const offset = this.registerOffset(operand);
         if (!this.isGpr(offset)) return this.let(CPU.load(typeOf(size), size, offset));
         const whole = this.fixed((offset - Offset.GPR) >>> 3);

@@ -29,7 +29,7 @@ export type CallRoutine = (routine: Routine, ...args: Value[]) => Value;
 export abstract class Emitter {
   /** Operand width in bytes of the instruction at hand. */
   size: Width = 4;
-  /** One letter per operand: r general-purpose register, x XMM or YMM register, m memory, i immediate. */
+  /** One letter per operand: r general-purpose register, x XMM or YMM register, s segment register, m memory, i immediate, d and o destination and origin of a string. */
   form = '';
   /** What else tells handlers of one mnemonic apart: see Semantics.variant. */
   variant = 0;
@@ -164,8 +164,8 @@ export abstract class Emitter {
   /** Leaves the instruction to its TypeScript operation when the condition holds. */
   abstract leave(condition: Value): void;
 
-  /** Goes on with what Offset.PRIVILEGES has for a privilege level, 0 or 3, which can be entered. A jump follows. */
-  abstract changePrivilege(level: 0 | 3): void;
+  /** Goes on with what Offset.PRIVILEGES has for a privilege level (an i32 in a local, 0 or 3), which can be entered. A jump follows. */
+  abstract changePrivilege(level: Value): void;
 
   // The stack.
 
@@ -223,6 +223,8 @@ export interface Semantics {
   simd?: number;
   /** A memory operand 1 is loaded by a record before, and the register form then serves it. */
   stages?: boolean;
+  /** Only without REP, in 32-bit code, with 32-bit addresses and without a segment override. */
+  onlyPlainStrings?: boolean;
   /** The instruction ends a run: what follows is not executed by falling through. */
   ends?: boolean;
   emit(e: Emitter): void;

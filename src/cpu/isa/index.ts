@@ -7,6 +7,7 @@ import { branches } from './branch';
 import { type Semantics } from './emitter';
 import { exchanges } from './exchange';
 import { flagInstructions } from './flagInstructions';
+import { interruptReturns } from './interruptReturn';
 import { moves } from './move';
 import { multiplyAndDivide } from './multiply';
 import { ports } from './port';
@@ -17,6 +18,7 @@ import { sseIntegers } from './sseInteger';
 import { sseMoves } from './sseMove';
 import { sseShuffles } from './sseShuffle';
 import { stackInstructions } from './stack';
+import { strings } from './strings';
 import { systemCalls } from './systemCalls';
 import { timestampInstructions } from './timestamp';
 import { vmcsInstructions } from './vmcs';
@@ -35,6 +37,8 @@ export const instructionSet: readonly Semantics[] = [
   ...ports,
   ...timestampInstructions,
   ...systemCalls,
+  ...interruptReturns,
+  ...strings,
   ...vmcsInstructions,
   ...sseMoves,
   ...sseIntegers,

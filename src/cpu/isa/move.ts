@@ -16,6 +16,15 @@ export const moves: Semantics[] = [
     emit: (e) => e.write(0, e.read(1)),
   },
   {
+    mnemonic: 'mov_from_sreg',
+    sizes: WORDS,
+    forms: ['rs', 'ms'],
+    emit(e) {
+      const selector = e.read(1, 2);
+      e.write(0, e.size === 8 ? selector.extendU() : selector);
+    },
+  },
+  {
     mnemonic: 'movzx',
     sizes: WORDS,
     forms: ['rr', 'rm'],

@@ -42,7 +42,7 @@ export const systemCalls: readonly Semantics[] = [
     setFlat(e, Seg.CS, selector.and(0xfffc), CODE64, false);
     setFlat(e, Seg.SS, selector.add(8).and(0xfffc), DATA, true);
     setFlagsImage(e, e.let(flags.and(e.stateWord(Offset.FMASK).not())));
-    e.changePrivilege(0);
+    e.changePrivilege(Value.i32(0));
     e.jumpTo(e.let(e.state().load('i64', 8, Offset.LSTAR)));
   }),
   // To 64-bit code alone: the other operand size returns to compatibility mode.
@@ -59,7 +59,7 @@ export const systemCalls: readonly Semantics[] = [
     setFlat(e, Seg.CS, selector.add(16).or(3), CODE64 | DPL3, false);
     setFlat(e, Seg.SS, selector.add(8).or(3), DATA | DPL3, true);
     setFlagsImage(e, flags);
-    e.changePrivilege(3);
+    e.changePrivilege(Value.i32(3));
     e.jumpTo(rip);
   }),
   system('swapgs', [1], false, (e) => {

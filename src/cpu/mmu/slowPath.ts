@@ -3,7 +3,7 @@
  * access in the scratch bytes where it crosses a page, reaches a device or writes a page with decoded code.
  */
 import { AccessFlag } from '../accessFlags';
-import { Efer } from '../controlBits';
+import { Cr4, Efer } from '../controlBits';
 import { Vector } from '../fault';
 import { ACCESS_READ, ACCESS_WRITE } from '../intercepts';
 import type { Processor } from '../processor';
@@ -61,6 +61,9 @@ function noteAccess(cpu: Processor, low: number, high: number, page: number, len
   return met;
 }
 
+/** Whether the translation that was found holds for every access of the present privilege. In the supervisor's bank a user page is accessible only while RFLAGS.AC is set, which is not asked. */
+const mayKeep = ({ state }: Processor): boolean => found.readable && !(found.user && state.cr4 & Cr4.SMAP && state.cpl !== 3);
+
 /**
  * Makes `flags & 0xff` bytes at a linear address accessible with a Privilege. Returns their host address, or the
  * scratch address (then a write needs `commit` once the value is there), or 0 with `cpu.fault` filled.
@@ -90,8 +93,12 @@ export function stage(cpu: Processor, low: number, high: number, flags: number, 
   const offset = low & 0xfff;
   const scratch = cpu.state.base + Offset.SCRATCH;
   pending.pieces = 0;
-  if (!walk(cpu, low, high, access, privilege)) return 0;
-  let page = found.page;
+  let page = cache && cpu.devicePages ? cpu.devicePages.find(cpu.state, low, high, write) : -1;
+  const known = page >= 0;
+  if (!known) {
+    if (!walk(cpu, low, high, access, privilege)) return 0;
+    page = found.page;
+  }
   const first = Math.min(size, 0x1000 - offset);
   const apicPage = cpu.state.get32(Offset.APIC_ACCESS_PAGE) - 1;
   const virtualized = page === apicPage;
@@ -102,13 +109,13 @@ export function stage(cpu: Processor, low: number, high: number, flags: number, 
   }
   const met = cpu.watches.active && noteAccess(cpu, low, high, page, first, write, rmw);
   // A watched write is staged even where there is RAM: generated code looks whether to stop only after a staged one.
-  if (first === size && !(met && write) && !virtualized) {
+  if (first === size && !(met && write) && !virtualized && !known) {
     const frame = write ? cpu.bus.frameForWrite(page) : cpu.bus.frameForRead(page);
     if (frame !== 0) {
       const told = write && cpu.codePages.has(page);
       if (cache) fill(cpu, low, high, frame, write);
       if (!told) return frame + offset;
-    }
+    } else if (cache && mayKeep(cpu)) cpu.devicePages?.keep(cpu.state, low, high, page, found.writable);
   }
   if (flags & AccessFlag.PLAIN) return 0;
   pending.address[0] = page * 0x1000 + offset;

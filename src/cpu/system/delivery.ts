@@ -19,6 +19,7 @@ import { checkStackSegment, setNull, setRealSegment, setSegment } from './segmen
 import { currentStackSegment, replacePointer, Stack, stackMask } from './stack';
 import { stackOf, stackPointer64 } from './taskState';
 import { switchTask, TaskSource } from './taskSwitch';
+import { deliverQuickly } from './deliverQuickly';
 import { deliverRedirected, isRedirected } from './virtualInterrupts';
 
 const isSoftware = (type: number): boolean => type === EventType.SOFTWARE_INTERRUPT || type === EventType.PRIVILEGED_SOFTWARE || type === EventType.SOFTWARE_EXCEPTION;
@@ -134,6 +135,7 @@ function deliverGate(cpu: Processor, vector: number, errorCode: number | undefin
 /** One attempt at a delivery. Throws what faults, with nothing changed but memory below the stack pointer. */
 function attempt(cpu: Processor, type: number, vector: number, errorCode: number | undefined, instructionLength: number): void {
   const s = cpu.state;
+  if ((type === EventType.EXTERNAL || type === EventType.HARDWARE_EXCEPTION) && deliverQuickly(cpu, vector, errorCode)) return;
   const software = isSoftware(type);
   const mask = is64(s) ? 0xffff_ffff_ffff_ffffn : s.access(Seg.CS) & Access.DB ? 0xffff_ffffn : 0xffffn;
   const returnRip = software ? (s.rip + BigInt(instructionLength)) & mask : s.rip;
