@@ -71,20 +71,33 @@ describe('translator', () => {
     }
   });
 
-  it('a breakpoint set later drops the region and is hit at every pass', () => {
+  it('a breakpoint set later is hit at every pass, and regions are made around it', () => {
     const translated = load(LOOP);
     const { cpu } = translated;
     cpu.run(2000);
     assert.ok(translated.regions().live > 0);
     const push = BigInt(CODE + 8);
     cpu.setBreakpoints(new Set([push]));
-    for (let pass = 0; pass < 5; pass++) {
+    const { made } = translated.regions();
+    let icount = 0;
+    for (let pass = 0; pass < 100; pass++) {
       assert.equal(cpu.run(1e6), 'breakpoint');
       assert.equal(cpu.state.rip, push);
+      if (pass > 0) assert.equal(cpu.state.icount - icount, 12);
+      icount = cpu.state.icount;
       cpu.skipBreakpointOnce();
     }
-    assert.equal(translated.regions().live, 0);
+    assert.ok(translated.regions().made > made);
     cpu.setBreakpoints(new Set());
+    assert.equal(cpu.run(1e6), 'halt');
+    assert.equal(cpu.state.icount, 1 + 1000 * 12 + 1);
+    assert.ok(translated.regions().live > 0);
+  });
+
+  it('a breakpoint that is not reached leaves its page translated', () => {
+    const translated = load(LOOP);
+    const { cpu } = translated;
+    cpu.setBreakpoints(new Set([BigInt(CODE + 0xff0)]));
     assert.equal(cpu.run(1e6), 'halt');
     assert.equal(cpu.state.icount, 1 + 1000 * 12 + 1);
     assert.ok(translated.regions().live > 0);

@@ -151,7 +151,8 @@ export class Translator {
     const seeds = [...known.found].sort((a, b) => b[1] - a[1]).map(([offset]) => offset);
     known.heat = 0;
     known.found.clear();
-    if (page.dropped || page.breakpoints) return;
+    // Instructions with breakpoints are left out by themselves: their records are no handlers' any more.
+    if (page.dropped) return;
     const blocks = new PageBlocks(this.views, page, this.handlers).choose(seeds, REGION_LIMIT, REGION_BLOCKS, (block) => this.isTaken(known, block));
     if (blocks.length === 0) {
       known.patience *= 2;
@@ -242,6 +243,8 @@ export class Translator {
     if (!known) return;
     for (const region of [...known.regions]) this.drop(region);
     known.found.clear();
+    // Without its breakpoint an instruction may be taken in.
+    known.tried.clear();
     if (forGood) this.pages.delete(page);
   }
 
