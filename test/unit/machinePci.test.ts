@@ -63,6 +63,21 @@ describe('PCI configuration space', () => {
     setConfig(r, 1, 1, 4, 0);
     assert.strictEqual(r.in8(0xd102), 0xff);
   });
+  it('is there as memory too, a page for each function; what conventional functions do not have reads as ones', () => {
+    const r = ready();
+    const at = (device: number, fn: number, register: number): number => 0xfeb0_0000 + (device << 15) + (fn << 12) + register;
+    for (const [device, fn] of [[0, 0], [1, 0], [1, 1], [3, 0], [2, 0], [31, 7]] as const) for (const register of [0, 4, 8, 0x34, 0xfc]) assert.strictEqual(r.bus.read(at(device, fn, register), 4), config(r, device, fn, register));
+    assert.strictEqual(r.bus.read(at(1, 1, 2), 2), 0x7010);
+    assert.strictEqual(r.bus.read(at(1, 1, 0x100), 4), 0xffff_ffff);
+    assert.strictEqual(r.bus.read(at(1, 1, 0xfff), 1), 0xff);
+    r.bus.write(at(1, 1, 0x3c), 1, 0x0b);
+    assert.strictEqual(config(r, 1, 1, 0x3c) & 0xff, 0x0b);
+    r.bus.write(at(1, 1, 0x4), 2, 0);
+    assert.strictEqual(r.in8(0xc002), 0xff, 'its ports are gone');
+    r.bus.write(at(1, 1, 0x13c), 4, 0);
+    assert.strictEqual(r.out32(0xcf8, 0), undefined);
+    assert.strictEqual(r.bus.read(at(1, 1, 0x3c), 1), 0x0b, 'whatever port 0xCF8 holds');
+  });
   it('follows a restored state', () => {
     const r = ready();
     const state = structuredClone(r.board.pci.state);

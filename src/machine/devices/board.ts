@@ -22,6 +22,7 @@ import { ParallelPort } from './parallelPort';
 import { DMA_ADDRESS, FirmwareConfig, SELECTOR } from './firmwareConfig';
 import { hostBridge, isaBridge } from './pci/chipset';
 import type { SendMessage } from './pci/messageInterrupts';
+import { openConfigurationWindow } from './pci/configurationWindow';
 import { CONFIGURATION_ADDRESS, PciHost } from './pci/pciHost';
 import { PciSlot, PIRQ_INPUTS } from './pci/pciTable';
 import { PirqRouter } from './pci/pirqRouter';
@@ -144,6 +145,7 @@ export class Board {
     const virtio = [this.virtioConsole, new VirtioPci(new EntropyKind(), PciSlot.ENTROPY, bus.memory, wiring, send), ...this.cabling.virtio.map((drive, n) => new VirtioPci(new BlockKind(drive, n, (sentence) => wiring.warn(sentence)), PciSlot.FIRST_BLOCK + n, bus.memory, wiring, send))];
     this.pci = new PciHost(bus, [hostBridge, isaBridge((routes) => router.route(routes)), busMaster.pci, ...virtio.map(({ pci }) => pci)], (pirq, level) => router.set(pirq, level));
     for (const device of virtio) device.setInterrupt = (level) => this.pci.setInterrupt(device.pci, level);
+    openConfigurationWindow(bus, this.pci);
     const power = new PowerControl(wiring);
     const firmwareConfig = new FirmwareConfig({ memory, cpus, e820: () => bus.memory.map.e820() }, bus.memory);
     const acpi = new AcpiPower(wiring, wiring);

@@ -103,8 +103,8 @@ export class Hpet implements Device, MemoryDevice {
     if ((ROUTES >> BigInt(route)) & 1n) this.setInput(route, level);
   }
 
-  /** The counter runs or stands, or a comparator changed: works out when each timer matches next. */
-  private schedule(): void {
+  /** The counter runs or stands, or a comparator changed: works out when each timer matches next. `before` is the deadline that the machine knows, if that is certain. */
+  private schedule(before?: number): void {
     const counter = this.state.base + this.counts();
     this.state.timers.forEach((t, n) => {
       if (!this.running) {
@@ -115,7 +115,7 @@ export class Hpet implements Device, MemoryDevice {
       const width = this.width(n);
       t.due = counter + ((t.comparator - counter - 1n) & width) + 1n;
     });
-    this.host.reschedule();
+    if (before === undefined || this.nextDeadline() !== before) this.host.reschedule();
   }
 
   readRegister(offset: number, size: number): number {
@@ -172,10 +172,11 @@ export class Hpet implements Device, MemoryDevice {
     const n = (offset - Register.TIMERS) / Register.STRIDE | 0;
     const t = state.timers[n];
     if (offset < Register.TIMERS || !t) return;
+    const before = this.nextDeadline();
     if (offset % Register.STRIDE === 0x00) t.configuration = merged(t.configuration) & WRITABLE;
     else if (offset % Register.STRIDE === 0x08) this.compare(n, merged, bits);
     else return;
-    this.schedule();
+    this.schedule(before);
   }
 
   /** A periodic timer's comparator: the period, or with SET_VALUE the first match. */

@@ -1,13 +1,13 @@
 /**
- * The ACPI tables (ACPI Specification, "ACPI Software Programming Model"): RSDP, RSDT, XSDT, FADT, FACS, MADT, HPET and a DSDT with
+ * The ACPI tables (ACPI Specification, "ACPI Software Programming Model"): RSDP, RSDT, XSDT, FADT, FACS, MADT, HPET, MCFG and a DSDT with
  * the processors, the PCI bus, the devices of the board that are not found otherwise, and the soft-off state.
  */
 import { ACPI_PORTS, SCI_LINE } from '../devices/acpiPower';
 import { HPET_BLOCK_ID } from '../devices/hpet';
-import { INTERRUPT_ROUTES, PCI_MEMORY } from '../devices/pci/pciTable';
+import { CONFIGURATION_WINDOW, CONFIGURATION_WINDOW_SIZE, INTERRUPT_ROUTES, PCI_MEMORY } from '../devices/pci/pciTable';
 import { RESET_CONTROL } from '../devices/powerControl';
 import { FACS, HPET, IO_APIC, ioApicId, LOCAL_APIC, LOW_RAM_END, TEXT_MEMORY_END } from '../memory/addressMap';
-import { type Aml, ARGUMENT_0, busNumbers, device, ifTrue, integer, irq, memoryRange, method, name, packageOf, pnpId, portRange, ports, reference, resources, returns, scope, store, string } from './aml';
+import { type Aml, ARGUMENT_0, busNumbers, device, ifTrue, integer, irq, memory, memoryRange, method, name, packageOf, pnpId, portRange, ports, reference, resources, returns, scope, store, string } from './aml';
 import type { MpOptions } from './mpTable';
 
 const HEADER_SIZE = 36;
@@ -57,7 +57,7 @@ export function acpiTables(address: number, mp: MpOptions): Uint8Array {
   const dsdtAt = place(table('DSDT', 2, dsdt(mp)));
   const fadtAt = place(fadt(dsdtAt));
   const madtAt = place(madt(mp));
-  const all = [fadtAt, madtAt, place(hpet())];
+  const all = [fadtAt, madtAt, place(hpet()), place(mcfg())];
   const rsdtAt = place(table('RSDT', 1, all.flatMap(u32)));
   const xsdtAt = place(table('XSDT', 1, all.flatMap(u64)));
   rsdp(rsdtAt, xsdtAt).forEach((byte, i) => (bytes[i] = byte));
@@ -89,7 +89,6 @@ function fadt(dsdt: number): number[] {
   put(109, u16(BOOT_FLAGS));
   put(112, u32(FADT_FLAGS));
   put(116, [...portAddress(RESET_CONTROL, 1), RESET_VALUE]);
-  put(132, u64(FACS));
   put(140, u64(dsdt));
   put(148, portAddress(ACPI_PORTS.EVENT, 4));
   put(172, portAddress(ACPI_PORTS.CONTROL, 2));
@@ -99,6 +98,9 @@ function fadt(dsdt: number): number[] {
 
 /** IA-PC HPET Specification, "The HPET Description Table". */
 const hpet = (): number[] => table('HPET', 1, [...u32(HPET_BLOCK_ID), 0, 64, 0, 0, ...u64(HPET), 0, ...u16(HPET_MINIMUM), 0]);
+
+/** PCI Firmware Specification, "MCFG Table Description": the configuration spaces of bus 0 of segment 0. */
+const mcfg = (): number[] => table('MCFG', 1, [...u64(0), ...u64(CONFIGURATION_WINDOW), ...u16(0), 0, 0, ...u32(0)]);
 
 function madt({ cpus, ioApicInput }: MpOptions): number[] {
   const entries: number[][] = [];
@@ -112,6 +114,7 @@ function madt({ cpus, ioApicInput }: MpOptions): number[] {
 
 /** Devices of the board that software finds by their identifiers: name, identifier, and what they occupy. */
 const BOARD_DEVICES: readonly (readonly [string, string, ...Aml[]])[] = [
+  ['MBRD', 'PNP0C02', memory(CONFIGURATION_WINDOW, CONFIGURATION_WINDOW_SIZE)],
   ['RTC', 'PNP0B00', ports(0x70, 2), irq(8)],
   ['TMR', 'PNP0100', ports(0x40, 4), irq(0)],
   ['KBD', 'PNP0303', ports(0x60, 1), ports(0x64, 1), irq(1)],
@@ -127,7 +130,7 @@ function dsdt({ cpus }: MpOptions): Aml {
     'PCI0',
     name('_HID', pnpId('PNP0A03')),
     name('_UID', integer(0)),
-    name('_CRS', resources(busNumbers(0, 0xff), ports(0xcf8, 8), portRange(0, 0xcf7), portRange(0xd00, 0xffff), memoryRange(LOW_RAM_END, TEXT_MEMORY_END - 1), memoryRange(PCI_MEMORY.first, PCI_MEMORY.last))),
+    name('_CRS', resources(busNumbers(0, 0), ports(0xcf8, 8), portRange(0, 0xcf7), portRange(0xd00, 0xffff), memoryRange(LOW_RAM_END, TEXT_MEMORY_END - 1), memoryRange(PCI_MEMORY.first, PCI_MEMORY.last))),
     name('PRTA', routing(({ input }) => input)),
     name('PRTP', routing(({ line }) => line)),
     method('_PRT', 0, ifTrue(reference('\\PICF'), returns(reference('PRTA'))), returns(reference('PRTP'))),

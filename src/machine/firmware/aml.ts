@@ -69,6 +69,8 @@ export const irq = (line: number): Aml => [0x22, ...little(1 << line, 2)];
 /** Ranges that a bridge passes on; the last address is included. */
 export const busNumbers = (first: number, last: number): Aml => word(2, 0, first, last);
 export const portRange = (first: number, last: number): Aml => word(1, 3, first, last);
+/** Memory that a device occupies, and nobody else may. */
+export const memory = (first: number, length: number): Aml => [0x86, ...little(9, 2), 1, ...little(first, 4), ...little(length, 4)];
 export const memoryRange = (first: number, last: number): Aml => [0x87, ...little(23, 2), 0, FIXED_PRODUCER, 1, ...little(0, 4), ...little(first, 4), ...little(last, 4), ...little(0, 4), ...little(last - first + 1, 4)];
 /** General flags: minimum and maximum are fixed, positive decode, the bridge produces the range. */
 const FIXED_PRODUCER = 0x0c;

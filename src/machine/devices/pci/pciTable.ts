@@ -12,7 +12,10 @@ export const MAXIMUM_BLOCKS = 4;
 
 /** What the firmware hands out to base address registers; a host bridge's _CRS. Last addresses are inclusive. */
 export const PCI_PORTS = { first: 0xc000, last: 0xcfff } as const;
-export const PCI_MEMORY = { first: 0xe000_0000, last: 0xfebf_ffff } as const;
+export const PCI_MEMORY = { first: 0xe000_0000, last: 0xfeaf_ffff } as const;
+/** The configuration spaces of bus 0 as memory: a page for each of 32 devices with 8 functions. */
+export const CONFIGURATION_WINDOW = 0xfeb0_0000;
+export const CONFIGURATION_WINDOW_SIZE = 0x10_0000;
 
 /** ISA line that the firmware routes PIRQA# to PIRQD# to, through the ISA bridge. Level-triggered. */
 export const PIRQ_LINES = [10, 11, 10, 11] as const;
