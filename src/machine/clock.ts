@@ -12,8 +12,8 @@ export const PIT_HERTZ = 1_193_182;
 /** ACPI's power-management timer, in hertz: the colour subcarrier. */
 export const PM_TIMER_HERTZ = 3_579_545;
 
-/** Ticks per count of the local APIC's timer before its divider: a bus clock of 100 MHz. */
-export const APIC_TIMER_TICKS = 10;
+/** Ticks per count of the local APIC's timer before its divider: a clock of 1 GHz, as virtual machines have it. Kernels that write a count of their own rely on that. */
+export const APIC_TIMER_TICKS = 1;
 
 /** Clocks of a `hertz` oscillator that are complete at `ticks`. */
 export function clocksAt(ticks: number, hertz: number): number {

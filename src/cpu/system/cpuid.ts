@@ -20,7 +20,9 @@ export const SIGNATURE = 0x0003_06c3;
 export const TSC_FREQUENCY = 1_000_000_000;
 const TSC_MHZ = 1000;
 /** Ticks of the TSC for one of the core crystal clock, which the local APIC's timer counts. */
-const CRYSTAL_RATIO = 10;
+const CRYSTAL_RATIO = 1;
+/** The reference clock that leaf 16H tells, in MHz. */
+const BUS_MHZ = 100;
 
 const LINEAR_ADDRESS_BITS = 48;
 const HIGHEST_BASIC = 0x16;
@@ -69,7 +71,7 @@ const LEAVES: Readonly<Record<number, (cpu: Processor, subleaf: number) => Parti
   0xb: topologyLeaf,
   0xd: xsaveLeaf,
   0x15: () => ({ eax: 1, ebx: CRYSTAL_RATIO, ecx: TSC_FREQUENCY / CRYSTAL_RATIO }),
-  0x16: () => ({ eax: TSC_MHZ, ebx: TSC_MHZ, ecx: TSC_MHZ / CRYSTAL_RATIO }),
+  0x16: () => ({ eax: TSC_MHZ, ebx: TSC_MHZ, ecx: BUS_MHZ }),
   0x8000_0000: () => ({ eax: HIGHEST_EXTENDED }),
   0x8000_0002: () => brandLeaf(0),
   0x8000_0003: () => brandLeaf(1),
