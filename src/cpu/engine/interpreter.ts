@@ -6,6 +6,7 @@ import type { CallRoutine, Routine } from '../isa/emitter';
 import { FunctionBuilder, type Label } from '../../wasm/function';
 import { ModuleBuilder } from '../../wasm/module';
 import { Value } from '../../wasm/value';
+import { caseOrder } from './caseOrder';
 import { CTLB_ENTRY_SIZE, Offset, Segment, TLB_ENTRIES, TLB_ENTRY_SIZE } from '../state';
 import type { Handler } from './handlers';
 import { type HelperFunctions, InterpreterEmitter } from './interpreterEmitter';
@@ -182,13 +183,14 @@ function interpreterFunction(handlers: readonly Handler[], helpers: HelperFuncti
     });
   }
   const labels: Label[] = [];
-  for (let i = cases.length - 1; i >= 0; i--) labels[i] = f.block();
+  const order = caseOrder(handlers);
+  for (let i = cases.length - 1; i >= 0; i--) labels[order[i]!] = f.block();
   e.field(Field.HANDLER, 4).emit(f);
   f.branchTable(labels, labels[Special.STALE]!);
-  for (const emit of cases) {
+  for (const number of order) {
     f.end();
     f.releaseTemporaries();
-    emit();
+    cases[number]!();
   }
   f.end(); // loop
   f.unreachable();
