@@ -14,7 +14,7 @@ import { LEFT, MISSED, RegionBuilder } from './regionBuilder';
 
 /** When code is translated. Tests make everything hot at once. */
 export interface TranslatorPolicy {
-  /** Instructions that samples find in a page, outside its regions, before a region is made. */
+  /** Instructions that samples find in a page, outside its regions, before a region is made, once there are many; the first are made earlier. */
   threshold: number;
   /** The longest slice: a sample is taken at its end. V8 enters optimised code only on a call, and Pause must get through. */
   slice: number;
@@ -28,6 +28,9 @@ const REGION_LIMIT = 300;
 const REGION_BLOCKS = 200;
 /** WebAssembly code that is kept; V8 makes about four times as much machine code of it. */
 const MODULE_BYTES = 8 << 20;
+/** The first region is made at a sixth of the threshold; each that was made raises that by a fifth of itself, to the whole. */
+const FIRST_REGIONS = 6;
+const GROWTH = 0.2;
 const ENTRIES_SIZE = 0x1000;
 const COPY_SIZE = 2 * RECORD_SIZE;
 
@@ -101,7 +104,12 @@ export class Translator {
     }
     known.found.set(offset, (known.found.get(offset) ?? 0) + instructions);
     known.heat += instructions;
-    if (known.heat >= this.policy.threshold * known.patience) this.translate(page, known);
+    if (known.heat >= this.threshold() * known.patience) this.translate(page, known);
+  }
+
+  /** Loops pay soon; where region after region is found hot it is flat code, which pays late. */
+  private threshold(): number {
+    return this.policy.threshold * Math.min(1, (1 + this.made * GROWTH) / FIRST_REGIONS);
   }
 
   private meet(page: CodePage): Page {
