@@ -31,7 +31,16 @@ export class NameIndex {
 
   /** DIEs of a kind and name, in the order of the file. */
   find(kind: NameKind, name: string): Die[] {
-    return (this.read()[kind].get(name) ?? []).map(({ unit, offset }) => unit.dieAt(offset)!);
+    return this.entries(kind, name).map(({ unit, offset }) => unit.dieAt(offset)!);
+  }
+
+  private entries(kind: NameKind, name: string): readonly Entry[] {
+    const entries = this.read()[kind];
+    const exact = entries.get(name);
+    if (exact || !name.includes('::')) return exact ?? [];
+    // The last parts of a path are enough: `Reason::Vmcall`.
+    for (const [path, list] of entries) if (path.endsWith(`::${name}`)) return list;
+    return [];
   }
 
   /** All names of a kind. */

@@ -8,7 +8,7 @@ export interface BaseType {
   readonly kind: 'base';
   readonly name: string;
   readonly size: number;
-  readonly encoding: 'signed' | 'unsigned' | 'bool' | 'signed char' | 'unsigned char' | 'float' | 'other';
+  readonly encoding: 'signed' | 'unsigned' | 'bool' | 'signed char' | 'unsigned char' | 'character' | 'float' | 'other';
 }
 
 export interface PointerType {
@@ -37,6 +37,27 @@ export interface StructType {
   /** Declared but defined nowhere in the image: there are no members. */
   readonly incomplete: boolean;
   readonly members: readonly Member[];
+  readonly isRust: boolean;
+  /** A Rust enum whose variants carry values: it holds one of them. */
+  readonly variants: Variants | undefined;
+  /** What the parameters of a generic type stand for. */
+  readonly parameters: readonly Type[];
+  /** The variant that was found in an enum: the members are its own. */
+  readonly variant?: string;
+}
+
+/** The variants of a Rust enum. */
+export interface Variants {
+  /** Where the number is that tells the variant; undefined where there is only one. */
+  readonly discriminant: Member | undefined;
+  readonly cases: readonly Variant[];
+}
+
+export interface Variant {
+  /** Discriminants that mean this variant, both ends included; empty for all that no other variant has. */
+  readonly values: readonly { readonly low: bigint; readonly high: bigint }[];
+  /** The variant's name, and the struct of what it carries. */
+  readonly member: Member;
 }
 
 export interface ArrayType {

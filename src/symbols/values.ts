@@ -1,6 +1,7 @@
 import { hex } from '../base/bits';
 import { bytesOf, Frame, unsignedOf } from './frame';
 import { Location, partOf, readLocation } from './location';
+import { readable } from './rustValues';
 import { ArrayType, BaseType, EnumType, sizeOf, stripped, StructType, Type, typeName } from './types';
 
 /** A value the user can look at: a variable, or a part of one. */
@@ -100,6 +101,7 @@ const base = (type: BaseType, bytes: Uint8Array, bits: bigint, width: number, ra
     case 'bool': return bits === 0n ? 'false' : bits === 1n ? 'true' : integer(bits, width, false, radix);
     case 'signed char': case 'unsigned char': return `${integer(bits, width, type.encoding === 'signed char', radix)} '${character(Number(bits & 0xffn), "'")}'`;
     case 'float': return float(bytes);
+    case 'character': return `${integer(bits, width, false, radix)} '${bits > 126n && bits < 0x11_0000n && (bits < 0xd800n || bits > 0xdfffn) ? String.fromCodePoint(Number(bits)) : character(Number(bits), "'")}'`;
     case 'other': return hex(bits);
     default: return integer(bits, width, type.encoding === 'signed', radix);
   }
@@ -128,21 +130,30 @@ export const readValue = (value: Value, reader: ValueReader): { bytes: Uint8Arra
 };
 
 /** A struct or array in one line, as far as it fits. */
-const summary = (value: Value, reader: ValueReader, options: FormatOptions, depth: number): string => {
+const summary = (value: Value, reader: ValueReader, options: FormatOptions, depth: number, nameless = stripped(value.type).kind === 'array'): string => {
   if (depth >= SUMMARY_DEPTH) return '{...}';
   const count = childCount(value);
-  const isArray = stripped(value.type).kind === 'array';
   const parts: string[] = [];
   let length = 0;
   for (const child of children(value, reader, 0, Math.min(count, SUMMARY_ITEMS))) {
     const text = show(child, reader, options, depth + 1);
-    const part = isArray || child.name === '' ? text : `${child.name} = ${text}`;
+    const part = nameless || child.name === '' ? text : `${child.name} = ${text}`;
     if (length + part.length > SUMMARY_LENGTH) break;
     length += part.length + 2;
     parts.push(part);
   }
   if (parts.length < count) parts.push('...');
   return `{${parts.join(', ')}}`;
+};
+
+/** A struct of Rust as Rust writes it: `Io {port = 1}`, `Gpa(0x1000)`, `(1, 2)`, `Nothing`. */
+const rust = (value: Value, type: StructType, reader: ValueReader, options: FormatOptions, depth: number): string => {
+  const isTuple = type.members.length > 0 && type.members.every(({ name }) => /^__\d+$/.test(name));
+  const name = type.variant ?? (isTuple && !type.name?.startsWith('(') ? (type.name ?? '') : '');
+  if (type.members.length === 0) return name === '' ? (type.variants ? '<of no variant>' : '{}') : name;
+  const members = summary(value, reader, options, depth, isTuple);
+  if (isTuple) return `${name}(${members.slice(1, -1)})`;
+  return name === '' ? members : `${name} ${members}`;
 };
 
 const text = (type: ArrayType, value: Value, reader: ValueReader): string | undefined => {
@@ -153,12 +164,14 @@ const text = (type: ArrayType, value: Value, reader: ValueReader): string | unde
   return quoted(end < 0 ? read.bytes : read.bytes.subarray(0, end), end < 0 && count < (type.count ?? 0));
 };
 
-const show = (value: Value, reader: ValueReader, options: FormatOptions, depth: number): string => {
+const show = (original: Value, reader: ValueReader, options: FormatOptions, depth: number): string => {
+  const value = readable(original, reader);
   const bare = stripped(value.type);
   if (value.location.kind === 'unavailable') return `<${value.location.reason}>`;
   if (bare.kind === 'void') return '<void>';
+  if (bare.kind === 'base' && bare.size === 0) return bare.name;
   if (bare.kind === 'function') return value.location.kind === 'memory' ? `{${typeName(bare)}} ${pointer(bare, value.location.address, reader, options)}` : '<function>';
-  if (bare.kind === 'struct') return bare.incomplete ? '<incomplete type>' : summary(value, reader, options, depth);
+  if (bare.kind === 'struct') return bare.incomplete ? '<incomplete type>' : bare.isRust ? rust(value, bare, reader, options, depth) : summary(value, reader, options, depth);
   if (bare.kind === 'array') {
     if (bare.count === undefined) return value.location.kind === 'memory' ? `${hex(value.location.address)} <length unknown>` : '<length unknown>';
     return (isCharacter(bare.element) ? text(bare, value, reader) : undefined) ?? summary(value, reader, options, depth);
@@ -183,7 +196,7 @@ const isPointee = (type: Type): boolean => {
   return bare.kind !== 'void' && bare.kind !== 'function' && !(bare.kind === 'struct' && bare.incomplete);
 };
 
-/** How many children a value has: members, elements, or 1 for a pointer to an object. */
+/** How many children a value (of Rust, a `readable` one) has: members, elements, or 1 for a pointer to an object. */
 export const childCount = (value: Value): number => {
   const bare = stripped(value.type);
   if (value.location.kind === 'unavailable') return 0;
@@ -198,7 +211,8 @@ const memberValue = (type: StructType, index: number, location: Location): Value
 };
 
 /** Children `start` up to `start + count` of a value: members, elements, or what a pointer points to. */
-export const children = (value: Value, reader: ValueReader, start = 0, count = Infinity): Value[] => {
+export const children = (original: Value, reader: ValueReader, start = 0, count = Infinity): Value[] => {
+  const value = readable(original, reader);
   const bare = stripped(value.type);
   const end = Math.min(childCount(value), start + count);
   const list: Value[] = [];
@@ -224,7 +238,8 @@ export const dereference = (value: Value, reader: ValueReader): Value | undefine
 };
 
 /** Element `index` of an array, or of what a pointer points to as an array. */
-export const elementOf = (value: Value, index: number, reader: ValueReader): Value | undefined => {
+export const elementOf = (original: Value, index: number, reader: ValueReader): Value | undefined => {
+  const value = readable(original, reader);
   const bare = stripped(value.type);
   if (bare.kind === 'array') return { name: `[${index}]`, type: bare.element, location: partOf(value.location, index * (sizeOf(bare.element) ?? 0)) };
   const target = dereference(value, reader);
@@ -239,9 +254,11 @@ export const memberOf = (value: Value, name: string, reader: ValueReader): Value
     const target = dereference(value, reader);
     return target && stripped(target.type).kind === 'struct' ? memberOf(target, name, reader) : undefined;
   }
-  if (bare.kind !== 'struct') return undefined;
-  for (let i = 0; i < bare.members.length; i++) {
-    const member = memberValue(bare, i, value.location);
+  const whole = stripped(readable(value, reader).type);
+  const struct = whole.kind === 'struct' ? whole : bare;
+  if (struct.kind !== 'struct') return undefined;
+  for (let i = 0; i < struct.members.length; i++) {
+    const member = memberValue(struct, i, value.location);
     if (member.name === name) return member;
     const inner = member.name === '' ? memberOf(member, name, reader) : undefined;
     if (inner) return inner;

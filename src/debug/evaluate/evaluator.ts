@@ -2,6 +2,7 @@
 import { UserError } from '../../base/errors';
 import { hex } from '../../base/bits';
 import { sizeOf, stripped, typeName, type Type } from '../../symbols/types';
+import { readable } from '../../symbols/rustValues';
 import { dereference, elementOf, integerOf, memberOf, readValue, type Value, type ValueReader } from '../../symbols/values';
 import type { Die } from '../../symbols/dwarf/die';
 import type { SymbolImage } from '../../symbols/image';
@@ -165,7 +166,7 @@ export class Evaluator {
       const fn = this.nearest(image, image.findFunctions(name));
       if (fn) return this.place({ name, type: image.typeOf(fn), location: { kind: 'memory', address: fn.low } });
       const [enumeration] = image.enumerationsWith(name);
-      const enumerator = enumeration?.kind === 'enum' && enumeration.enumerators.find((e) => e.name === name);
+      const enumerator = enumeration?.kind === 'enum' && enumeration.enumerators.find((e) => e.name === name.slice(name.lastIndexOf(':') + 1));
       if (enumerator) return computed(name, enumeration, enumerator.value, this.common);
       const [symbol] = image.symbolsNamed(name);
       // A label of assembly has an address and nothing else.
@@ -282,7 +283,8 @@ export class Evaluator {
     return dereference(pointer.value, pointer.reader) !== undefined;
   }
 
-  private element(object: Evaluated, index: bigint): Evaluated {
+  private element(declared: Evaluated, index: bigint): Evaluated {
+    const object = { ...declared, value: readable(declared.value, declared.reader) };
     const bare = stripped(object.value.type);
     if (bare.kind === 'array' && object.value.location.kind !== 'memory') {
       const element = elementOf(object.value, Number(index), object.reader);

@@ -2,6 +2,7 @@
 import { hex } from '../../base/bits';
 import { REGISTER_NAMES } from '../../symbols/registers';
 import { sizeOf, stripped, typeName, type Type } from '../../symbols/types';
+import { readable } from '../../symbols/rustValues';
 import { childCount, children, formatValue, integerOf, readString, type FormatOptions, type Value, type ValueReader } from '../../symbols/values';
 import type { Evaluated } from '../evaluate/evaluated';
 import { storeInto } from '../evaluate/evaluated';
@@ -65,7 +66,8 @@ function watchOf(value: Value, { space, frame }: VariableContext): string | unde
 }
 
 /** The line of a value. */
-export function variableNode(value: Value, context: VariableContext, evaluateName: string | undefined, format?: Format): InspectionNode {
+export function variableNode(declared: Value, context: VariableContext, evaluateName: string | undefined, format?: Format): InspectionNode {
+  const value = readable(declared, context.reader);
   const count = childCount(value);
   const bare = stripped(value.type);
   const array = bare.kind === 'array';
@@ -75,12 +77,12 @@ export function variableNode(value: Value, context: VariableContext, evaluateNam
   return {
     name: value.name,
     value: text(value, context, format),
-    type: typeName(value.type),
+    type: typeName(declared.type),
     evaluateName,
     indexed: array ? count : undefined,
     children: count > 0 ? (start = 0, most = MOST_CHILDREN) => childNodes(value, context, evaluateName, format, start, most) : undefined,
     memoryReference: address !== undefined && address !== 0n && (isText(value.type) || bare.kind === 'struct') ? `${context.space}:${hex(address)}` : undefined,
-    watch: watchOf(value, context),
+    watch: watchOf(declared, context),
     origin: bare.kind === 'pointer' && stripped(bare.target).kind === 'function' && number !== undefined ? () => (context.space === 'vmm' || context.space === 'guest' ? sourcePlace(context.target, context.space, number) : undefined) : undefined,
     write: assignable ? (typed) => storeInto(context.target, context.frame, context.space, value, context.reader, context.parse(typed)) : undefined,
   };

@@ -1,4 +1,4 @@
-import { ArrayType, BaseType, EnumType, FunctionType, Member, PointerType, QualifiedType, sizeOf, StructType, Type, TypedefType, VOID } from '../types';
+import { Variants, Variant, ArrayType, BaseType, EnumType, FunctionType, Member, PointerType, QualifiedType, sizeOf, StructType, Type, TypedefType, VOID } from '../types';
 import { At, Encoding, Tag } from './constants';
 import { Die } from './die';
 import { Reader } from '../reader';
@@ -10,9 +10,10 @@ const KEYWORDS: Record<number, StructType['keyword']> = { [Tag.structure_type]: 
 const SIGILS: Record<number, string> = { [Tag.pointer_type]: '*', [Tag.reference_type]: '&', [Tag.rvalue_reference_type]: '&&' };
 const ENCODINGS: Record<number, BaseType['encoding']> = {
   [Encoding.boolean]: 'bool', [Encoding.float]: 'float', [Encoding.signed]: 'signed', [Encoding.signed_char]: 'signed char',
-  [Encoding.unsigned]: 'unsigned', [Encoding.unsigned_char]: 'unsigned char', [Encoding.UTF]: 'unsigned', [Encoding.address]: 'unsigned',
+  [Encoding.unsigned]: 'unsigned', [Encoding.unsigned_char]: 'unsigned char', [Encoding.UTF]: 'character', [Encoding.address]: 'unsigned',
 };
 
+const DW_LANG_Rust = 0x1c;
 const DW_OP_plus_uconst = 0x23;
 const DW_OP_constu = 0x10;
 
@@ -20,6 +21,18 @@ const DW_OP_constu = 0x10;
 const once = <T>(make: () => T): (() => T) => {
   let made: { value: T } | undefined;
   return () => (made ??= { value: make() }).value;
+};
+
+/** DW_AT_discr_list: single values and ranges. */
+const discriminants = (block: Uint8Array): Variant['values'] => {
+  const reader = new Reader(block, 'the debug information');
+  const values: { low: bigint; high: bigint }[] = [];
+  while (!reader.atEnd) {
+    const isRange = reader.u8() !== 0; // DW_DSC_label 0, DW_DSC_range 1
+    const low = reader.ulebBig();
+    values.push({ low, high: isRange ? reader.ulebBig() : low });
+  }
+  return values;
 };
 
 /** Byte offset of a member: a constant, or in DWARF 2 an expression that adds one. */
@@ -94,14 +107,37 @@ export class TypeReader {
       return die.reference(At.specification) ?? (name === undefined ? undefined : this.definition(die.tag, name));
     });
     const members = once(() => (whole() ? this.members(whole()!) : []));
+    const isRust = die.unit.root.number(At.language) === DW_LANG_Rust;
+    const variants = once(() => (isRust && whole() ? this.variants(whole()!) : undefined));
+    const parameters = once(() => [...(whole()?.children() ?? [])].filter(({ tag }) => tag === Tag.template_type_parameter).map((child) => this.typeOf(child)));
     return {
       kind: 'struct',
-      keyword: KEYWORDS[die.tag],
+      // Rust writes none in front of a name either.
+      keyword: isRust ? 'class' : KEYWORDS[die.tag],
       name,
       get size() { return whole()?.number(At.byte_size); },
       get incomplete() { return whole() === undefined; },
       get members() { return members(); },
+      isRust,
+      get variants() { return variants(); },
+      get parameters() { return parameters(); },
     };
+  }
+
+  /** DW_TAG_variant_part: the member that discriminates, and the variants with the values of it that mean them. */
+  private variants(die: Die): Variants | undefined {
+    const part = [...die.children()].find((child) => child.tag === Tag.variant_part);
+    if (!part) return undefined;
+    const discriminant = part.reference(At.discr);
+    const cases: Variant[] = [];
+    for (const child of part.children()) {
+      const member = child.tag === Tag.variant ? [...child.children()].find(({ tag }) => tag === Tag.member) : undefined;
+      if (!member) continue;
+      const value = child.constant(At.discr_value);
+      const list = child.block(At.discr_list);
+      cases.push({ values: value !== undefined ? [{ low: value, high: value }] : list ? discriminants(list) : [], member: this.member(member) });
+    }
+    return { discriminant: discriminant && this.member(discriminant), cases };
   }
 
   private members(die: Die): Member[] {
