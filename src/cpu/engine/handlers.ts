@@ -113,6 +113,7 @@ export class HandlerTable {
     if (!chooser) return -1;
     const { semantics } = chooser;
     if (semantics.onlyPlainStrings && !isPlainString(insn)) return -1;
+    if (semantics.bitString && (insn.codeSize !== 64 || insn.addressSize !== 8) && insn.operands[0].kind === Kind.MEM && insn.operands[1].kind === Kind.REG) return -1;
     const noOperands = semantics.forms.length === 1 && semantics.forms[0] === '';
     let form = 0;
     if (!noOperands) {

@@ -11,6 +11,7 @@ const bitTest = (mnemonic: string, change?: (a: Value, mask: Value) => Value): S
   mnemonic,
   sizes: WORDS,
   forms: ['rr', 'ri', 'mr', 'mi'],
+  bitString: true,
   emit(e) {
     const bits = e.size * 8;
     const index = e.read(1);

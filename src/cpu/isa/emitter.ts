@@ -225,6 +225,8 @@ export interface Semantics {
   stages?: boolean;
   /** Only without REP, in 32-bit code, with 32-bit addresses and without a segment override. */
   onlyPlainStrings?: boolean;
+  /** With memory and a register index (a bit string): only where neither a segment nor the address size confines the address. */
+  bitString?: boolean;
   /** The instruction ends a run: what follows is not executed by falling through. */
   ends?: boolean;
   emit(e: Emitter): void;

@@ -3,11 +3,11 @@ import { AccessFlag } from '../accessFlags';
 import { high32, join64, low32 } from '../../base/bits';
 import { Vector } from '../fault';
 import { CF, OF, readFlags, writeFlags, ZF } from '../flags';
-import { currentPrivilege, readLinear } from '../mmu/linear';
+import { currentPrivilege, probeWrite, readLinear, writeLinear } from '../mmu/linear';
 import { commit, stage } from '../mmu/slowPath';
 import type { SlowOperation } from '../processor';
 import { Gpr, Offset } from '../state';
-import { memoryLinear, readEdxEax, readGpr, readOperand, truncate, writeEdxEax, writeGpr, writeOperand } from './operands';
+import { effectiveOffset, memoryLinear, readEdxEax, readGpr, readOperand, truncate, writeEdxEax, writeGpr, writeOperand } from './operands';
 import { requireFeature } from './privilege';
 import { segmentLinear } from './segmentation';
 
@@ -38,7 +38,32 @@ const addWithFlag =
     writeFlags(s, setFlag(flags, flag, sum >> BigInt(size * 8) !== 0n));
   };
 
+/**
+ * BT, BTS, BTR, BTC of a bit string in memory where an address size or a segment confines it: the register's index moves
+ * the offset by whole operands, forwards or backwards, before the segment is asked.
+ */
+const bitString =
+  (change?: (value: bigint, bit: bigint) => bigint): SlowOperation =>
+  (cpu, insn) => {
+    const { size } = insn.operands[0];
+    const index = signed(readOperand(cpu, insn, 1), size);
+    const bits = BigInt(size * 8);
+    const offset = truncate(effectiveOffset(cpu, insn) + BigInt.asIntN(64, index / bits - (index % bits < 0n ? 1n : 0n)) * BigInt(size), insn.addressSize);
+    const linear = segmentLinear(cpu, insn.segment, offset, size, change !== undefined);
+    const bit = 1n << BigInt.asUintN(64, index & (bits - 1n));
+    if (change) probeWrite(cpu, linear, size);
+    const value = readLinear(cpu, linear, size);
+    if (change) writeLinear(cpu, linear, size, change(value, bit));
+    writeFlags(cpu.state, setFlag(readFlags(cpu.state), CF, (value & bit) !== 0n));
+  };
+
 export const integerOperations: Record<string, SlowOperation> = {
+  bt: bitString(),
+  bts: bitString((value, bit) => value | bit),
+  btr: bitString((value, bit) => value & ~bit),
+  btc: bitString((value, bit) => value ^ bit),
+  /** With 16 bits the result is undefined: silicon clears them. */
+  bswap: (cpu, insn) => writeOperand(cpu, insn, 0, 0n),
   cmpxchg8b(cpu, insn) {
     requireFeature(cpu, 'cx8');
     const s = cpu.state;
