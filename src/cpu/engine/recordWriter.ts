@@ -18,6 +18,9 @@ function registerOffset(operand: Operand): number {
 /** The record that loads a SIMD instruction's memory operand, by the operand's size. */
 const LOADS: Record<number, number> = { 1: Special.LOAD_1, 2: Special.LOAD_2, 4: Special.LOAD_4, 8: Special.LOAD_8, 16: Special.LOAD_16 };
 
+/** Instructions whose memory operand is not accessed, so that no segment is asked. */
+const UNTOUCHED: ReadonlySet<string> = new Set(['lea', 'nop']);
+
 export class RecordWriter {
   constructor(private readonly views: MemoryViews) {}
 
@@ -45,7 +48,7 @@ export class RecordWriter {
 
   /** How many records `instruction` would write. */
   count(insn: Instruction, mnemonic: string, staged: boolean): number {
-    const computed = this.memoryOperand(insn) >= 0 && mnemonic !== 'lea' && !this.isPlain(insn);
+    const computed = this.memoryOperand(insn) >= 0 && !UNTOUCHED.has(mnemonic) && !this.isPlain(insn);
     return 1 + (computed ? 1 : 0) + (staged ? 1 : 0);
   }
 
@@ -57,7 +60,7 @@ export class RecordWriter {
   instruction(at: number, insn: Instruction, handler: number, offset: number, mnemonic: string, staged = 0, shared?: SharedForm): number {
     const { u16, u32 } = this.views;
     const memory = this.memoryOperand(insn);
-    const computed = memory >= 0 && mnemonic !== 'lea' && !this.isPlain(insn);
+    const computed = memory >= 0 && !UNTOUCHED.has(mnemonic) && !this.isPlain(insn);
     let record = at;
     if (computed) {
       this.special(record, insn.codeSize === 64 ? Special.ADDRESS_LONG : Special.ADDRESS_LEGACY, offset);

@@ -79,7 +79,8 @@ export function stage(cpu: Processor, low: number, high: number, flags: number, 
   if (cpu.state.efer & Efer.LMA) {
     const lastHigh = lastLow > 0xffff_ffff ? (high + 1) | 0 : high | 0;
     const sign = (high | 0) >> 15;
-    if ((sign !== 0 && sign !== -1) || lastHigh >> 15 !== sign) {
+    // An access may wrap from the highest address to 0: both are canonical.
+    if ((sign !== 0 && sign !== -1) || (lastHigh >> 15 !== sign && !(sign === -1 && lastHigh === 0))) {
       cpu.fault.exception(flags & AccessFlag.STACK ? Vector.SS : Vector.GP, 0);
       return 0;
     }
