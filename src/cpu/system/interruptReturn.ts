@@ -74,7 +74,8 @@ export function interruptReturn(cpu: Processor, size: number): void {
     returnToVirtual8086(cpu, stack, rip, selector, flags);
   } else {
     const mask = returnMask(s, s.cpl, size);
-    const always = is64(s) && size === 8;
+    // SDM volume 2, "IRET": in 64-bit mode SS:RSP is popped whatever the operand size.
+    const always = is64(s);
     let switched = false;
     returnTo(cpu, selector, rip, (outer) => {
       if (!outer && !always) return undefined;

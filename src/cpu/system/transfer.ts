@@ -1,6 +1,6 @@
 /** Far JMP, CALL and RET (SDM volume 2, "JMP", "CALL", "RET"; volume 3, "Accessing a Code Segment Through a Call Gate"). */
 import { Vector } from '../fault';
-import { readLinear } from '../mmu/linear';
+import { currentPrivilege, readLinear } from '../mmu/linear';
 import { Privilege } from '../mmu/walk';
 import type { Processor } from '../processor';
 import { Gpr, Offset, Seg } from '../state';
@@ -41,7 +41,8 @@ function resolve(cpu: Processor, selector: number, offset: bigint, call: boolean
     const d = readCodeDescriptor(cpu, selector);
     checkDirect(cpu, d);
     checkPresent(cpu, d);
-    return { code: d, offset, gate: undefined };
+    // SDM volume 2, "CALL", "JMP": an offset into compatibility code has 32 bits.
+    return { code: d, offset: long && !targets64(s, d) ? truncate(offset, 4) : offset, gate: undefined };
   }
   const type = typeOf(named.access);
   const isTask = type === SystemType.TASK_GATE || type === SystemType.TSS || type === SystemType.TSS16;
@@ -108,8 +109,9 @@ export function farCall(cpu: Processor, selector: number, offset: bigint, size: 
   const width = gate ? gate.width : size;
   const inner = gate !== undefined && !isConforming(code.access) && dplOf(code.access) < s.cpl;
   if (!inner) {
-    // In IA-32e mode the pushes of a call that changes to 64-bit code are made as the old mode addresses the stack.
-    const stack = Stack.current(cpu);
+    // The pushes of a call between 64-bit and compatibility code are made as the new code addresses the stack (as silicon does; the SDM does not say).
+    const segment = targets64(s, code) ? undefined : { access: s.access(Seg.SS), limit: s.limit(Seg.SS), base: s.segBase(Seg.SS) };
+    const stack = new Stack(cpu, s.reg(Gpr.RSP), segment, currentPrivilege(cpu));
     stack.push(BigInt(s.selector(Seg.CS)), width);
     stack.push(returnRip, width);
     enterCode(cpu, code, s.cpl, target.offset);
@@ -154,7 +156,7 @@ function callInner(cpu: Processor, code: Descriptor, offset: bigint, width: numb
  * The common end of far RET and IRET in protected mode: CS:RIP, and for an outer level (or IRET in 64-bit mode) SS:RSP,
  * have been popped. `pop` yields SS:RSP when they are needed.
  */
-export function returnTo(cpu: Processor, selector: number, rip: bigint, popStack: (outer: boolean) => { selector: number; pointer: bigint } | undefined): void {
+export function returnTo(cpu: Processor, selector: number, popped: bigint, popStack: (outer: boolean) => { selector: number; pointer: bigint } | undefined): void {
   const s = cpu.state;
   const rpl = selector & 3;
   if (isNull(selector)) throw cpu.fault.exception(Vector.GP, 0);
@@ -163,6 +165,7 @@ export function returnTo(cpu: Processor, selector: number, rip: bigint, popStack
   const dpl = dplOf(d.access);
   if (rpl < s.cpl || (isConforming(d.access) ? dpl > rpl : dpl !== rpl)) throw cpu.fault.exception(Vector.GP, code);
   checkPresent(cpu, d);
+  const rip = isLong(s) && !targets64(s, d) ? truncate(popped, 4) : popped;
   const outer = rpl > s.cpl;
   const ss = popStack(outer);
   let segment: Descriptor | undefined;
@@ -212,7 +215,7 @@ export function farReturn(cpu: Processor, size: number, release: number): void {
 
 /** Reads the far pointer in memory at a linear address: offset of `size` bytes, then the selector. */
 export function readFarPointer(cpu: Processor, linear: bigint, size: number): { offset: bigint; selector: number } {
-  const selector = Number(readLinear(cpu, linear + BigInt(size), 2));
-  return { offset: truncate(readLinear(cpu, linear, size), size), selector };
+  const offset = truncate(readLinear(cpu, linear, size), size);
+  return { offset, selector: Number(readLinear(cpu, linear + BigInt(size), 2)) };
 }
 
