@@ -85,8 +85,8 @@ function access(cpu: Processor, dr: number, intercept: () => void): number {
   const s = cpu.state;
   if (dr > 7) undefinedOpcode(cpu);
   intercept();
-  if ((dr === 4 || dr === 5) && s.cr4 & Cr4.DE) undefinedOpcode(cpu);
   requireCpl0(cpu);
+  if ((dr === 4 || dr === 5) && s.cr4 & Cr4.DE) undefinedOpcode(cpu);
   if (s.get32(Offset.DR7) & DR7_GENERAL_DETECT) {
     cpu.fault.exception(Vector.DB).address = DR6_BD;
     throw cpu.fault;

@@ -117,7 +117,8 @@ export const segmentOperations: Record<string, SlowOperation> = {
   },
   pop_sreg(cpu, insn) {
     const stack = Stack.current(cpu);
-    const selector = Number(stack.pop(insn.operandSize) & 0xffffn);
+    // Silicon reads the selector alone, as alignment checks show.
+    const selector = Number(stack.pop(insn.operandSize, 2));
     const seg = insn.operands[0].number;
     loadSegment(cpu, seg, selector);
     stack.commit();

@@ -70,8 +70,9 @@ export class Stack {
     this.move(-size);
   }
 
-  pop(size: number): bigint {
-    const value = readLinearAs(this.cpu, this.linear(this.top, size), size, this.privilege, AccessFlag.STACK);
+  /** Pops `size` bytes; `read` of them when the instruction reads fewer. */
+  pop(size: number, read = size): bigint {
+    const value = readLinearAs(this.cpu, this.linear(this.top, read), read, this.privilege, AccessFlag.STACK);
     this.move(size);
     return value;
   }

@@ -1,7 +1,7 @@
 /** PUSHA, POPA, PUSHF, POPF, ENTER. */
 import { Vector } from '../fault';
 import { AC, DF, ID, IF, IOPL, NT, readFlags, RF, STATUS_FLAGS, TF, VIF, VIP, VM, writeFlags } from '../flags';
-import { readLinear } from '../mmu/linear';
+import { currentPrivilege, probeWrite, readLinear } from '../mmu/linear';
 import type { Processor, SlowOperation } from '../processor';
 import { Gpr, Seg } from '../state';
 import { ioplOf, isVirtual8086 } from './mode';
@@ -79,8 +79,8 @@ export const stackOperations: Record<string, SlowOperation> = {
     }
     if (level > 0) stack.push(frame, size);
     stack.release(-(insn.immLow & 0xffff));
-    // The word below the new top must be writable: ENTER faults now rather than the next PUSH.
-    segmentLinear(cpu, Seg.SS, stack.top, size, true);
+    // The new top must be writable: ENTER faults now rather than the next PUSH (SDM volume 2, "ENTER").
+    probeWrite(cpu, segmentLinear(cpu, Seg.SS, stack.top, size, true), size, currentPrivilege(cpu), true);
     stack.commit();
     writeGpr(s, Gpr.RBP, mask === 0xffffn ? 2 : mask === 0xffff_ffffn ? 4 : 8, frame);
   },
