@@ -91,6 +91,26 @@ class Strings {
   }
 }
 
+/**
+ * REP with 32-bit addresses in 64-bit code clears the upper halves of its counters at once, even when it then does nothing
+ * or faults (as silicon does; the SDM does not say).
+ */
+function clearUpperHalves({ state: s }: Processor, insn: Instruction, ...registers: number[]): void {
+  if (insn.codeSize !== 64 || insn.addressSize !== 4 || (insn.prefixes & (Prefix.REP | Prefix.REPNE)) === 0) return;
+  for (const register of registers) s.setReg32(register, s.reg32(register));
+}
+
+/** `later()`, but a fault of the element at `linear`, which is read before, comes first. */
+function afterReading(cpu: Processor, linear: bigint, size: number, later: () => bigint): bigint {
+  try {
+    return later();
+  } catch (e) {
+    if (e !== cpu.fault) throw e;
+    readLinear(cpu, linear, size);
+    return later();
+  }
+}
+
 /** Stops between two iterations: the instruction goes on when it is executed again. RF keeps its instruction breakpoint from being hit twice. */
 function pause(cpu: Processor, strings: Strings): void {
   if (strings.count === 0n) return;
@@ -139,13 +159,14 @@ function copyHost(u8: Uint8Array, destination: number, source: number, elements:
 }
 
 function movs(cpu: Processor, insn: Instruction): void {
+  clearUpperHalves(cpu, insn, Gpr.RCX, Gpr.RSI, Gpr.RDI);
   if (moveRuns(cpu, insn, insn.operands[0].size)) return;
   const strings = new Strings(cpu, insn);
   const { size } = strings;
   const { u8 } = cpu.views;
   repeat(cpu, strings, (most) => {
     const from = strings.source();
-    const to = strings.destination(true);
+    const to = afterReading(cpu, from, size, () => strings.destination(true));
     let elements = Math.min(strings.run(Gpr.RSI, insn.segment, from, false, most), strings.run(Gpr.RDI, Seg.ES, to, true, most));
     if (elements > 1) {
       const source = plainHost(cpu, from, false);
@@ -171,6 +192,7 @@ function fillHost(cpu: Processor, at: number, elements: number, size: number, va
 }
 
 function stos(cpu: Processor, insn: Instruction): void {
+  clearUpperHalves(cpu, insn, Gpr.RCX, Gpr.RDI);
   if (storeRuns(cpu, insn, insn.operands[0].size)) return;
   const strings = new Strings(cpu, insn);
   const { size } = strings;
@@ -191,6 +213,7 @@ function stos(cpu: Processor, insn: Instruction): void {
 
 /** Only the last element of a run is seen in the end. */
 function lods(cpu: Processor, insn: Instruction): void {
+  clearUpperHalves(cpu, insn, Gpr.RCX);
   const strings = new Strings(cpu, insn);
   repeat(cpu, strings, (most) => {
     const from = strings.source();
@@ -217,17 +240,19 @@ function goesOn(strings: Strings, equal: boolean): boolean {
 }
 
 function cmps(cpu: Processor, insn: Instruction): void {
+  clearUpperHalves(cpu, insn, Gpr.RCX);
   const strings = new Strings(cpu, insn);
   const { size } = strings;
   repeat(cpu, strings, (most) => {
-    const from = strings.source();
+    // Silicon reads the second operand first.
     const to = strings.destination(false);
+    const from = afterReading(cpu, to, size, () => strings.source());
     // Elements that do not end the repetition are skipped quickly; the one that does, or the last, sets the flags.
     const elements = Math.min(strings.run(Gpr.RSI, insn.segment, from, false, most), strings.run(Gpr.RDI, Seg.ES, to, false, most));
     if (elements > 1) {
-      const a = plainHost(cpu, from, false);
-      const b = a === 0 ? 0 : plainHost(cpu, to, false);
-      if (b !== 0) {
+      const b = plainHost(cpu, to, false);
+      const a = b === 0 ? 0 : plainHost(cpu, from, false);
+      if (a !== 0) {
         let skipped = 0;
         while (skipped < elements - 1 && goesOn(strings, sameHost(cpu, a + skipped * strings.step, b + skipped * strings.step, size))) skipped++;
         if (skipped > 0) {
@@ -236,8 +261,8 @@ function cmps(cpu: Processor, insn: Instruction): void {
         }
       }
     }
-    const left = readLinear(cpu, from, size);
     const right = readLinear(cpu, to, size);
+    const left = readLinear(cpu, from, size);
     setSubtractFlags(cpu.state, left, right, size);
     strings.advance(1, true, true);
     return goesOn(strings, left === right) ? 1 : -1;
@@ -245,6 +270,7 @@ function cmps(cpu: Processor, insn: Instruction): void {
 }
 
 function scas(cpu: Processor, insn: Instruction): void {
+  clearUpperHalves(cpu, insn, Gpr.RCX);
   const strings = new Strings(cpu, insn);
   const { size } = strings;
   const wanted = readGpr(cpu.state, Gpr.RAX, size);
