@@ -6,7 +6,7 @@ import { requireFeature } from '../system/privilege';
 import { writeOperand } from '../system/operands';
 import { environmentSize, initialize, loadEnvironment, storeEnvironment } from './environment';
 import { begin, checkAvailable, reportPending, settle, simple } from './frame';
-import { load80, loadAt, pack80, probeStore, storeAt, unpack80 } from './memoryOperand';
+import { loadAt, loadRegister, pack80, probeStore, storeRegister, unpack80 } from './memoryOperand';
 import { controlWord, physical, pop, readStack, setControlWord, setStatusWord, setTagBits, setTop, statusWord, tagBits, top, writeRegister } from './registers';
 import { EXCEPTIONS, Status } from './statusWord';
 
@@ -62,9 +62,7 @@ export const controlOperations: Record<string, SlowOperation> = {
     probeStore(cpu, insn, registers + 8 * REGISTER_SIZE);
     storeEnvironment(cpu, insn);
     for (let i = 0; i < 8; i++) {
-      const bits = pack80(readStack(s, i));
-      storeAt(cpu, insn, registers + i * REGISTER_SIZE, 8, bits & 0xffff_ffff_ffff_ffffn);
-      storeAt(cpu, insn, registers + i * REGISTER_SIZE + 8, 2, bits >> 64n);
+      storeRegister(cpu, insn, registers + i * REGISTER_SIZE, pack80(readStack(s, i)));
     }
     initialize(s);
   },
@@ -74,7 +72,7 @@ export const controlOperations: Record<string, SlowOperation> = {
     const s = cpu.state;
     const install = loadEnvironment(cpu, insn);
     const registers = environmentSize(insn);
-    const values = Array.from({ length: 8 }, (_, i) => unpack80(load80(cpu, insn, registers + i * REGISTER_SIZE)));
+    const values = Array.from({ length: 8 }, (_, i) => unpack80(loadRegister(cpu, insn, registers + i * REGISTER_SIZE)));
     install();
     values.forEach((value, i) => writeRegister(s, physical(s, i), value));
   },

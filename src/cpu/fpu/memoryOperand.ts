@@ -1,6 +1,7 @@
 /** Memory operands of x87 instructions: 10-byte values and blocks, besides what integers need. */
 import type { Instruction } from '../decode/instruction';
-import { currentPrivilege, probeWrite, readLinear, writeLinear } from '../mmu/linear';
+import { AccessFlag } from '../accessFlags';
+import { currentPrivilege, probeWrite, readLinear, readLinearAs, writeLinear, writeLinearAs } from '../mmu/linear';
 import type { Processor } from '../processor';
 import { effectiveOffset, memoryLinear } from '../system/operands';
 import { type Extended, extended } from './extended';
@@ -34,6 +35,17 @@ export function store80(cpu: Processor, insn: Instruction, value: bigint): void 
   probeStore(cpu, insn, 10);
   storeAt(cpu, insn, 0, 8, value & 0xffff_ffff_ffff_ffffn);
   storeAt(cpu, insn, 8, 2, value >> 64n);
+}
+
+/** A data register in the image of FSAVE, where only the environment is subject to alignment checks. */
+export function loadRegister(cpu: Processor, insn: Instruction, at: number): bigint {
+  const read = (from: number, size: number): bigint => readLinearAs(cpu, memoryLinear(cpu, insn, size, false, from), size, currentPrivilege(cpu), AccessFlag.ANY_ALIGNMENT);
+  return read(at, 8) | (read(at + 8, 2) << 64n);
+}
+export function storeRegister(cpu: Processor, insn: Instruction, at: number, value: bigint): void {
+  const write = (to: number, size: number, part: bigint): void => writeLinearAs(cpu, memoryLinear(cpu, insn, size, true, to), size, part, currentPrivilege(cpu), AccessFlag.ANY_ALIGNMENT);
+  write(at, 8, value & 0xffff_ffff_ffff_ffffn);
+  write(at + 8, 2, value >> 64n);
 }
 
 export const unpack80 = (bits: bigint): Extended => {

@@ -1,6 +1,7 @@
-/** VMASKMOVPS, VMASKMOVPD, VPMASKMOVD, VPMASKMOVQ: only elements whose mask has its top bit set are accessed, and only they can fault. */
+/** VMASKMOVPS, VMASKMOVPD, VPMASKMOVD, VPMASKMOVQ: only elements whose mask has its top bit set are accessed, and only they can fault; their alignment is not checked. */
 import type { Instruction } from '../decode/instruction';
-import { probeWrite, readLinear, writeLinear } from '../mmu/linear';
+import { AccessFlag } from '../accessFlags';
+import { currentPrivilege, probeWrite, readLinearAs, writeLinearAs } from '../mmu/linear';
 import type { Processor, SlowOperation } from '../processor';
 import { isMemory, memoryLinear } from '../system/operands';
 import { elements, join, readVector, writeResult } from './vectorOperands';
@@ -17,12 +18,14 @@ const masked =
     const stores = isMemory(insn, 0);
     const size = bits / 8;
     const count = (insn.operands[1].size * 8) / bits;
+    // A segment's limit is asked for the whole operand.
+    if (insn.codeSize !== 64) memoryLinear(cpu, insn, count * size, stores);
     const addresses = chosen(cpu, insn, elements(readVector(cpu, insn, 1), bits, count), bits, stores);
-    if (!stores) return writeResult(cpu, insn, join(addresses.map((linear) => (linear === undefined ? 0n : readLinear(cpu, linear, size))), bits));
+    if (!stores) return writeResult(cpu, insn, join(addresses.map((linear) => (linear === undefined ? 0n : readLinearAs(cpu, linear, size, currentPrivilege(cpu), AccessFlag.ANY_ALIGNMENT))), bits));
     const source = elements(readVector(cpu, insn, 2), bits, count);
     for (const linear of addresses) if (linear !== undefined) probeWrite(cpu, linear, size);
     addresses.forEach((linear, i) => {
-      if (linear !== undefined) writeLinear(cpu, linear, size, source[i]!);
+      if (linear !== undefined) writeLinearAs(cpu, linear, size, source[i]!, currentPrivilege(cpu), AccessFlag.ANY_ALIGNMENT);
     });
   };
 

@@ -14,12 +14,12 @@ import { elements, join, readVector, readXmm, writeXmm } from './vectorOperands'
 
 const isRegister = (insn: Instruction, i: number): boolean => insn.operands[i]!.kind === Kind.MM;
 
-/** Two 32-bit integers to floating point. Doubles from memory leave the x87 stack alone. */
+/** Two 32-bit integers to floating point. From memory they leave the x87 stack alone, of singles too: the SDM says so of doubles only. */
 const fromIntegers =
   (f: FloatFormat): SlowOperation =>
   (cpu, insn) => {
     const s = cpu.state;
-    const touches = f === SINGLE || isRegister(insn, 1);
+    const touches = isRegister(insn, 1);
     if (touches) reportPending(cpu);
     const source = elements(isRegister(insn, 1) ? readMmx(s, insn.operands[1].number) : readOperand(cpu, insn, 1, 8), 32, 2);
     const result = withFloatUnit(cpu, (unit) => join(source.map((x) => unit.fromInteger(f, BigInt.asIntN(32, x))), f.bits));

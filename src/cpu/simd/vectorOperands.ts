@@ -2,8 +2,9 @@
  * Operands of SIMD instructions for TypeScript: whole vectors as bigints, taken apart into elements. The same functions
  * serve SSE's two operands and AVX's three: `first` and `second` are what is computed with, `writeResult` the destination.
  */
+import { AccessFlag } from '../accessFlags';
 import { type Instruction, Kind, Prefix } from '../decode/instruction';
-import { probeWrite, readLinear, writeLinear } from '../mmu/linear';
+import { currentPrivilege, probeWrite, readLinearAs, writeLinearAs } from '../mmu/linear';
 import type { Processor } from '../processor';
 import { type CpuState, Offset } from '../state';
 import { memoryLinear, readOperand, writeOperand } from '../system/operands';
@@ -49,7 +50,9 @@ export function readVector(cpu: Processor, insn: Instruction, i: number): bigint
   if (operand.kind !== Kind.MEM || operand.size < 16) return readOperand(cpu, insn, i);
   const linear = memoryLinear(cpu, insn, operand.size, false);
   let value = 0n;
-  for (let at = 0; at < operand.size; at += 8) value |= readLinear(cpu, BigInt.asUintN(64, linear + BigInt(at)), 8) << BigInt(at * 8);
+  const privilege = currentPrivilege(cpu);
+  // Vectors of 16 and 32 bytes are not subject to alignment checks.
+  for (let at = 0; at < operand.size; at += 8) value |= readLinearAs(cpu, BigInt.asUintN(64, linear + BigInt(at)), 8, privilege, AccessFlag.ANY_ALIGNMENT) << BigInt(at * 8);
   return value;
 }
 
@@ -60,7 +63,7 @@ export function writeVector(cpu: Processor, insn: Instruction, i: number, value:
   if (operand.size < 16) return writeOperand(cpu, insn, i, value);
   const linear = memoryLinear(cpu, insn, operand.size, true);
   probeWrite(cpu, linear, operand.size);
-  for (let at = 0; at < operand.size; at += 8) writeLinear(cpu, BigInt.asUintN(64, linear + BigInt(at)), 8, BigInt.asUintN(64, value >> BigInt(at * 8)));
+  for (let at = 0; at < operand.size; at += 8) writeLinearAs(cpu, BigInt.asUintN(64, linear + BigInt(at)), 8, BigInt.asUintN(64, value >> BigInt(at * 8)), currentPrivilege(cpu), AccessFlag.ANY_ALIGNMENT);
 }
 
 /** What SSE has in its destination: with VEX the first source, or the destination where there is only one. */
