@@ -144,6 +144,28 @@ describe('translator', () => {
     assert.ok(translated.regions().made > 0);
   });
 
+  it('a near branch in a region to a non-canonical address faults itself, with the stack as it was', () => {
+    const outcome = (branch: string, translate: boolean): unknown => {
+      // the loop goes round by the branch, to RDX; at last RDX is non-canonical
+      const { cpu, regions } = load(`
+        b9 c8 00 00 00          ; mov ecx, 200
+        48 8d 15 00 00 00 00    ; lea rdx, the next instruction
+        ff c9                   ; dec ecx
+        75 0a                   ; jnz the branch
+        48 ba 00 00 00 00 00 80 00 00 ; mov rdx, 0x800000000000
+        ${branch}`);
+      if (translate) assert.equal(cpu.run(1e6), 'shutdown');
+      else while (cpu.run(1) !== 'shutdown');
+      assert.ok(!translate || regions().live > 0);
+      return { rip: cpu.state.rip, rsp: cpu.state.reg(Gpr.RSP), icount: cpu.state.icount };
+    };
+    for (const branch of ['ff e2 ; jmp rdx', 'ff d2 ; call rdx', '52 c3 ; push rdx; ret']) {
+      const found = outcome(branch, true) as { rip: bigint };
+      assert.deepEqual(found, outcome(branch, false), branch);
+      assert.equal(found.rip, BigInt(CODE + 26 + (branch.startsWith('52') ? 1 : 0)), branch);
+    }
+  });
+
   it('RDTSC in a region reads the exact clock', () => {
     // rdtsc; mov [rdi+rcx*4], eax; dec ecx; jnz
     const program = 'b9 00 01 00 00 0f 31 89 04 8f ff c9 75 f7 f4';

@@ -439,10 +439,13 @@ export class Cpu implements Processor {
     return false;
   }
 
-  /** The instruction that generated code executed last; undefined when it was not one record of its own (a region). */
+  /** The instruction that generated code executed last; undefined when no instruction's record led here. */
   private branchAtRecord(): Instruction | undefined {
     const record = this.state.get32(Offset.RECORD);
-    return this.views.u32[(record + Field.HANDLER) >>> 2]! >= Special.COUNT ? this.cache.peek(record) : undefined;
+    const { u32 } = this.views;
+    let handler = u32[(record + Field.HANDLER) >>> 2]!;
+    if (handler === Special.ENTER || handler === Special.BREAK) handler = u32[(record + Field.ORIGINAL) >>> 2]!;
+    return handler >= Special.COUNT ? this.cache.peek(record) : undefined;
   }
 
   /** The near branch at RECORD went where no code may be: it faults itself, and RIP is its own. Returns whether it was one. */

@@ -138,8 +138,9 @@ function specialHandlers(e: InterpreterEmitter, helpers: HelperFunctions): (() =
     f.callIndirect(helpers.regionType);
     f.set(left);
     e.loadProgress();
+    e.set(e.locals.record, e.cpu.load('i32', 4, Offset.RECORD));
     e.when(Value.local(left, 'i32').eq(Left.AT_RIP), () => e.jumpTo(e.let(e.cpu.load('i64', 8, Offset.RIP))));
-    e.goTo(e.cpu.load('i32', 4, Offset.RECORD));
+    f.branch(e.loopLabel);
   };
   for (const [special, size] of [[Special.LOAD_1, 1], [Special.LOAD_2, 2], [Special.LOAD_4, 4], [Special.LOAD_8, 8], [Special.LOAD_16, 16]] as const) {
     handlers[special] = () => {

@@ -90,6 +90,6 @@ export const Exit = {
 export const Left = {
   /** Go on at RECORD. */
   AT_RECORD: 0,
-  /** Go on at RIP, which is in the state, by look-up. */
+  /** Go on at RIP, which is in the state, by look-up; RECORD is the branch that went there. */
   AT_RIP: 1,
 } as const;

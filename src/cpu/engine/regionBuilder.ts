@@ -246,6 +246,7 @@ export class RegionBuilder {
       });
       offset.wrap().store(f, Value.i32(MISSED), 1, this.entries);
     });
+    e.set(this.record, Value.i32(this.unit.own)); // so that the branch is known should no code be allowed there
     e.set(this.target, rip);
     e.set(this.left, Value.i32(Left.AT_RIP));
     f.branch(this.exitLabel);
