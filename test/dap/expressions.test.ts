@@ -43,6 +43,12 @@ describe('DAP: expressions', () => {
     assert.strictEqual((await evaluate('*(uint32_t *)gpa:0x6ff0,x', { frameId })).result, '0x1234abcd');
   });
 
+  it('tells what is under the mouse: C, registers of assembly, constants that number VMCS fields', async () => {
+    await inHandler();
+    for (const word of ['leaf', 'g->regs.rax', 'VMCS_GUEST_RIP', 'VMCS_EXIT_REASON', 'EPT_READ', 'rsp', 'eax', 'GUEST_CR3', 'handle_cpuid', 'return']) await story.evaluate(word, 'hover');
+    story.expect('hover');
+  });
+
   it('shows translations, maps, exits and symbols as tables in the console', async () => {
     await inHandler();
     for (const expression of ['walk(guest:$guest.rip)', 'walk($guest.rsp)', 'walk(0)', 'ept(0xa0000)', 'maps(gpa:0x6000)', 'e820()', 'exits(3)', 'vmcs("GUEST_CS")', 'gpa:0x6040', 'walk()', 'exits(1, 2)', 'vmcs("nothing")', 'maps(0)']) await story.evaluate(expression, 'repl');

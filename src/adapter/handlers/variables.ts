@@ -2,6 +2,7 @@
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { UserError } from '../../base/errors';
 import { complete, type Completion } from '../../debug/evaluate/completions';
+import { fieldConstantText, fieldOfConstant, hoverExpression } from '../../debug/evaluate/hover';
 import type { InspectionNode } from '../../debug/inspect/node';
 import { evaluatedNode } from '../../debug/inspect/variable';
 import type { CodeFrame } from '../../debug/stack/callStack';
@@ -41,6 +42,19 @@ function evaluate(session: Session, args: Pick<DebugProtocol.EvaluateArguments, 
   return evaluatedNode(result, session.variableContext(evaluator, result.reader), args.expression, format ?? session.format.numbers);
 }
 
+/** A name under the mouse: what it is for C, else a register or a VMCS field; of a constant that numbers a field, the field too. */
+function hover(session: Session, args: DebugProtocol.EvaluateArguments): DebugProtocol.EvaluateResponse['body'] {
+  session.requireStopped();
+  const evaluator = session.debugger.evaluator(frameOf(session, args.frameId));
+  const expression = hoverExpression(args.expression, evaluator);
+  const { value, type, variablesReference, indexedVariables, memoryReference, valueLocationReference } = told(session, evaluate(session, { ...args, expression }, false));
+  const constant = fieldOfConstant(expression, evaluator);
+  if (!constant) return { result: value, type, variablesReference, indexedVariables, memoryReference, valueLocationReference };
+  const known = session.debugger.target.vmx.currentVmcs !== undefined;
+  const field = known ? evaluate(session, { ...args, expression: `$vmcs.${constant.field.name}` }, false) : undefined;
+  return { result: fieldConstantText(constant, field?.value), type, variablesReference: 0 };
+}
+
 const KINDS: Record<Completion['kind'], DebugProtocol.CompletionItemType> = { variable: 'variable', function: 'function', property: 'property', keyword: 'keyword', field: 'field', constant: 'value' };
 
 export const variableHandlers = (session: Session): Handlers => ({
@@ -55,6 +69,7 @@ export const variableHandlers = (session: Session): Handlers => ({
   },
 
   evaluate(args: DebugProtocol.EvaluateArguments) {
+    if (args.context === 'hover') return hover(session, args);
     const mayAssign = args.context === 'repl' || args.context === undefined;
     const node = evaluate(session, args, mayAssign);
     if (mayAssign && /[^=!<>]=[^=]/.test(args.expression)) session.changed();
