@@ -297,6 +297,17 @@ describe('CMOS', () => {
     r.time = 3661e9;
     assert.deepStrictEqual(date().slice(4), [0x01, 0x01, 0x01]);
   });
+  it('tells an update 244 us before each second, unless the clock is stopped', () => {
+    const r = board();
+    const updating = (time: number): number => {
+      r.time = time;
+      return cmos(r, 0x0a) & 0x80;
+    };
+    assert.deepStrictEqual([5e8, 999_755_999, 999_756_000, 999_999_999, 1e9].map(updating), [0, 0, 0x80, 0x80, 0]);
+    r.out8(0x70, 0x0b);
+    r.out8(0x71, 0x82);
+    assert.strictEqual(updating(1_999_900_000), 0);
+  });
   it('interrupts periodically on IRQ 8, and register C acknowledges', () => {
     const r = board();
     r.initialisePics();

@@ -19,6 +19,9 @@ const UPDATE = 0x10;
 const BINARY = 0x04;
 const HOURS_24 = 0x02;
 const CLOCK_HERTZ = 32768;
+/** Register A: an update is about to come. The bit is set for so many ticks before each second. */
+const UPDATE_IN_PROGRESS = 0x80;
+const UPDATE_TICKS = 244_000;
 
 const powerOn = () => ({
   index: 0,
@@ -102,6 +105,7 @@ export class Cmos implements Device, PortDevice {
       this.setIrq8(false);
       return flags;
     }
+    if (index === Reg.A) return r[index]! | (this.isUpdating() ? UPDATE_IN_PROGRESS : 0);
     if (index > Reg.YEAR || index === 1 || index === 3 || index === 5) return index === Reg.CENTURY ? toBcd(Math.floor(this.date().getUTCFullYear() / 100)) : r[index]!;
     return this.clockField(index, this.date());
   }
@@ -119,6 +123,11 @@ export class Cmos implements Device, PortDevice {
     const second = Math.floor(now / TICKS_PER_SECOND + 1) * TICKS_PER_SECOND;
     s.secondAt = r[Reg.B]! & (UPDATE | ALARM) && !(r[Reg.B]! & SET) ? second : Infinity;
     this.host.reschedule();
+  }
+
+  /** Programs wait for this bit to rise, then to fall, to find the beginning of a second. */
+  private isUpdating(): boolean {
+    return !(this.state.registers[Reg.B]! & SET) && this.host.now() % TICKS_PER_SECOND >= TICKS_PER_SECOND - UPDATE_TICKS;
   }
 
   private interrupt(flags: number): void {
