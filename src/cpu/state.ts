@@ -56,6 +56,8 @@ export const Offset = {
   AWAITED: 0xc84,
   /** 2 x PRIVILEGE_STRIDE bytes, supervisor and user: what the processor goes on with when 64-bit code changes its privilege; see Privileged. Kept by `stateChanged`. */
   PRIVILEGES: 0xc88,
+  /** u32. Not 0: repeated string instructions stop after each iteration. Kept by the run loop. */
+  STEPPING: 0xcc0,
   /** u64. Clock at which STI in generated code began to block interrupts: it ends with the next instruction. Owned by the engine. */
   STI_CLOCK: 0xcb8,
   /** i32. Instructions that were left when CUT ended a slice early. Owned by the engine. */

@@ -5,6 +5,7 @@ export type ValueType = 'i32' | 'i64' | 'f32' | 'f64' | 'v128';
 export const TYPE_CODE: Record<ValueType, number> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b };
 /** What the opcodes of 128-bit vectors stand behind. */
 const SIMD_PREFIX = 0xfd;
+const BULK_PREFIX = 0xfc;
 const VOID = 0x40;
 
 /** Labels are nesting depths, so that a branch may be written before its distance is known. */
@@ -81,6 +82,15 @@ export class FunctionBuilder {
   }
   simdMemory(opcode: number, offset: number): this {
     this.simd(opcode).code.u8(0).u32(offset);
+    return this;
+  }
+  /** memory.copy and memory.fill: destination, source or value, length. */
+  memoryCopy(): this {
+    this.code.u8(BULK_PREFIX).u32(0x0a).u8(0).u8(0);
+    return this;
+  }
+  memoryFill(): this {
+    this.code.u8(BULK_PREFIX).u32(0x0b).u8(0);
     return this;
   }
   /** A floating-point constant by its bits. */

@@ -324,6 +324,7 @@ export class Cpu implements Processor {
       const shadow = s.get32(Offset.INTERRUPTIBILITY) & BLOCKING_STI_MOVSS;
       const trap = this.debug.traps;
       this.stepping = trap || (this.intercepts.nonRoot && this.intercepts.stepsInstructions?.() === true);
+      s.set32(Offset.STEPPING, this.stepping ? 1 : 0);
       this.debug.decision = undefined;
       const before = s.icount;
       const branches = this.debug.stepsBranches;

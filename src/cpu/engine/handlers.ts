@@ -4,6 +4,7 @@ import { mnemonicId, mnemonics } from '../decode/decode';
 import { SHARED, sharedForm, type SharedForm } from '../isa/avx';
 import { FUSED, fusedInformation } from '../isa/fma';
 import { type Semantics, type Width } from '../isa/emitter';
+import { StringKind } from '../isa/strings';
 import { Seg } from '../state';
 import { Special } from './record';
 
@@ -32,8 +33,12 @@ const widthNumber = (size: number): number => 31 - Math.clz32(size);
 
 const keyOf = (form: number, size: number, variant: number): number => (form * 8 + widthNumber(size)) * 16 + variant;
 
-/** Without REP, in 32-bit code, with 32-bit addresses in DS and ES. */
-const isPlainString = (insn: Instruction): boolean => insn.codeSize === 32 && insn.addressSize === 4 && insn.segment === Seg.DS && (insn.prefixes & (Prefix.REP | Prefix.REPNE)) === 0;
+/** The kind of a string instruction with addresses of the code's size in DS and ES, or -1. */
+function stringKind(insn: Instruction): number {
+  if (insn.addressSize * 8 !== insn.codeSize || insn.segment === Seg.FS || insn.segment === Seg.GS) return -1;
+  if (insn.prefixes & (Prefix.REP | Prefix.REPNE)) return insn.codeSize === 64 ? StringKind.REPEATED_64 : -1;
+  return insn.codeSize === 32 && insn.segment === Seg.DS ? StringKind.PLAIN_32 : -1;
+}
 
 const sharedKey = (size: number, memory: number, fused: boolean): number => (fused ? 64 * 64 : 0) + size * 64 + memory;
 
@@ -112,7 +117,6 @@ export class HandlerTable {
     const chooser = this.choosers[insn.op];
     if (!chooser) return -1;
     const { semantics } = chooser;
-    if (semantics.onlyPlainStrings && !isPlainString(insn)) return -1;
     if (semantics.bitString && (insn.codeSize !== 64 || insn.addressSize !== 8) && insn.operands[0].kind === Kind.MEM && insn.operands[1].kind === Kind.REG) return -1;
     const noOperands = semantics.forms.length === 1 && semantics.forms[0] === '';
     let form = 0;
@@ -138,6 +142,10 @@ export class HandlerTable {
         break;
       case 'address':
         variant = insn.addressSize;
+        break;
+      case 'string':
+        variant = stringKind(insn);
+        if (variant < 0) return -1;
         break;
     }
     const key = keyOf(form, size, variant);

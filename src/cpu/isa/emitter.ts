@@ -212,9 +212,9 @@ export interface Semantics {
   forms: readonly string[];
   /**
    * What else chooses a handler: `condition` 0 to 15, `source` the source's width, `stack` 1 in 64-bit code and 0
-   * elsewhere, `address` the address size.
+   * elsewhere, `address` the address size, `string` one of strings.ts's kinds.
    */
-  variant?: 'condition' | 'source' | 'stack' | 'address';
+  variant?: 'condition' | 'source' | 'stack' | 'address' | 'string';
   /** Values of the variant; 0 alone where there is none. */
   variants?: readonly number[];
   /** Which operand's width is the instruction's; -1 takes the effective operand size; -3 is always 16. 0 when absent. */
@@ -223,8 +223,6 @@ export interface Semantics {
   simd?: number;
   /** A memory operand 1 is loaded by a record before, and the register form then serves it. */
   stages?: boolean;
-  /** Only without REP, in 32-bit code, with 32-bit addresses and without a segment override. */
-  onlyPlainStrings?: boolean;
   /** With memory and a register index (a bit string): only where neither a segment nor the address size confines the address. */
   bitString?: boolean;
   /** The instruction ends a run: what follows is not executed by falling through. */

@@ -3,6 +3,8 @@ import type { FunctionBuilder, ValueType } from '../../wasm/function';
 import { Value } from '../../wasm/value';
 import type { CallRoutine, Routine } from './emitter';
 
+const I32_LT_U = 0x49;
+
 export class RoutineBody {
   constructor(
     private readonly f: FunctionBuilder,
@@ -26,6 +28,31 @@ export class RoutineBody {
     condition.emit(this.f);
     this.f.if();
     then();
+    this.f.end();
+  }
+  /** Fills `bytes` bytes at a host address with the low byte of a value. */
+  fill(at: Value, value: Value, bytes: Value): void {
+    for (const operand of [at, value, bytes]) operand.emit(this.f);
+    this.f.memoryFill();
+  }
+  /** Copies `bytes` bytes, which may overlap, as if by way of another place. */
+  copy(to: Value, from: Value, bytes: Value): void {
+    for (const operand of [to, from, bytes]) operand.emit(this.f);
+    this.f.memoryCopy();
+  }
+  /** Does something at every `size` bytes of a range that is not empty. */
+  each(start: Value, bytes: Value, size: number, action: (at: Value) => void): void {
+    const end = this.let(start.add(bytes));
+    const local = this.f.local('i32');
+    const at = Value.local(local, 'i32');
+    start.emit(this.f);
+    this.f.set(local);
+    const loop = this.f.loop();
+    action(at);
+    at.add(size).emit(this.f);
+    this.f.tee(local);
+    end.emit(this.f);
+    this.f.op(I32_LT_U).branchIf(loop);
     this.f.end();
   }
   /** Ends the routine with a result. */
