@@ -116,7 +116,7 @@ class Pc implements Machine {
 
     this.cpus.forEach(resetProcessor);
     const mp: MpOptions = { cpus: options.cpus, signature: SIGNATURE, features: MP_FEATURES, ioApicInput: (irq) => (irq === 0 ? TIMER_INPUT : irq) };
-    this.memory.loadRom(romImage(mp));
+    this.memory.loadRom(romImage(mp, memory));
     const screen = new TextScreen(this.memory, this.board.vga);
     this.bios = new Bios(() => this.cpu, { memory: this.memory, board: this.board, drives: this.board.cabling.disks, cds: this.board.cabling.cds, bootsCd: options.boot.kind === 'cdrom' || this.board.cabling.disks.length === 0, screen, host: { ...host, attention: () => this.cpu.requestAttention() } }, mp);
     this.bus.claimPorts(SERVICE_PORT, 1, this.bios);

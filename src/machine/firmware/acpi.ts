@@ -9,6 +9,7 @@ import { RESET_CONTROL } from '../devices/powerControl';
 import { FACS, HPET, IO_APIC, ioApicId, LOCAL_APIC, LOW_RAM_END, TEXT_MEMORY_END } from '../memory/addressMap';
 import { type Aml, ARGUMENT_0, busNumbers, device, ifTrue, integer, irq, memory, memoryRange, method, name, packageOf, pnpId, portRange, ports, reference, resources, returns, scope, store, string } from './aml';
 import type { MpOptions } from './mpTable';
+import { ascii, checksum, u16, u32, u64 } from './tableBytes';
 
 const HEADER_SIZE = 36;
 const RSDP_SIZE = 36;
@@ -24,13 +25,6 @@ const MADT_8259 = 1;
 const HPET_MINIMUM = 0x80;
 /** Interrupt override flags: active high and level-triggered. */
 const LEVEL_HIGH = 0x000d;
-
-const ascii = (text: string, length: number): number[] => [...text.padEnd(length)].map((c) => c.charCodeAt(0));
-const u16 = (v: number): number[] => [v & 0xff, (v >> 8) & 0xff];
-const u32 = (v: number): number[] => [...u16(v), ...u16(v >>> 16)];
-const u64 = (v: number): number[] => [...u32(v), 0, 0, 0, 0];
-/** The byte that makes all bytes add up to 0. */
-const checksum = (bytes: readonly number[]): number => -bytes.reduce((sum, b) => sum + b, 0) & 0xff;
 
 function table(signature: string, revision: number, body: readonly number[]): number[] {
   const bytes = [...ascii(signature, 4), ...u32(HEADER_SIZE + body.length), revision, 0, ...ascii('HYPERS', 6), ...ascii('HYPERSTP', 8), ...u32(1), ...ascii('HYPS', 4), ...u32(1), ...body];

@@ -65,8 +65,8 @@ for (let irq = 2; irq < 16; irq++) {
 }
 SERVICES.set(COPROCESSOR_VECTOR, { kind: 'coprocessor', service: () => {} });
 
-/** What the ROM of this machine holds. */
-export const romImage = (mp: MpOptions): Uint8Array => buildRom((vector) => SERVICES.get(vector)?.kind ?? 'nothing', mp);
+/** What the ROM of this machine holds; `memory` is its RAM in bytes. */
+export const romImage = (mp: MpOptions, memory: number): Uint8Array => buildRom((vector) => SERVICES.get(vector)?.kind ?? 'nothing', mp, memory);
 
 export class Bios implements Device, PortDevice {
   readonly name = 'BIOS';

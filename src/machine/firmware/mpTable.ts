@@ -1,6 +1,7 @@
 /** The MultiProcessor tables (MultiProcessor Specification 1.4), by which kernels without ACPI find the APICs. */
 import { INTERRUPT_ROUTES } from '../devices/pci/pciTable';
 import { IO_APIC, ioApicId, LOCAL_APIC } from '../memory/addressMap';
+import { ascii, checksum, u16, u32 } from './tableBytes';
 
 export interface MpOptions {
   cpus: number;
@@ -23,12 +24,6 @@ const Buses = { PCI: 0, ISA: 1 } as const;
 const PCI_TRIGGER = 0x0f;
 /** ISA line 2 is the cascade: it does not exist. */
 const CASCADE = 2;
-
-const ascii = (text: string, length: number): number[] => [...text.padEnd(length)].map((c) => c.charCodeAt(0));
-const u16 = (v: number): number[] => [v & 0xff, (v >> 8) & 0xff];
-const u32 = (v: number): number[] => [...u16(v), ...u16(v >>> 16)];
-/** The byte that makes all bytes add up to 0. */
-const checksum = (bytes: readonly number[]): number => -bytes.reduce((sum, b) => sum + b, 0) & 0xff;
 
 /** The floating pointer structure; it has to be aligned to 16 bytes. */
 export function mpFloatingPointer(table: number): Uint8Array {

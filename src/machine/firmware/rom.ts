@@ -4,6 +4,7 @@
  */
 import { BIOS, BIOS_SIZE } from '../memory/addressMap';
 import { acpiTables } from './acpi';
+import { smbiosTables } from './smbios';
 import { type MpOptions, mpConfigurationTable, mpFloatingPointer } from './mpTable';
 
 /** Writing hands over to the firmware when the instruction is in the ROM; the chip sets' port for that purpose. */
@@ -38,7 +39,9 @@ const RESET_VECTOR = 0xfff0;
 const MP_TABLE = 0x6000;
 /** The ACPI tables: software looks for them at every 16th byte. */
 const ACPI_TABLES = 0x0000;
-const ACPI_TABLES_END = 0x5e00;
+const ACPI_TABLES_END = 0x5d00;
+/** The SMBIOS tables, found in the same way. */
+const SMBIOS_TABLES = 0x7000;
 /** Address of the ACPI root pointer, the first of them. */
 export const RSDP = BIOS + ACPI_TABLES;
 /** Where INT 15h sleeps until the next interrupt: sti; hlt; jmp to its stub. */
@@ -94,8 +97,8 @@ export const stubOffset = (vector: number): number => STUBS + vector * STUB_SIZE
 /** Offset of the OUT that calls the power-on service. */
 export const POWER_ON_SERVICE = POWER_ON + POWER_ON_CODE.indexOf(OUT_SERVICE[0]!);
 
-/** Builds the image. `kindOf` tells the stub of each of the 256 vectors. */
-export function buildRom(kindOf: (vector: number) => StubKind, mp: MpOptions): Uint8Array {
+/** Builds the image. `kindOf` tells the stub of each of the 256 vectors; `memory` is the RAM in bytes. */
+export function buildRom(kindOf: (vector: number) => StubKind, mp: MpOptions, memory: number): Uint8Array {
   const rom = new Uint8Array(BIOS_SIZE);
   for (let vector = 0; vector < 256; vector++) rom.set(CODE[kindOf(vector)], stubOffset(vector));
   rom.set(POWER_ON_CODE, POWER_ON);
@@ -111,6 +114,7 @@ export function buildRom(kindOf: (vector: number) => StubKind, mp: MpOptions): U
   const acpi = acpiTables(BIOS + ACPI_TABLES, mp);
   if (acpi.length > ACPI_TABLES_END - ACPI_TABLES) throw new Error('The ACPI tables do not fit into the ROM.');
   rom.set(acpi, ACPI_TABLES);
+  rom.set(smbiosTables(BIOS + SMBIOS_TABLES, mp, memory), SMBIOS_TABLES);
   const table = mpConfigurationTable(mp);
   rom.set(table, MP_TABLE + 16);
   rom.set(mpFloatingPointer(BIOS_SEGMENT * 16 + MP_TABLE + 16), MP_TABLE);
