@@ -35,6 +35,8 @@ export interface Intercepts {
   wrmsr(index: number, value: bigint, insn: Instruction): boolean;
   /** RDTSC's value: offset and scaling applied. */
   timestamp(tsc: bigint): bigint;
+  /** In VMX non-root operation: the bits of isa/permitted.ts for RDTSC and RDTSCP where they neither exit nor scale. Leaves what they add in Offset.GUEST_TSC_OFFSET. */
+  plainTimestamps?(): number;
   /** INVLPG, INVPCID and descriptor-table instructions: `linear` is the operand's address. */
   memoryOperand(mnemonic: string, linear: bigint, insn: Instruction): void;
   /** MOV to CR8 after `writeControlRegister`: true when the task priority that it writes is not the local APIC's. Throws #GP for reserved bits. */

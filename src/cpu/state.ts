@@ -60,6 +60,8 @@ export const Offset = {
   STEPPING: 0xcc0,
   /** u64. Clock at which STI in generated code began to block interrupts: it ends with the next instruction. Owned by the engine. */
   STI_CLOCK: 0xcb8,
+  /** u64. What generated code adds to the TSC in VMX non-root operation; 0 outside. Kept by `stateChanged`. */
+  GUEST_TSC_OFFSET: 0xcc8,
   /** i32. Instructions that were left when CUT ended a slice early. Owned by the engine. */
   CUT_BUDGET: 0x0f8,
 

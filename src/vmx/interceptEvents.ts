@@ -4,6 +4,7 @@ import { Activity } from '../cpu/engine/activity';
 import { type Fault, Vector } from '../cpu/fault';
 import { IF, RF } from '../cpu/flags';
 import { ACCESS_FETCH, EventType } from '../cpu/intercepts';
+import { Permitted } from '../cpu/isa/permitted';
 import { deliverDebugTraps } from '../cpu/system/debugTraps';
 import { deliverFault } from '../cpu/system/delivery';
 import { Offset } from '../cpu/state';
@@ -207,6 +208,20 @@ export function exitForEpt(vmx: Vmx, fault: Fault): void {
   if (detail.convertible && !detail.misconfiguration && convertViolation(vmx, fault, detail)) return;
   if (detail.misconfiguration) performExit(vmx, Reason.EPT_MISCONFIGURATION, { gpa: detail.gpa }, length);
   else performExit(vmx, Reason.EPT_VIOLATION, { qualification: BigInt(detail.qualification | unblocked), linear: fault.address, gpa: detail.gpa }, length);
+}
+
+/** Upper half of the TSC multiplier 1, which has 48 fractional bits. */
+const MULTIPLIER_ONE_HIGH = 1 << 16;
+
+/** See `Intercepts.plainTimestamps`. */
+export function plainTimestamps(vmx: Vmx): number {
+  if (vmx.primary(Primary.RDTSC_EXITING)) return 0;
+  if (vmx.primary(Primary.TSC_OFFSETTING)) {
+    // KVM has scaling on even where it scales by 1.
+    if (vmx.secondary(Secondary.TSC_SCALING) && !(vmx.vmcs.high(TSC_MULTIPLIER) === MULTIPLIER_ONE_HIGH && vmx.vmcs.low(TSC_MULTIPLIER) === 0)) return 0;
+    vmx.vmcs.copyOut(TSC_OFFSET, Offset.GUEST_TSC_OFFSET);
+  }
+  return vmx.secondary(Secondary.RDTSCP) ? Permitted.RDTSC | Permitted.RDTSCP : Permitted.RDTSC;
 }
 
 /** The time-stamp counter as the guest reads it: scaled, then offset. */

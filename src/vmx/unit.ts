@@ -83,6 +83,9 @@ export class VmxUnit extends Vmx implements Intercepts, SecondLevel, VmxInspecti
   timestamp(tsc: bigint): bigint {
     return this.nonRoot ? events.guestTimestamp(this, tsc) : tsc;
   }
+  plainTimestamps(): number {
+    return events.plainTimestamps(this);
+  }
   memoryOperand(mnemonic: string, linear: bigint, insn: Instruction): void {
     if (this.nonRoot) interceptMemoryOperand(this, mnemonic, linear, insn);
   }
@@ -203,6 +206,7 @@ export class VmxUnit extends Vmx implements Intercepts, SecondLevel, VmxInspecti
     if (encoding & 1) this.vmcs.set(slot, (this.vmcs.get(slot) & 0xffff_ffffn) | ((value & 0xffff_ffffn) << 32n));
     else this.vmcs.setField(FIELDS[slot]!, value);
     this.vmcs.forgetWriter(slot);
+    this.cpu.stateChanged(); // generated code works with what follows from controls
     return true;
   }
   fieldWriter(encoding: number): FieldWriter | undefined {

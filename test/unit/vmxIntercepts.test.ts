@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { Gpr } from '../../src/cpu/state';
+import { Permitted } from '../../src/cpu/isa/permitted';
+import { Gpr, Offset } from '../../src/cpu/state';
 import { Exit, type ExitRecord, Primary, Secondary } from '../../src/vmx';
 import { At, GUEST_CODE, VmxRig } from './vmxRig';
 
@@ -64,6 +65,25 @@ describe('VMX intercepts: instructions', () => {
     const { rig, exit } = firstExit('0f 31 f4 ; rdtsc; hlt', { primary: Primary.TSC_OFFSETTING, secondary: Secondary.TSC_SCALING, prepare: (rig) => rig.set({ TSC_OFFSET: 0x1_0000_0000n, TSC_MULTIPLIER: 2n << 48n }) });
     assert.equal(rig.cpu.state.reg(Gpr.RDX), 1n);
     assert.equal(rig.cpu.state.reg32(Gpr.RAX), (exit.icount - 1) * 2);
+  });
+  it('the time-stamp counter that is offset alone is no work for TypeScript, and the host reads its own', () => {
+    for (const [code, secondary] of [['0f 31 f4 ; rdtsc; hlt', 0], ['0f 01 f9 f4 ; rdtscp; hlt', Secondary.RDTSCP]] as const) {
+      const { rig, exit } = firstExit(code, { primary: Primary.TSC_OFFSETTING, secondary, prepare: (rig) => rig.set({ TSC_OFFSET: -0x1_0000_0000n }) });
+      const { state } = rig.cpu;
+      assert.equal((state.reg(Gpr.RDX) << 32n) | state.reg(Gpr.RAX), BigInt.asUintN(64, BigInt(exit.icount - 1) - 0x1_0000_0000n));
+      assert.equal(state.get64(Offset.GUEST_TSC_OFFSET), 0n);
+    }
+    const rig = firstExit('f4').rig; // offset unused
+    rig.set({ TSC_OFFSET: 5n });
+    rig.cpu.state.set32(Offset.VMX_MODE, 2);
+    assert.equal(rig.unit.plainTimestamps(), Permitted.RDTSC);
+    rig.control('primary', BASE | Primary.TSC_OFFSETTING | Primary.RDTSC_EXITING);
+    assert.equal(rig.unit.plainTimestamps(), 0);
+    rig.control('primary', BASE | Primary.TSC_OFFSETTING);
+    rig.control('secondary', BASE2 | Secondary.TSC_SCALING);
+    assert.equal(rig.unit.plainTimestamps(), 0);
+    rig.set({ TSC_MULTIPLIER: 1n << 48n });
+    assert.equal(rig.unit.plainTimestamps(), Permitted.RDTSC);
   });
 });
 

@@ -37,15 +37,15 @@ export const alignmentChecked = (s: CpuState): boolean => s.cpl === 3 && (s.get3
 export const announcedInstructions = (features: Features): number =>
   (features.has('tsc') ? Permitted.RDTSC : 0) | (features.has('tsc') && features.has('rdtscp') ? Permitted.RDTSCP : 0) | (features.has('syscall') ? Permitted.SYSCALL | Permitted.SYSRET : 0) | Permitted.PAUSE | Permitted.SWAPGS | Permitted.IRET;
 
-const TIMESTAMPS = Permitted.RDTSC | Permitted.RDTSCP;
+export const TIMESTAMPS = Permitted.RDTSC | Permitted.RDTSCP;
 const CHANGES_OF_PRIVILEGE = Permitted.SYSCALL | Permitted.SYSRET;
 const SUPERVISOR_ONLY = Permitted.SYSRET | Permitted.SWAPGS;
 const LONG_MODE_ONLY = CHANGES_OF_PRIVILEGE | Permitted.SWAPGS | Permitted.IRET;
 
-/** What generated code may execute of isa/permitted.ts at a privilege level. In VMX non-root operation the controls decide about time stamps and PAUSE. */
+/** What generated code may execute of isa/permitted.ts at a privilege level. In VMX non-root operation the controls decide about PAUSE, and `announced` has the time stamps that they leave. */
 export function permittedAt(s: CpuState, cpl: number, codeSize: CodeSize, announced: number): number {
   let bits = announced;
-  if (s.get32(Offset.VMX_MODE) === NON_ROOT) bits &= ~(TIMESTAMPS | Permitted.PAUSE);
+  if (s.get32(Offset.VMX_MODE) === NON_ROOT) bits &= ~Permitted.PAUSE;
   if (s.cr4 & Cr4.TSD && cpl !== 0) bits &= ~TIMESTAMPS;
   if (codeSize !== 64) bits &= ~LONG_MODE_ONLY;
   if (!(s.efer & Efer.SCE)) bits &= ~CHANGES_OF_PRIVILEGE;

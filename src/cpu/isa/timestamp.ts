@@ -1,4 +1,4 @@
-/** RDTSC, RDTSCP and PAUSE where nobody intercepts or forbids them; the rest is TypeScript's. Kernels wait by them. */
+/** RDTSC, RDTSCP and PAUSE where nobody intercepts, scales or forbids them; the rest is TypeScript's. Kernels wait by them. */
 import { Gpr, Offset } from '../state';
 import type { Emitter, Semantics } from './emitter';
 import { leaveUnless, Permitted } from './permitted';
@@ -6,7 +6,7 @@ import { leaveUnless, Permitted } from './permitted';
 const plain = (mnemonic: string, emit: (e: Emitter) => void): Semantics => ({ mnemonic, sizes: [1], forms: [''], sizeFrom: -2, emit });
 
 function readTimestamp(e: Emitter): void {
-  const tsc = e.let(e.clock().add(e.state().load('i64', 8, Offset.TSC_ADJUST)));
+  const tsc = e.let(e.clock().add(e.state().load('i64', 8, Offset.TSC_ADJUST)).add(e.state().load('i64', 8, Offset.GUEST_TSC_OFFSET)));
   e.setFixed(Gpr.RAX, tsc.and(0xffff_ffffn));
   e.setFixed(Gpr.RDX, tsc.shrU(32n));
 }
