@@ -14,7 +14,8 @@ import { createFlatMachine } from './flatMachine';
 import { FORMS } from './forms';
 import { encodeInteger, undefinedFlags } from './integerEncoding';
 import { Random } from './random';
-import { CASE_SIZE, compareSimd, DATA, DATA_AT, DATA_SIZE, FLAGS_AT, MXCSR_AT, MXCSR_DEFAULT, REGS_AT } from './compareSimd';
+import { CASE_SIZE, compareSimd, DATA, DATA_AT, DATA_SIZE, FLAGS_AT, MXCSR_AT, REGS_AT } from './compareSimd';
+import { MXCSR_DEFAULT } from './vectorValues';
 import { compareX87 } from './compareX87';
 
 const RSP = 4;

@@ -28,7 +28,7 @@ export interface SimdForm {
 
 const PREFIX: Record<string, number | undefined> = { np: undefined, '66': 0x66, f2: 0xf2, f3: 0xf3 };
 
-function elementsOf(mnemonic: string): Elements {
+export function elementsOf(mnemonic: string): Elements {
   const conversion = /^cvtt?(ps|ss|pd|sd)/.exec(mnemonic);
   const suffix = conversion ? conversion[1]! : mnemonic.slice(-2);
   if (mnemonic.startsWith('cvtdq') || mnemonic.startsWith('cvtsi')) return 'integer';
