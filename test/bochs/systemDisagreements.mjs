@@ -12,6 +12,7 @@ const REASONS = [
   { mode: '64', cases: /^iretq with SS 3$/, because: '"IRET/IRETD/IRETQ", 64-bit mode exceptions: a null SS whose RPL is not the CPL raises #GP(0) when the return is not to CPL 3. Bochs takes it.' },
   { mode: '64', cases: /^iretq with SS 78$/, because: '"IRET/IRETD/IRETQ", operation: a stack segment that is not present raises #SS with its selector. Bochs raises #NP where the privilege level stays the same.' },
   { mode: '64', cases: /^(sysretq|syscall) under TF$/, because: 'The SDM does not tell when TF traps around SYSCALL and SYSRET; processors look at the TF that the instruction leaves, on which the FMASK of systems relies. Bochs looks at the one before.' },
+  { mode: '64', cases: /^iretd and iretw in 64-bit mode$/, because: '"IRET/IRETD/IRETQ", operation: in 64-bit mode SS:RSP is popped whatever the operand size. Bochs pops it for 64-bit operands alone, or where the privilege level changes.' },
   { cases: /^rdmsr of an MSR that does not exist$/, because: 'Bochs is configured to ignore unknown MSRs; "RDMSR" raises #GP(0).' },
 ];
 
