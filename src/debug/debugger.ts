@@ -177,9 +177,9 @@ export class Debugger {
       deliveries: () => ({ count: stepped().deliveries, last: stepped().events.at(-1) }),
       readCode: (pc, length) => stepped().target.read(stepped().target.world, pc, length),
       readInteger: (address, size) => stepped().target.readInteger(stepped().target.world, address, size),
-      caller: () => {
+      callers: (most) => {
         this.focus(this.run.processor);
-        return this.caller();
+        return this.callers(most);
       },
       focus: () => this.focus(this.run.processor),
       stopAt: () => this.stopAt,
@@ -450,11 +450,17 @@ export class Debugger {
     });
   }
 
-  private caller(): { pc: bigint; cfa: bigint } | undefined {
+  private callers(most: number): { pc: bigint; cfa: bigint }[] {
     const { target } = this;
-    const frame = innermostFrame(target, target.registers(target.world));
-    const caller = frame && callerOf(target, target.world, frame);
-    return caller && { pc: caller.frame.pc, cfa: caller.cfa };
+    const callers: { pc: bigint; cfa: bigint }[] = [];
+    let frame = innermostFrame(target, target.registers(target.world));
+    while (frame && callers.length < most) {
+      const caller = callerOf(target, target.world, frame);
+      if (!caller) break;
+      callers.push({ pc: caller.frame.pc, cfa: caller.cfa });
+      frame = caller.frame;
+    }
+    return callers;
   }
 
   private breakpointHit(pc: bigint, cpu: number): StopCause | undefined {

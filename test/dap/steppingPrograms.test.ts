@@ -86,6 +86,30 @@ for (const [compiler, optimisation] of BUILDS) {
       assert.strictEqual((await frames()).length, before.length);
     });
 
+    it('over a switch of tasks by IRET', async () => {
+      await runTo('task by IRET');
+      await client.until('next');
+      assert.deepStrictEqual([(await top()).name, (await top()).line], ['interrupts', lineOf('behind the task by IRET')]);
+    });
+
+    it('over a call that is left by longjmp, and out of the function that leaps', async () => {
+      // The compiler may have the leap return to the condition, whose line begins anew.
+      const landed = async (): Promise<void> => {
+        const here = await top();
+        assert.strictEqual(here.name, 'leaps');
+        assert([lineOf('where the leap returns again'), lineOf('where the leap lands')].includes(here.line), `line ${here.line}`);
+      };
+      await runTo('the call that does not return');
+      await client.until('next');
+      await landed();
+      await client.request('setBreakpoints', { source: { path: SOURCE }, breakpoints: [{ line: lineOf('the leap') }] });
+      await client.until('restart');
+      await client.request('setBreakpoints', { source: { path: SOURCE }, breakpoints: [] });
+      assert.strictEqual((await top()).line, lineOf('the leap'));
+      await client.until('next');
+      await landed();
+    });
+
     it('through recursion: a step over stays in its call, a step out leaves one', async () => {
       await runTo('the recursion begins');
       await client.until('stepIn');

@@ -26,8 +26,8 @@ export interface StepEnvironment {
   /** Bytes at a linear address of the world that runs. */
   readCode(pc: bigint, length: number): Uint8Array;
   readInteger(address: bigint, size: number): bigint | undefined;
-  /** The caller of the innermost frame: where it goes on, and the stack pointer that it then has at least. */
-  caller(): { pc: bigint; cfa: bigint } | undefined;
+  /** The callers of the innermost frame, as many as are known up to `most`: where they go on, and the stack pointer that they then have at least. */
+  callers(most: number): { pc: bigint; cfa: bigint }[];
   /** Symbols are about to be asked for: those of the processor that is stepped. */
   focus(): void;
   /** Where a stop after a VM exit belongs. */
@@ -39,6 +39,8 @@ const STEP: StopCause = { kind: 'step' };
 const MOST_STUB_INSTRUCTIONS = 20_000;
 /** The longest instruction. */
 const MOST_BYTES = 15;
+/** A call may be left for a statement of as many callers without returning (longjmp). */
+const MOST_LEFT = 4;
 
 /** A call's return finds the stack pointer where it was, or higher by the arguments that RET n takes off; another task's stack is farther away. */
 const MOST_ARGUMENTS = 0x200n;
@@ -106,11 +108,35 @@ export class Stepping {
     if (kind === 'call') {
       const size = Number(start.rsp - entered.rsp);
       const back = size === 2 || size === 4 || size === 8 ? this.env.readInteger(entered.rsp, size) : undefined;
-      if (back !== undefined) yield* this.runTo([back], start.world, (rsp) => rsp >= start.rsp && rsp <= start.rsp + MOST_ARGUMENTS);
+      if (back !== undefined) yield* this.untilLeft(start, back);
     } else if (kind === 'system-call') {
       const back = this.env.cpu.state.reg(1);
       yield* this.runTo([back], start.world, (rsp) => rsp === start.rsp);
     }
+  }
+
+  /** Within a call made at `start`: runs until it returns, or is left (longjmp) for another statement of the function that made it or of a caller. */
+  private *untilLeft(start: Position, back: bigint): Part {
+    const returned = (rsp: bigint): boolean => rsp >= start.rsp && rsp <= start.rsp + MOST_ARGUMENTS;
+    this.env.focus();
+    // By address, the least stack pointer that the function has there: a deeper call of the same function is none of these.
+    const landings = new Map<bigint, bigint>();
+    const add = (pc: bigint, rsp: bigint): void => {
+      for (const address of this.env.code.statementsAround(start.world, pc)) if (!landings.has(address)) landings.set(address, rsp);
+    };
+    add(start.pc, start.rsp);
+    let outermost = start.rsp;
+    // The innermost of them is the function that makes the call.
+    for (const { pc, cfa } of this.env.callers(MOST_LEFT + 1).slice(1)) {
+      add(pc - 1n, cfa);
+      if (cfa > outermost) outermost = cfa;
+    }
+    const accept = (rsp: bigint): boolean => {
+      const { pc } = this.here();
+      const least = landings.get(pc);
+      return (pc === back && returned(rsp)) || (least !== undefined && rsp >= least && rsp <= outermost + MOST_ARGUMENTS);
+    };
+    yield* this.runTo([back, ...landings.keys()], start.world, accept);
   }
 
   /** Step by instruction. */
@@ -218,7 +244,7 @@ export class Stepping {
       if (this.env.stopAt() === 'source') yield* this.toSource();
       return STEP;
     }
-    const caller = this.env.caller();
+    const [caller] = this.env.callers(1);
     if (!caller) throw new UserError('step-out', 'This frame has no caller to step out to: use Continue, or step over.');
     yield* this.runTo([caller.pc], start.world, (rsp) => rsp >= caller.cfa);
     return STEP;

@@ -1,5 +1,5 @@
 /** What the symbol images say about addresses of a world, checked against the bytes in its memory. */
-import type { LineEntry } from '../../symbols/image';
+import type { FunctionInfo, LineEntry } from '../../symbols/image';
 import type { World } from '../world';
 import type { ImageSet } from './imageSet';
 
@@ -17,6 +17,8 @@ export interface CodeLine {
 const ASSEMBLY = /\.(s|asm|nasm)$/i;
 
 export class CodeMap {
+  private readonly statements = new WeakMap<FunctionInfo, readonly bigint[]>();
+
   constructor(private readonly images: ImageSet) {}
 
   /** The line of an address, undefined where there is none. */
@@ -32,6 +34,20 @@ export class CodeMap {
     const image = this.images.at(world, pc)?.image;
     const fn = image?.functionAt(pc);
     return image && fn && fn.low === pc ? image.afterPrologue(fn) : undefined;
+  }
+
+  /** Where the statements of the function around an address begin. */
+  statementsAround(world: World, pc: bigint): readonly bigint[] {
+    const image = this.images.at(world, pc)?.image;
+    const fn = image?.functionAt(pc);
+    if (!image || !fn) return [];
+    let known = this.statements.get(fn);
+    if (!known) {
+      const rows = fn.ranges.flatMap(({ low, high }) => [...image.rows(low, high)]);
+      known = [...new Set(rows.filter((row) => row.isStmt && row.line > 0 && row.address !== fn.low).map((row) => row.address))];
+      this.statements.set(fn, known);
+    }
+    return known;
   }
 
   /** Whether `pc` is the first instruction of a function or symbol. */
