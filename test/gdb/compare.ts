@@ -7,9 +7,12 @@ import type { DebugProtocol } from '@vscode/debugprotocol';
 import { GdbStub } from '../../src/gdb/stub';
 import { serveGdb } from '../../src/adapter/hosts/gdbServer';
 import { otherWorld, type World } from '../../src/debug/world';
+import type { Snapshot } from '../../src/machine/machineInterface';
 import { Client } from '../dap/client';
+import type { CodeFrame } from '../../src/debug/stack/callStack';
 import { compareStacks, Counts, ownValue, type OwnFrame } from './agreement';
-import { explanationOf } from './explanations';
+import { entryValueOf, observe } from './entryTruth';
+import { ENTRY_VALUE_CHECKED, explanationOf } from './explanations';
 import { GdbProcess, type GdbFrame } from './gdbProcess';
 import { SCENES } from './scenes';
 
@@ -17,8 +20,13 @@ const [sceneName = 'lab', stops = '200', seed = '1'] = process.argv.slice(2);
 /** A stop where nobody knows the code (user mode, firmware) moves on by so many instructions, so many times. */
 const FURTHER = 1000;
 const MOST_MOVES = 5000;
+/** So many instructions before a stop can be executed again, one at a time, to see what functions were given. */
+const LOOK_BACK = 100_000;
 /** The console is looked at this often. */
 const CHUNK = 200_000;
+
+/** Parameters of 32 bits leave the upper half of a register as it is. */
+const LOW_HALF = 0xffff_ffffn;
 
 /** mulberry32: the same stops for the same seed. */
 function random(state: number): () => number {
@@ -91,7 +99,22 @@ async function main(): Promise<number> {
   const explained = new Map<string, number>();
   let compared = 0;
   let disagreeing = 0;
+  /** Whether the machine itself bears out a sentence's "ours": the value of a variable when its function was entered. */
+  const bornOut = (sentence: string, frames: readonly CodeFrame[], since: Snapshot): boolean => {
+    const [, level, name, value] = /^#(\d+) \S+ (\w+)(?::| is ).*, ours (-?(?:0x[0-9a-f]+|\d+))/.exec(sentence) ?? [];
+    const frame = frames[Number(level)];
+    const entry = frame && name && value ? entryValueOf(frame, name) : undefined;
+    if (!entry) return false;
+    const stop = machine.instructions;
+    machine.restore(since, machine.recordedInput);
+    const seen = observe(d, stop, entry);
+    d.changed();
+    told = client.serial.length;
+    return seen !== undefined && (seen === BigInt.asUintN(64, BigInt(value!)) || (seen & LOW_HALF) === BigInt.asUintN(32, BigInt(value!)));
+  };
   for (const place of places) {
+    await runTo(place - LOOK_BACK);
+    const since = machine.snapshot();
     await runTo(place);
     for (let moves = 0; moves < MOST_MOVES; moves++) {
       d.changed();
@@ -112,7 +135,8 @@ async function main(): Promise<number> {
       compared++;
       const wrong: string[] = [];
       for (const sentence of compareStacks(theirs, await ownFrames(client, stack, theirs), counts)) {
-        const why = explanationOf(sceneName, sentence);
+        const frames = d.stack().filter((f): f is CodeFrame => f.kind === 'code' && f.world === w);
+        const why = explanationOf(sceneName, sentence) ?? (w === world && bornOut(sentence, frames, since) ? ENTRY_VALUE_CHECKED : undefined);
         if (why === undefined) wrong.push(sentence);
         else explained.set(why, (explained.get(why) ?? 0) + 1);
       }
@@ -120,6 +144,7 @@ async function main(): Promise<number> {
       disagreeing++;
       console.log(`instruction ${machine.instructions}, ${w}${w === world ? '' : ' (saved)'}, ${d.target.cpu.state.rip.toString(16)}:\n  ${wrong.join('\n  ')}`);
     }
+    machine.release(since);
   }
   for (const gdb of gdbs.values()) gdb.end();
   for (const [why, times] of explained) console.log(`${times} explained: ${why}`);

@@ -15,10 +15,18 @@ const EXPLANATIONS: readonly Explanation[] = [
   },
   {
     scene: 'linux',
-    pattern: /no local __UNIQUE_ID_\w+$/,
-    why: 'The same of the markers that macros of Linux declare in such blocks.',
+    pattern: /no local (__UNIQUE_ID_\w+|__already_done|__warned|___tp_str)$/,
+    why: 'The same of the static variables that macros of Linux declare in such blocks.',
+  },
+  {
+    scene: 'linux',
+    pattern: /rw_verify_area:\d+ pos is optimized out for gdb/,
+    why: 'Read through the entry value of the parameter ppos, which GDB gives up.',
   },
 ];
+
+/** For what the machine has shown to be right. */
+export const ENTRY_VALUE_CHECKED = 'An entry value that GDB gives up, or computes with the callee\'s registers instead of the caller\'s: executing the instructions before the stop again has shown that the register had Hyperstep\'s value when the function was entered.';
 
 /** Why a difference is none to mend; undefined for one that nobody has explained. */
 export const explanationOf = (scene: string, sentence: string): string | undefined => EXPLANATIONS.find((e) => (e.scene === undefined || e.scene === scene) && e.pattern.test(sentence))?.why;

@@ -11,6 +11,9 @@ STRUCTS = (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION)
 
 def children_of(value, kind, depth):
     if kind.code == gdb.TYPE_CODE_ARRAY:
+        # An array of unknown length has none for us, and one element for GDB.
+        if kind.sizeof == 0:
+            return []
         low, high = kind.range()
         return [row_of('[%d]' % i, value[i], depth) for i in range(low, min(high + 1, low + MOST_CHILDREN))]
     rows = []
@@ -33,7 +36,11 @@ def row_of(name, value, depth=0):
         elif value.is_optimized_out:
             row['gone'] = True
         elif kind.code in SCALARS:
-            row.update(value=str(int(value)), text=value.format_string(symbols=False))
+            text = value.format_string(symbols=False)
+            if 'synthetic pointer' in text:
+                row['gone'] = True
+            else:
+                row.update(value=str(int(value)), text=text)
         else:
             row['other'] = True
     except (gdb.error, RuntimeError) as error:
