@@ -10,7 +10,8 @@ import { bochsIsThere, runBochs } from '../bochs/bochs.mjs';
 import { runHyperstep } from './hyperstep.mjs';
 import { linuxDisk, PROMPT } from './linuxDisk.mjs';
 import { qemuIsThere, runQemu } from './qemu.mjs';
-import { responses, runningCosts } from './responses.mjs';
+import { responses } from './responses.mjs';
+import { runningCosts } from './runningCosts.mjs';
 import { startUp } from './startup.mjs';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
@@ -87,7 +88,9 @@ console.log(`Memory of the process: ${little.toFixed(0)} MiB with 16 MiB of RAM,
 if ('responses'.includes(values.only)) {
   const { total, times } = await responses();
   console.log(`\nThe debug adapter's answers after ${total} VM exits, medians: ${Object.entries(times).map(([what, ms]) => `${what} ${ms.toFixed(1)} ms`).join(', ')}.`);
-  const { breakpoints, history } = await runningCosts(Number(values.runs));
-  console.log(`300 000 VM exits take ${(breakpoints * 100).toFixed(1)} % longer with breakpoints that are not hit, ${(history * 100).toFixed(1)} % longer with a history.`);
+  const percent = (part) => `${(part * 100).toFixed(1)} %`;
+  for (const [image, { spread, ...costs }] of Object.entries(await runningCosts(Number(values.runs)))) {
+    console.log(`${image} takes longer with ${Object.entries(costs).map(([name, part]) => `${name}: ${percent(part)}`).join(', ')} (runs of the same differ by ${percent(spread)}).`);
+  }
 }
 if (values.json) fs.writeFileSync(values.json, JSON.stringify(rows, undefined, 2) + '\n');
