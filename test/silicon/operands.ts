@@ -3,9 +3,8 @@ import { AC, DF, STATUS_FLAGS, TF } from '../../src/cpu/flags';
 import { type CodeSize, type Instruction, Kind, NO_REGISTER, Prefix, RIP_REGISTER } from '../../src/cpu/decode/instruction';
 import { type EncodedForm, encode } from './encodings';
 import type { Random } from './random';
-import { elementsOf, type Elements } from './simdForms';
 import { At, baseOf, CODE, CODE_SIZE, DATA, DATA_SIZE, Selector, YMM_SIZE } from './testCase';
-import { mxcsr, quadword } from './vectorValues';
+import { type Elements, elementsOf, mxcsr, quadword } from './vectorValues';
 import { memoryOperand, stateImage } from './x87Operands';
 import type { MemoryKind } from './x87Forms';
 

@@ -1,4 +1,4 @@
-/** One case of the comparisons with silicon: the layout of userRunner.c's struct test_case, and running cases natively. */
+/** One case of the comparisons with silicon: the layout of runner.c's struct test_case, and running cases natively. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -80,7 +80,7 @@ export class NativeRunner {
   private readonly program = path.join(this.folder, 'runner');
 
   constructor() {
-    execFileSync('cc', ['-O1', '-fno-stack-protector', '-o', this.program, path.join(__dirname, 'userRunner.c')]);
+    execFileSync('cc', ['-O1', '-fno-stack-protector', '-o', this.program, path.join(__dirname, 'runner.c')]);
   }
 
   /** Whether the kernel allows local segments, and so 16-bit code. */

@@ -1,6 +1,16 @@
 /** Random and edge values for general-purpose and vector registers: integers, floating-point numbers of every width, MXCSR. */
 import type { Random } from './random';
-import type { Elements } from './simdForms';
+
+/** What the bits of an instruction's operands most likely mean. */
+export type Elements = 'integer' | 'single' | 'double' | 'half';
+
+/** What an SSE instruction's operands are, by its mnemonic. */
+export function elementsOf(mnemonic: string): Elements {
+  const conversion = /^cvtt?(ps|ss|pd|sd)/.exec(mnemonic);
+  const suffix = conversion ? conversion[1]! : mnemonic.slice(-2);
+  if (mnemonic.startsWith('cvtdq') || mnemonic.startsWith('cvtsi')) return 'integer';
+  return suffix === 'ps' || suffix === 'ss' ? 'single' : suffix === 'pd' || suffix === 'sd' ? 'double' : 'integer';
+}
 
 export const MXCSR_DEFAULT = 0x1f80;
 
