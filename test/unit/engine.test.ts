@@ -34,6 +34,14 @@ describe('engine', () => {
     assert.equal(cpu.state.rip, BigInt(CODE + 0x23));
   });
 
+  it('fences are no work for TypeScript: clocks are read between them', () => {
+    const { cpu } = load('0f ae e8 0f ae f0 0f ae f8 f4 ; lfence; mfence; sfence; hlt');
+    let performed = 0;
+    cpu.onOperation = () => performed++;
+    assert.equal(cpu.run(10), 'halt');
+    assert.deepEqual([performed, cpu.state.icount], [1, 4]); // HLT
+  });
+
   it('single steps give the same state as one run', () => {
     const whole = load(LOOP).cpu;
     const steps = load(LOOP).cpu;

@@ -46,16 +46,10 @@ const divideSigned: SlowOperation = (cpu, insn) => {
   s.setReg(Gpr.RDX, BigInt.asUintN(64, dividend % divisor));
 };
 
-const nothing: SlowOperation = () => undefined;
-
 export const leftOperations: Record<string, SlowOperation> = {
   pop: popMemory,
   div: divide,
   idiv: divideSigned,
-  // One processor's accesses are seen in program order; nothing is reordered.
-  lfence: nothing,
-  mfence: nothing,
-  sfence: nothing,
   pause: (cpu, insn) => {
     if (cpu.intercepts.instruction('pause', insn)) return true;
     cpu.onPause?.();

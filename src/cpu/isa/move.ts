@@ -133,5 +133,7 @@ export const moves: Semantics[] = [
       e.setFixedPart(Gpr.RDX, e.let(e.size === 8 ? v : e.narrow(v.wrap())));
     },
   },
+  // One processor's accesses are seen in program order; nothing is reordered.
+  ...['lfence', 'mfence', 'sfence'].map((mnemonic): Semantics => ({ mnemonic, sizes: [1], forms: [''], sizeFrom: -2, emit: () => undefined })),
   { mnemonic: 'nop', sizes: [1, 2, 4, 8], forms: ['', 'r', 'm', 'rr', 'mr', 'rm'], sizeFrom: -1, emit: () => undefined },
 ];
