@@ -28,7 +28,7 @@ import { targetHandlers } from './handlers/targets';
 import { variableHandlers } from './handlers/variables';
 import type { Host } from './host';
 import { exitRequest } from './launch/breakOnExit';
-import { imageNames, ImageTimes } from './launch/changedImages';
+import { imageNames, ImageTimes, symbolsSentence } from './launch/changedImages';
 import type { LaunchConfiguration } from './launch/configuration';
 import { loadMachine, loadSymbols } from './launch/load';
 import { readSourceMacros } from './launch/sourceMacros';
@@ -49,6 +49,7 @@ export interface Launched {
   debugger: Debugger;
   sources: SourceLookup;
   images: ImageTimes;
+  symbolTimes: ImageTimes;
   serial: SerialConsole;
   /** GDB beside this client, where the configuration asks for it. */
   gdb: { stub: GdbStub; close(): void } | undefined;
@@ -129,8 +130,10 @@ export class Session {
     const sources = new SourceLookup(files, targets.roots, configuration.sourceMap);
     const activity = new Activity(machine, this.host.scheduler, (event, body) => this.protocol.event(event, body));
     const gdb = configuration.gdbPort === undefined ? undefined : await this.serveGdb(d, configuration.gdbPort);
-    const images = await ImageTimes.of(files, imageNames(machine.options));
-    this.launched = { configuration, debugger: d, sources, images, serial, activity, gdb };
+    const booted = imageNames(machine.options);
+    const images = await ImageTimes.of(files, booted);
+    const symbolTimes = await ImageTimes.of(files, symbols.map((s) => s.path).filter((path) => !booted.includes(path)), symbolsSentence);
+    this.launched = { configuration, debugger: d, sources, images, serial, activity, gdb, symbolTimes };
     if (targets.note !== undefined) this.tell(targets.note);
     for (const { image } of symbols) for (const sentence of image.warnings()) this.tell(sentence);
     if (!targets.shipped) for (const sentence of await staleSources(files, sources, symbols)) this.tell(sentence, 'important');
@@ -190,6 +193,8 @@ export class Session {
       hitBreakpointIds: words.ids,
     });
     this.state({ what: 'stopped', icount: d.machine.icount, world: d.target.world });
+    // A program that was built again has other lines than those that the user is about to look at.
+    void this.run.symbolTimes.changed().then((sentences) => sentences.forEach((sentence) => this.tell(sentence, 'important')));
   }
 
   private machineEnded(cause: StopCause & { kind: 'ended' }): void {
@@ -217,7 +222,7 @@ export class Session {
 
   /** What is on disk is no longer what the machine runs on. */
   async tellChangedImages(): Promise<void> {
-    for (const sentence of await this.run.images.changed()) this.tell(sentence, 'important');
+    for (const sentence of [...(await this.run.images.changed()), ...(await this.run.symbolTimes.changed())]) this.tell(sentence, 'important');
   }
 
   /** A line for the debug console. */

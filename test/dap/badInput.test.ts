@@ -67,4 +67,21 @@ describe('DAP: bad input', () => {
     assert.match(client.console, /vmm\/vmx\.c changed after vmm\.elf was built: build it again/);
     assert.doesNotMatch(client.console, /guest\.elf/);
   });
+
+  it('symbols that are built again while the session runs are told at the next stop, once', async () => {
+    const symbols = path.join(folder, 'symbols');
+    fs.mkdirSync(symbols);
+    for (const name of ['vmm.elf', 'guest.elf']) fs.writeFileSync(path.join(symbols, name), lab(name));
+    await client.launch({ cwd: folder, boot: { lab: true }, symbols: [{ file: 'symbols/*.elf' }], stopOnEntry: true });
+    const entry = client.next('stopped');
+    await client.configured();
+    await entry;
+    assert.doesNotMatch(client.console, /built again/);
+    fs.utimesSync(path.join(symbols, 'vmm.elf'), new Date(), new Date(Date.now() + 60_000));
+    for (let i = 0; i < 2; i++) await client.until('stepIn', { threadId: 1, granularity: 'instruction' });
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const told = client.console.match(/vmm\.elf was built again while the session runs[^\n]*: start anew to use it\./g);
+    assert.strictEqual(told?.length, 1, client.console);
+    assert.doesNotMatch(client.console, /guest\.elf was built/);
+  });
 });

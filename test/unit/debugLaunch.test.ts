@@ -122,6 +122,24 @@ describe('what to start', () => {
     const t = await started([], { boot: { disk: 'a/b.img' }, drives: ['../c.img'], symbols: ['k'] });
     assert.deepStrictEqual([t.boot, t.drives, t.symbols[0]!.file], [{ kind: 'disk', disk: '/w/a/b.img' }, ['/c.img'], '/w/k']);
   });
+  it('symbols of every program in a folder', async () => {
+    const t = await started(['/w/bin/vmm', '/w/bin/vmm.c', '/w/bin/guest.elf', '/w/bin/vmm.asm', '/w/bin/.hidden', '/w/k'], { boot: { disk: 'b' }, symbols: ['k', { file: 'bin/', world: 'guest' }] });
+    assert.deepStrictEqual(t.symbols, [{ file: '/w/k', world: undefined }]);
+    assert.deepStrictEqual(t.optionalSymbols, [{ file: '/w/bin/guest.elf', world: 'guest' }, { file: '/w/bin/vmm', world: 'guest' }]);
+    assert.deepStrictEqual(t.roots, ['/w', '/w/bin']);
+  });
+  it('symbols by a pattern', async () => {
+    // The folders in between are names in their folders, as a host lists them.
+    const paths = ['/w/obj/a', '/w/obj/b.elf', '/w/obj/user/c.elf', '/w/obj/user/c.c', '/w/obj/user/deep/d.elf'];
+    const files: FileSource = { ...filesOf(paths), list: (folder) => Promise.resolve([...new Set(paths.filter((p) => p.startsWith(`${folder}/`)).map((p) => p.slice(folder.length + 1).split('/')[0]!))]) };
+    const found = async (pattern: string) => (await findTargets(readConfiguration({ boot: { disk: 'b' }, symbols: [pattern] }), files, '/package', '/w')).optionalSymbols.map((s) => s.file);
+    assert.deepStrictEqual(await found('obj/*.elf'), ['/w/obj/b.elf']);
+    assert.deepStrictEqual(await found('obj/**/*.elf'), ['/w/obj/b.elf', '/w/obj/user/c.elf', '/w/obj/user/deep/d.elf']);
+    assert.deepStrictEqual(await found('obj/user/?*'), ['/w/obj/user/c.elf']);
+    assert.deepStrictEqual(await found('obj/*/*'), ['/w/obj/user/c.elf']);
+    await assert.rejects(found('obj/*.axf'), /^UserError: "symbols" has the pattern \/w\/obj\/\*\.axf, which no file matches/);
+  });
+  it('a folder without programs is told', () => assert.rejects(started(['/w/src/a.c'], { boot: { disk: 'b' }, symbols: ['src'] }), /names the folder \/w\/src, which holds no linked programs: .* or write src\/\*\*\/\*\./));
   it('relative paths need a folder', async () => assert.rejects(findTargets(readConfiguration({ boot: { disk: 'b.img' } }), filesOf([]), '/package', undefined), /b\.img is a relative path and no folder is open/));
 
   it('paths of Windows and URIs', () => {

@@ -2,7 +2,8 @@
 import { UserError } from '../../base/errors';
 import type { FileSource } from '../../base/files';
 import type { BootConfiguration, LaunchConfiguration, SymbolFile } from './configuration';
-import { folderOf, isAbsolute, resolvePath } from './paths';
+import { isAbsolute, resolvePath } from './paths';
+import { expandSymbols, symbolFolders } from './symbolFiles';
 
 /** All paths are whole. */
 export interface LaunchTargets {
@@ -49,15 +50,16 @@ export async function findTargets(configuration: LaunchConfiguration, files: Fil
   if (boot === undefined) targets = (await found(files, cwd)) ?? { ...builtIn(), note: 'No images were found in the folder and "boot" is not given: this is the built-in lab.' };
   else if (boot.kind === 'lab') targets = builtIn();
   else targets = { note: undefined, boot: wholeBoot(boot, cwd), drives: [], e820: undefined, symbols: [], optionalSymbols: [], roots: [], shipped: false };
-  const symbols = configuration.symbols?.map((s) => ({ ...s, file: whole(s.file, cwd) }));
+  const expanded = configuration.symbols && (await expandSymbols(files, configuration.symbols.map((s) => ({ ...s, file: whole(s.file, cwd) }))));
+  const symbols = expanded?.named;
   return {
     ...targets,
     e820: configuration.machine.e820 === undefined ? undefined : whole(configuration.machine.e820, cwd),
     drives: configuration.drives.length > 0 ? configuration.drives.map((d) => whole(d, cwd)) : targets.drives,
     symbols: symbols ?? (targets.boot.kind === 'multiboot' && boot !== undefined ? [{ file: targets.boot.multiboot, world: undefined }] : targets.symbols),
     // A kernel that is an ELF has its own symbols; a bzImage has none.
-    optionalSymbols: symbols ? [] : targets.boot.kind === 'kernel' ? [{ file: targets.boot.kernel, world: undefined }] : targets.optionalSymbols,
-    roots: [...new Set([...(cwd === undefined ? [] : [cwd]), ...targets.roots, ...(symbols ?? targets.symbols).map((s) => folderOf(s.file))])],
+    optionalSymbols: expanded ? expanded.found : targets.boot.kind === 'kernel' ? [{ file: targets.boot.kernel, world: undefined }] : targets.optionalSymbols,
+    roots: [...new Set([...(cwd === undefined ? [] : [cwd]), ...targets.roots, ...symbolFolders(expanded ? [...expanded.named, ...expanded.found] : targets.symbols)])],
   };
 }
 
