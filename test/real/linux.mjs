@@ -51,4 +51,4 @@ async function boot(test) {
   check(`Linux: ${test.what}`, failures, result);
 }
 
-for (const test of CASES) if (options.only === undefined ? !options.quick || test.quick : options.only === test.name) await boot(test);
+for (const test of CASES) if (options.only === undefined ? (test.quick ?? false) === (options.quick ?? false) : options.only === test.name) await boot(test);

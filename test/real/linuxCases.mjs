@@ -15,7 +15,7 @@ const VIRTIO = {
 };
 const KVM = { modules: ['kvm_intel'], programs: ['kvmGuest'], type: ['kvmGuest'], expect: KVM_EXITS, exits: KVM_OWN_EXITS };
 
-/** `quick`: belongs to the part that CI runs at every change, in one boot. */
+/** `quick`: what CI runs at every change, in one boot; the others are its parts and more. */
 export const CASES = [
   {
     name: 'quick',
