@@ -96,6 +96,33 @@ const SYSTEM_CALLS = `
   f4                         ; hlt
 `;
 
+/** User code that reads the GDT and its stack, and then returns to the kernel's code segment. */
+const USER_RETURN = `
+  bc 00 70 00 00             ; mov esp, 0x7000
+  b8 30 00 00 00             ; mov eax, 0x30
+  0f 00 d8                   ; ltr ax
+  6a 23                      ; push 0x23
+  68 00 68 00 00             ; push 0x6800
+  68 02 02 00 00             ; push 0x202
+  6a 2b                      ; push 0x2b
+  48 8d 05 03 00 00 00       ; lea rax, [rip+3] (user)
+  50                         ; push rax
+  48 cf                      ; iretq
+                             ; user:
+  4c 8d 3d 21 00 00 00       ; lea r15, [rip+33] (end)
+  48 8b 04 25 08 07 00 00    ; mov rax, [0x708]
+  48 89 e3                   ; mov rbx, rsp
+  6a 10                      ; push 0x10
+  53                         ; push rbx
+  68 02 02 00 00             ; push 0x202
+  6a 08                      ; push 8
+  48 8d 0d 03 00 00 00       ; lea rcx, [rip+3] (end)
+  51                         ; push rcx
+  48 cf                      ; iretq
+                             ; end:
+  f4                         ; hlt
+`;
+
 const PER_CPU = 0x6_0000;
 const MEMORY = 0x6_1000;
 const TICKS = 2000;
@@ -136,6 +163,13 @@ describe('system instructions in generated code', () => {
       const expected = digests.filter((_, i) => i === last || (i + 1) % slice === 0);
       assert.deepEqual(states(slice, false).digests, expected, `in slices of ${slice}`);
     }
+  });
+
+  it('IRETQ at CPL 3 cannot return to CPL 0, in memory that user code may read', () => {
+    const pc = longMode(USER_RETURN);
+    pc.cpu.run(TICKS);
+    const [fault] = pc.log();
+    assert.match(fault ?? '', /^d\(8\) .* user$/, '#GP with the selector');
   });
 
   it('REP STOS and REP MOVS store what they say, a pattern that overlaps included', () => {

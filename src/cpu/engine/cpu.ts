@@ -28,7 +28,7 @@ import { isOutside, undoBranch } from './branchFault';
 import type { Interpreter } from './interpreter';
 import { Exit, Field, RECORD_SIZE, Special } from './record';
 import { DebugUnit } from './debugUnit';
-import { alignmentChecked, announcedInstructions, deriveState, permittedAt, TIMESTAMPS } from './derived';
+import { alignmentChecked, announcedInstructions, deriveState, permittedAbove, permittedAtCpl0, TIMESTAMPS } from './derived';
 import { leftOperations } from './leftOperations';
 import { takeEvent } from './events';
 import { TlbBanks } from './tlbBanks';
@@ -258,9 +258,11 @@ export class Cpu implements Processor {
     if (this.operationObserver) announced &= OBSERVED;
     s.clear64(Offset.GUEST_TSC_OFFSET);
     if (s.get32(Offset.VMX_MODE) === 2) announced &= ~TIMESTAMPS | (this.intercepts.plainTimestamps?.() ?? 0);
-    s.set32(Offset.PERMITTED, permittedAt(s, s.cpl, this.codeSize, announced));
-    s.set32(Offset.PRIVILEGES + Privileged.PERMITTED, permittedAt(s, 0, this.codeSize, announced));
-    s.set32(Offset.PRIVILEGES + PRIVILEGE_STRIDE + Privileged.PERMITTED, permittedAt(s, 3, this.codeSize, announced));
+    const supervisor = permittedAtCpl0(s, this.codeSize, announced);
+    const user = permittedAbove(s, supervisor);
+    s.set32(Offset.PERMITTED, s.cpl === 0 ? supervisor : user);
+    s.set32(Offset.PRIVILEGES + Privileged.PERMITTED, supervisor);
+    s.set32(Offset.PRIVILEGES + PRIVILEGE_STRIDE + Privileged.PERMITTED, user);
   }
 
   changePrivilege(level: 0 | 3): void {

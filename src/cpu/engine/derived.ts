@@ -39,18 +39,20 @@ export const announcedInstructions = (features: Features): number =>
 
 export const TIMESTAMPS = Permitted.RDTSC | Permitted.RDTSCP;
 const CHANGES_OF_PRIVILEGE = Permitted.SYSCALL | Permitted.SYSRET;
-const SUPERVISOR_ONLY = Permitted.SYSRET | Permitted.SWAPGS;
+const CPL0_ONLY = Permitted.SYSRET | Permitted.SWAPGS | Permitted.IRET;
 const LONG_MODE_ONLY = CHANGES_OF_PRIVILEGE | Permitted.SWAPGS | Permitted.IRET;
 
-/** What generated code may execute of isa/permitted.ts at a privilege level. In VMX non-root operation the controls decide about PAUSE, and `announced` has the time stamps that they leave. */
-export function permittedAt(s: CpuState, cpl: number, codeSize: CodeSize, announced: number): number {
+/** What generated code may execute of isa/permitted.ts at CPL 0. In VMX non-root operation the controls decide about PAUSE, and `announced` has the time stamps that they leave. */
+export function permittedAtCpl0(s: CpuState, codeSize: CodeSize, announced: number): number {
   let bits = announced;
   if (s.get32(Offset.VMX_MODE) === NON_ROOT) bits &= ~Permitted.PAUSE;
-  if (s.cr4 & Cr4.TSD && cpl !== 0) bits &= ~TIMESTAMPS;
   if (codeSize !== 64) bits &= ~LONG_MODE_ONLY;
   if (!(s.efer & Efer.SCE)) bits &= ~CHANGES_OF_PRIVILEGE;
-  return cpl === 0 ? bits : bits & ~SUPERVISOR_ONLY;
+  return bits;
 }
+
+/** What of that is left at the other privilege levels. */
+export const permittedAbove = (s: CpuState, atCpl0: number): number => atCpl0 & ~(s.cr4 & Cr4.TSD ? TIMESTAMPS | CPL0_ONLY : CPL0_ONLY);
 
 /** Recomputes CS_BASE, SP_MASK, CODE_MODE, SIMD_DISABLED and the segments' FLAT; yields the code size. It runs at every change of mode: no calls where indices do. */
 export function deriveState(s: CpuState, withheldSimd: number): CodeSize {

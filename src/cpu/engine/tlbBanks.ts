@@ -72,7 +72,7 @@ export class TlbBanks {
     }
     this.state.set32(Offset.TLB_BASE, empty ? EMPTY_BANK : this.tlb(bank));
     this.state.set32(Offset.CTLB_BASE, this.ctlb(bank));
-    this.publish();
+    this.publish(bank);
   }
 
   /** Told of an entry, by its index in 32-bit words, of the bank in use. Called at every TLB miss. */
@@ -132,18 +132,17 @@ export class TlbBanks {
   }
 
   /** The generation is a u64 so that generated code can use it as a tag's low bits; its upper half stays 0. */
-  private publish(): void {
-    const s = this.state;
-    const { current } = this;
-    s.set32(Offset.GENERATION, this.generations[current]!);
+  private publish(current = this.current): void {
+    this.state.set32(Offset.GENERATION, this.generations[current]!);
     // What the processor goes on with at the other privilege of the same operation, if both run 64-bit code.
-    for (let user = 0; user < 2; user++) {
-      const bank = (current & 2) | user;
-      const at = Offset.PRIVILEGES + user * PRIVILEGE_STRIDE;
-      s.set32(at + Privileged.TLB_BASE, this.codeSizes[bank] === 64 ? this.tlb(bank) : 0);
-      s.set32(at + Privileged.CTLB_BASE, this.ctlb(bank));
-      s.set32(at + Privileged.GENERATION, this.generations[bank]!);
-    }
+    this.offer(current & 2, Offset.PRIVILEGES);
+    this.offer(current | 1, Offset.PRIVILEGES + PRIVILEGE_STRIDE);
+  }
+  private offer(bank: number, at: number): void {
+    const s = this.state;
+    s.set32(at + Privileged.TLB_BASE, this.codeSizes[bank] === 64 ? this.tlb(bank) : 0);
+    s.set32(at + Privileged.CTLB_BASE, this.ctlb(bank));
+    s.set32(at + Privileged.GENERATION, this.generations[bank]!);
   }
 
   /** Drops all that a bank holds, for every address space. */

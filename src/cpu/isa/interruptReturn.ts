@@ -64,6 +64,7 @@ function setSegment(b: RoutineBody, seg: number, selector: Value, low: Value, hi
 /** (cpu) -> the new RFLAGS with RIP, RSP, CS, SS and CPL loaded, or 0 with nothing changed. */
 const interruptReturn = routine('system.iret', ['i32'], 'i32', (b) => {
   b.require(word(Offset.FLAGS).and(NT | TF | VM).or(word(Offset.INTERRUPTIBILITY).and(BLOCKING_NMI)).eqz());
+  b.require(word(Offset.CPL).eqz());
   const top = b.let(CPU.load('i64', 8, Offset.GPR + Gpr.RSP * 8));
   b.require(top.wrap().and(7).eqz());
   const frame = hostOf(b, top, FRAME_BYTES);
