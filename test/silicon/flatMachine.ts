@@ -1,7 +1,8 @@
 /** The engine alone, in 64-bit mode over flat identity-mapped RAM: for tests of instructions. */
 import { createEngine } from '../../src/cpu/engine/engine';
 import { resetProcessor } from '../../src/cpu/engine/reset';
-import type { Cpu } from '../../src/cpu/engine/cpu';
+import type { PhysicalBus } from '../../src/cpu/bus';
+import type { Cpu, CpuParts } from '../../src/cpu/engine/cpu';
 import type { Intercepts, SecondLevel } from '../../src/cpu/intercepts';
 import { Offset, Seg } from '../../src/cpu/state';
 
@@ -24,6 +25,16 @@ export function noVmx(): Intercepts & SecondLevel {
   return new Proxy({}, { get: (_target, key) => (key in fixed ? fixed[key as string] : () => undefined) }) as Intercepts & SecondLevel;
 }
 
+/** The parts of a processor alone: nothing is at its ports, no interrupt comes, every feature exists. `bus` says what differs. */
+export function bareParts(bus: Pick<PhysicalBus, 'frameForRead' | 'frameForWrite'> & Partial<PhysicalBus>): CpuParts {
+  return {
+    bus: { read: () => 0xffff_ffff, write: () => undefined, in: () => 0xffff_ffff, out: () => undefined, ...bus },
+    interrupts: { pending: () => false, acknowledge: () => 0, getTaskPriority: () => 0, setTaskPriority: () => undefined, setBase: () => undefined },
+    deviceMsrs: { read: () => undefined, write: () => false },
+    features: { has: () => true },
+  };
+}
+
 export interface FlatMachine {
   cpu: Cpu;
   /** Host offset of physical address 0. */
@@ -35,12 +46,7 @@ export function createFlatMachine(mebibytes: number): FlatMachine {
   const engine = createEngine({ ramBytes: mebibytes << 20, cpus: 1 });
   const pages = mebibytes << 8;
   const frame = (page: number): number => (page < pages ? engine.frameBase + page * 0x1000 : 0);
-  const cpu = engine.createProcessor(0, {
-    bus: { frameForRead: frame, frameForWrite: frame, read: () => 0xffff_ffff, write: () => undefined, in: () => 0xffff_ffff, out: () => undefined },
-    interrupts: { pending: () => false, acknowledge: () => 0, getTaskPriority: () => 0, setTaskPriority: () => undefined, setBase: () => undefined },
-    deviceMsrs: { read: () => undefined, write: () => false },
-    features: { has: () => true },
-  });
+  const cpu = engine.createProcessor(0, bareParts({ frameForRead: frame, frameForWrite: frame }));
   cpu.intercepts = cpu.secondLevel = noVmx();
   resetProcessor(cpu);
   const ram = engine.frameBase;

@@ -7,7 +7,7 @@ import { translatorPolicy } from '../../src/cpu/engine/translator';
 import { resetProcessor } from '../../src/cpu/engine/reset';
 import type { Cpu } from '../../src/cpu/engine/cpu';
 import { CPU_STATE_SIZE, Gpr, Offset, Seg } from '../../src/cpu/state';
-import { noVmx } from '../silicon/flatMachine';
+import { bareParts, noVmx } from '../silicon/flatMachine';
 
 export const CODE = 0x10_0000;
 export const CODE_PAGES = 4;
@@ -46,19 +46,14 @@ export function makeRig(mode: Mode, translate: boolean): Rig {
   const engine = createEngine({ ramBytes: MEMORY, cpus: 1 });
   Object.assign(translatorPolicy, before);
   const frame = (page: number): number => (page < MEMORY / 0x1000 && page !== DEVICE / 0x1000 ? engine.frameBase + page * 0x1000 : 0);
-  const cpu: Cpu = engine.createProcessor(0, {
-    bus: {
-      frameForRead: frame,
-      frameForWrite: frame,
-      read: (address) => (cpu.state.icount * 3 + address) >>> 0,
-      write: (address) => ((address & 0x10) === 0 ? cpu.flushTlb() : cpu.requestAttention()),
-      in: (port) => (cpu.state.icount + port) >>> 0,
-      out: () => undefined,
-    },
-    interrupts: { pending: () => false, acknowledge: () => 0, getTaskPriority: () => 0, setTaskPriority: () => undefined, setBase: () => undefined },
-    deviceMsrs: { read: () => undefined, write: () => false },
-    features: { has: () => true },
+  const parts = bareParts({
+    frameForRead: frame,
+    frameForWrite: frame,
+    read: (address) => (cpu.state.icount * 3 + address) >>> 0,
+    write: (address) => ((address & 0x10) === 0 ? cpu.flushTlb() : cpu.requestAttention()),
+    in: (port) => (cpu.state.icount + port) >>> 0,
   });
+  const cpu: Cpu = engine.createProcessor(0, parts);
   cpu.intercepts = cpu.secondLevel = noVmx();
   resetProcessor(cpu);
   const ram = engine.frameBase;
