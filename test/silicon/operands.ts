@@ -346,8 +346,11 @@ export class CaseMaker {
     } else if (/^x(save|rstor)/.test(mnemonic)) this.setSaveArea(offset);
     else if (mnemonic === 'fxrstor' && offset >= 0 && r.below(8)) this.put(offset + 24, 4, BigInt(mxcsr(r)));
     else if (/^v?ldmxcsr$/.test(mnemonic) && offset >= 0 && r.below(4)) this.put(offset, 4, BigInt(mxcsr(r)));
-    else if (mnemonic === 'syscall') this.setReg(RAX, 0xfff_0000n);
-    else if (/^(rdpkru|wrpkru|xgetbv)$/.test(mnemonic)) {
+    else if (mnemonic === 'syscall') {
+      // A number that Linux does not know. With TF set it would not return by SYSRET.
+      this.setReg(RAX, 0xfff_0000n);
+      this.one.writeUInt32LE(this.one.readUInt32LE(At.FLAGS) & ~TF, At.FLAGS);
+    } else if (/^(rdpkru|wrpkru|xgetbv)$/.test(mnemonic)) {
       if (r.below(4)) this.setReg(RCX, 0n);
       if (r.below(4)) this.setReg(RDX, 0n);
       this.setReg(RAX, this.reg(RAX) & ~3n);
