@@ -16,6 +16,7 @@ const SCRIPTS = [
   { name: 'memtest', quick: true },
   { name: 'xen', quick: false },
   { name: 'qemu', quick: false },
+  { name: 'selftests', quick: false },
 ];
 
 for (const script of SCRIPTS) {
