@@ -140,16 +140,6 @@ export class InterpreterEmitter extends Emitter {
     const wide = size === 4;
     this.registerAddress(operand).store(this.f, wide ? value.extendU() : value, wide ? 8 : size);
   }
-  modify(operand: number, compute: (old: Value) => Value, size: number = this.size): Value {
-    if (this.isMemory(operand)) return this.modifyAt(this.let(this.address()), compute, size);
-    const result = this.let(compute(this.read(operand, size)));
-    this.write(operand, result, size);
-    return result;
-  }
-
-  address(): Value {
-    return this.effectiveAddress();
-  }
   effectiveAddress(): Value {
     const register = (field: number): Value => this.field(field, 2).add(this.cpu).load('i64', 8);
     const scaled = register(Field.INDEX).shl(this.field(Field.SCALE, 1, 'i64'));

@@ -211,18 +211,9 @@ export class TranslatorEmitter extends Emitter {
     const part = this.narrow(value.wrap(), size).extendU();
     this.setFixed(n, this.fixed(n).and(~mask).or(shift === 0 ? part : part.shl(shift)));
   }
-  modify(operand: number, compute: (old: Value) => Value, size: number = this.size): Value {
-    if (this.form[operand] === 'm') return this.modifyAt(this.let(this.address()), compute, size);
-    const result = this.let(compute(this.read(operand, size)));
-    this.write(operand, result, size);
-    return result;
-  }
 
   // Memory.
 
-  address(): Value {
-    return this.effectiveAddress();
-  }
   effectiveAddress(): Value {
     const base = this.u16(Field.BASE);
     const index = this.u16(Field.INDEX);

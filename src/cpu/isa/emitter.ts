@@ -85,9 +85,16 @@ export abstract class Emitter {
   /** Writes an operand. Memory is translated for writing only. */
   abstract write(operand: number, value: Value, size?: number): void;
   /** Reads an operand, computes, writes it back, with one translation. Yields the new value's local. */
-  abstract modify(operand: number, compute: (old: Value) => Value, size?: number): Value;
-  /** Linear address of the memory operand, i64. `beyond` is added to it (bit strings). */
-  abstract address(): Value;
+  modify(operand: number, compute: (old: Value) => Value, size: number = this.size): Value {
+    if (this.form[operand] === 'm') return this.modifyAt(this.let(this.address()), compute, size);
+    const result = this.let(compute(this.read(operand, size)));
+    this.write(operand, result, size);
+    return result;
+  }
+  /** Linear address of the memory operand, i64. */
+  address(): Value {
+    return this.effectiveAddress();
+  }
   /** Base + index << scale + displacement without segment, i64 (LEA). */
   abstract effectiveAddress(): Value;
   /** Reads or writes memory at a linear address (i64 local). */

@@ -68,8 +68,8 @@ class LaneEmitter extends Emitter {
 
   fixed = () => nothing('general-purpose register');
   setFixed = () => nothing('general-purpose register');
-  modify = () => nothing('memory');
-  address = () => nothing('memory');
+  override modify = () => nothing('memory');
+  override address = () => nothing('memory');
   effectiveAddress = () => nothing('memory');
   load = () => nothing('memory');
   store = () => nothing('memory');
