@@ -76,6 +76,10 @@ describe('user-mode programs as silicon executes them', () => {
     const { vector, error, address, rip } = run('c8 00 10 00'); // enter 0x1000, 0
     assert.deepEqual([vector, error, address, rip], [PAGE_FAULT, 6, BigInt(DATA + STACK - 8 - 0x1000), BigInt(CODE + START)]);
   });
+  it('ENTER writes as much of RBP as its operands have', () => {
+    const { reg } = run('66 c8 00 00 00', { registers: { RBP: 0x1234_5678n } });
+    assert.equal(reg('RBP'), 0x1234_01fen);
+  });
   it('IRETD in 64-bit mode pops the stack pointer too', () => {
     // CODE64 at CODE + 0x800, with another stack.
     const { vector, rip, reg } = run('cf', { data: { [STACK]: '00080010 33000000 02020000 00010020 2b000000' } });

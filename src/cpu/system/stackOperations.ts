@@ -82,6 +82,6 @@ export const stackOperations: Record<string, SlowOperation> = {
     // The new top must be writable: ENTER faults now rather than the next PUSH (SDM volume 2, "ENTER").
     probeWrite(cpu, segmentLinear(cpu, Seg.SS, stack.top, size, true), size, currentPrivilege(cpu), true);
     stack.commit();
-    writeGpr(s, Gpr.RBP, mask === 0xffffn ? 2 : mask === 0xffff_ffffn ? 4 : 8, frame);
+    writeGpr(s, Gpr.RBP, size, frame);
   },
 };
