@@ -74,6 +74,9 @@ export function baseOf(selector: number): number {
   return selector & 4 ? (LOCAL_DESCRIPTORS[selector >>> 3]?.base ?? 0) : 0;
 }
 
+/** A run that takes longer than these milliseconds hangs. */
+const TIMEOUT = 60_000;
+
 /** The host's processor as the executor of cases. */
 export class NativeRunner {
   private readonly folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hyperstep-silicon-'));
@@ -90,8 +93,14 @@ export class NativeRunner {
 
   /** Executes the cases of `input`; yields them as they ended. */
   run(input: Buffer): Buffer {
-    const { stdout, signal, status } = spawnSync(this.program, { input, maxBuffer: 1 << 30, timeout: 120_000 });
-    if (stdout.length !== input.length) throw new Error(`the runner ended by ${signal ?? status} after ${stdout.length / CASE_SIZE} of ${input.length / CASE_SIZE} cases`);
+    const { stdout, signal, status } = spawnSync(this.program, { input, maxBuffer: 1 << 30, timeout: TIMEOUT });
+    if (stdout.length !== input.length) {
+      // What is written is buffered: the case is one of the next.
+      const done = Math.floor(stdout.length / CASE_SIZE);
+      const next = [0, 1, 2, 3].map((n) => input.subarray((done + n) * CASE_SIZE)).filter((one) => one.length > 0);
+      const codes = next.map((one) => one.subarray(At.CODE, At.CODE + one[At.LENGTH]!).toString('hex'));
+      throw new Error(`the runner ended by ${signal ?? status} after ${done} of ${input.length / CASE_SIZE} cases, at one of ${codes.join(', ')}`);
+    }
     return stdout;
   }
 
