@@ -93,7 +93,12 @@ const enumerated = (type: EnumType, bits: bigint, width: number, radix: 10 | 16)
   const covered = flags.reduce((all, flag) => all | flag.value, 0n);
   const number = integer(bits, width, type.signed, radix);
   const isFlagSet = type.enumerators.length > 0 && type.enumerators.every((e) => e.value === 0n || (e.value > 0n && (e.value & (e.value - 1n)) === 0n));
-  return isFlagSet && value > 0n && covered === value ? `${flags.map((flag) => flag.name).join(' | ')} (${number})` : number;
+  if (!isFlagSet || value <= 0n || covered === 0n) return number;
+  const names = flags.map((flag) => flag.name);
+  if (covered === value) return `${names.join(' | ')} (${number})`;
+  // Two flags may as well be the first numbers of a list; of more it is clear, and bits without a name are told.
+  const count = type.enumerators.filter((e) => e.value > 0n).length;
+  return count > 2 ? `${[...names, hex(value & ~covered)].join(' | ')} (${number})` : number;
 };
 
 const base = (type: BaseType, bytes: Uint8Array, bits: bigint, width: number, radix: 10 | 16): string => {

@@ -114,6 +114,13 @@ describe('symbols: ELF files', () => {
     }
   });
 
+  it('says that it does not read Zstandard', () => {
+    const bytes = fixtureBytes('gcc-O2-sections.elf');
+    const info = openFixture('gcc-O2-sections.elf').elf.section('.debug_info')!;
+    bytes[info.offset] = 2; // ELFCOMPRESS_ZSTD
+    assert.throws(() => SymbolImage.open('kernel', bytes).functionAt(0n), /^UserError: kernel has its debug information compressed with Zstandard, which Hyperstep does not read: build it with -gz=zlib or -gz=none/);
+  });
+
   it('reads compressed sections', () => {
     const plain = openFixture('gcc-O2-dwarf5.elf');
     const compressed = openFixture('gcc-O2-sections.elf');

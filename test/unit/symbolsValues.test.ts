@@ -47,6 +47,23 @@ const machine = (image: SymbolImage): { frame: Frame; table: Value } => {
 };
 
 describe('symbols: types and values', () => {
+  it('shows flags by name, with the bits that have none', () => {
+    const flags = (values: Record<string, number>, value: number): string => {
+      const enumerators = Object.entries(values).map(([name, v]) => ({ name, value: BigInt(v) }));
+      const type: Type = { kind: 'enum', name: 'flags', size: 4, signed: false, enumerators };
+      return formatValue({ name: 'f', type, location: { kind: 'value', bytes: Uint8Array.of(value, 0, 0, 0) } }, { register: () => undefined, memory: () => undefined });
+    };
+    const rights = { NONE: 0, READ: 1, WRITE: 2, EXECUTE: 4 };
+    assert.equal(flags(rights, 0), 'NONE');
+    assert.equal(flags(rights, 2), 'WRITE');
+    assert.equal(flags(rights, 5), 'READ | EXECUTE (5)');
+    assert.equal(flags(rights, 0x85), 'READ | EXECUTE | 0x80 (133)');
+    assert.equal(flags(rights, 0x80), '128');
+    // A list that happens to begin like flags is none.
+    assert.equal(flags({ DOWN: 0, UP: 1, LEFT: 2 }, 7), '7');
+    assert.equal(flags({ ZERO: 0, ONE: 1, TWO: 2, THREE: 3 }, 5), '5');
+  });
+
   for (const name of fixtureNames) {
     describe(name, () => {
       const image = openFixture(name);
