@@ -60,6 +60,10 @@ const REASONS: readonly { reason: string; matches: (d: Difference) => boolean }[
     matches: ({ mnemonic, own, native }) => own === GENERAL_PROTECTION && native === FLOATING_POINT && /^cvtt?pd2pi$/.test(mnemonic),
   },
   {
+    reason: 'far RET and IRET: silicon reads the selector before the offset, so that a page fault of the one precedes the misalignment of the other',
+    matches: ({ mnemonic, own, native }) => /^(ret_far|iret)$/.test(mnemonic) && own === ALIGNMENT && native === PAGE_FAULT,
+  },
+  {
     reason: 'RDSEED finds no entropy at times on silicon',
     matches: ({ what, mnemonic }) => mnemonic === 'rdseed' && only(what, 'flags'),
   },
