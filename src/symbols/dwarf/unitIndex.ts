@@ -122,10 +122,6 @@ export class UnitIndex {
     return [...this.complaints];
   }
 
-  dieOfSignature(signature: bigint): Die | undefined {
-    return this.main.dieOfSignature(signature);
-  }
-
   private numbered(source: ConstructorParameters<typeof DwarfSections>[1]): DwarfSections {
     return new DwarfSections(this.sections.elf, source, this.files++);
   }
