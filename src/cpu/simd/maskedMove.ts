@@ -18,8 +18,6 @@ const masked =
     const stores = isMemory(insn, 0);
     const size = bits / 8;
     const count = (insn.operands[1].size * 8) / bits;
-    // A segment's limit is asked for the whole operand.
-    if (insn.codeSize !== 64) memoryLinear(cpu, insn, count * size, stores);
     const addresses = chosen(cpu, insn, elements(readVector(cpu, insn, 1), bits, count), bits, stores);
     if (!stores) return writeResult(cpu, insn, join(addresses.map((linear) => (linear === undefined ? 0n : readLinearAs(cpu, linear, size, currentPrivilege(cpu), AccessFlag.ANY_ALIGNMENT))), bits));
     const source = elements(readVector(cpu, insn, 2), bits, count);
