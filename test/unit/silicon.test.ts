@@ -111,6 +111,10 @@ describe('user-mode programs as silicon executes them', () => {
     const { reg } = run('67 f3 a4', { registers: { RCX: 1n << 32n, RSI: 0x1_0000_0001n, RDI: 0x2_0000_0002n } });
     assert.deepEqual([reg('RCX'), reg('RSI'), reg('RDI')], [0n, 1n, 2n]);
   });
+  it('VPCMPESTRI takes 32-bit lengths outside 64-bit code, whatever VEX.W is', () => {
+    const { reg } = run('c4 e3 f9 61 c0 0c', { cs: Selector.CODE32, registers: { RAX: 0x1_0000_0001n, RDX: 0x1_0000_0001n } }); // xmm0, xmm0: equal ordered
+    assert.equal(reg('RCX') & 0xffff_ffffn, 0n);
+  });
   it('a NOP with a memory operand asks no segment', () => {
     assert.equal(run('0f 1f 07', { cs: Selector.LOCAL_CODE16, ds: 0 }).vector, BREAKPOINT);
   });

@@ -14,7 +14,8 @@ const Aggregation = { EQUAL_ANY: 0, RANGES: 1, EQUAL_EACH: 2, EQUAL_ORDERED: 3 }
 
 /** An explicit length: the absolute value of EAX or EDX (RAX, RDX with REX.W), at most `count`. */
 function explicitLength(cpu: Processor, insn: Instruction, register: number, count: number): number {
-  const bits = insn.prefixes & Prefix.REX_W ? 64 : 32;
+  // Outside 64-bit code VEX.W means nothing.
+  const bits = insn.codeSize === 64 && insn.prefixes & Prefix.REX_W ? 64 : 32;
   const value = BigInt.asIntN(bits, cpu.state.reg(register));
   const size = value < 0n ? -value : value;
   return size > BigInt(count) ? count : Number(size);
