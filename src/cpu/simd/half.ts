@@ -1,14 +1,16 @@
 /** F16C: VCVTPH2PS and VCVTPS2PH (SDM volume 1, "Half-Precision Floating-Point Conversion"). Half-precision denormals are always numbers. */
+import { Kind } from '../decode/instruction';
 import type { SlowOperation } from '../processor';
 import { HALF, SINGLE } from './float';
 import { withFloatUnit } from './floatOperations';
 import { Mxcsr } from './mxcsr';
-import { elements, join, readVector, writeVector } from './vectorOperands';
+import { elements, join, readAnyAlignment, readVector, writeVector } from './vectorOperands';
 
-/** Of the exceptions only IE is reported. */
+/** Of the exceptions only IE is reported. A source in memory is read whatever its alignment, as silicon does. */
 const fromHalf: SlowOperation = (cpu, insn) => {
   const count = insn.operands[0].size / 4;
-  const source = elements(readVector(cpu, insn, 1), 16, count);
+  const read = insn.operands[1].kind === Kind.MEM ? readAnyAlignment : readVector;
+  const source = elements(read(cpu, insn, 1), 16, count);
   const result = withFloatUnit(
     cpu,
     (unit) => {

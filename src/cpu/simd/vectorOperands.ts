@@ -47,11 +47,16 @@ export function readVector(cpu: Processor, insn: Instruction, i: number): bigint
   const operand = insn.operands[i]!;
   if (operand.kind === Kind.XMM) return readXmm(cpu.state, operand.number);
   if (operand.kind === Kind.YMM) return readYmm(cpu.state, operand.number);
-  if (operand.kind !== Kind.MEM || operand.size < 16) return readOperand(cpu, insn, i);
+  // Vectors of 16 and 32 bytes are not subject to alignment checks.
+  return operand.kind !== Kind.MEM || operand.size < 16 ? readOperand(cpu, insn, i) : readAnyAlignment(cpu, insn, i);
+}
+
+/** An operand in memory of 8, 16 or 32 bytes, whose alignment is not checked. */
+export function readAnyAlignment(cpu: Processor, insn: Instruction, i: number): bigint {
+  const operand = insn.operands[i]!;
   const linear = memoryLinear(cpu, insn, operand.size, false);
   let value = 0n;
   const privilege = currentPrivilege(cpu);
-  // Vectors of 16 and 32 bytes are not subject to alignment checks.
   for (let at = 0; at < operand.size; at += 8) value |= readLinearAs(cpu, BigInt.asUintN(64, linear + BigInt(at)), 8, privilege, AccessFlag.ANY_ALIGNMENT) << BigInt(at * 8);
   return value;
 }
