@@ -21,6 +21,7 @@ const PAGE = 5;
 /** 4-KiB pages in larger ones. */
 const PAGES_PER_2MIB = 512;
 const PAGES_PER_GIB = 0x4_0000;
+const PAGES_PER_4GIB = 0x10_0000;
 /** After so many large pages a change of address space drops everything. */
 const MANY_LARGE = 4096;
 
@@ -40,6 +41,10 @@ export class TlbBanks {
   private readonly locals: LocalEntries[];
   /** Large pages of which a bank pair has held pieces since it was last emptied: INVLPG of such a page has to drop all of them. */
   private readonly large: Set<number>[] = [new Set(), new Set()];
+
+  /** The halves of a linear address, without the cost of computing with bigint. */
+  private readonly wanted64 = new BigUint64Array(1);
+  private readonly wanted = new Uint32Array(this.wanted64.buffer);
 
   constructor(
     private readonly views: MemoryViews,
@@ -167,16 +172,17 @@ export class TlbBanks {
 
   /** Drops what the banks know of the page, of whatever size, at a linear address, for every address space. */
   flushPage(linear: bigint): void {
-    const page = Number(BigInt.asUintN(64, linear) >> 12n);
+    this.wanted64[0] = linear;
+    const page = this.wanted[1]! * PAGES_PER_4GIB + (this.wanted[0]! >>> 12);
     const index = page % TLB_ENTRIES;
     // Of a large page there may be many pieces, which the entries do not tell.
-    if (this.large.some((large) => large.size !== 0 && (large.has(key2MiB(page)) || large.has(keyGiB(page))))) return this.flush();
+    for (const large of this.large) if (large.size !== 0 && (large.has(key2MiB(page)) || large.has(keyGiB(page)))) return this.flush();
     const { u32 } = this.views;
     for (let bank = 0; bank < BANKS; bank++) {
       const tlb = (this.tlb(bank) + index * TLB_ENTRY_SIZE) >>> 2;
-      u32.fill(0, tlb, tlb + 4);
+      u32[tlb] = u32[tlb + 1] = u32[tlb + WRITE_TAG] = u32[tlb + WRITE_TAG + 1] = 0;
       const ctlb = (this.ctlb(bank) + index * CTLB_ENTRY_SIZE) >>> 2;
-      u32.fill(0, ctlb, ctlb + 2);
+      u32[ctlb] = u32[ctlb + 1] = 0;
     }
   }
 

@@ -144,6 +144,7 @@ export function walk(cpu: Processor, low: number, high: number, access: number, 
   const long = (efer & Efer.LMA) !== 0;
   const nxe = wide && (efer & Efer.NXE) !== 0;
   const second = cpu.secondLevel;
+  const nested = second.active;
 
   // Bits of an entry's high half that must be 0: addresses beyond the implemented width; in PAE paging 62:52 too; XD
   // unless NXE.
@@ -176,7 +177,7 @@ export function walk(cpu: Processor, low: number, high: number, access: number, 
     else index = (high >>> 7) & 0x1ff;
 
     let tablePage = table;
-    if (second.active) {
+    if (nested) {
       tablePage = privilege === Privilege.PEEK ? second.peek(table) : second.translate(table, ACCESS_READ, wide ? index << 3 : index << 2, true, true, cpu.fault);
       if (tablePage < 0) return privilege !== Privilege.PEEK && secondLevelFault(cpu, low, high);
     }
@@ -249,7 +250,7 @@ export function walk(cpu: Processor, low: number, high: number, access: number, 
   for (let i = 0; i < used; i++) {
     const want = i === used - 1 && access & ACCESS_WRITE ? Entry.A | Entry.D : Entry.A;
     if ((usedLow[i]! & want) === want) continue;
-    if (second.active && second.translate(usedTable[i]!, ACCESS_READ | ACCESS_WRITE, usedAddress[i]! % 0x1000, true, true, cpu.fault) < 0) return secondLevelFault(cpu, low, high);
+    if (nested && second.translate(usedTable[i]!, ACCESS_READ | ACCESS_WRITE, usedAddress[i]! % 0x1000, true, true, cpu.fault) < 0) return secondLevelFault(cpu, low, high);
     usedLow[i]! |= want;
     setEntryBits(cpu, usedAddress[i]!, usedLow[i]!);
   }
