@@ -76,6 +76,31 @@ describe('DAP: stepping', () => {
     story.expect('step-instructions');
   });
 
+  it('steps by line from 32-bit to 64-bit code, and on to its final address', async () => {
+    await story.launch({});
+    await story.breakAt(lineWith('lab/lib/longmode.S', 'activates long mode'));
+    await story.run();
+    await story.evaluate('$efer');
+    for (let i = 0; i < 12; i++) await story.until('next');
+    await story.stack();
+    await story.evaluate('$efer');
+    story.expect('step-modes');
+  });
+
+  it('steps out of a handler, and back into the guest behind the instruction that exited', async () => {
+    await story.launch({ breakOnExit: ['CPUID'] });
+    await story.breakAt(lineWith('lab/vmm/vmexits.c', 'cpuid(leaf, g->regs.rcx'));
+    await story.run();
+    await story.until('continue');
+    await story.until('stepOut');
+    await story.until('stepOut');
+    await story.stack();
+    for (let i = 0; i < 4; i++) await story.until('next');
+    await story.until('stepIn');
+    await story.stack();
+    story.expect('step-out-of-handler');
+  });
+
   it('runs interrupt handlers that land on a step, and waits through HLT', async () => {
     await story.launch({});
     await story.breakAt(marked('lab/vmm/vmexits.c', 'in handle_hlt'));
