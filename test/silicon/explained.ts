@@ -60,7 +60,11 @@ const REASONS: readonly { reason: string; matches: (d: Difference) => boolean }[
   },
   {
     reason: 'MASKMOVQ and MASKMOVDQU with no byte selected: whether they fault is left to the implementation',
-    matches: ({ mnemonic, own, native }) => /^v?maskmov(q|dqu)$/.test(mnemonic) && own === 3 && native !== 3,
+    matches: ({ mnemonic, own, native }) => /^v?maskmov(q|dqu)$/.test(mnemonic) && (own === BREAKPOINT || own === DEBUG) && native !== own,
+  },
+  {
+    reason: 'MASKMOVQ and MASKMOVDQU whose bytes that are not selected lie outside the segment: silicon asks it for all of them',
+    matches: ({ mnemonic, own, native }) => /^v?maskmov(q|dqu)$/.test(mnemonic) && own === PAGE_FAULT && (native === GENERAL_PROTECTION || native === STACK_FAULT),
   },
   {
     reason: 'ENTER, MASKMOVQ and MASKMOVDQU with alignment checked: silicon checks what is probed or written at once, the SDM asks for no more than their pushes and bytes',

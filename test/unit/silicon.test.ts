@@ -115,6 +115,11 @@ describe('user-mode programs as silicon executes them', () => {
     const { reg } = run('c4 e3 f9 61 c0 00', { cs: Selector.CODE32, registers: { RAX: 1n << 32n, RDX: 1n << 32n } }); // xmm0, xmm0, equal any: both are empty
     assert.equal(reg('RCX') & 0xffff_ffffn, 16n);
   });
+  it('VMASKMOVPD reaches beyond 4 GiB with a 32-bit address in 64-bit code', () => {
+    // pcmpeqd xmm13, xmm13; pslldq xmm13, 8; vmaskmovpd xmm13, xmm13, [r10d]: the upper element alone is chosen
+    const { vector, address } = run('66 45 0f 76 ed 66 41 0f 73 fd 08 67 c4 42 11 2d 2a', { registers: { R10: 0xffff_ffffn } });
+    assert.deepEqual([vector, address], [PAGE_FAULT, 0x1_0000_0007n]);
+  });
   it('a NOP with a memory operand asks no segment', () => {
     assert.equal(run('0f 1f 07', { cs: Selector.LOCAL_CODE16, ds: 0 }).vector, BREAKPOINT);
   });

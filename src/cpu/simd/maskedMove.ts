@@ -3,13 +3,17 @@ import type { Instruction } from '../decode/instruction';
 import { AccessFlag } from '../accessFlags';
 import { currentPrivilege, probeWrite, readLinearAs, writeLinearAs } from '../mmu/linear';
 import type { Processor, SlowOperation } from '../processor';
-import { isMemory, memoryLinear } from '../system/operands';
+import { effectiveOffset, isMemory } from '../system/operands';
+import { segmentLinear } from '../system/segmentation';
 import { elements, join, readVector, writeResult } from './vectorOperands';
 
-/** Addresses of the chosen elements, undefined for the others. */
+/** Addresses of the chosen elements, undefined for the others. In 64-bit code the operand does not wrap at a smaller address size. */
 function chosen(cpu: Processor, insn: Instruction, mask: readonly bigint[], bits: number, write: boolean): (bigint | undefined)[] {
   const top = BigInt(bits - 1);
-  return mask.map((m, i) => (m >> top ? memoryLinear(cpu, insn, bits / 8, write, (i * bits) / 8) : undefined));
+  const start = effectiveOffset(cpu, insn);
+  const width = insn.codeSize === 64 ? 64 : insn.addressSize * 8;
+  const linear = (at: number): bigint => segmentLinear(cpu, insn.segment, BigInt.asUintN(width, start + BigInt(at)), bits / 8, write);
+  return mask.map((m, i) => (m >> top ? linear((i * bits) / 8) : undefined));
 }
 
 const masked =
