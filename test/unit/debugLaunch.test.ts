@@ -112,6 +112,10 @@ describe('what to start', () => {
     assert.deepStrictEqual(t.symbols, [{ file: '/w/obj/kern/kernel', world: undefined }, { file: '/w/vmm/guest/obj/kern/kernel', world: 'guest' }]);
     assert.deepStrictEqual(t.optionalSymbols, [{ file: '/w/obj/user/hello', world: undefined }, { file: '/w/vmm/guest/obj/user/sh', world: 'guest' }]);
   });
+  it('the boot sectors of a JOS tree, with symbols', async () => {
+    const t = await started(['/w/obj/kern/kernel.img', '/w/obj/boot/boot', '/w/obj/boot/boot.out', '/w/vmm/guest/obj/boot/boot.out']);
+    assert.deepStrictEqual(t.optionalSymbols, [{ file: '/w/obj/boot/boot.out', world: undefined }, { file: '/w/vmm/guest/obj/boot/boot.out', world: 'guest' }]);
+  });
   it('the lab in the folder', async () => assert.deepStrictEqual((await started(['/w/images/complete/vmm.img'])).boot, { kind: 'disk', disk: '/w/images/complete/vmm.img' }));
   it('the built-in lab, and says so', async () => {
     const t = await started([]);

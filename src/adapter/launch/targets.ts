@@ -26,6 +26,8 @@ export interface LaunchTargets {
 const LAB_FOLDERS = ['images/complete', 'lab/images/complete'];
 /** A JOS tree's images: kernel with boot sector, file system, kernel with symbols, the guest's kernel. */
 const JOS = { disk: 'obj/kern/kernel.img', fileSystem: 'obj/fs/fs.img', kernel: 'obj/kern/kernel', guest: 'vmm/guest/obj/kern/kernel' };
+/** A JOS tree's boot sectors with symbols, for the way from real mode to the kernels. */
+const JOS_BOOT: readonly SymbolFile[] = [{ file: 'obj/boot/boot.out', world: undefined }, { file: 'vmm/guest/obj/boot/boot.out', world: 'guest' }];
 /** Folders of a JOS tree with user programs, by world. */
 const JOS_PROGRAMS: readonly [string, SymbolFile['world']][] = [['obj/user', undefined], ['obj/fs', undefined], ['vmm/guest/obj/user', 'guest'], ['vmm/guest/obj/fs', 'guest']];
 
@@ -91,13 +93,14 @@ async function found(files: FileSource, cwd: string | undefined): Promise<Launch
       return names.map((name) => ({ file: `${cwd}/${folder}/${name}`, world }));
     }),
   );
+  const boot = await Promise.all(JOS_BOOT.map(async ({ file, world }) => (await present(file)).map((found) => ({ file: found, world }))));
   return {
     note: `Starting the JOS tree in ${cwd}.`,
     boot: { kind: 'disk', disk: `${cwd}/${JOS.disk}` },
     drives: await present(JOS.fileSystem),
     e820: undefined,
     symbols: [...(await present(JOS.kernel)).map((file) => ({ file, world: undefined })), ...(await present(JOS.guest)).map((file) => ({ file, world: 'guest' as const }))],
-    optionalSymbols: programs.flat(),
+    optionalSymbols: [...boot.flat(), ...programs.flat()],
     roots: [cwd],
     shipped: false,
   };
