@@ -126,6 +126,7 @@ describe('user-mode programs as silicon executes them', () => {
   it('vectors and the registers of FSAVE are not subject to alignment checks', () => {
     assert.equal(run('c5 f8 58 07', { flags: AC, registers: { RDI: BigInt(DATA + 4) } }).vector, BREAKPOINT); // vaddps xmm0, xmm0, [rdi]
     assert.equal(run('c4 e2 79 13 07', { flags: AC, registers: { RDI: BigInt(DATA + 4) } }).vector, BREAKPOINT); // vcvtph2ps xmm0, [rdi]
+    assert.equal(run('c4 e3 79 1d 07 00', { flags: AC, registers: { RDI: BigInt(DATA + 4) } }).vector, BREAKPOINT); // vcvtps2ph [rdi], xmm0, 0
     assert.equal(run('dd 37', { flags: AC, registers: { RDI: BigInt(DATA + 4) } }).vector, BREAKPOINT); // fnsave [rdi]
   });
 });

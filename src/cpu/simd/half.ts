@@ -4,7 +4,7 @@ import type { SlowOperation } from '../processor';
 import { HALF, SINGLE } from './float';
 import { withFloatUnit } from './floatOperations';
 import { Mxcsr } from './mxcsr';
-import { elements, join, readAnyAlignment, readVector, writeVector } from './vectorOperands';
+import { elements, join, readAnyAlignment, readVector, writeAnyAlignment, writeVector } from './vectorOperands';
 
 /** Of the exceptions only IE is reported. A source in memory is read whatever its alignment, as silicon does. */
 const fromHalf: SlowOperation = (cpu, insn) => {
@@ -23,7 +23,7 @@ const fromHalf: SlowOperation = (cpu, insn) => {
   writeVector(cpu, insn, 0, join(result, 32));
 };
 
-/** Bit 2 of the immediate takes MXCSR's rounding instead of bits 1:0. Tiny results are never flushed to zero. */
+/** Bit 2 of the immediate takes MXCSR's rounding instead of bits 1:0. Tiny results are never flushed to zero. A destination in memory is written whatever its alignment. */
 const toHalf: SlowOperation = (cpu, insn) => {
   const count = insn.operands[1].size / 4;
   const source = elements(readVector(cpu, insn, 1), 32, count);
@@ -35,7 +35,8 @@ const toHalf: SlowOperation = (cpu, insn) => {
     },
     Mxcsr.FTZ,
   );
-  writeVector(cpu, insn, 0, join(result, 16));
+  const write = insn.operands[0].kind === Kind.MEM ? writeAnyAlignment : writeVector;
+  write(cpu, insn, 0, join(result, 16));
 };
 
 export const halfOperations: Readonly<Record<string, SlowOperation>> = { vcvtph2ps: fromHalf, vcvtps2ph: toHalf };

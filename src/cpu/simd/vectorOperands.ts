@@ -66,6 +66,12 @@ export function writeVector(cpu: Processor, insn: Instruction, i: number, value:
   const operand = insn.operands[i]!;
   if (operand.kind === Kind.XMM || operand.kind === Kind.YMM) return isVex(insn) ? writeYmm(cpu.state, operand.number, value) : writeXmm(cpu.state, operand.number, value);
   if (operand.size < 16) return writeOperand(cpu, insn, i, value);
+  writeAnyAlignment(cpu, insn, i, value);
+}
+
+/** Writes an operand in memory of 8, 16 or 32 bytes, whose alignment is not checked, whole or not at all. */
+export function writeAnyAlignment(cpu: Processor, insn: Instruction, i: number, value: bigint): void {
+  const operand = insn.operands[i]!;
   const linear = memoryLinear(cpu, insn, operand.size, true);
   probeWrite(cpu, linear, operand.size);
   for (let at = 0; at < operand.size; at += 8) writeLinearAs(cpu, BigInt.asUintN(64, linear + BigInt(at)), 8, BigInt.asUintN(64, value >> BigInt(at * 8)), currentPrivilege(cpu), AccessFlag.ANY_ALIGNMENT);
