@@ -57,16 +57,22 @@ export class Protocol extends ProtocolServer {
       this.sendResponse({ ...response, success: true, body });
     } catch (error) {
       this.afterAnswer = [];
-      this.sendResponse({ ...response, success: false, ...failure(error) });
+      this.sendResponse({ ...response, success: false, ...failure(error, request.command) });
     }
     for (const task of this.afterAnswer) task();
   }
 }
 
+/**
+ * What a client asks of its own accord after each stop, or shows where it was asked. It is often overtaken by the next
+ * step, and then a message on top would tell the user of nothing.
+ */
+const SHOWN_IN_PLACE: ReadonlySet<string> = new Set(['threads', 'stackTrace', 'scopes', 'variables', 'evaluate', 'completions', 'exceptionInfo']);
+
 /** An error as the protocol tells it. A UserError is a sentence for the user; anything else is a defect and says so. */
-function failure(error: unknown): { message: string; body: { error: DebugProtocol.Message } } {
+function failure(error: unknown, command: string): { message: string; body: { error: DebugProtocol.Message } } {
   const user = error instanceof UserError;
   const sentence = user ? error.message : `Hyperstep failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
   // The sentence goes as a variable, so that braces in it are not taken for variables.
-  return { message: user ? error.code : 'failed', body: { error: { id: user ? 1 : 2, format: '{sentence}', variables: { sentence }, showUser: true } } };
+  return { message: user ? error.code : 'failed', body: { error: { id: user ? 1 : 2, format: '{sentence}', variables: { sentence }, showUser: !user || !SHOWN_IN_PLACE.has(command) } } };
 }

@@ -31,8 +31,8 @@ for (const kind of HOSTS.filter((host) => !process.env.HYPERSTEP_HOST || process
     before(() => (vscode = window.vscode));
 
     const step = async (key: string): Promise<void> => {
-      await vscode.press(key);
-      line = await vscode.currentLine(line);
+      await vscode.step(key);
+      line = await vscode.currentLine();
     };
 
     it('marks an overlap in a memory map', async () => {
@@ -78,7 +78,8 @@ for (const kind of HOSTS.filter((host) => !process.env.HYPERSTEP_HOST || process
 
     it('steps over lines to the handler and into it', async () => {
       for (let steps = 0; !line.includes('handle_cpuid') && steps < 6; steps++) await step('F10');
-      assert.equal(line, 'return handle_cpuid(g);');
+      // Values may stand beside it already.
+      assert.match(line, /^return handle_cpuid\(g\);/);
       await step('F11');
       await vscode.showsFile('vmexits.c');
       await vscode.row('.debug-call-stack', /^handle_cpuid /);

@@ -9,6 +9,8 @@ const CHROMIUM_OPTIONS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--
 const SOON_MS = 60_000;
 /** For things that start a process: the workbench itself, an extension host, the machine. */
 const START_MS = 120_000;
+/** A key without effect for so long has been lost. */
+const LOST_KEY_MS = 15_000;
 
 export class Workbench {
   readonly #log: string[] = [];
@@ -77,13 +79,32 @@ export class Workbench {
     await this.until(`${name} in the active editor`, async () => (await seen()) === name || undefined, SOON_MS, seen);
   }
 
-  /** Text of the line that the debugger highlights as the current one, once it is another than `before` and stays. */
-  async currentLine(before?: string): Promise<string> {
+  /** Steps by a key, and waits until the call stack's first row is another place, and stays. */
+  async step(key: string): Promise<void> {
+    const top = async (): Promise<string | undefined> => (await this.rows('.debug-call-stack'))[0];
+    const before = await top();
+    let pressed = 0;
+    let last: string | undefined;
+    await this.until('another place in the call stack', async () => {
+      // A key that comes while VS Code still works at the stop before can be lost.
+      if (Date.now() - pressed > LOST_KEY_MS) {
+        pressed = Date.now();
+        await this.press(key);
+      }
+      const now = await top();
+      const stays = now !== undefined && now !== before && now === last && /\d+:\d+$/.test(now);
+      last = now;
+      return stays || undefined;
+    }, START_MS, async () => JSON.stringify(await this.rows('.debug-call-stack')));
+  }
+
+  /** Text of the line that the debugger highlights as the current one, once it stays. Values of variables may stand behind it. */
+  async currentLine(): Promise<string> {
     // While another file opens, its lines can already be there and the highlight still be where it was.
     let last: string | undefined;
     return this.until('a highlighted line', async () => {
       const text = await this.#highlighted();
-      const stays = text !== undefined && text === last && text !== before;
+      const stays = text !== undefined && text === last;
       last = text;
       return stays ? text : undefined;
     }, START_MS);
