@@ -53,13 +53,18 @@ export class Workbench {
 
   /** Runs a command by its title in the command palette, and answers what it asks. */
   async command(title: string, answer?: string): Promise<void> {
+    await this.startCommand(title);
+    if (answer === undefined) await this.page.waitForSelector('.quick-input-widget', { state: 'hidden' });
+    else await this.answer(answer);
+  }
+
+  /** Runs a command from the palette, whatever it opens then. */
+  private async startCommand(title: string): Promise<void> {
     await this.press('F1');
     await this.page.waitForSelector('.quick-input-widget input');
     await this.page.keyboard.type(title, { delay: 5 });
     await this.page.locator('.quick-input-list .monaco-list-row.focused', { hasText: title.replace(/^.*: /, '') }).first().waitFor();
     await this.press('Enter');
-    if (answer === undefined) await this.page.waitForSelector('.quick-input-widget', { state: 'hidden' });
-    else await this.answer(answer);
   }
 
   /** Opens a file by its name in Go to File. */
@@ -203,10 +208,7 @@ export class Workbench {
 
   /** Names a folder in the file dialog that a command opens. */
   async chooseFolder(commandTitle: string, folder: string, button: string): Promise<void> {
-    await this.press('F1');
-    await this.page.keyboard.type(commandTitle, { delay: 5 });
-    await this.page.locator('.quick-input-list .monaco-list-row.focused', { hasText: commandTitle.replace(/^.*: /, '') }).first().waitFor();
-    await this.press('Enter');
+    await this.startCommand(commandTitle);
     const accept = this.page.locator('.quick-input-widget .quick-input-action a', { hasText: button });
     await accept.waitFor();
     const input = this.page.locator('.quick-input-widget input').first();
