@@ -94,50 +94,7 @@ finished:
     hlt
     jmp 4b
 
-put:
-    push dx
-    push ax
-    mov dx, 0x3fd
-1:  in al, dx
-    test al, 0x20
-    jz 1b
-    pop ax
-    mov dx, 0x3f8
-    out dx, al
-    pop dx
-    ret
-text:
-    lodsb
-    test al, al
-    jz 1f
-    call put
-    jmp text
-1:  ret
-line:
-    mov al, 13
-    call put
-    mov al, 10
-    jmp put
-/* a blank and eax */
-hex:
-    push ecx
-    push ebx
-    mov ebx, eax
-    mov al, ' '
-    call put
-    mov cx, 8
-1:  rol ebx, 4
-    mov al, bl
-    and al, 15
-    add al, '0'
-    cmp al, '9'
-    jbe 2f
-    add al, 39
-2:  call put
-    loop 1b
-    pop ebx
-    pop ecx
-    ret
+#include "systemConsole.S"
 
 /* The frame: vector, ip, cs, flags. SS may be anything: the event is written from the stack it came on. */
 common:

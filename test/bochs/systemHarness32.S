@@ -203,56 +203,7 @@ finished:
     hlt
     jmp 4b
 
-/* al to COM1 */
-put:
-    push edx
-    push eax
-    mov edx, 0x3fd
-1:  in al, dx
-    test al, 0x20
-    jz 1b
-    pop eax
-    mov edx, 0x3f8
-    out dx, al
-    pop edx
-    ret
-/* the text at esi */
-text:
-    lodsb
-    test al, al
-    jz 1f
-    call put
-    jmp text
-1:  ret
-line:
-    mov al, 13
-    call put
-    mov al, 10
-    jmp put
-/* a blank and eax without leading zeros */
-hex:
-    push ecx
-    push ebx
-    mov ebx, eax
-    mov al, ' '
-    call put
-    mov ecx, 8
-1:  rol ebx, 4
-    mov eax, ebx
-    and eax, 15
-    jnz 2f
-    cmp ecx, 1
-    je 2f
-    cmp byte ptr [leading], 0
-    je 3f
-2:  mov byte ptr [leading], 1
-    mov al, [eax + digits]
-    call put
-3:  loop 1b
-    mov byte ptr [leading], 0
-    pop ebx
-    pop ecx
-    ret
+#include "systemConsole.S"
 
 common:
     pushad
@@ -379,10 +330,6 @@ gdtr:
 idtr:
     .word 0x7ff
     .long IDT
-digits:
-    .ascii "0123456789abcdef"
-leading:
-    .byte 0
 end_text:
     .asciz "END"
     .balign 8

@@ -218,56 +218,7 @@ finished:
     hlt
     jmp 4b
 
-put:
-    push rdx
-    push rax
-    mov edx, 0x3fd
-1:  in al, dx
-    test al, 0x20
-    jz 1b
-    pop rax
-    mov edx, 0x3f8
-    out dx, al
-    pop rdx
-    ret
-text:
-    lodsb
-    test al, al
-    jz 1f
-    call put
-    jmp text
-1:  ret
-line:
-    mov al, 13
-    call put
-    mov al, 10
-    jmp put
-hex:
-    push rcx
-    push rbx
-    push rdx
-    mov rbx, rax
-    xor edx, edx
-    mov al, ' '
-    call put
-    mov ecx, 16
-1:  rol rbx, 4
-    mov eax, ebx
-    and eax, 15
-    jnz 2f
-    cmp ecx, 1
-    je 2f
-    test edx, edx
-    jz 3f
-2:  mov edx, 1
-    mov al, [rax + digits]
-    call put
-3:  dec ecx
-    jnz 1b
-    pop rdx
-    pop rbx
-    pop rcx
-    ret
+#include "systemConsole.S"
 
 common:
     push rax
@@ -382,8 +333,6 @@ gdtr:
 idtr:
     .word 0xfff
     .quad IDT
-digits:
-    .ascii "0123456789abcdef"
 end_text:
     .asciz "END"
     .balign 8
