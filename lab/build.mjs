@@ -1,7 +1,8 @@
 // Builds the lab: npm run build:lab [-- --state NAME] [--cc gcc|clang|zig] [--out FOLDER] [--dwarf N]
 //
 // Every state of the lab is made of the same sources; a state says which of the marked regions are switched on. The
-// images of a state are vmm.img and guest.img (drives 0 and 1) and, with debug information, vmm.elf and guest.elf.
+// images of a state are vmm.img and guest.img (drives 0 and 1) and, with debug information, vmm.elf and guest.elf, and
+// their boot sectors as vmm-boot.elf and guest-boot.elf.
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -51,7 +52,7 @@ class Build {
     return fs.readFileSync(output);
   }
 
-  /** The four images of a state. */
+  /** The images of a state. */
   state(regions) {
     const elf = {};
     const boot = {};
@@ -72,6 +73,8 @@ class Build {
       'guest.img': guestDisk(boot.guest, elf.guest, files),
       'vmm.elf': elf.vmm,
       'guest.elf': elf.guest,
+      'vmm-boot.elf': boot.vmm,
+      'guest-boot.elf': boot.guest,
     };
   }
 }

@@ -45,7 +45,7 @@ export function withLab(options: RunOptions): RunOptions {
   return {
     ...options,
     disks: [file('vmm.img'), file('guest.img')],
-    symbols: [...options.symbols, { file: file('vmm.elf'), world: 'vmm' }, { file: file('guest.elf'), world: 'guest' }],
+    symbols: [...options.symbols, { file: file('vmm.elf'), world: 'vmm' }, { file: file('guest.elf'), world: 'guest' }, { file: file('vmm-boot.elf'), world: 'vmm' }, { file: file('guest-boot.elf'), world: 'guest' }],
   };
 }
 

@@ -76,6 +76,54 @@ describe('DAP: stepping', () => {
     story.expect('step-instructions');
   });
 
+  it('steps from the boot sector\'s first instruction: real mode, protected mode, the kernel\'s entry, long mode, C', async () => {
+    await story.launch({});
+    await story.breakAt(lineWith('lab/vmm/boot.S', '    cli'));
+    await story.run();
+    await story.stack();
+    await story.evaluate('$cr0');
+    // Over the calls of real mode and a call of the BIOS.
+    for (let i = 0; i < 4; i++) await story.until('next');
+    await story.breakAt(lineWith('lab/vmm/boot.S', 'int $0x15'));
+    await story.until('continue');
+    await story.until('next');
+    await story.breakAt(lineWith('lab/vmm/boot.S', 'orb $1, %al'));
+    await story.until('continue');
+    for (let i = 0; i < 4; i++) await story.until('next');
+    await story.evaluate('$cr0');
+    await story.evaluate('$cs');
+    await story.breakAt(lineWith('lab/vmm/boot.S', 'call read_sector'));
+    await story.until('continue');
+    await story.until('stepIn');
+    await story.stack();
+    await story.until('stepOut');
+    await story.breakAt(lineWith('lab/vmm/boot.S', 'jmp *(BOOT_SCRATCH + 24)'));
+    await story.until('continue');
+    // The kernel's entry is another symbol file's.
+    for (let i = 0; i < 3; i++) await story.until('stepIn');
+    await story.breakAt(lineWith('lab/lib/longmode.S', 'activates long mode'));
+    await story.until('continue');
+    for (let i = 0; i < 10; i++) await story.until('next');
+    await story.breakAt(lineWith('lab/lib/longmode.S', 'call kernel_main'));
+    await story.until('continue');
+    await story.until('stepIn');
+    await story.stack();
+    await story.evaluate('$efer');
+    story.expect('step-boot');
+  });
+
+  it('steps through the guest\'s boot sector, which the VMM has put where it runs', async () => {
+    await story.launch({});
+    await story.breakAt(lineWith('lab/guest/boot.S', '    cli'));
+    await story.run();
+    await story.stack();
+    for (let i = 0; i < 7; i++) await story.until('next');
+    await story.evaluate('$cr0');
+    for (let i = 0; i < 5; i++) await story.until('stepIn');
+    await story.stack();
+    story.expect('step-guest-boot');
+  });
+
   it('steps by line from 32-bit to 64-bit code, and on to its final address', async () => {
     await story.launch({});
     await story.breakAt(lineWith('lab/lib/longmode.S', 'activates long mode'));

@@ -126,7 +126,7 @@ describe('DAP: views', () => {
   it('tells where each symbol file applies', async () => {
     await stopAt('lab/vmm/vmexits.c', 'in handle_cpuid');
     const { files } = await ask<SymbolsResponse>('symbols');
-    assert.deepStrictEqual(files.map((f) => [f.name, f.appliesIn]), [['vmm.elf', ['vmm']], ['guest.elf', ['guest']]]);
+    assert.deepStrictEqual(files.map((f) => [f.name, f.appliesIn]), [['vmm.elf', ['vmm']], ['guest.elf', ['guest']], ['vmm-boot.elf', []], ['guest-boot.elf', []]]);
     assert(files.every((f) => f.sources > 0));
   });
 
@@ -147,7 +147,7 @@ describe('DAP: views', () => {
     const initialized = client.next('initialized');
     await Promise.all([client.request('launch', { type: 'hyperstep', request: 'launch', name: 'test', cwd: '/' }), initialized]);
     const told = client.events.filter(({ event }) => event.startsWith('progress')).map(({ event, body }) => `${event} ${String(body['message'] ?? body['title'] ?? '')}`.trim());
-    assert.deepStrictEqual(told, ['progressStart Hyperstep', 'progressUpdate reading vmm.img', 'progressUpdate reading guest.img', 'progressUpdate reading vmm.elf', 'progressUpdate reading guest.elf', 'progressEnd']);
+    assert.deepStrictEqual(told, ['progressStart Hyperstep', 'progressUpdate reading vmm.img', 'progressUpdate reading guest.img', 'progressUpdate reading vmm.elf', 'progressUpdate reading guest.elf', 'progressUpdate reading vmm-boot.elf', 'progressUpdate reading guest-boot.elf', 'progressEnd']);
   });
 
   it('tells what a running machine does, and is silent about one that waits', async () => {

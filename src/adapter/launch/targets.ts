@@ -38,7 +38,8 @@ function lab(folder: string, sources: string): LaunchTargets {
     drives: [`${folder}/guest.img`],
     e820: undefined,
     symbols: [{ file: `${folder}/vmm.elf`, world: 'vmm' }, { file: `${folder}/guest.elf`, world: 'guest' }],
-    optionalSymbols: [],
+    // Of the boot sectors, for the way from real mode to the kernels; a lab that was built earlier has none.
+    optionalSymbols: [{ file: `${folder}/vmm-boot.elf`, world: 'vmm' }, { file: `${folder}/guest-boot.elf`, world: 'guest' }],
     roots: [sources],
     shipped: false,
   };
