@@ -448,6 +448,7 @@ describe('system: control registers and MSRs', () => {
 
   it('IA32_FEATURE_CONTROL is read-only once locked', () => {
     const cpu = protectedMode();
+    cpu.state.set64(Offset.FEATURE_CONTROL, 0n);
     assert.equal(writeMsr(cpu, 0x3a, 5n), true);
     assert.equal(writeMsr(cpu, 0x3a, 0n), false);
     assert.equal(readMsr(cpu, 0x3a), 5n);

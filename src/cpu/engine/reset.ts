@@ -19,6 +19,8 @@ const APIC_BASE = 0xfee0_0000n;
 const APIC_BSP = 1n << 8n;
 const APIC_ENABLED = 1n << 11n;
 const FAST_STRINGS = 1n;
+/** IA32_FEATURE_CONTROL as a PC's firmware leaves it: locked, VMX permitted outside SMX. VMMs that never look at it can then execute VMXON. */
+const VMX_PERMITTED = 0b101n;
 const NONE = 0xffff_ffff_ffff_ffffn;
 
 /** Registers that both power-on and INIT make zero. INIT is not said to touch EFER, but with paging off no processor is left in IA-32e mode. */
@@ -61,6 +63,7 @@ export function resetProcessor(cpu: Cpu): void {
   s.set64(Offset.PAT, PAT_AT_RESET);
   s.set64(Offset.APIC_BASE, APIC_BASE | APIC_ENABLED | (cpu.index === 0 ? APIC_BSP : 0n));
   s.set64(Offset.MISC_ENABLE, FAST_STRINGS);
+  if (cpu.features.has('vmx')) s.set64(Offset.FEATURE_CONTROL, VMX_PERMITTED);
   s.set64(Offset.VMXON_POINTER, NONE);
   s.set64(Offset.CURRENT_VMCS, NONE);
   writeMxcsr(s, MXCSR_AT_RESET);

@@ -74,7 +74,7 @@ const NEEDS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Features of the processor that give a VMX control when they are there. */
-const OF_PROCESSOR = new Set(['rdtscp', 'invpcid', 'rdrand', 'rdseed']);
+const OF_PROCESSOR = new Set(['rdtscp', 'invpcid', 'rdrand', 'rdseed', 'xsaves']);
 const IMPLEMENTED = new Set(VMX_FEATURES.map(([name]) => name));
 
 /** What may be 0 and what may be 1 of a field of controls. */

@@ -63,7 +63,7 @@ const SECONDARY = [
   [17, 'PML', 'enable PML', 'pml', 'An access that sets an EPT dirty flag is logged.'],
   [18, 'EPT_VIOLATION_VE', 'EPT-violation #VE', 'ept-violation-ve', 'Some EPT violations become virtualization exceptions in the guest.'],
   [19, 'CONCEAL_VMX_FROM_PT', 'conceal VMX from PT', 'processor-trace', 'Processor trace does not show that VMX is used.'],
-  [20, 'XSAVES', 'enable XSAVES/XRSTORS', 'xsaves-exiting', 'XSAVES and XRSTORS work in the guest; otherwise they raise #UD.'],
+  [20, 'XSAVES', 'enable XSAVES/XRSTORS', 'xsaves', 'XSAVES and XRSTORS work in the guest; otherwise they raise #UD.'],
   [21, 'PASID_TRANSLATION', 'PASID translation', 'pasid-translation', 'ENQCMD translates PASIDs.'],
   [22, 'MODE_BASED_EXECUTE', 'mode-based execute control for EPT', 'mode-based-execute', 'EPT execute permission differs between supervisor-mode and user-mode linear addresses.'],
   [23, 'SUB_PAGE_PERMISSIONS', 'sub-page write permissions for EPT', 'sub-page-permissions', 'EPT write permission may be given for 128 bytes at a time.'],

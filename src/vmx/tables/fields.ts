@@ -65,7 +65,7 @@ const ROWS = [
   [0x2026, 'VMREAD_BITMAP', 'address', 'vmcs-shadowing'],
   [0x2028, 'VMWRITE_BITMAP', 'address', 'vmcs-shadowing'],
   [0x202a, 'VIRTUALIZATION_EXCEPTION_INFORMATION_ADDRESS', 'address', 'ept-violation-ve'],
-  [0x202c, 'XSS_EXITING_BITMAP', 'number', 'xsaves-exiting'],
+  [0x202c, 'XSS_EXITING_BITMAP', 'number', 'xsaves'],
   [0x202e, 'ENCLS_EXITING_BITMAP', 'number', 'encls-exiting'],
   [0x2030, 'SUB_PAGE_PERMISSION_TABLE_POINTER', 'address', 'sub-page-permissions'],
   [0x2032, 'TSC_MULTIPLIER', 'number', 'tsc-scaling'],
