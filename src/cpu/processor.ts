@@ -95,6 +95,8 @@ export interface Processor {
   flushPage(linear: bigint): void;
   /** Recomputes all that is derived: code mode, CS_BASE, SP_MASK, FLAT, TLB bank. Call after segments, CPL, CR0, CR4, EFER or VMX mode changed. */
   stateChanged(): void;
+  /** The same for a VM entry or VM exit: the run loop decides by itself whether anything is due then. */
+  worldChanged(): void;
 
   /** 64-bit code goes on at another privilege level, 0 or 3, with CS and SS loaded: what `stateChanged` has prepared applies. Only where Offset.PRIVILEGES has a bank for it. */
   changePrivilege?(level: 0 | 3): void;

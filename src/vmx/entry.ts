@@ -177,7 +177,7 @@ export function enterGuest(vmx: Vmx, launch: boolean): number {
   vmx.setF64(Private.ENTRIES, vmx.f64(Private.ENTRIES) + 1);
   startPreemptionTimer(vmx, clock);
   vmx.translations.atEntry();
-  cpu.stateChanged();
+  cpu.worldChanged();
   vmx.observer?.entry(clock, launch);
   if (vmx.primary(Primary.TPR_SHADOW) || vmx.secondary(Secondary.VIRTUALIZE_APIC_ACCESSES)) enterVirtualApic(vmx);
   injectEvent(vmx);

@@ -140,7 +140,7 @@ function enterHost(vmx: Vmx, nmi: boolean): void {
   const failed = loadMsrs(vmx, vmcs.address(VM_EXIT_MSR_LOAD_ADDRESS), vmcs.low(VM_EXIT_MSR_LOAD_COUNT));
   if (failed !== 0) return abort(vmx, Abort.LOADING_MSRS, `The VM exit could not load entry ${failed} of the VM-exit MSR-load area: a VMX abort, the processor shuts down.`);
   vmx.translations.atExit();
-  cpu.stateChanged();
+  cpu.worldChanged();
   vmx.observer?.exit(exitRecord(vmx));
 }
 

@@ -19,6 +19,7 @@ export function injectEvent(vmx: Vmx): void {
   const { vmcs } = vmx;
   const info = vmcs.low(VM_ENTRY_INTERRUPTION_INFO);
   if ((info & VALID) === 0) return;
+  vmx.cpu.requestAttention();
   const type = (info >>> 8) & 7;
   if (type === OTHER_EVENT) {
     vmx.state.set32(Private.TRAP_PENDING, vmx.state.get32(Private.TRAP_PENDING) | Pending.TRAP);

@@ -104,6 +104,12 @@ export function atBoundary(vmx: Vmx): boolean {
 /** An NMI that the guest takes itself comes before interrupts; the run loop delivers it. */
 const nmiDue = (vmx: Vmx, blocking: number): boolean => vmx.state.get32(Offset.NMI_PENDING) !== 0 && !vmx.pin(Pin.NMI_EXITING) && (blocking & (BLOCKING_NMI | BLOCKING_MOV_SS)) === 0;
 
+const BOUNDARY_CONTROLS = Primary.MONITOR_TRAP_FLAG | Primary.NMI_WINDOW_EXITING | Primary.INTERRUPT_WINDOW_EXITING;
+
+/** No control asks for anything at an instruction boundary, and no trap waits: with no NMI, debug trap and interrupt waiting, `atBoundary` has nothing to do. */
+export const nothingDue = (vmx: Vmx): boolean =>
+  vmx.state.get32(Private.TRAP_PENDING) === 0 && !vmx.pin(Pin.PREEMPTION_TIMER) && !vmx.primary(BOUNDARY_CONTROLS) && !vmx.secondary(Secondary.VIRTUAL_INTERRUPT_DELIVERY);
+
 /** INIT in VMX non-root operation: it waits while the guest waits for a SIPI, else it is consumed by a VM exit. */
 export function interceptInit(vmx: Vmx): 'blocked' | 'exit' {
   if (vmx.state.get32(Offset.ACTIVITY) === Activity.WAIT_FOR_SIPI) return 'blocked';

@@ -98,6 +98,9 @@ export class VmxUnit extends Vmx implements Intercepts, SecondLevel, VmxInspecti
   boundary(): boolean {
     return this.nonRoot && events.atBoundary(this);
   }
+  quiet(): boolean {
+    return events.nothingDue(this);
+  }
   iretUnblocksNmi(): boolean {
     // With NMI exiting but without virtual NMIs, blocking is the VMM's business alone.
     return !this.nonRoot || !this.pin(Pin.NMI_EXITING) || this.pin(Pin.VIRTUAL_NMIS);

@@ -204,6 +204,9 @@ export class FakeProcessor implements Processor {
     this.flushTlb();
   }
   /** What the engine derives and these tests need. */
+  worldChanged(): void {
+    this.stateChanged();
+  }
   stateChanged(): void {
     this.changes++;
     const s = this.state;

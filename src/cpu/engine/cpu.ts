@@ -7,7 +7,7 @@ import type { CoprocessorPins, DeviceMsrs, InterruptController, PhysicalBus } fr
 import { type CodeSize, type Instruction, Prefix } from '../decode/instruction';
 import { mnemonicId, mnemonics } from '../decode/decode';
 import { Fault, STATE_REPLACED, Vector } from '../fault';
-import { RF } from '../flags';
+import { IF, RF, TF } from '../flags';
 import type { Intercepts, SecondLevel } from '../intercepts';
 import { Permitted } from '../isa/permitted';
 import { DevicePages } from '../mmu/devicePages';
@@ -242,6 +242,17 @@ export class Cpu implements Processor {
   }
 
   stateChanged(): void {
+    this.derive();
+    this.attention = true;
+  }
+  worldChanged(): void {
+    this.derive();
+    this.inNewWorld = true;
+  }
+  /** The instruction that TypeScript performs has become a VM entry or a VM exit. */
+  private inNewWorld = false;
+
+  private derive(): void {
     const s = this.state;
     this.codeSize = deriveState(s, this.withheldSimd);
     if (this.debug.rearm()) this.armBreakpoints();
@@ -571,6 +582,7 @@ export class Cpu implements Processor {
     // The clock that the instruction sees is the one before it; it retires when it completes.
     s.icount -= 1;
     this.settle();
+    this.inNewWorld = false;
     const flags = s.get32(Offset.FLAGS);
     try {
       const operation = operationTable[insn.op];
@@ -578,9 +590,16 @@ export class Cpu implements Processor {
         this.onUnimplemented(mnemonics[insn.op]!, this.instructionRip);
         throw this.fault.exception(Vector.UD);
       }
-      if (operation(this, insn) === true) return this.replaced(insn);
+      if (operation(this, insn) === true) {
+        this.replaced(insn);
+        return this.goesOn();
+      }
     } catch (thrown) {
-      if (thrown === STATE_REPLACED) return this.replaced(insn);
+      if (thrown === STATE_REPLACED) {
+        this.replaced(insn);
+        this.attention = true;
+        return false;
+      }
       if (thrown !== this.fault) throw thrown;
       this.deliver();
       return false;
@@ -594,17 +613,38 @@ export class Cpu implements Processor {
       this.debug.resumeSet();
       this.attention = true;
     }
+    if (this.inNewWorld) return this.goesOn();
     // Interrupts may have been enabled, a trap flag set, the processor halted.
     if (s.get32(Offset.FLAGS) !== flags || (s.get32(Offset.INTERRUPTIBILITY) & BLOCKING_STI_MOVSS) !== 0 || s.get32(Offset.ACTIVITY) !== 0) this.attention = true;
     return !this.attention;
   }
 
   /** A VM exit or entry took the instruction's place. */
-  private replaced(insn: Instruction): false {
+  private replaced(insn: Instruction): void {
     this.onOperation?.(insn);
-    this.attention = true;
     this.watches.forgetInstruction();
     this.debug.resumeSet();
+  }
+
+  /**
+   * After a VM entry or VM exit in an instruction's place: whether the slice may go on, as the loop above would find nothing
+   * to do. What that loop looks at is looked at here; what it prepares for generated code must be so already. An interrupt
+   * that waits has been seen by the loop, as it asks for attention when it comes.
+   */
+  private goesOn(): boolean {
+    this.wentOn = false;
+    const s = this.state;
+    const { watches } = this;
+    if (this.attention || this.stepping || this.operationObserver || watches.hit || watches.registerHits !== 0) return this.looks();
+    const events = s.get32(Offset.SIGNALS) | s.get32(Offset.PENDING_DEBUG) | s.get32(Offset.NMI_PENDING) | s.get32(Offset.ACTIVITY);
+    const flags = s.get32(Offset.FLAGS);
+    if (events !== 0 || flags & (TF | RF) || s.get32(Offset.INTERRUPTIBILITY) & BLOCKING_STI_MOVSS || s.high(Offset.STI_CLOCK) !== NO_CLOCK) return this.looks();
+    const waits = s.get32(Offset.AWAITED) !== 0;
+    if (this.intercepts.nonRoot ? waits || this.intercepts.quiet?.() !== true : waits && (flags & IF) !== 0) return this.looks();
+    return true;
+  }
+  private looks(): false {
+    this.attention = true;
     return false;
   }
 
