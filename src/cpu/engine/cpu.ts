@@ -258,7 +258,6 @@ export class Cpu implements Processor {
     if (this.debug.rearm()) this.armBreakpoints();
     this.derivePermitted();
     this.banks.select((s.cpl === 3 ? 1 : 0) | (s.get32(Offset.VMX_MODE) === 2 ? 2 : 0), this.codeSize, alignmentChecked(s));
-    this.attention = true;
   }
 
   /** Who watches what TypeScript performs wants generated code to leave it all to TypeScript. */
