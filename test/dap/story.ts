@@ -149,6 +149,13 @@ export class Story {
     this.tell(`${expression} = ${result}`);
   }
 
+  /** Types a line into the Debug Console, with the innermost frame selected, and tells what it prints. */
+  async console(line: string): Promise<void> {
+    const frameId = (await this.frames())[0]!.id;
+    const result = await this.client.request<{ result: string }>('evaluate', { expression: line, context: 'repl', frameId }).then(({ result }) => result, (error: Error) => `error: ${error.message}`);
+    this.tell(`${line}\n${result.replace(/^/gm, '  ')}`);
+  }
+
   private frameText(frame: Frame): string {
     if (frame.presentationHint === 'label') return `--- ${frame.name} ---`;
     const world = frame.instructionPointerReference?.split(':')[0];

@@ -1,6 +1,7 @@
 /** variables, evaluate, setVariable, setExpression, completions, locations. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { UserError } from '../../base/errors';
+import { COMMAND_WORDS, perform } from '../../debug/console/commands';
 import { complete, type Completion } from '../../debug/evaluate/completions';
 import { fieldConstantText, fieldOfConstant, hoverExpression } from '../../debug/evaluate/hover';
 import type { InspectionNode } from '../../debug/inspect/node';
@@ -9,6 +10,7 @@ import type { CodeFrame } from '../../debug/stack/callStack';
 import type { Handlers } from '../protocol';
 import type { Session } from '../session';
 import { placeOf } from '../sources';
+import { threadOf } from '../threads';
 import { codeFrame } from './stack';
 
 /** A line as the protocol tells it. */
@@ -55,6 +57,35 @@ function hover(session: Session, args: DebugProtocol.EvaluateArguments): DebugPr
   return { result: fieldConstantText(constant, field?.value), type, variablesReference: 0 };
 }
 
+/** A line of the Debug Console that is a command rather than an expression: what it prints. */
+function command(session: Session, args: DebugProtocol.EvaluateArguments): string | undefined {
+  session.requireStopped();
+  session.format.asked(args.format);
+  const d = session.debugger;
+  const frame = frameOf(session, args.frameId);
+  return perform({
+    debugger: d,
+    frame,
+    evaluator: d.evaluator(frame),
+    disassembler: session.host.disassembler,
+    evaluate: (expression, format) => {
+      const node = evaluate(session, { ...args, expression: format === undefined ? expression : `${expression},${format}` }, true);
+      changedBy(session, expression);
+      return node;
+    },
+    go: (start) => {
+      start();
+      session.goes();
+      session.protocol.after(() => session.protocol.event('continued', { threadId: threadOf(d.run.processor), allThreadsContinued: true }));
+    },
+  }, args.expression);
+}
+
+/** The client's panes are told when an expression assigned. */
+function changedBy(session: Session, expression: string): void {
+  if (/[^=!<>]=[^=]/.test(expression)) session.changed();
+}
+
 const KINDS: Record<Completion['kind'], DebugProtocol.CompletionItemType> = { variable: 'variable', function: 'function', property: 'property', keyword: 'keyword', field: 'field', constant: 'value' };
 
 export const variableHandlers = (session: Session): Handlers => ({
@@ -70,9 +101,11 @@ export const variableHandlers = (session: Session): Handlers => ({
 
   evaluate(args: DebugProtocol.EvaluateArguments) {
     if (args.context === 'hover') return hover(session, args);
+    const printed = args.context === 'repl' ? command(session, args) : undefined;
+    if (printed !== undefined) return { result: printed, variablesReference: 0 };
     const mayAssign = args.context === 'repl' || args.context === undefined;
     const node = evaluate(session, args, mayAssign);
-    if (mayAssign && /[^=!<>]=[^=]/.test(args.expression)) session.changed();
+    if (mayAssign) changedBy(session, args.expression);
     // The console shows a table as it is; everywhere else the lines open one below the other.
     if (args.context === 'repl' && node.table) return { result: node.table(), variablesReference: 0 };
     const { value, type, variablesReference, indexedVariables, memoryReference, valueLocationReference } = told(session, node);
@@ -107,7 +140,10 @@ export const variableHandlers = (session: Session): Handlers => ({
     const line = args.text.split('\n')[(args.line ?? 1) - 1] ?? args.text;
     const before = line.slice(0, args.column - 1);
     const { length, list } = complete(before, frame, () => session.debugger.evaluator(frame));
-    return { targets: list.map(({ label, text, detail, kind }): DebugProtocol.CompletionItem => ({ label, text, detail, type: KINDS[kind], start: before.length - length, length })) };
+    const targets = list.map(({ label, text, detail, kind }): DebugProtocol.CompletionItem => ({ label, text, detail, type: KINDS[kind], start: before.length - length, length }));
+    // A line may begin with a command.
+    if (/^[a-z-]+$/.test(before)) for (const { name, sentence } of COMMAND_WORDS) if (name.startsWith(before)) targets.push({ label: name, detail: sentence, type: 'keyword', start: 0, length: before.length });
+    return { targets };
   },
 
   /** Where a name is declared or a value comes from. */

@@ -78,6 +78,25 @@ export class Evaluator {
     return placeOf(this.evaluate(text, false).result, (e) => this.integer(this.decayed(e)));
   }
 
+  /** Whether a name means something here: a variable, a function, a constant. */
+  knows(name: string): boolean {
+    try {
+      this.lookup(name);
+      return true;
+    } catch (error) {
+      if (error instanceof UserError) return false;
+      throw error;
+    }
+  }
+
+  /** The type that a text names, or that an expression has. Throws a UserError. */
+  typeIn(text: string): Type {
+    const [, base, pointers] = /^\s*((?:(?:struct|union|enum)\s+)?[A-Za-z_][\w :]*?)\s*(\**)\s*$/.exec(text) ?? [];
+    const named = base === undefined || this.knows(base) ? undefined : this.findType(base.replace(/\s+/g, ' '));
+    if (named) return Array.from(pointers!).reduce((type: Type) => pointerTo(type), named);
+    return this.evaluate(text, false).result.value.type;
+  }
+
   /** Whether a condition holds. */
   holds(text: string): boolean {
     return this.truth(this.evaluate(text, false).result);
@@ -226,6 +245,8 @@ export class Evaluator {
       return other.inSpace(space, operand, mayAssign);
     }
     const inner = this.compute(operand, mayAssign);
+    // `guest:idt()` asks the function about the guest.
+    if (operand.kind === 'call' && (space === 'vmm' || space === 'guest')) return inner;
     if (inner.value.location.kind === 'memory' && (space === 'vmm' || space === 'guest')) return inner;
     const address = BigInt.asUintN(64, this.integer(this.decayed(inner)));
     const bare = stripped(inner.value.type);

@@ -1,7 +1,9 @@
 /** What the functions of inspection do. Each yields a number, so that it can be part of an expression, and lines to look at. */
 import { UserError } from '../../base/errors';
 import { hex } from '../../base/bits';
+import { gdtNode, idtNode, tssNode } from '../inspect/descriptorTables';
 import { exitsNode } from '../inspect/exits';
+import { linearRangesNode } from '../inspect/linearRanges';
 import { mappingsNode } from '../inspect/mappings';
 import { eptRangesNode, memoryMapsNode } from '../inspect/memoryMaps';
 import type { InspectionNode } from '../inspect/node';
@@ -10,8 +12,10 @@ import { textTable } from '../inspect/table';
 import { translationNode, type EntriesBefore } from '../inspect/translation';
 import { vmcsGroups, type VmcsFacts } from '../inspect/vmcs';
 import type { GuestMap } from '../memory/guestMap';
+import { linearRanges } from '../memory/linearRanges';
 import type { SpaceName } from '../memory/memorySpace';
 import { translate, walkOfGpa } from '../memory/translation';
+import { readNamed } from '../registers/registerFile';
 import type { Target } from '../target';
 import type { World } from '../world';
 import { UNSIGNED_LONG } from './arithmetic';
@@ -77,6 +81,11 @@ const FUNCTIONS: Record<string, (list: readonly Evaluated[], call: Call) => Resu
     return { number: BigInt(hpa), node: mappingsNode(call.target, hpa) };
   },
 
+  pages: (_, call) => ({ number: BigInt(linearRanges(call.target, call.world)?.ranges.length ?? 0), node: linearRangesNode(call.target, call.world) }),
+  idt: (_, call) => ({ number: registerOf(call, 'idtr_base'), node: idtNode(call.target, call.world) }),
+  gdt: (_, call) => ({ number: registerOf(call, 'gdtr_base'), node: gdtNode(call.target, call.world) }),
+  tss: (_, call) => ({ number: registerOf(call, 'tr_base'), node: tssNode(call.target, call.world) }),
+
   e820: (_, call) => ({ number: BigInt(call.facts.guestMap()?.ranges.length ?? 0), node: memoryMapsNode(call.target, call.facts.guestMap()) }),
 
   exits([argument], call) {
@@ -104,6 +113,8 @@ const FUNCTIONS: Record<string, (list: readonly Evaluated[], call: Call) => Resu
 
   symbols: (_, call) => ({ number: BigInt(call.target.images.images.length), node: symbolFilesNode(call.target) }),
 };
+
+const registerOf = ({ target, world }: Call, name: string): bigint => readNamed(target.registers(world), name) ?? 0n;
 
 /** The characters of a string constant. */
 function textOf(argument: Evaluated): string {

@@ -25,6 +25,8 @@ const PROBES = 6;
 /** Addresses of functions spread over the whole file. */
 function probes({ image }: LoadedImage): bigint[] {
   const functions = image.symbols.functions();
+  // Labels of assembly are no functions: a boot sector has none.
+  if (functions.length === 0) return [image.elf.entry];
   const step = Math.max(1, Math.floor(functions.length / PROBES));
   return functions.filter((_, i) => i % step === Math.floor(step / 2));
 }
@@ -32,7 +34,7 @@ function probes({ image }: LoadedImage): bigint[] {
 export function symbolFiles(target: Target): SymbolFile[] {
   return target.images.images.map((loaded) => {
     const functions = probes(loaded);
-    const address = functions[0] ?? loaded.image.elf.entry;
+    const address = functions[0]!;
     const worlds: World[] = ['vmm', 'guest'];
     return {
       name: loaded.name,

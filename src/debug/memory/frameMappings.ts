@@ -25,39 +25,44 @@ export const pageReader = (target: Target, space: 'gpa' | 'hpa'): ReadPage => (a
 
 const NOTHING: Mappings = { addresses: [], complete: true };
 
-/** The paging structures of a world as they are now; undefined without paging, when linear is physical. */
-function structuresOf(target: Target, world: World): Structures | undefined {
+/** Paging structures and the first linear address that they translate. */
+export interface StructuresFrom {
+  structures: Structures;
+  from: bigint;
+}
+
+/** The paging structures of a world as they are now, PAE's four page directories one by one; undefined without paging, when linear is physical. */
+export function structuresOf(target: Target, world: World): StructuresFrom[] | undefined {
   const registers = pagingRegisters(target, world);
-  if (!registers) return undefined;
+  if (!registers) return [];
   const pse = (registers.cr4 & 0x10n) !== 0n;
+  const whole = (root: bigint, levels: 0 | 4 | 5): StructuresFrom[] => [{ structures: { kind: 'paging', root: Number(root), levels, pse }, from: 0n }];
   switch (pagingMode(registers)) {
     case '5-level paging':
-      return { kind: 'paging', root: Number(registers.cr3 & ENTRY_ADDRESS), levels: 5, pse };
+      return whole(registers.cr3 & ENTRY_ADDRESS, 5);
     case '4-level paging':
-      return { kind: 'paging', root: Number(registers.cr3 & ENTRY_ADDRESS), levels: 4, pse };
+      return whole(registers.cr3 & ENTRY_ADDRESS, 4);
     case '32-bit paging':
-      return { kind: 'paging', root: Number(registers.cr3 & 0xffff_f000n), levels: 0, pse };
+      return whole(registers.cr3 & 0xffff_f000n, 0);
+    case 'PAE paging': {
+      const pointers = registers.pdptes ?? [0, 1, 2, 3].map((n) => target.readInteger(world === 'guest' ? 'gpa' : 'hpa', (registers.cr3 & 0xffff_ffe0n) + BigInt(n * 8), 8) ?? 0n);
+      return pointers.flatMap((pointer, n): StructuresFrom[] => (pointer & 1n ? [{ structures: { kind: 'paging', root: Number(pointer & ENTRY_ADDRESS), levels: 2, pse: true }, from: BigInt(n) << 30n }] : []));
+    }
     default:
       return undefined;
   }
 }
 
-/** PAE's four page directories are searched one by one. */
 function linearMappings(target: Target, world: World, physical: number): Mappings {
-  const registers = pagingRegisters(target, world);
-  if (!registers) return NOTHING;
+  const all = structuresOf(target, world);
+  if (!all) return { addresses: [BigInt(physical - (physical % PAGE_SIZE))], complete: true };
   const read = pageReader(target, world === 'guest' ? 'gpa' : 'hpa');
-  const mode = pagingMode(registers);
-  if (mode === 'no paging') return { addresses: [BigInt(physical - (physical % PAGE_SIZE))], complete: true };
-  if (mode !== 'PAE paging') return mappings(structuresOf(target, world)!, read, physical);
   const found: Mappings = { addresses: [], complete: true };
-  const pointers = registers.pdptes ?? [0, 1, 2, 3].map((n) => target.readInteger(world === 'guest' ? 'gpa' : 'hpa', (registers.cr3 & 0xffff_ffe0n) + BigInt(n * 8), 8) ?? 0n);
-  pointers.forEach((pointer, n) => {
-    if (!(pointer & 1n)) return;
-    const part = mappings({ kind: 'paging', root: Number(pointer & ENTRY_ADDRESS), levels: 2, pse: true }, read, physical);
-    found.addresses.push(...part.addresses.map((a) => a + (BigInt(n) << 30n)));
+  for (const { structures, from } of all) {
+    const part = mappings(structures, read, physical);
+    found.addresses.push(...part.addresses.map((a) => a + from));
     found.complete &&= part.complete;
-  });
+  }
   return found;
 }
 
