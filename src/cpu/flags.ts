@@ -33,7 +33,8 @@ export const ID = 1 << 21;
 /** The flags kept in `res` and `aux`. */
 export const STATUS_FLAGS = CF | PF | AF | ZF | SF | OF;
 const ALWAYS_ONE = 1 << 1;
-const DEFINED = STATUS_FLAGS | TF | IF | DF | IOPL | NT | RF | VM | AC | VIF | VIP | ID;
+/** The flags that exist and are not constant. */
+export const DEFINED_FLAGS = STATUS_FLAGS | TF | IF | DF | IOPL | NT | RF | VM | AC | VIF | VIP | ID;
 
 function evenParity(byte: number): boolean {
   const nibbles = byte ^ (byte >>> 4);
@@ -59,7 +60,7 @@ export function readFlags(s: CpuState): number {
 export function writeFlags(s: CpuState, value: number): void {
   const cf = value & 1;
   const of = (value >>> 11) & 1;
-  s.set32(Offset.FLAGS, (value & DEFINED & ~STATUS_FLAGS) | ALWAYS_ONE);
+  s.set32(Offset.FLAGS, (value & DEFINED_FLAGS & ~STATUS_FLAGS) | ALWAYS_ONE);
   s.set32(Offset.RES, value & ZF ? 0 : 0x100);
   s.set32(Offset.RES + 4, 0);
   s.set32(Offset.AUX, ((cf << 31) | ((cf ^ of) << 30) | (value & PF ? 0 : 1 << 8) | (value & AF ? 8 : 0) | (value & SF ? 1 : 0)) >>> 0);

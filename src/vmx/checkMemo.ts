@@ -11,7 +11,8 @@ import { Private } from './privateState';
 import type { EntryCheck, EntryContext } from './tables/entryChecks';
 import { FIELDS, Slot } from './tables/fields';
 import { STATUS_FLAGS } from '../cpu/flags';
-import { Held, type Transfer } from './transfer';
+import { Held } from './held';
+import type { Transfer } from './transfer';
 
 /** Two words per slot; four in what Transfer compares at once. */
 const WORDS = FIELDS.length * 2;

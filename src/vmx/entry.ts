@@ -3,15 +3,15 @@ import { Efer } from '../cpu/controlBits';
 import { Offset } from '../cpu/state';
 import { CheckMemo } from './checkMemo';
 import { failEntry } from './exit';
-import { loadGuestState, startPreemptionTimer } from './guestState';
+import { Rest } from './guestCode';
+import { loadPdptes, startPreemptionTimer } from './guestState';
 import { injectEvent } from './injection';
 import { describeMsrFailure, loadMsrs } from './msrLists';
 import type { FailedCheck } from './observe';
 import { failureHeadline, reportFailure } from './outcome';
-import { Private, VmxMode } from './privateState';
+import { Private } from './privateState';
 import { VmxMsr } from './tables/capabilities';
 import { BASIC_CHECKS, type BasicCheck, type BasicContext, ENTRY_CHECKS, type EntryCheck, type EntryContext, fieldValue } from './tables/entryChecks';
-import { Primary, Secondary } from './tables/controls';
 import { Reason } from './tables/exitReasons';
 import { Encoding, Slot } from './tables/fields';
 import { InstructionErrorNumber } from './tables/instructionErrors';
@@ -154,33 +154,28 @@ export function enterGuest(vmx: Vmx, launch: boolean): number {
     return 0;
   }
 
-  const { state: s, vmcs, cpu } = vmx;
-  vmx.translations.beforeEntry();
-  loadGuestState(vmx);
-  // The list is read and its MSRs are checked as if by WRMSR, with the guest's control registers in place.
-  const failed = loadMsrs(vmx, vmcs.address(VM_ENTRY_MSR_LOAD_ADDRESS), vmcs.low(VM_ENTRY_MSR_LOAD_COUNT));
-  if (failed !== 0) {
-    failLate(vmx, launch, Reason.ENTRY_FAILURE_MSR_LOADING, failed, [describeMsrFailure(vmx, vmcs.address(VM_ENTRY_MSR_LOAD_ADDRESS), failed)]);
-    return 0;
+  const { state: s, vmcs, cpu, transfer } = vmx;
+  const rest = transfer.loadGuest(s.base);
+  if (rest & Rest.PDPTES) loadPdptes(vmx);
+  if (rest & Rest.MSRS) {
+    // The list is read and its MSRs are checked as if by WRMSR, with the guest's control registers in place.
+    const area = vmcs.address(VM_ENTRY_MSR_LOAD_ADDRESS);
+    const failed = loadMsrs(vmx, area, vmcs.low(VM_ENTRY_MSR_LOAD_COUNT));
+    if (failed !== 0) {
+      failLate(vmx, launch, Reason.ENTRY_FAILURE_MSR_LOADING, failed, [describeMsrFailure(vmx, area, failed)]);
+      return 0;
+    }
   }
 
-  s.set32(Private.LAUNCHED, 1);
-  s.set32(Offset.VMX_MODE, VmxMode.NON_ROOT);
+  const due = transfer.finishEntry(s.base);
   // The clock still stands before the VM-entry instruction, which retires with this entry.
   const clock = s.icount + 1;
-  s.set32(Private.TRAP_PENDING, 0);
-  s.set32(Private.DELIVERING, 0);
-  // A guest that waits executes nothing: the monitor trap follows the event that wakes it.
-  vmx.setF64(Private.ENTRY_CLOCK, s.get32(Offset.ACTIVITY) === 0 ? clock : Infinity);
-  vmx.setF64(Private.PAUSE_FIRST, clock);
-  vmx.setF64(Private.PAUSE_LAST, -Infinity);
-  vmx.setF64(Private.ENTRIES, vmx.f64(Private.ENTRIES) + 1);
-  startPreemptionTimer(vmx, clock);
-  vmx.translations.atEntry();
+  if (due & Rest.TIMER) startPreemptionTimer(vmx, clock);
+  vmx.translations.atEntry(due);
   cpu.worldChanged();
   vmx.observer?.entry(clock, launch);
-  if (vmx.primary(Primary.TPR_SHADOW) || vmx.secondary(Secondary.VIRTUALIZE_APIC_ACCESSES)) enterVirtualApic(vmx);
-  injectEvent(vmx);
+  if (due & Rest.APIC) enterVirtualApic(vmx);
+  if (due & Rest.EVENT) injectEvent(vmx);
   return 0;
 }
 

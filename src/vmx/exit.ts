@@ -3,8 +3,8 @@ import { STATE_REPLACED } from '../cpu/fault';
 import { RF } from '../cpu/flags';
 import type { Instruction } from '../cpu/decode/instruction';
 import { Offset } from '../cpu/state';
-import { saveGuestState } from './guestState';
-import { loadHostState } from './hostState';
+import { ExitFlag, Rest } from './guestCode';
+import { savePdptes, savePreemptionTimer } from './guestState';
 import { loadMsrs, storeMsrs } from './msrLists';
 import { Private, VmxMode } from './privateState';
 import { exitRecord } from './record';
@@ -13,7 +13,7 @@ import { Slot } from './tables/fields';
 import { Region } from './vmcs';
 import type { Vmx } from './vmx';
 
-const { VM_EXIT_REASON, EXIT_QUALIFICATION, VM_EXIT_INTERRUPTION_INFO, VM_EXIT_INTERRUPTION_ERROR_CODE, IDT_VECTORING_INFO, IDT_VECTORING_ERROR_CODE, VM_EXIT_INSTRUCTION_LENGTH, VM_EXIT_INSTRUCTION_INFO, GUEST_LINEAR_ADDRESS, GUEST_PHYSICAL_ADDRESS, GUEST_RIP, VM_ENTRY_INTERRUPTION_INFO, VM_EXIT_MSR_STORE_COUNT, VM_EXIT_MSR_STORE_ADDRESS, VM_EXIT_MSR_LOAD_COUNT, VM_EXIT_MSR_LOAD_ADDRESS } = Slot;
+const { VM_EXIT_REASON, EXIT_QUALIFICATION, GUEST_RIP, VM_EXIT_MSR_STORE_COUNT, VM_EXIT_MSR_STORE_ADDRESS, VM_EXIT_MSR_LOAD_COUNT, VM_EXIT_MSR_LOAD_ADDRESS } = Slot;
 
 /** What an exit reports besides its reason; what is absent is reported as 0. */
 export interface ExitInformation {
@@ -33,6 +33,9 @@ export interface ExitInformation {
 
 /** Numbers of VMX aborts (SDM volume 3, "VMX Aborts"). */
 const Abort = { STORING_MSRS: 1, LOADING_MSRS: 4 } as const;
+
+/** For an exit whose instruction length is that of the event that was being delivered, if there was one. */
+const NO_LENGTH = -1;
 
 /** An exit that has nothing to say but its reason. */
 export const NO_INFORMATION: ExitInformation = {};
@@ -59,17 +62,27 @@ export function exitNow(vmx: Vmx, reason: number, information: ExitInformation =
 }
 
 /** Performs a VM exit from VMX non-root operation; the processor's state is the VMM's afterwards. */
-export function performExit(vmx: Vmx, reason: number, information: ExitInformation = NO_INFORMATION, instructionLength = information.instructionLength): void {
-  const { vmcs } = vmx;
-  keepRegisters(vmx);
-  writeInformation(vmx, reason, information, instructionLength);
-  vmcs.setLow(VM_ENTRY_INTERRUPTION_INFO, vmcs.low(VM_ENTRY_INTERRUPTION_INFO) & 0x7fff_ffff);
-  saveGuestState(vmx);
-  vmcs.copyOut(GUEST_RIP, Private.EXIT_RIP);
-  const stored = storeMsrs(vmx, vmcs.address(VM_EXIT_MSR_STORE_ADDRESS), vmcs.low(VM_EXIT_MSR_STORE_COUNT));
-  if (!stored) return abort(vmx, Abort.STORING_MSRS, 'The VM exit could not store an MSR of the VM-exit MSR-store area: a VMX abort, the processor shuts down.');
-  vmx.translations.beforeExit();
+export function performExit(vmx: Vmx, reason: number, information: ExitInformation = NO_INFORMATION, instructionLength = information.instructionLength ?? NO_LENGTH): void {
+  const { state: s } = vmx;
+  if (information.qualification === undefined) s.clear64(Private.EXIT_QUALIFICATION);
+  else s.set64(Private.EXIT_QUALIFICATION, information.qualification);
+  if (information.linear === undefined) s.clear64(Private.EXIT_LINEAR);
+  else s.set64(Private.EXIT_LINEAR, information.linear);
+  const gpa = information.gpa ?? 0;
+  s.set32(Private.EXIT_GPA, gpa);
+  s.set32(Private.EXIT_GPA + 4, gpa / 0x1_0000_0000);
+  const flags = (information.noVectoring ? ExitFlag.NO_VECTORING : 0) | vmx.exitFlags;
+  const rest = vmx.transfer.beginExit(s.base, reason, instructionLength, information.instructionInfo ?? 0, information.interruption ?? 0, information.errorCode ?? 0, flags);
+  if (rest !== 0 && !saveRest(vmx, rest)) return abort(vmx, Abort.STORING_MSRS, 'The VM exit could not store an MSR of the VM-exit MSR-store area: a VMX abort, the processor shuts down.');
   enterHost(vmx, information.nmi === true);
+}
+
+/** Saves what is rare. False when an MSR cannot be stored. */
+function saveRest(vmx: Vmx, rest: number): boolean {
+  const { vmcs } = vmx;
+  if (rest & Rest.PDPTES) savePdptes(vmx);
+  if (rest & Rest.TIMER) savePreemptionTimer(vmx);
+  return (rest & Rest.MSRS) === 0 || storeMsrs(vmx, vmcs.address(VM_EXIT_MSR_STORE_ADDRESS), vmcs.low(VM_EXIT_MSR_STORE_COUNT));
 }
 
 /** A VM entry that fails after the host state is known to be valid: an exit that saves no guest state. */
@@ -99,47 +112,16 @@ function keepRegisters(vmx: Vmx): void {
   vmx.setF64(Private.EXITS, vmx.f64(Private.EXITS) + 1);
 }
 
-function writeInformation(vmx: Vmx, reason: number, information: ExitInformation, instructionLength: number | undefined): void {
-  const { state: s, vmcs } = vmx;
-  const qualification = information.qualification ?? 0n;
-  const delivering = information.noVectoring ? 0 : s.get32(Private.DELIVERING);
-  const vectoring = delivering >>> 31 ? delivering : 0;
-  // Software events that were being delivered give their instruction's length to the exit.
-  const length = instructionLength ?? (vectoring ? s.get32(Private.DELIVERING_LENGTH) : 0);
-  vmcs.setLow(VM_EXIT_REASON, reason);
-  vmcs.set(EXIT_QUALIFICATION, qualification);
-  vmcs.setLow(VM_EXIT_INTERRUPTION_INFO, information.interruption ?? 0);
-  vmcs.setLow(VM_EXIT_INTERRUPTION_ERROR_CODE, information.errorCode ?? 0);
-  vmcs.setLow(IDT_VECTORING_INFO, vectoring);
-  vmcs.setLow(IDT_VECTORING_ERROR_CODE, vectoring ? s.get32(Private.DELIVERING_ERROR) : 0);
-  vmcs.setLow(VM_EXIT_INSTRUCTION_LENGTH, length);
-  vmcs.setLow(VM_EXIT_INSTRUCTION_INFO, information.instructionInfo ?? 0);
-  vmcs.set(GUEST_LINEAR_ADDRESS, information.linear ?? 0n);
-  vmcs.setNumber(GUEST_PHYSICAL_ADDRESS, information.gpa ?? 0);
-
-  s.set32(Private.EXIT_REASON, reason);
-  s.set32(Private.EXIT_LENGTH, length);
-  vmcs.copyOut(EXIT_QUALIFICATION, Private.EXIT_QUALIFICATION);
-  vmcs.copyOut(GUEST_LINEAR_ADDRESS, Private.EXIT_LINEAR);
-  vmcs.copyOut(GUEST_PHYSICAL_ADDRESS, Private.EXIT_GPA);
-  s.set32(Private.EXIT_INTERRUPTION, information.interruption ?? 0);
-  s.set32(Private.EXIT_ERROR_CODE, information.errorCode ?? 0);
-  s.set32(Private.EXIT_VECTORING, vectoring);
-  s.set32(Private.EXIT_INSTRUCTION_INFO, information.instructionInfo ?? 0);
-}
-
 /** Loads the host state and goes on in VMX root operation. */
 function enterHost(vmx: Vmx, nmi: boolean): void {
-  const { state: s, vmcs, cpu } = vmx;
-  s.set32(Private.DELIVERING, 0);
-  s.set32(Private.TRAP_PENDING, 0);
-  s.set32(Offset.APIC_ACCESS_PAGE, 0);
-  vmx.setF64(Private.TIMER_DEADLINE, Infinity);
-  loadHostState(vmx, nmi);
-  s.set32(Offset.VMX_MODE, VmxMode.ROOT);
-  const failed = loadMsrs(vmx, vmcs.address(VM_EXIT_MSR_LOAD_ADDRESS), vmcs.low(VM_EXIT_MSR_LOAD_COUNT));
-  if (failed !== 0) return abort(vmx, Abort.LOADING_MSRS, `The VM exit could not load entry ${failed} of the VM-exit MSR-load area: a VMX abort, the processor shuts down.`);
-  vmx.translations.atExit();
+  const { state: s, vmcs, cpu, transfer } = vmx;
+  let kept = transfer.loadHost(s.base, nmi ? 1 : 0);
+  if (kept & Rest.MSRS) {
+    const failed = loadMsrs(vmx, vmcs.address(VM_EXIT_MSR_LOAD_ADDRESS), vmcs.low(VM_EXIT_MSR_LOAD_COUNT));
+    if (failed !== 0) return abort(vmx, Abort.LOADING_MSRS, `The VM exit could not load entry ${failed} of the VM-exit MSR-load area: a VMX abort, the processor shuts down.`);
+    kept = transfer.hostKept(s.base);
+  }
+  vmx.translations.atExit(kept);
   cpu.worldChanged();
   vmx.observer?.exit(exitRecord(vmx));
 }

@@ -4,6 +4,7 @@ import { Offset, type CpuState } from '../cpu/state';
 import type { Processor } from '../cpu/processor';
 import { PHYSICAL_ADDRESS_BITS } from '../cpu/controlBits';
 import { cr4Allowed } from '../cpu/system/controlRegisters';
+import { ExitFlag } from './guestCode';
 import type { VmxObserver } from './observe';
 import { VmxMode } from './privateState';
 import { Capabilities } from './tables/capabilities';
@@ -23,6 +24,8 @@ export class Vmx {
   readonly transfer: Transfer;
   readonly physicalAddressBits = PHYSICAL_ADDRESS_BITS;
   private watcher: VmxObserver | undefined;
+  /** What `Transfer.beginExit` is told of the processor. */
+  readonly exitFlags: number;
   /** 1 for each slot whose field this processor has. */
   readonly fieldExists: Uint8Array;
 
@@ -32,6 +35,7 @@ export class Vmx {
     this.translations = new Translations(this);
     this.transfer = transferFor(cpu.views.memory);
     this.capabilities = new Capabilities({ has: (name) => cpu.features.has(name), cr4Bits: cr4Allowed(cpu.features) });
+    this.exitFlags = this.capabilities.has('unrestricted-guest') ? ExitFlag.STORES_LMA : 0;
     this.fieldExists = Uint8Array.from(FIELDS, (f) => (this.capabilities.has(f.feature) ? 1 : 0));
     this.offerFields();
   }
