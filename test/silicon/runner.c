@@ -5,7 +5,7 @@
  * Everything goes through the kernel's signal frames: a case's whole state is written into the frame of the signal that
  * ended the case before, and returning from the handler starts it. The page of the code is full of INT3, so a case ends
  * at once when it leaves its bytes; like every fault, that is a signal, whose frame has the whole state again, with
- * vector, error code and address. One argument, "segments", asks whether the kernel allows segments of the program's own:
+ * vector, error code and address. A case that never ends is ended by SIGPROF. One argument, "segments", asks whether the kernel allows segments of the program's own:
  * without them 16-bit code cannot run.
  */
 #define _GNU_SOURCE
@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -32,6 +33,8 @@
 #define FX_ENVIRONMENT 32
 #define FX_XMM 160
 #define X87_SSE_AVX 7UL
+/* Processor time after which a case counts as one that never ends: kernels have been seen to retry a fault for ever. */
+#define PATIENCE_US 300000
 /* What the kernel needs to give SS back as it was (asm/ucontext.h). */
 #define STRICT_RESTORE_SS 4UL
 
@@ -57,6 +60,7 @@ struct test_case {
 static struct test_case c;
 static int started;
 static uint64_t own_fs_base;
+static const struct itimerval patience = { .it_value = { .tv_usec = PATIENCE_US } };
 
 static const int general[16] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI, REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15 };
 
@@ -141,6 +145,7 @@ static void on_signal(int number, siginfo_t *info, void *context) {
     _exit(0);
   }
   start(u);
+  setitimer(ITIMER_PROF, &patience, 0);
   __asm__ volatile("mov %0, %%ds; mov %1, %%es" : : "r"(c.ds), "r"(c.es));
   __asm__ volatile("mov %0, %%gs" : : "r"(c.gs));
   if (c.gs == 0) base(ARCH_SET_GS, c.gs_base);
@@ -175,7 +180,8 @@ int main(int count, char **arguments) {
   stack_t alternative = { .ss_sp = signal_stack, .ss_size = sizeof signal_stack };
   sigaltstack(&alternative, 0);
   struct sigaction action = { .sa_sigaction = on_signal, .sa_flags = SA_ONSTACK | SA_NODEFER | SA_SIGINFO };
-  static const int signals[] = { SIGFPE, SIGSEGV, SIGILL, SIGBUS, SIGTRAP };
+  sigaddset(&action.sa_mask, SIGPROF);
+  static const int signals[] = { SIGFPE, SIGSEGV, SIGILL, SIGBUS, SIGTRAP, SIGPROF };
   for (unsigned i = 0; i < sizeof signals / sizeof *signals; i++) sigaction(signals[i], &action, 0);
   /* LSL of Linux's segment for GETCPU tells the processor's number: always the first one's. */
   cpu_set_t first;

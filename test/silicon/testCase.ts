@@ -110,4 +110,4 @@ export class NativeRunner {
 }
 
 /** Linux's numbers of signals. */
-export const SIGNALS = { SIGILL: 4 } as const;
+export const SIGNALS = { SIGILL: 4, SIGPROF: 27 } as const;
