@@ -5,6 +5,7 @@ import type { Debugger } from '../debug/debugger';
 import { eventWords, exitLines, exitTitle, exitWords, failureLines } from '../debug/exits/exitWords';
 import { SYSTEM_EVENTS } from '../debug/exits/systemEvents';
 import type { StopCause } from '../debug/run/stopCause';
+import { undeliverable } from '../debug/inspect/undeliverable';
 import { EventType } from '../cpu/intercepts';
 import { addressPlace } from '../debug/stack/callStack';
 import { accessWords } from '../debug/watch/dataBreakpoints';
@@ -69,9 +70,12 @@ export function stopWords(d: Debugger, cause: StopCause): StopWords {
     }
     case 'triple-fault': {
       const who = cause.world === 'guest' ? 'guest' : 'VMM';
-      const events = cause.exceptions.filter((e) => e.world === cause.world && e.type === EventType.HARDWARE_EXCEPTION).map((e) => eventWords(e, (rip) => addressPlace(d.target, cause.world, rip)));
+      const exceptions = cause.exceptions.filter((e) => e.world === cause.world && e.type === EventType.HARDWARE_EXCEPTION);
+      const events = exceptions.map((e) => eventWords(e, (rip) => addressPlace(d.target, cause.world, rip)));
       const lines = [`The ${who} met an exception that it could not deliver, and then another while delivering the double fault.`];
       if (events.length > 0) lines.push(`What led to it: ${events.join('; then ')}.`);
+      const why = new Set([...new Set(exceptions.map((e) => e.vector))].map((vector) => undeliverable(d.target, cause.world, vector)));
+      for (const sentence of why) if (sentence !== undefined) lines.push(sentence);
       lines.push(...findingLines(cause.findings));
       if (!cause.record) lines.push('The processor is shut down: only Restart can go on from here.');
       return exception('Triple fault', `Triple fault in the ${who}`, lines);

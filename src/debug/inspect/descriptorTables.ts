@@ -27,13 +27,17 @@ const NO_OWN_LIMIT = 0xffffn;
 type Mode = 'real' | 'protected' | 'long';
 
 /** A world's tables as its registers point to them. */
-class Tables {
+export class DescriptorTables {
   readonly mode: Mode;
   constructor(
     private readonly target: Target,
     readonly world: World,
   ) {
     this.mode = (this.register('efer') ?? 0n) & LMA ? 'long' : (this.register('cr0') ?? PE) & PE ? 'protected' : 'real';
+  }
+  /** Bytes of an entry of the IDT. */
+  get gateSize(): number {
+    return this.mode === 'long' ? 16 : this.mode === 'protected' ? 8 : 4;
   }
   register(name: string): bigint | undefined {
     return readNamed(this.target.registers(this.world), name);
@@ -65,35 +69,55 @@ function node(name: string, heading: string, rows: readonly Row[], world: World)
   };
 }
 
-/** What an entry of the IDT says; undefined for one that is not present. */
-function gate(t: Tables, entry: bigint): string[] | undefined {
-  if (t.mode === 'real') {
-    const word = t.integer(entry, 4);
-    if (word === undefined) return [`${STOP_MARK}nothing is mapped at ${t.world}:${hex(entry)}`];
-    return [`${hex(word >> 16n, 4)}:${hex(word & 0xffffn, 4)}`, t.name((word >> 16n) * 16n + (word & 0xffffn))];
-  }
+/** An entry of the IDT of protected and IA-32e mode. */
+export interface Gate {
+  /** The raw low half. */
+  low: bigint;
+  selector: bigint;
+  handler: bigint;
+  /** P, DPL and type. */
+  access: number;
+  /** What its type is called; undefined for a type that is no gate. */
+  kind: string | undefined;
+  /** The entry of the interrupt stack table, 0 for none. */
+  stack: number;
+}
+
+export const isPresent = (access: number): boolean => (access & PRESENT) !== 0;
+
+/** Undefined where nothing is mapped. */
+export function readGate(t: DescriptorTables, entry: bigint): Gate | undefined {
   const low = t.integer(entry, 8);
   const high = t.mode === 'long' ? t.integer(entry + 8n, 4) : 0n;
-  if (low === undefined || high === undefined) return [`${STOP_MARK}nothing is mapped at ${t.world}:${hex(entry)}`];
-  const type = Number((low >> 40n) & 0xffn);
-  if (!(type & PRESENT)) return low === 0n ? undefined : [`${STOP_MARK}not present, although not 0: ${hex(low, 16)}`];
-  const handler = (low & 0xffffn) | ((low >> 48n) << 16n) | (high << 32n);
-  const selector = (low >> 16n) & 0xffffn;
-  const kind = GATES[type & 0x1f] ?? `${STOP_MARK}type ${hex(type & 0x1f)} is no gate`;
-  const stack = Number((low >> 32n) & 7n);
-  const words = [kind, `DPL ${(type >> 5) & 3}`, ...(t.mode === 'long' && stack !== 0 ? [`IST${stack}`] : [])].join(', ');
-  const reached = (type & 0x1f) === 5 || t.isMapped(handler) ? '' : `${STOP_MARK}nothing is mapped there`;
-  return [`${hex(selector, 4)}:${t.name(handler)}`, words, ...(reached ? [reached] : [])];
+  if (low === undefined || high === undefined) return undefined;
+  const access = Number((low >> 40n) & 0xffn);
+  return { low, selector: (low >> 16n) & 0xffffn, handler: (low & 0xffffn) | ((low >> 48n) << 16n) | (high << 32n), access, kind: GATES[access & 0x1f], stack: t.mode === 'long' ? Number((low >> 32n) & 7n) : 0 };
+}
+
+/** What an entry of the IDT says; undefined for one that is not present. */
+function gate(t: DescriptorTables, entry: bigint): string[] | undefined {
+  const unmapped = [`${STOP_MARK}nothing is mapped at ${t.world}:${hex(entry)}`];
+  if (t.mode === 'real') {
+    const word = t.integer(entry, 4);
+    return word === undefined ? unmapped : [`${hex(word >> 16n, 4)}:${hex(word & 0xffffn, 4)}`, t.name((word >> 16n) * 16n + (word & 0xffffn))];
+  }
+  const read = readGate(t, entry);
+  if (!read) return unmapped;
+  const { low, access, kind, stack, selector, handler } = read;
+  if (!isPresent(access)) return low === 0n ? undefined : [`${STOP_MARK}not present, although not 0: ${hex(low, 16)}`];
+  const words = [kind ?? `${STOP_MARK}type ${hex(access & 0x1f)} is no gate`, `DPL ${(access >> 5) & 3}`, ...(stack !== 0 ? [`IST${stack}`] : [])].join(', ');
+  const reached = kind === 'task gate' || t.isMapped(handler) ? [] : [`${STOP_MARK}nothing is mapped there`];
+  return [`${hex(selector, 4)}:${t.name(handler)}`, words, ...reached];
 }
 
 /** The interrupt vectors of a world, those that lead nowhere left out. */
 export function idtNode(target: Target, world: World): InspectionNode {
-  const t = new Tables(target, world);
+  const t = new DescriptorTables(target, world);
   const base = t.register('idtr_base');
   if (base === undefined) return { name: 'idt()', value: `The IDT of the ${WORLD_NAME[world]} is not known now.` };
   // The host-state area has no limit: a VM exit sets it to 0xffff.
   const limit = t.register('idtr_limit') ?? NO_OWN_LIMIT;
-  const size = t.mode === 'long' ? 16 : t.mode === 'protected' ? 8 : 4;
+  const size = t.gateSize;
   const count = Math.min(VECTORS, Math.floor((Number(limit) + 1) / size));
   const rows: Row[] = [];
   for (let vector = 0; vector < count; vector++) {
@@ -110,7 +134,7 @@ export function idtNode(target: Target, world: World): InspectionNode {
 
 /** The segment descriptors of a world. */
 export function gdtNode(target: Target, world: World): InspectionNode {
-  const t = new Tables(target, world);
+  const t = new DescriptorTables(target, world);
   const base = t.register('gdtr_base');
   if (base === undefined) return { name: 'gdt()', value: `The GDT of the ${WORLD_NAME[world]} is not known now.` };
   const limit = t.register('gdtr_limit');
@@ -138,7 +162,7 @@ export function gdtNode(target: Target, world: World): InspectionNode {
 
 /** The stacks that the task-state segment names. */
 export function tssNode(target: Target, world: World): InspectionNode {
-  const t = new Tables(target, world);
+  const t = new DescriptorTables(target, world);
   const base = t.register('tr_base');
   const selector = t.register('tr');
   if (base === undefined || selector === undefined) return { name: 'tss()', value: `TR of the ${WORLD_NAME[world]} is not known now.` };
