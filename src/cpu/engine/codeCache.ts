@@ -27,8 +27,8 @@ const WRITES_BESIDE_CODE = 4096;
 /** What leads to overwritten instructions leads to detours: after so many the page is decoded anew. */
 const MANY_MISFITS = 256;
 
-/** Page and code size as one number. */
-const retiredKey = (page: number, codeSize: CodeSize): number => page * 64 + codeSize - 1;
+/** Page, code size and first offset as one number. */
+const retiredKey = (page: number, codeSize: CodeSize, first: number): number => (page * 64 + codeSize - 1) * PAGE + first;
 
 /** Told what becomes of decoded code. */
 export interface CodeListener {
@@ -78,11 +78,11 @@ export class CodeCache implements CodePages {
     return this.tables.writes;
   }
 
-  /** The code page for a physical page, made when there is none yet. */
-  find(page: number, codeSize: CodeSize, frame: number, breakpoints: Set<number> | undefined): CodePage {
+  /** The code page for a physical page, made when there is none yet. `first` is the offset at which the code segment begins, 0 when that is before the page. */
+  find(page: number, codeSize: CodeSize, frame: number, breakpoints: Set<number> | undefined, first = 0): CodePage {
     let list = this.pages.get(page);
     let known: CodePage | undefined;
-    if (list) for (let i = 0; i < list.length; i++) if (list[i]!.codeSize === codeSize) known = list[i];
+    if (list) for (let i = 0; i < list.length; i++) if (list[i]!.codeSize === codeSize && list[i]!.first === first) known = list[i];
     if (known) {
       if (breakpoints) this.addBreakpoints(known, breakpoints);
       return known;
@@ -91,8 +91,8 @@ export class CodeCache implements CodePages {
       this.dropAll();
       list = undefined;
     }
-    const slots = this.emptySlots(page, codeSize);
-    const made = new CodePage(page, codeSize, frame, slots);
+    const slots = this.emptySlots(page, codeSize, first);
+    const made = new CodePage(page, codeSize, frame, slots, first);
     this.bySlots.set(slots, made);
     if (breakpoints) made.breakpoints = new Set(breakpoints);
     if (list) list.push(made);
@@ -118,8 +118,8 @@ export class CodeCache implements CodePages {
   }
 
   /** A table for a page without records: its own of before, if it had one, so that code which is written over and over finds it still in the host's caches and code TLBs. */
-  private emptySlots(page: number, codeSize: CodeSize): number {
-    const key = retiredKey(page, codeSize);
+  private emptySlots(page: number, codeSize: CodeSize, first: number): number {
+    const key = retiredKey(page, codeSize, first);
     const before = this.retired.get(key);
     if (before !== undefined) {
       this.retired.delete(key);
@@ -282,7 +282,7 @@ export class CodeCache implements CodePages {
       }
     }
     u32.fill(0, code.slots >>> 2, (code.slots + SLOTS_SIZE) >>> 2);
-    this.retired.set(retiredKey(code.page, code.codeSize), code.slots);
+    this.retired.set(retiredKey(code.page, code.codeSize, code.first), code.slots);
     this.lines.forgetPage(code);
     code.dropped = true;
   }

@@ -11,7 +11,7 @@ import type { Processor } from '../processor';
 import { CTLB_ENTRY_SIZE, Offset, Seg, TLB_ENTRIES } from '../state';
 import type { CodeCache } from './codeCache';
 import { MAXIMUM_LENGTH } from './codeLines';
-import type { CodePage } from './codePage';
+import { type CodePage, PAGE } from './codePage';
 
 /** What finding code may come to besides a record. */
 export const Fetched = {
@@ -23,6 +23,9 @@ export const Fetched = {
   DONE: 0,
 } as const;
 
+const FLAT_LIMIT = 0xffff_ffff;
+const REAL_MODE_LIMIT = 0xffff;
+
 export class CodeFetch {
   /** Offsets with breakpoints, by linear page. */
   private breakpoints = new Map<bigint, Set<number>>();
@@ -32,6 +35,8 @@ export class CodeFetch {
   constructor(
     private readonly cpu: Processor & { readonly codeSize: CodeSize },
     private readonly cache: CodeCache,
+    /** The code TLB, and what else caches translations. */
+    private readonly translations: { flush(): void; flushPage(linear: bigint): void },
   ) {}
 
   setBreakpoints(linear: ReadonlySet<bigint>): void {
@@ -96,14 +101,34 @@ export class CodeFetch {
     return this.cpu.codeSize === 64 || rip <= BigInt(this.cpu.state.limit(Seg.CS));
   }
 
-  /** Whether every byte of the linear page is below CS.limit. */
-  private limitCoversPage(low: number): boolean {
-    if (this.cpu.codeSize === 64) return true;
+  /** Offset in the linear page at which CS begins, 0 where it began before; -1 when the page has bytes behind CS.limit, whose records cannot be kept. */
+  private firstInSegment(low: number): number {
+    if (this.cpu.codeSize === 64) return 0;
     const limit = this.cpu.state.limit(Seg.CS);
-    if (limit === 0xffff_ffff) return true;
+    if (limit === FLAT_LIMIT) return 0;
     const start = ((low & ~0xfff) >>> 0) - this.cpu.state.get32(Offset.CS_BASE);
-    return start >= 0 && start + 0xfff <= limit;
+    if (start + 0xfff > limit || start <= -PAGE) return -1;
+    return Math.max(0, -start);
   }
+
+  /** CS may have changed. The code TLB holds only pages whose every byte from their first on is in CS: what holds no more is dropped. */
+  segmentChanged(): void {
+    const { state, codeSize } = this.cpu;
+    if (codeSize === 64) return;
+    const [base, limit] = [state.get32(Offset.CS_BASE), state.limit(Seg.CS)];
+    const before = this.base;
+    if (limit === this.limit && (base === before || limit === FLAT_LIMIT)) return;
+    if (limit !== this.limit || limit !== REAL_MODE_LIMIT) this.translations.flush();
+    else {
+      // Real mode changes segments often: only the pages in which one begins or ends count.
+      for (const segment of [before, base]) if (segment % PAGE !== 0) for (const address of [segment, (segment + limit) >>> 0]) this.translations.flushPage(BigInt(address));
+    }
+    this.base = base;
+    this.limit = limit;
+  }
+  /** CS as `segmentChanged` saw it last. */
+  private base = 0;
+  private limit = 0;
 
   /** The code page for a linear address, entered into the code TLB, or a Fetched. */
   private codePageAt(linear: bigint): CodePage | typeof Fetched.FAULT | typeof Fetched.UNCACHED {
@@ -116,8 +141,9 @@ export class CodeFetch {
     const physical = fetchTranslate(this.cpu, low, high);
     if (physical < 0) return Fetched.FAULT;
     const frame = bus.frameForRead(physical);
-    if (frame === 0 || !this.limitCoversPage(low)) return Fetched.UNCACHED;
-    const page = this.cache.find(physical, codeSize, frame, this.breakpoints.size === 0 ? undefined : this.breakpoints.get(join64((low & ~0xfff) >>> 0, high)));
+    const first = this.firstInSegment(low);
+    if (frame === 0 || first < 0) return Fetched.UNCACHED;
+    const page = this.cache.find(physical, codeSize, frame, this.breakpoints.size === 0 ? undefined : this.breakpoints.get(join64((low & ~0xfff) >>> 0, high)), first);
     const entry = (state.get32(Offset.CTLB_BASE) + ((low >>> 12) & (TLB_ENTRIES - 1)) * CTLB_ENTRY_SIZE) >>> 2;
     const { u32 } = views;
     u32[entry] = ((low & ~0xfff) | state.get32(Offset.GENERATION)) >>> 0;

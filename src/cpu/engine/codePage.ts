@@ -49,5 +49,7 @@ export class CodePage {
     readonly frame: number,
     /** Byte offset of the slot table: one record address per byte of the page, 0 where none is decoded. */
     readonly slots: number,
+    /** Offset of the first byte that is in the code segment; what is before it is never decoded, so that no jump of this page is linked with it. */
+    readonly first = 0,
   ) {}
 }

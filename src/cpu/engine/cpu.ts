@@ -128,7 +128,7 @@ export class Cpu implements Processor {
     this.withheldSimd = withheldLevels(parts.features);
     this.announced = announcedInstructions(parts.features);
     this.banks = new TlbBanks(views, this.state);
-    this.fetch = new CodeFetch(this, cache);
+    this.fetch = new CodeFetch(this, cache, this.banks);
   }
 
   get instructionRip(): bigint {
@@ -272,6 +272,7 @@ export class Cpu implements Processor {
     const user = permittedAbove(s, supervisor);
     s.set32(Offset.PERMITTED, s.cpl === 0 ? supervisor : user);
     s.set32(Offset.PRIVILEGES + Privileged.PERMITTED, supervisor);
+    this.fetch.segmentChanged();
     s.set32(Offset.PRIVILEGES + PRIVILEGE_STRIDE + Privileged.PERMITTED, user);
   }
 
