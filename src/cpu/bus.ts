@@ -18,6 +18,12 @@ export interface PhysicalBus {
   /** Port input and output of 1, 2 or 4 bytes; absent ports read as all ones. */
   in(port: number, size: number): number;
   out(port: number, size: number, value: number): void;
+  /**
+   * Tick up to which a 1-byte input that was just made would have the same answer, without any effect, if nothing but time
+   * passed; 0 when that is not known. A write to a device that gives such promises, and whatever else breaks one, has to be
+   * told to the processors (`forgetPortAnswers`).
+   */
+  steadyUntil?(port: number): number;
 }
 
 /** The interrupt controller as the processor sees it (local APIC with the 8259s behind its LINT0). */

@@ -209,11 +209,21 @@ export const CTLB_ENTRY_SIZE = 16;
 /** Banks: bit 0 user (CPL 3) or supervisor, bit 1 VMX non-root. */
 export const BANKS = 4;
 
-export const TLB_OFFSET = 0x4800;
+/** The answer of a port that stays what it is up to a known instant: see PortAnswer. Not architectural, no snapshot has it. */
+export const PORT_ANSWER = 0x4800;
+export const PortAnswer = {
+  /** u32. */
+  PORT: 0,
+  VALUE: 4,
+  /** u64. Clock from which the port has to be asked again; 0 when no answer is kept. */
+  UNTIL: 8,
+} as const;
+
+export const TLB_OFFSET = 0x4840;
 export const CTLB_OFFSET = TLB_OFFSET + BANKS * TLB_ENTRIES * TLB_ENTRY_SIZE;
 export const CPU_BLOCK_SIZE = CTLB_OFFSET + BANKS * TLB_ENTRIES * CTLB_ENTRY_SIZE;
 
-/** The bytes that a snapshot keeps: everything but the table of fields, which never changes, and the TLBs, which are rebuilt. */
+/** The bytes that a snapshot keeps: everything but the table of fields, which never changes, and the kept answer and the TLBs, which are rebuilt. */
 export const CPU_STATE_SIZE = Offset.VMCS_SLOTS;
 
 /** Typed views of the whole WebAssembly memory; made once, the memory never grows. */

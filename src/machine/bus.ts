@@ -12,11 +12,14 @@ interface PortClaim {
   wide: boolean;
 }
 
+const PORTS = 0x1_0000;
 const ALL_ONES = [0, 0xff, 0xffff, 0xff_ffff, 0xffff_ffff] as const;
 
 export class Bus implements PhysicalBus {
-  private readonly ports = new Map<number, PortClaim>();
-  /** Ports whose place software chooses (PCI); fixed ports come before them. */
+  /** By port, fixed ones before those that are mapped: the hot way. */
+  private readonly ports: (PortClaim | undefined)[] = Array.from({ length: PORTS });
+  private readonly fixed = new Map<number, PortClaim>();
+  /** Ports whose place software chooses (PCI). */
   private readonly mapped = new Map<number, PortClaim>();
   private readonly registers = new Map<number, MemoryDevice>();
   private toldOfMemory = false;
@@ -24,10 +27,15 @@ export class Bus implements PhysicalBus {
   constructor(
     readonly memory: PhysicalMemory,
     private readonly warn: (sentence: string) => void,
+    /** What ports promised to answer holds no more. */
+    private readonly answersChanged: () => void = () => undefined,
   ) {}
 
   claimPorts(first: number, count: number, device: PortDevice, wide = false): void {
-    for (let port = first; port < first + count; port++) this.ports.set(port, { device, wide });
+    for (let port = first; port < first + count; port++) {
+      this.fixed.set(port, { device, wide });
+      this.settlePort(port);
+    }
   }
 
   /** Puts a device's ports where software wants them, or takes them away. It takes accesses of every size. */
@@ -35,7 +43,13 @@ export class Bus implements PhysicalBus {
     for (let port = first; port < first + count; port++) {
       if (device) this.mapped.set(port, { device, wide: true });
       else this.mapped.delete(port);
+      this.settlePort(port);
     }
+    this.answersChanged();
+  }
+
+  private settlePort(port: number): void {
+    if (port < PORTS) this.ports[port] = this.fixed.get(port) ?? this.mapped.get(port);
   }
 
   /** Puts a device's registers at a page, or takes them away from it. */
@@ -74,7 +88,7 @@ export class Bus implements PhysicalBus {
   }
 
   in(port: number, size: number): number {
-    const claim = this.ports.get(port) ?? this.mapped.get(port);
+    const claim = this.ports[port];
     if (size === 1 || claim?.wide) {
       if (claim) return claim.device.readPort(port, size) >>> 0;
       this.absent(port, 'reads');
@@ -90,18 +104,23 @@ export class Bus implements PhysicalBus {
   }
 
   out(port: number, size: number, value: number): void {
-    const claim = this.ports.get(port) ?? this.mapped.get(port);
+    const claim = this.ports[port];
     if (size === 1 || claim?.wide) {
-      if (claim) claim.device.writePort(port, (value & ALL_ONES[size as 1]!) >>> 0, size);
-      else this.absent(port, 'writes');
+      if (!claim) return this.absent(port, 'writes');
+      claim.device.writePort(port, (value & ALL_ONES[size as 1]!) >>> 0, size);
+      if (claim.device.steadyUntil) this.answersChanged();
       return;
     }
     if (this.nothingAt(port, size)) return this.absent(port, 'writes');
     for (let i = 0; i < size; i++) this.out((port + i) & 0xffff, 1, value >>> (8 * i));
   }
 
+  steadyUntil(port: number): number {
+    return this.ports[port]?.device.steadyUntil?.(port) ?? 0;
+  }
+
   private nothingAt(port: number, size: number): boolean {
-    for (let i = 0; i < size; i++) if (this.ports.has((port + i) & 0xffff) || this.mapped.has((port + i) & 0xffff)) return false;
+    for (let i = 0; i < size; i++) if (this.ports[(port + i) & 0xffff]) return false;
     return true;
   }
 

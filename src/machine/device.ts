@@ -22,6 +22,11 @@ export interface Device {
 /** A device's ports. `port` is the absolute port number; values are unsigned. */
 export interface PortDevice {
   readPort(port: number, size: number): number;
+  /**
+   * For ports that software polls: the tick up to which a read that was just made would have the same answer, without any effect,
+   * unless a port of the device is written or its state replaced. 0 when that is not known.
+   */
+  steadyUntil?(port: number): number;
   writePort(port: number, value: number, size: number): void;
 }
 

@@ -72,7 +72,7 @@ class Pc implements Machine {
       dropTranslations,
     });
     const warn = (sentence: string): void => this.warn(sentence);
-    this.bus = new Bus(this.memory, warn);
+    this.bus = new Bus(this.memory, warn, () => (this.cpus as readonly Cpu[] | undefined)?.forEach((cpu) => cpu.forgetPortAnswers()));
     const now = (): number => this.cpu.state.icount;
     const host = { now, reschedule: () => this.interruptSlice(), warn };
     this.turns = new Turns(options.cpus);
@@ -292,6 +292,7 @@ class Pc implements Machine {
     this.turns.reset();
     this.cpu = this.cpus[0]!;
     this.board.reset();
+    for (const cpu of this.cpus) cpu.forgetPortAnswers();
     this.bios.reset();
     this.boot();
   }

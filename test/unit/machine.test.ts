@@ -4,7 +4,7 @@ import { UserError } from '../../src/base/errors';
 import { readFlags } from '../../src/cpu/flags';
 import { createMachine } from '../../src/machine/machine';
 import type { DiskImage, Machine, MachineOptions } from '../../src/machine/machineInterface';
-import { BIOS_CALLS, BIOS_WAIT, ECHO, LAPIC_TIMER, PIT_INTERRUPTS, STAGE1 } from './machinePrograms';
+import { BIOS_CALLS, BIOS_WAIT, ECHO, LAPIC_TIMER, PIT_INTERRUPTS, PIT_POLLING, STAGE1 } from './machinePrograms';
 
 const MIB = 0x10_0000;
 
@@ -146,6 +146,33 @@ describe('PC in slices of any length', () => {
       assert.strictEqual(sliced.console, whole.console);
       assert.strictEqual(state(sliced), state(whole));
     });
+});
+
+describe('PC with a port that is polled', () => {
+  it('answers at every instruction as if each input asked the device', () => {
+    const asking = machine({ program: PIT_POLLING });
+    Object.assign(asking.cpus[0]!.bus, { steadyUntil: undefined });
+    const keeping = machine({ program: PIT_POLLING });
+    let asked = 0;
+    const { bus } = keeping.cpus[0]!;
+    const read = bus.in.bind(bus);
+    bus.in = (port, size) => (asked++, read(port, size));
+    let seed = 5;
+    while (!keeping.ended) {
+      seed = (seed * 48271) % 0x7fff_ffff;
+      const slice = 1 + (seed % (seed & 64 ? 200_000 : 7));
+      if (seed & 128) {
+        const saved = keeping.snapshot();
+        keeping.run(1 + (seed % 5000));
+        keeping.restore(saved);
+        keeping.release(saved);
+      }
+      keeping.run(slice);
+      asking.run(slice);
+      assert.strictEqual(state(keeping), state(asking));
+    }
+    assert.ok(asking.ended && keeping.icount > 1.9e6 && asked < 5000, `${asked} inputs of ${keeping.icount} instructions`);
+  });
 });
 
 describe('PC snapshots', () => {

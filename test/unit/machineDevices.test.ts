@@ -108,6 +108,37 @@ describe('8254 timer', () => {
     r.pass(ticksAt(2, PIT_HERTZ));
     assert.strictEqual(r.in8(0x61) & 0x20, 0x20);
   });
+  it('what it promises of port 0x61 holds in every mode, to the tick', () => {
+    for (const mode of [0, 1, 2, 3, 4, 5]) {
+      for (const count of [1, 2, 3, 50]) {
+        const r = board();
+        r.out8(0x61, 0x01);
+        r.out8(0x43, 0x90 | (mode << 1), 0x90 | (mode << 1));
+        r.out8(0x42, count);
+        let answer = -1;
+        let until = 0;
+        for (const end = r.time + 120_000; r.time < end; r.time += 7) {
+          if (r.time === 59_997) r.out8(0x61, 0x00);
+          if (r.time === 59_997 || r.time >= until) [answer, until] = [r.in8(0x61), r.bus.steadyUntil(0x61)];
+          else assert.strictEqual(r.in8(0x61), answer, `mode ${mode}, count ${count}, tick ${r.time}`);
+          assert.ok(until > r.time);
+        }
+      }
+    }
+  });
+  it('mode 3 is high for half of the period, of an odd count for the longer half', () => {
+    for (const [count, high] of [[2, 1], [4, 2], [5, 3]] as const) {
+      const r = board();
+      r.out8(0x61, 0x01);
+      r.out8(0x43, 0x96);
+      r.out8(0x42, count);
+      const levels = Array.from({ length: count }, (_, n) => {
+        r.time = ticksAt(n, PIT_HERTZ);
+        return (r.in8(0x61) >> 5) & 1;
+      });
+      assert.strictEqual(levels.reduce((a, b) => a + b, 0), high, `count ${count}`);
+    }
+  });
   it('one-shot (mode 0) interrupts once', () => {
     const r = board();
     r.initialisePics(0x03);

@@ -102,6 +102,32 @@ export const LAPIC_TIMER = bytes(`
 `);
 
 /** Takes ten interrupts of the 8254 through the first 8259, each ended by an EOI, then exits with their number. 32-bit code at 1 MiB. */
+/** Waits a millisecond by channel 2 of the 8254, twice, in between with another write to port 0x61; EBX tells every answer apart. */
+export const PIT_POLLING = bytes(`
+  b0 b0                             ; mov al,0xb0
+  e6 43                             ; out 0x43,al
+  31 db                             ; xor ebx,ebx
+  be 02 00 00 00                    ; mov esi,2
+  b0 00                             ; again: mov al,0
+  e6 61                             ; out 0x61,al
+  e4 61                             ; in al,0x61
+  01 c3                             ; add ebx,eax
+  b0 a9                             ; mov al,0xa9
+  e6 42                             ; out 0x42,al
+  b0 04                             ; mov al,0x04
+  e6 42                             ; out 0x42,al
+  b0 01                             ; mov al,1
+  e6 61                             ; out 0x61,al
+  e4 61                             ; poll: in al,0x61
+  69 db 6d 4e c6 41                 ; imul ebx,ebx,0x41c64e6d
+  01 c3                             ; add ebx,eax
+  a8 20                             ; test al,0x20
+  74 f2                             ; jz poll
+  4e                                ; dec esi
+  75 db                             ; jnz again
+  e6 f4                             ; out 0xf4,al
+`);
+
 export const PIT_INTERRUPTS = bytes(`
   bb 5d 00 10 00                    ; mov ebx,0x10005d
   66 89 1d 00 91 00 00              ; mov WORD PTR ds:0x9100,bx

@@ -25,8 +25,12 @@ export interface Block {
 /** A block is entered only when the budget reaches to its end: straight lines are cut. */
 const LONGEST = 32;
 
-/** Instructions that always need the interpreter: with them every device access would leave a region twice, and what changes the privilege changes the TLB bank. */
+/**
+ * Instructions that always need the interpreter: with them every device access would leave a region twice, and what changes the privilege changes the TLB bank.
+ * IN of one byte is taken: waiting loops mostly get an answer that is kept.
+ */
 const LEFT_OUT = new Set(['in', 'out', 'syscall', 'sysret', 'iret']);
+const isLeftOut = ({ semantics, size }: Handler): boolean => LEFT_OUT.has(semantics.mnemonic) && !(semantics.mnemonic === 'in' && size === 1);
 
 /** An instruction that was overwritten so often is left to the interpreter: the region around it stays. */
 const OFTEN = 3;
@@ -88,7 +92,7 @@ export class PageBlocks {
       if (precedes) continue;
       const handler = this.handlers[number - Special.COUNT];
       const current = offset < PAGE && u32[(this.page.slots + offset * 4) >>> 2] === first;
-      if (number < Special.COUNT || !handler || LEFT_OUT.has(handler.semantics.mnemonic) || !current || (this.page.rewrites?.counts[offset] ?? 0) >= OFTEN) {
+      if (number < Special.COUNT || !handler || isLeftOut(handler) || !current || (this.page.rewrites?.counts[offset] ?? 0) >= OFTEN) {
         if (number === Special.GLUE && offset < PAGE) this.lead(offset, false);
         begins = true;
       } else {

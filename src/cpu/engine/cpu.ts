@@ -18,7 +18,7 @@ import { linearPage, type Watch, Watches, type WatchHit } from '../mmu/watch';
 import type { Features, Processor, StopReason } from '../processor';
 import { withSimd } from '../simd/operations';
 import { withheldLevels } from '../simd/levels';
-import { CpuState, type MemoryViews, Offset, PRIVILEGE_STRIDE, Privileged, Seg } from '../state';
+import { CpuState, type MemoryViews, Offset, PORT_ANSWER, PortAnswer, PRIVILEGE_STRIDE, Privileged, Seg } from '../state';
 import { deliverFault } from '../system/delivery';
 import { slowOperations } from '../system/operations';
 import { Activity } from './activity';
@@ -184,6 +184,7 @@ export class Cpu implements Processor {
   /** The debugger's breakpoints and those of DR0 to DR3 are the same kind of record. One that is lifted may stay: it is looked up when it is reached. */
   private armBreakpoints(): void {
     const { execution } = this.debug.armed;
+    this.forgetPortAnswers(); // I/O breakpoints want to see every access
     this.fetch.setBreakpoints(execution.size === 0 ? this.breakpoints : new Set([...this.breakpoints, ...execution.keys()]));
     this.flushTlb();
   }
@@ -195,6 +196,22 @@ export class Cpu implements Processor {
   }
   portAccessed(port: number, size: number): void {
     if (this.debug.portAccessed(port, size)) this.requestAttention();
+  }
+
+  /** A 1-byte input was made: generated code may answer the next ones itself as long as they would be the same. */
+  keepPortAnswer(port: number, value: number): void {
+    const until = this.bus.steadyUntil?.(port) ?? 0;
+    if (until === 0 || this.debug.armed.ports.length !== 0) return;
+    const s = this.state;
+    s.set32(PORT_ANSWER + PortAnswer.PORT, port);
+    s.set32(PORT_ANSWER + PortAnswer.VALUE, value);
+    const last = Math.min(until, Number.MAX_SAFE_INTEGER);
+    s.set32(PORT_ANSWER + PortAnswer.UNTIL, last);
+    s.set32(PORT_ANSWER + PortAnswer.UNTIL + 4, last / 0x1_0000_0000);
+  }
+  /** A device's ports may answer otherwise from now on. */
+  forgetPortAnswers(): void {
+    this.state.clear64(PORT_ANSWER + PortAnswer.UNTIL);
   }
 
   setWatches(watches: readonly Watch[]): void {
@@ -255,6 +272,7 @@ export class Cpu implements Processor {
   private derive(): void {
     const s = this.state;
     this.codeSize = deriveState(s, this.withheldSimd);
+    this.fetch.segmentChanged();
     if (this.debug.rearm()) this.armBreakpoints();
     this.derivePermitted();
     this.banks.select((s.cpl === 3 ? 1 : 0) | (s.get32(Offset.VMX_MODE) === 2 ? 2 : 0), this.codeSize, alignmentChecked(s));
@@ -272,7 +290,6 @@ export class Cpu implements Processor {
     const user = permittedAbove(s, supervisor);
     s.set32(Offset.PERMITTED, s.cpl === 0 ? supervisor : user);
     s.set32(Offset.PRIVILEGES + Privileged.PERMITTED, supervisor);
-    this.fetch.segmentChanged();
     s.set32(Offset.PRIVILEGES + PRIVILEGE_STRIDE + Privileged.PERMITTED, user);
   }
 
@@ -302,6 +319,7 @@ export class Cpu implements Processor {
     this.stopRequested = false;
     this.skipBreakpoint = false;
     this.state.set32(Offset.CUT, 0);
+    this.forgetPortAnswers();
     this.banks.flush();
     this.stateChanged();
   }

@@ -73,7 +73,9 @@ class EngineImplementation implements Engine {
         const cpu = this.cpuAt(base);
         cpu.synchronize(budget);
         cpu.portAccessed(port, size);
-        return cpu.bus.in(port, size);
+        const value = cpu.bus.in(port, size);
+        if (size === 1) cpu.keepPortAnswer(port, value);
+        return value;
       },
       portOut: (base, port, size, value, budget) => {
         const cpu = this.cpuAt(base);

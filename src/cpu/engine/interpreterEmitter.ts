@@ -251,9 +251,21 @@ export class InterpreterEmitter extends Emitter {
   }
   /** The clock that a device sees is the one before the instruction: its count is given back for the call. */
   portIn(port: Value): Value {
-    const value = this.let(Value.call(this.helpers.portIn, 'i32', this.cpu, port, Value.i32(this.size), this.budget.add(1)));
-    this.stopIfCut();
-    return value;
+    const value = this.f.temporary('i32');
+    const ask = (): void => {
+      this.set(value, Value.call(this.helpers.portIn, 'i32', this.cpu, port, Value.i32(this.size), this.budget.add(1)));
+      this.stopIfCut();
+    };
+    if (this.size !== 1) ask();
+    else {
+      this.answerIsKept(port).emit(this.f);
+      this.f.if();
+      this.set(value, this.keptAnswer());
+      this.f.else();
+      ask();
+      this.f.end();
+    }
+    return Value.local(value, 'i32');
   }
   portOut(port: Value, value: Value): void {
     for (const argument of [this.cpu, port, Value.i32(this.size), value, this.budget.add(1)]) argument.emit(this.f);

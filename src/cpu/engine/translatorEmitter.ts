@@ -440,11 +440,13 @@ export class TranslatorEmitter extends Emitter {
   rip(): Value {
     return this.ripBase().add(this.u16(Field.OFFSET));
   }
-  portIn(): Value {
-    throw new Error('Ports are the interpreter\'s.');
+  /** Of 1 byte: the interpreter asks where no answer is kept. */
+  portIn(port: Value): Value {
+    this.leave(this.answerIsKept(port).eqz());
+    return this.let(this.keptAnswer());
   }
   portOut(): void {
-    throw new Error('Ports are the interpreter\'s.');
+    throw new Error('Port output is the interpreter\'s.');
   }
 
   // Control.

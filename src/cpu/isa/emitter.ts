@@ -10,7 +10,7 @@
 import { AccessFlag } from '../accessFlags';
 import type { FunctionBuilder, ValueType } from '../../wasm/function';
 import { Value } from '../../wasm/value';
-import { Gpr } from '../state';
+import { Gpr, PORT_ANSWER, PortAnswer } from '../state';
 
 export type Width = 1 | 2 | 4 | 8 | 16 | 32;
 export const typeOf = (size: number): ValueType => (size === 16 ? 'v128' : size === 8 ? 'i64' : 'i32');
@@ -156,6 +156,14 @@ export abstract class Emitter {
   // Ports: the access, with no check. A value of the operand width.
 
   abstract portIn(port: Value): Value;
+  /** Whether the answer of this 1-byte port is kept and still holds (i32), so that `keptAnswer` is it. Software waits by polling ports. */
+  protected answerIsKept(port: Value): Value {
+    const holds = this.clock().ltU(this.state().load('i64', 8, PORT_ANSWER + PortAnswer.UNTIL));
+    return port.eq(this.state().load('i32', 4, PORT_ANSWER + PortAnswer.PORT)).and(holds);
+  }
+  protected keptAnswer(): Value {
+    return this.state().load('i32', 4, PORT_ANSWER + PortAnswer.VALUE);
+  }
   abstract portOut(port: Value, value: Value): void;
 
   // Control.

@@ -97,6 +97,13 @@ export class Pit implements Device, PortDevice {
     return high ? value >> 8 : value & 0xff;
   }
 
+  /** Who waits polls port 0x61 for the end of channel 2's count. */
+  steadyUntil(port: number): number {
+    if (port !== SPEAKER) return 0;
+    const refresh = (Math.floor(this.host.now() / REFRESH_TICKS) + 1) * REFRESH_TICKS;
+    return Math.min(refresh, ticksAt(this.nextChange(this.state.channels[2]!), PIT_HERTZ));
+  }
+
   writePort(port: number, value: number): void {
     if (port === SPEAKER) {
       this.state.speaker = value & 3;
@@ -192,6 +199,26 @@ export class Pit implements Device, PortDevice {
     return (c.bcd ? toBcd(count % 10000) : count) & 0xffff;
   }
 
+  /** Clock at which the output next may be another one by itself. */
+  private nextChange(c: Channel): number {
+    if (!c.loaded || c.paused >= 0) return Infinity;
+    const elapsed = this.elapsed(c);
+    const cycle = elapsed - (elapsed % c.count);
+    switch (c.mode) {
+      case 0:
+      case 1:
+        return elapsed < c.count ? c.start + c.count : Infinity;
+      case 2:
+        return c.start + cycle + (elapsed % c.count === c.count - 1 ? c.count : c.count - 1);
+      case 3: {
+        const high = (c.count + 1) >> 1;
+        return c.start + cycle + (elapsed % c.count < high ? high : c.count);
+      }
+      default:
+        return elapsed > c.count ? Infinity : c.start + c.count + (elapsed === c.count ? 1 : 0);
+    }
+  }
+
   private output(c: Channel): boolean {
     if (!c.loaded) return c.mode !== 0;
     const elapsed = this.elapsed(c);
@@ -202,7 +229,7 @@ export class Pit implements Device, PortDevice {
       case 2:
         return !c.gate || elapsed % c.count !== c.count - 1;
       case 3:
-        return !c.gate || elapsed % c.count < (c.count + 1) / 2;
+        return !c.gate || elapsed % c.count < (c.count + 1) >> 1; // of an odd count the longer part is high
       default:
         return elapsed !== c.count;
     }
