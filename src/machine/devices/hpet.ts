@@ -2,34 +2,59 @@
  * The high precision event timers (IA-PC HPET Specification, "Hardware Overview"): a 64-bit counter of 10 ns and three
  * comparators, of which the first two can take the place of the 8254 and of the clock's periodic interrupt. The counter
  * is not stepped but computed from the machine's clock.
+ *
+ * Kernels measure by it in tight loops, so 64-bit values are pairs of 32-bit halves and no bigints.
  */
 import type { Device, DeviceHost, MemoryDevice } from '../device';
 
 /** Ticks of the machine's clock per count. */
-const TICKS_PER_COUNT = 10n;
-const FEMTOSECONDS_PER_COUNT = 10_000_000n;
+const TICKS_PER_COUNT = 10;
+const FEMTOSECONDS_PER_COUNT = 10_000_000;
 const TIMERS = 3;
-const VENDOR = 0x8086n;
-const REVISION = 1n;
+const VENDOR = 0x8086;
+const REVISION = 1;
 
 const Register = { CAPABILITIES: 0x000, CONFIGURATION: 0x010, STATUS: 0x020, COUNTER: 0x0f0, TIMERS: 0x100, STRIDE: 0x20 } as const;
+/** Registers of a timer. */
+const CONFIGURATION = 0x00;
+const COMPARATOR = 0x08;
 /** Bits of the general configuration. */
-const ENABLE = 1n;
-const LEGACY = 2n;
+const ENABLE = 1;
+const LEGACY = 2;
 /** Bits of a timer's configuration. */
-const Timer = { LEVEL: 1n << 1n, INTERRUPT: 1n << 2n, PERIODIC: 1n << 3n, PERIODIC_CAPABLE: 1n << 4n, WIDE: 1n << 5n, SET_VALUE: 1n << 6n, NARROW_MODE: 1n << 8n } as const;
-const WRITABLE = Timer.LEVEL | Timer.INTERRUPT | Timer.PERIODIC | Timer.SET_VALUE | Timer.NARROW_MODE | (0x1fn << 9n);
+const Timer = { LEVEL: 1 << 1, INTERRUPT: 1 << 2, PERIODIC: 1 << 3, PERIODIC_CAPABLE: 1 << 4, WIDE: 1 << 5, SET_VALUE: 1 << 6, NARROW_MODE: 1 << 8 } as const;
+const ROUTE_SHIFT = 9;
+const ROUTE_MASK = 0x1f;
+const WRITABLE = Timer.LEVEL | Timer.INTERRUPT | Timer.PERIODIC | Timer.SET_VALUE | Timer.NARROW_MODE | (ROUTE_MASK << ROUTE_SHIFT);
 /** I/O APIC inputs that a timer can be routed to: those that nothing else uses. */
-const ROUTES = 0x00f0_0000n;
-const MASK64 = 0xffff_ffff_ffff_ffffn;
-const MASK32 = 0xffff_ffffn;
+const ROUTES = 0x00f0_0000;
+const ALL_ONES = 0xffff_ffff;
+const TWO_32 = 0x1_0000_0000;
 
 /** What the first bytes of the ACPI table repeat: the low half of the capabilities. */
-export const HPET_BLOCK_ID = Number((VENDOR << 16n) | (1n << 15n) | (1n << 13n) | (BigInt(TIMERS - 1) << 8n) | REVISION);
+export const HPET_BLOCK_ID = ((VENDOR << 16) | (1 << 15) | (1 << 13) | ((TIMERS - 1) << 8) | REVISION) >>> 0;
 
-const timer = () => ({ configuration: 0n, comparator: MASK64, period: 0n, /** Counter value of the next match, or -1 when none is due. */ due: -1n });
+/** A 64-bit value in unsigned halves. */
+interface Wide {
+  low: number;
+  high: number;
+}
+const wide = (low: number, high: number): Wide => ({ low: low >>> 0, high: high >>> 0 });
+const add = (a: Wide, b: Wide): Wide => wide(a.low + b.low, a.high + b.high + (a.low + b.low >= TWO_32 ? 1 : 0));
+const subtract = (a: Wide, b: Wide): Wide => wide(a.low - b.low, a.high - b.high - (a.low < b.low ? 1 : 0));
+/** As a number: exact below 2^53, which is as far as the machine's clock goes. */
+const numberOf = (a: Wide): number => a.high * TWO_32 + a.low;
+/** The bytes that are written, in their place, and where they are. */
+interface Written {
+  bits: Wide;
+  mask: Wide;
+}
+const merged = (old: Wide, { bits, mask }: Written): Wide => wide((old.low & ~mask.low) | bits.low, (old.high & ~mask.high) | bits.high);
 
-const powerOn = () => ({ configuration: 0n, status: 0n, /** Counter while it stands; else its value at tick 0. */ base: 0n, timers: [timer(), timer(), timer()] });
+const timer = () => ({ configuration: 0, comparator: wide(ALL_ONES, ALL_ONES), period: wide(0, 0), /** Tick of the next match, or Infinity when none is due. */ due: Infinity });
+type TimerState = ReturnType<typeof timer>;
+
+const powerOn = () => ({ configuration: 0, status: 0, /** Counter while it stands; else its value at tick 0. */ base: wide(0, 0), timers: [timer(), timer(), timer()] });
 
 export class Hpet implements Device, MemoryDevice {
   readonly name = 'hpet';
@@ -48,153 +73,150 @@ export class Hpet implements Device, MemoryDevice {
 
   /** Whether timers 0 and 1 have taken the lines of the 8254 and the clock. */
   get replacesLegacy(): boolean {
-    return (this.state.configuration & LEGACY) !== 0n;
+    return (this.state.configuration & LEGACY) !== 0;
   }
 
   private get running(): boolean {
-    return (this.state.configuration & ENABLE) !== 0n;
+    return (this.state.configuration & ENABLE) !== 0;
   }
 
-  private counts(): bigint {
-    return BigInt(this.host.now()) / TICKS_PER_COUNT;
+  /** Counts since tick 0. */
+  private counts(): Wide {
+    const counts = Math.floor(this.host.now() / TICKS_PER_COUNT);
+    return wide(counts, counts / TWO_32);
   }
-  private get counter(): bigint {
-    return (this.running ? this.state.base + this.counts() : this.state.base) & MASK64;
+  private get counter(): Wide {
+    return this.running ? add(this.state.base, this.counts()) : this.state.base;
   }
 
   nextDeadline(): number {
     if (!this.running) return Infinity;
     let next = Infinity;
-    for (const t of this.state.timers) if (t.due >= 0n && t.configuration & Timer.INTERRUPT) next = Math.min(next, Number((t.due - this.state.base) * TICKS_PER_COUNT));
+    for (const t of this.state.timers) if (t.configuration & Timer.INTERRUPT && t.due < next) next = t.due;
     return next;
   }
 
-  advance(): void {
-    const counter = this.state.base + this.counts();
+  advance(now: number): void {
     this.state.timers.forEach((t, n) => {
-      while (t.due >= 0n && t.due <= counter) {
+      while (t.due <= now) {
         this.fire(n);
-        if (!(t.configuration & Timer.PERIODIC) || t.period === 0n) {
-          t.due = -1n;
+        const period = numberOf(t.period);
+        if (!(t.configuration & Timer.PERIODIC) || period === 0) {
+          t.due = Infinity;
           break;
         }
-        t.due += t.period;
-        t.comparator = t.due & this.width(n);
+        t.due += period * TICKS_PER_COUNT;
+        t.comparator = narrowed(t, add(t.comparator, t.period));
       }
     });
-  }
-
-  private width(n: number): bigint {
-    return this.state.timers[n]!.configuration & Timer.NARROW_MODE ? MASK32 : MASK64;
   }
 
   private fire(n: number): void {
     const { configuration } = this.state.timers[n]!;
     if (!(configuration & Timer.INTERRUPT)) return;
-    const level = (configuration & Timer.LEVEL) !== 0n;
-    if (level) this.state.status |= 1n << BigInt(n);
+    const level = (configuration & Timer.LEVEL) !== 0;
+    if (level) this.state.status |= 1 << n;
     this.drive(n, true);
     if (!level) this.drive(n, false);
   }
 
   private drive(n: number, level: boolean): void {
     if (this.replacesLegacy && n < 2) return this.setLegacy(n === 0 ? 0 : 8, level);
-    const route = Number((this.state.timers[n]!.configuration >> 9n) & 0x1fn);
-    if ((ROUTES >> BigInt(route)) & 1n) this.setInput(route, level);
+    const route = (this.state.timers[n]!.configuration >> ROUTE_SHIFT) & ROUTE_MASK;
+    if ((ROUTES >> route) & 1) this.setInput(route, level);
   }
 
   /** The counter runs or stands, or a comparator changed: works out when each timer matches next. `before` is the deadline that the machine knows, if that is certain. */
   private schedule(before?: number): void {
-    const counter = this.state.base + this.counts();
-    this.state.timers.forEach((t, n) => {
-      if (!this.running) {
-        t.due = -1n;
-        return;
-      }
-      // The counter has no limit here, so that a comparator that it has passed matches once it has wrapped.
-      const width = this.width(n);
-      t.due = counter + ((t.comparator - counter - 1n) & width) + 1n;
-    });
+    const counts = this.counts();
+    const counter = add(this.state.base, counts);
+    for (const t of this.state.timers) {
+      // A comparator that the counter has reached or passed matches once it has wrapped.
+      const left = numberOf(narrowed(t, subtract(t.comparator, counter))) || (t.configuration & Timer.NARROW_MODE ? TWO_32 : Infinity);
+      t.due = this.running ? (numberOf(counts) + left) * TICKS_PER_COUNT : Infinity;
+    }
     if (before === undefined || this.nextDeadline() !== before) this.host.reschedule();
   }
 
   readRegister(offset: number, size: number): number {
-    const value = this.read(offset & ~7) >> BigInt((offset & 7) * 8);
-    return Number(value & ((1n << BigInt(size * 8)) - 1n));
+    const { low, high } = this.read(offset & ~7);
+    const half = (offset & 4 ? high : low) >>> ((offset & 3) * 8);
+    return size === 4 ? half : half & ((1 << (size * 8)) - 1);
   }
 
-  private read(offset: number): bigint {
+  private read(offset: number): Wide {
     switch (offset) {
       case Register.CAPABILITIES:
-        return (FEMTOSECONDS_PER_COUNT << 32n) | BigInt(HPET_BLOCK_ID);
+        return wide(HPET_BLOCK_ID, FEMTOSECONDS_PER_COUNT);
       case Register.CONFIGURATION:
-        return this.state.configuration;
+        return wide(this.state.configuration, 0);
       case Register.STATUS:
-        return this.state.status;
+        return wide(this.state.status, 0);
       case Register.COUNTER:
         return this.counter;
     }
-    const t = this.state.timers[(offset - Register.TIMERS) / Register.STRIDE | 0];
-    if (offset < Register.TIMERS || !t) return 0n;
+    const t = this.state.timers[((offset - Register.TIMERS) / Register.STRIDE) | 0];
+    if (offset < Register.TIMERS || !t) return wide(0, 0);
     switch (offset % Register.STRIDE) {
-      case 0x00:
-        return (ROUTES << 32n) | Timer.PERIODIC_CAPABLE | Timer.WIDE | (t.configuration & ~Timer.SET_VALUE);
-      case 0x08:
+      case CONFIGURATION:
+        return wide(Timer.PERIODIC_CAPABLE | Timer.WIDE | (t.configuration & ~Timer.SET_VALUE), ROUTES);
+      case COMPARATOR:
         return t.comparator;
       default:
-        return 0n; // no interrupts by messages
+        return wide(0, 0); // no interrupts by messages
     }
   }
 
   writeRegister(offset: number, size: number, value: number): void {
-    const at = offset & ~7;
-    const shift = BigInt((offset & 7) * 8);
-    const mask = ((1n << BigInt(size * 8)) - 1n) << shift;
-    const bits = (BigInt(value) << shift) & mask;
-    this.write(at, (old) => (old & ~mask) | bits, bits);
+    const shift = (offset & 3) * 8;
+    const mask = size === 4 ? ALL_ONES : ((1 << (size * 8)) - 1) << shift;
+    const bits = (value << shift) & mask;
+    this.write(offset & ~7, offset & 4 ? { bits: wide(0, bits), mask: wide(0, mask) } : { bits: wide(bits, 0), mask: wide(mask, 0) });
   }
 
-  /** `merged` puts the written bytes into an old value; `bits` are they alone. */
-  private write(offset: number, merged: (old: bigint) => bigint, bits: bigint): void {
+  private write(offset: number, written: Written): void {
     const { state } = this;
-    if (offset === Register.CONFIGURATION) return this.configure(merged(state.configuration) & (ENABLE | LEGACY));
+    if (offset === Register.CONFIGURATION) return this.configure(merged(wide(state.configuration, 0), written).low & (ENABLE | LEGACY));
     if (offset === Register.STATUS) {
-      const cleared = state.status & bits;
-      state.status &= ~bits;
-      for (let n = 0; n < TIMERS; n++) if (cleared & (1n << BigInt(n))) this.drive(n, false);
+      const cleared = state.status & written.bits.low;
+      state.status &= ~cleared;
+      for (let n = 0; n < TIMERS; n++) if (cleared & (1 << n)) this.drive(n, false);
       return;
     }
     if (offset === Register.COUNTER) {
-      const value = merged(this.counter) & MASK64;
-      state.base = this.running ? value - this.counts() : value;
+      const value = merged(this.counter, written);
+      state.base = this.running ? subtract(value, this.counts()) : value;
       return this.schedule();
     }
-    const n = (offset - Register.TIMERS) / Register.STRIDE | 0;
-    const t = state.timers[n];
+    const t = state.timers[((offset - Register.TIMERS) / Register.STRIDE) | 0];
     if (offset < Register.TIMERS || !t) return;
     const before = this.nextDeadline();
-    if (offset % Register.STRIDE === 0x00) t.configuration = merged(t.configuration) & WRITABLE;
-    else if (offset % Register.STRIDE === 0x08) this.compare(n, merged, bits);
+    const register = offset % Register.STRIDE;
+    if (register === CONFIGURATION) t.configuration = merged(wide(t.configuration, 0), written).low & WRITABLE;
+    else if (register === COMPARATOR) compare(t, written);
     else return;
     this.schedule(before);
   }
 
-  /** A periodic timer's comparator: the period, or with SET_VALUE the first match. */
-  private compare(n: number, merged: (old: bigint) => bigint, bits: bigint): void {
-    const t = this.state.timers[n]!;
-    const periodic = (t.configuration & Timer.PERIODIC) !== 0n;
-    if (!periodic || t.configuration & Timer.SET_VALUE) t.comparator = merged(t.comparator) & this.width(n);
-    if (periodic) t.period = (t.configuration & Timer.SET_VALUE ? bits : merged(t.period)) & this.width(n);
-    t.configuration &= ~Timer.SET_VALUE;
-  }
-
-  private configure(configuration: bigint): void {
+  private configure(configuration: number): void {
     const { state } = this;
-    const counter = this.counter;
+    const { counter } = this;
     // Whoever gives the lines away leaves them low.
     if ((state.configuration ^ configuration) & LEGACY) for (const irq of [0, 8]) this.setLegacy(irq, false);
     state.configuration = configuration;
-    state.base = this.running ? counter - this.counts() : counter;
+    state.base = this.running ? subtract(counter, this.counts()) : counter;
     this.schedule();
   }
+}
+
+/** As many bits of a value as the timer compares. */
+const narrowed = (t: TimerState, value: Wide): Wide => (t.configuration & Timer.NARROW_MODE ? wide(value.low, 0) : value);
+
+/** A periodic timer's comparator: the period, or with SET_VALUE the first match. */
+function compare(t: TimerState, written: Written): void {
+  const periodic = (t.configuration & Timer.PERIODIC) !== 0;
+  const first = (t.configuration & Timer.SET_VALUE) !== 0;
+  if (!periodic || first) t.comparator = narrowed(t, merged(t.comparator, written));
+  if (periodic) t.period = narrowed(t, first ? written.bits : merged(t.period, written));
+  t.configuration &= ~Timer.SET_VALUE;
 }
