@@ -42,7 +42,7 @@ export interface Rig {
 /** A processor of its own. `translate` makes everything that a sample finds a region. */
 export function makeRig(mode: Mode, translate: boolean): Rig {
   const before = { ...translatorPolicy };
-  Object.assign(translatorPolicy, { enabled: translate, threshold: 0, slice: 150 });
+  Object.assign(translatorPolicy, { enabled: translate, threshold: 0, slice: 150, misses: 1 });
   const engine = createEngine({ ramBytes: MEMORY, cpus: 1 });
   Object.assign(translatorPolicy, before);
   const frame = (page: number): number => (page < MEMORY / 0x1000 && page !== DEVICE / 0x1000 ? engine.frameBase + page * 0x1000 : 0);

@@ -8,12 +8,16 @@ import { ModuleBuilder } from '../../wasm/module';
 import { Value } from '../../wasm/value';
 import { type MemoryViews, Offset } from '../state';
 import type { Block, Unit } from './blocks';
+import { PAGE } from './codePage';
 import { headOf, type Scope, structure } from './structure';
 import { MAXIMUM_PAGES, routines } from './interpreter';
 import { Field, Left, RECORD_SIZE, Special } from './record';
 import { TranslatorEmitter } from './translatorEmitter';
+import { commonFlags, type KnownFlags, UNKNOWN_FLAGS } from './translatorFlags';
 
-const PAGE = 0x1000;
+/** Behind the bytes of the table of entries: how often an access has found no translation and left the region. u32. */
+export const MISSES = PAGE;
+export const ENTRIES_SIZE = PAGE + RECORD_SIZE;
 /** What the table of entries holds for an offset to which a direct jump, or one by register, has left the region. */
 export const LEFT = 0xfe;
 export const MISSED = 0xff;
@@ -24,6 +28,13 @@ const WITH_CARRY = new Set(['adc', 'sbb']);
 /** Record before which the interpreter goes on when a region refuses a block: the first record's copy. */
 export type CopyOf = (record: number) => number;
 
+export interface RegionOptions {
+  /** An access without a translation calls TypeScript instead of leaving the region, which makes every other one slower. */
+  readonly reaches: boolean;
+  /** The code is not 64-bit code: its segments have limits. */
+  readonly segments: boolean;
+}
+
 export class RegionBuilder {
   private readonly f = new FunctionBuilder(['i32', 'i32'], ['i32'], 1 << 14);
   private readonly module = new ModuleBuilder();
@@ -33,6 +44,7 @@ export class RegionBuilder {
   private readonly target: number;
   private readonly left: number;
   private exitLabel: Label = 0;
+  private missLabel: Label = 0;
   private loopLabel: Label = 0;
   /** Numbers in the br_table, by the offset of the block. */
   readonly numbers = new Map<number, number>();
@@ -42,6 +54,8 @@ export class RegionBuilder {
   private readonly scope: Scope;
   /** Loops that have loops inside, by the offset of their head. */
   private readonly dispatching = new Set<number>();
+  /** What is known of the flags where jumps go forward, by offset. */
+  private readonly arrivals = new Map<number, KnownFlags>();
   /** Where the block and the instruction are that are being written. */
   private block!: Block;
   private unit!: Unit;
@@ -50,15 +64,17 @@ export class RegionBuilder {
     private readonly views: MemoryViews,
     blocks: readonly Block[],
     private readonly copyOf: CopyOf,
-    /** Address of the table of entries: a byte for each offset of the page. */
+    /** Address of the table of entries: a byte for each offset of the page; then MISSES. */
     private readonly entries: number,
+    options: RegionOptions,
   ) {
     const { module, f } = this;
     module.importMemory(1, MAXIMUM_PAGES);
-    const reach = module.importFunction('reach', ['i32', 'i32', 'i32', 'i32', 'i32'], ['i32']);
-    const checkSegment = module.importFunction('checkSegment', ['i32', 'i32', 'i32', 'i32'], ['i32']);
+    const reach = options.reaches ? module.importFunction('reach', ['i32', 'i32', 'i32', 'i32', 'i32'], ['i32']) : undefined;
+    const checkSegment = options.segments ? module.importFunction('checkSegment', ['i32', 'i32', 'i32', 'i32'], ['i32']) : undefined;
     this.e = new TranslatorEmitter(f, views, { reach, checkSegment, call: routines(module) }, {
-      leaveBefore: () => this.leaveBefore(),
+      leaveBefore: () => this.leaveBefore(this.exitLabel),
+      leaveAtMiss: () => this.leaveBefore(this.missLabel),
       jumpWithin: (offset, record) => this.goTo(offset, record),
       jumpTo: (rip) => this.jumpTo(rip),
     });
@@ -73,12 +89,16 @@ export class RegionBuilder {
   build(): Uint8Array<ArrayBuffer> {
     const { f, e } = this;
     this.exitLabel = f.block();
+    this.missLabel = f.block();
     this.loopLabel = f.loop();
     this.emitScope(this.scope);
     f.end(); // loop
     f.unreachable();
+    f.end(); // miss
+    const misses = Value.i32(this.entries);
+    misses.store(f, misses.load('i32', 4, MISSES).add(1), 4, MISSES);
     f.end(); // exit
-    e.forgetFlags();
+    e.flags.known = UNKNOWN_FLAGS;
     e.storeState();
     e.state().store(f, Value.local(this.record, 'i32'), 4, Offset.RECORD);
     e.when(Value.local(this.left, 'i32'), () => e.state().store(f, Value.local(this.target, 'i64'), 8, Offset.RIP));
@@ -160,15 +180,26 @@ export class RegionBuilder {
     if (this.dispatching.has(offset)) this.e.set(1, Value.i32(-1));
   }
 
+  /** Whether code comes to a block from elsewhere than from blocks before it: by the br_table, or round a loop. */
+  private entered(block: Block): boolean {
+    return this.numbers.has(block.offset);
+  }
+  /** The place at hand leads forward to an offset. */
+  private arrive(offset: number): void {
+    const before = this.arrivals.get(offset);
+    const { known } = this.e.flags;
+    this.arrivals.set(offset, before ? commonFlags(before, known) : known);
+  }
+
   private emitBlock(block: Block, following: Block | undefined): void {
     const { e } = this;
     this.block = block;
     const count = block.units.length;
     e.ahead = count;
     this.unit = block.units[0]!;
-    e.forgetFlags();
+    e.flags.known = (this.entered(block) ? undefined : this.arrivals.get(block.offset)) ?? UNKNOWN_FLAGS;
     e.set(e.locals.budget, e.budget.sub(count));
-    e.when(e.budget.ltS(0), () => this.leaveBefore());
+    e.when(e.budget.ltS(0), () => this.leaveBefore(this.exitLabel));
     for (const unit of block.units) {
       this.unit = unit;
       e.at(unit.own);
@@ -177,8 +208,10 @@ export class RegionBuilder {
     }
     const last = block.units[count - 1]!;
     if (last.handler.semantics.ends) return;
-    if (following?.offset === last.next) this.noEntry(last.next);
-    else this.goTo(last.next, last.own + RECORD_SIZE);
+    if (following?.offset === last.next) {
+      this.arrive(last.next);
+      this.noEntry(last.next);
+    } else this.goTo(last.next, last.own + RECORD_SIZE);
   }
 
   private emitUnit({ first, own, handler }: Unit): void {
@@ -203,11 +236,13 @@ export class RegionBuilder {
     this.e.set(this.record, Value.i32(record));
     this.f.branch(this.exitLabel);
   }
-  private leaveBefore(): void {
+  private leaveBefore(label: Label): void {
     const { e, block, unit } = this;
     e.set(e.locals.budget, e.budget.add(e.ahead));
     // The block's own first record leads into the region again.
-    this.leaveTo(unit === block.units[0] && this.numbers.has(block.offset) ? this.copyOf(unit.first) : unit.first);
+    const again = unit === block.units[0] && this.numbers.has(block.offset);
+    e.set(this.record, Value.i32(again ? this.copyOf(unit.first) : unit.first));
+    this.f.branch(label);
   }
 
   /** Gives back the count of what comes after a jump in its block. */
@@ -221,6 +256,7 @@ export class RegionBuilder {
     this.giveBack();
     const label = this.loops.get(offset) ?? this.labels.get(offset);
     if (label !== undefined) {
+      this.arrive(offset);
       this.noEntry(offset);
       this.f.branch(label);
       return;

@@ -6,11 +6,11 @@
 import { CTLB_ENTRY_SIZE, type CpuState, type MemoryViews, Offset, TLB_ENTRIES } from '../state';
 import { type Block, PageBlocks } from './blocks';
 import type { CodeCache } from './codeCache';
-import type { CodePage } from './codePage';
+import { type CodePage, PAGE } from './codePage';
 import type { Handler } from './handlers';
 import { REGION_SLOTS } from './interpreter';
 import { Field, RECORD_SIZE, Special } from './record';
-import { LEFT, MISSED, RegionBuilder } from './regionBuilder';
+import { ENTRIES_SIZE, LEFT, MISSED, MISSES, RegionBuilder } from './regionBuilder';
 
 /** When code is translated. Tests make everything hot at once. */
 export interface TranslatorPolicy {
@@ -18,10 +18,12 @@ export interface TranslatorPolicy {
   threshold: number;
   /** The longest slice: a sample is taken at its end. V8 enters optimised code only on a call, and Pause must get through. */
   slice: number;
+  /** Accesses in a sample that leave a region for want of a translation, on average, after which it is made anew to call TypeScript for them. */
+  misses: number;
 }
 
 /** A new engine's. */
-export const translatorPolicy: TranslatorPolicy & { enabled: boolean } = { enabled: true, threshold: 3_000_000, slice: 50_000 };
+export const translatorPolicy: TranslatorPolicy & { enabled: boolean } = { enabled: true, threshold: 3_000_000, slice: 50_000, misses: 250 };
 
 /** Instructions and blocks of a region: V8's optimising compiler needs about 0.1 ms for each instruction. */
 const REGION_LIMIT = 300;
@@ -31,7 +33,6 @@ const MODULE_BYTES = 8 << 20;
 /** The first region is made at a sixth of the threshold; each that was made raises that by a fifth of itself, to the whole. */
 const FIRST_REGIONS = 6;
 const GROWTH = 0.2;
-const ENTRIES_SIZE = 0x1000;
 const COPY_SIZE = 2 * RECORD_SIZE;
 
 /** TypeScript that regions call. */
@@ -65,6 +66,8 @@ class Page {
   patience = 1;
   /** Offsets for which a region was made anew already. */
   readonly tried = new Set<number>();
+  /** Accesses have often left regions for want of a translation: TypeScript is called for them instead. */
+  reaches = false;
   /** Copies of patched records, by record; they are used again. */
   readonly copies = new Map<number, number>();
 }
@@ -131,10 +134,16 @@ export class Translator {
   private grows(page: CodePage, region: Region): boolean {
     if (++region.samples & (region.samples - 1)) return false; // looked at after 1, 2, 4, 8 samples
     const known = this.pages.get(page)!;
-    const entries = this.views.u8.subarray(region.entries, region.entries + ENTRIES_SIZE);
+    if (!known.reaches && this.views.u32[(region.entries + MISSES) >>> 2]! > region.samples * this.policy.misses) {
+      known.reaches = true;
+      for (const offset of region.offsets) known.found.set(offset, 1);
+      this.drop(region);
+      return true;
+    }
+    const entries = this.views.u8.subarray(region.entries, region.entries + PAGE);
     const together = new Set([region]);
     const missed = new Set<number>();
-    for (let target = 0; target < ENTRIES_SIZE; target++) {
+    for (let target = 0; target < PAGE; target++) {
       const mark = entries[target]!;
       if (mark < LEFT) continue;
       entries[target] = 0;
@@ -169,7 +178,7 @@ export class Translator {
     while (this.freeSlots.length === 0 || this.bytes > MODULE_BYTES) this.evict();
     const entries = this.freeEntries.pop() ?? this.cache.allocate(ENTRIES_SIZE);
     if (entries === 0 || !this.cache.allocatable(blocks.length * COPY_SIZE)) return; // no room: soon everything will be decoded anew
-    const builder = new RegionBuilder(this.views, blocks, (record) => this.copyOf(known, page, record), entries);
+    const builder = new RegionBuilder(this.views, blocks, (record) => this.copyOf(known, page, record), entries, { reaches: known.reaches, segments: page.codeSize !== 64 });
     const code = builder.build();
     const instance = new WebAssembly.Instance(new WebAssembly.Module(code), { env: { memory: this.views.memory, ...this.imports } });
     const slot = this.freeSlots.pop()!;
