@@ -1,5 +1,5 @@
 /** The VMX instructions (SDM volume 3, "VMX Instruction Reference"). */
-import { isCanonical } from '../base/bits';
+import { hex, isCanonical } from '../base/bits';
 import { Cr0, Cr4 } from '../cpu/controlBits';
 import type { Instruction } from '../cpu/decode/instruction';
 import { Vector } from '../cpu/fault';
@@ -10,10 +10,10 @@ import { enterGuest, failedBasicCheck, failedChecks } from './entry';
 import { exitByInstruction, exitOfInstruction, NO_INFORMATION } from './exit';
 import { deliverField, fieldToRead, fieldToWrite } from './fieldOperands';
 import { displacement, operandInfo } from './instructionInfo';
-import { fail, failInvalid, succeed } from './outcome';
+import { fail, failInvalid, reportFailure, succeed } from './outcome';
 import { Private, VmxMode } from './privateState';
 import { VMCS_REVISION } from './tables/capabilities';
-import { Reason } from './tables/exitReasons';
+import { exitReasonName, Reason } from './tables/exitReasons';
 import { InstructionErrorNumber as E } from './tables/instructionErrors';
 import { shadowed, shadowRead, shadowWrite } from './shadow';
 import { Region } from './vmcs';
@@ -42,9 +42,21 @@ function checkPrivilege(vmx: Vmx): void {
   if (vmx.state.cpl !== 0) throw vmx.cpu.fault.exception(Vector.GP, 0);
 }
 
+/** Tells of an exception that a VMX instruction is about to raise: VMMs that do not expect it seldom say more than its vector. */
+function tellFault(vmx: Vmx, mnemonic: string, message: string): void {
+  reportFailure(vmx, { mnemonic, rip: vmx.cpu.instructionRip, error: 0, exitReason: undefined, message, checks: [] });
+}
+
 /** What VMX instructions but VMXON have in common: VMX operation, the VM exit of the guest (then true), CPL 0. */
 function preamble(vmx: Vmx, insn: Instruction, reason: number, rm = -1, reg = -1): boolean {
-  if (vmx.mode === VmxMode.OFF) undefinedOpcode(vmx);
+  if (vmx.mode === VmxMode.OFF) {
+    // Software asks by VMCALL whether there is a hypervisor, and leaves VMX operation by VMXOFF in case it is in it.
+    if (reason !== Reason.VMCALL && reason !== Reason.VMXOFF && vmx.state.cpl === 0) {
+      const name = exitReasonName(reason);
+      tellFault(vmx, name.toLowerCase(), `${name} raises #UD: the processor is not in VMX operation, VMXON comes first.`);
+    }
+    undefinedOpcode(vmx);
+  }
   checkMode(vmx);
   if (vmx.nonRoot) {
     const memory = rm >= 0;
@@ -54,29 +66,46 @@ function preamble(vmx: Vmx, insn: Instruction, reason: number, rm = -1, reg = -1
   return false;
 }
 
-/** The physical address in a 64-bit memory operand, or undefined when it is not a valid place for a VMCS. */
-function regionOperand(vmx: Vmx, insn: Instruction): number | undefined {
-  const value = readOperand(vmx.cpu, insn, 0, 8);
-  if (value & 0xfffn || value >> BigInt(vmx.physicalAddressBits) !== 0n) return undefined;
-  return Number(value);
-}
+/** The physical address in a 64-bit memory operand. */
+const regionOperand = (vmx: Vmx, insn: Instruction): bigint => readOperand(vmx.cpu, insn, 0, 8);
+
+/** Whether that is a valid place for a VMCS. */
+const isRegion = (vmx: Vmx, pointer: bigint): boolean => (pointer & 0xfffn) === 0n && pointer >> BigInt(vmx.physicalAddressBits) === 0n;
 
 const vmxonPointer = (vmx: Vmx): number => Number(vmx.state.get64(Offset.VMXON_POINTER));
 
+/** Why VMXON raises #GP at CPL 0, or undefined when it does not. */
+function vmxonRefused(vmx: Vmx): string | undefined {
+  const s = vmx.state;
+  const { cr0Fixed0, cr4Fixed0, cr4Fixed1 } = vmx.capabilities;
+  const control = s.get32(Offset.FEATURE_CONTROL);
+  const missing = ~s.cr0 & cr0Fixed0;
+  if (missing !== 0) return `CR0 is ${hex(s.cr0 >>> 0)}, and VMX operation needs its bits ${hex(missing >>> 0)} at 1${missing & Cr0.NE ? ' (NE is bit 5)' : ''}: see IA32_VMX_CR0_FIXED0.`;
+  if ((~s.cr4 & cr4Fixed0) !== 0 || (s.cr4 & ~cr4Fixed1) !== 0) return `CR4 is ${hex(s.cr4 >>> 0)}, which IA32_VMX_CR4_FIXED0 and IA32_VMX_CR4_FIXED1 do not permit in VMX operation.`;
+  if (!(control & FEATURE_CONTROL_LOCK)) return `IA32_FEATURE_CONTROL is ${hex(control)}: its lock bit (bit 0) is 0.`;
+  if (!(control & FEATURE_CONTROL_VMX_OUTSIDE_SMX)) return `IA32_FEATURE_CONTROL is ${hex(control)}, and locked: VMX outside SMX (bit 2) is not permitted.`;
+  return undefined;
+}
+
 function vmxon(vmx: Vmx, insn: Instruction): Ended {
   const s = vmx.state;
-  if (!(s.cr4 & Cr4.VMXE)) undefinedOpcode(vmx);
+  if (!(s.cr4 & Cr4.VMXE)) {
+    if (s.cpl === 0 && vmx.mode === VmxMode.OFF) tellFault(vmx, 'vmxon', `VMXON raises #UD: CR4 is ${hex(s.cr4 >>> 0)}, and its bit VMXE (bit 13) is 0.`);
+    undefinedOpcode(vmx);
+  }
   checkMode(vmx);
   if (vmx.mode === VmxMode.OFF) {
     checkPrivilege(vmx);
-    const control = s.get32(Offset.FEATURE_CONTROL);
-    const { cr0Fixed0, cr4Fixed0, cr4Fixed1 } = vmx.capabilities;
-    const fixed = (~s.cr0 & cr0Fixed0) === 0 && (~s.cr4 & cr4Fixed0) === 0 && (s.cr4 & ~cr4Fixed1) === 0;
-    if (!fixed || !(control & FEATURE_CONTROL_LOCK) || !(control & FEATURE_CONTROL_VMX_OUTSIDE_SMX)) throw vmx.cpu.fault.exception(Vector.GP, 0);
-    const address = regionOperand(vmx, insn);
-    if (address === undefined) return failInvalid(vmx, 'vmxon', 'VMXON with an address that is not 4-KiB aligned or too wide.');
-    if (vmx.physical32(address) !== VMCS_REVISION) return failInvalid(vmx, 'vmxon', 'VMXON of a region whose first four bytes are not the VMCS revision identifier.');
-    s.set64(Offset.VMXON_POINTER, BigInt(address));
+    const refused = vmxonRefused(vmx);
+    if (refused !== undefined) {
+      tellFault(vmx, 'vmxon', `VMXON raises #GP(0): ${refused}`);
+      throw vmx.cpu.fault.exception(Vector.GP, 0);
+    }
+    const pointer = regionOperand(vmx, insn);
+    if (!isRegion(vmx, pointer)) return failInvalid(vmx, 'vmxon', 'VMXON with an address that is not 4-KiB aligned or too wide.', pointer);
+    const address = Number(pointer);
+    if (vmx.physical32(address) !== VMCS_REVISION) return failInvalid(vmx, 'vmxon', 'VMXON of a region whose first four bytes are not the VMCS revision identifier.', pointer);
+    s.set64(Offset.VMXON_POINTER, pointer);
     vmx.vmcs.pointer = -1;
     s.set32(Offset.VMX_MODE, VmxMode.ROOT);
     vmx.cpu.stateChanged();
@@ -99,8 +128,9 @@ function vmxoff(vmx: Vmx, insn: Instruction): Ended {
 
 function vmclear(vmx: Vmx, insn: Instruction): Ended {
   if (preamble(vmx, insn, Reason.VMCLEAR, 0)) return true;
-  const address = regionOperand(vmx, insn);
-  if (address === undefined) return fail(vmx, 'vmclear', E.VMCLEAR_INVALID_ADDRESS);
+  const pointer = regionOperand(vmx, insn);
+  if (!isRegion(vmx, pointer)) return fail(vmx, 'vmclear', E.VMCLEAR_INVALID_ADDRESS, [], pointer);
+  const address = Number(pointer);
   if (address === vmxonPointer(vmx)) return fail(vmx, 'vmclear', E.VMCLEAR_VMXON_POINTER);
   if (address === vmx.vmcs.pointer) {
     vmx.state.set32(Private.LAUNCHED, 0);
@@ -112,12 +142,13 @@ function vmclear(vmx: Vmx, insn: Instruction): Ended {
 
 function vmptrld(vmx: Vmx, insn: Instruction): Ended {
   if (preamble(vmx, insn, Reason.VMPTRLD, 0)) return true;
-  const address = regionOperand(vmx, insn);
-  if (address === undefined) return fail(vmx, 'vmptrld', E.VMPTRLD_INVALID_ADDRESS);
+  const pointer = regionOperand(vmx, insn);
+  if (!isRegion(vmx, pointer)) return fail(vmx, 'vmptrld', E.VMPTRLD_INVALID_ADDRESS, [], pointer);
+  const address = Number(pointer);
   if (address === vmxonPointer(vmx)) return fail(vmx, 'vmptrld', E.VMPTRLD_VMXON_POINTER);
   const revision = vmx.physical32(address);
   const shadow = revision === (VMCS_REVISION | SHADOW_INDICATOR) >>> 0 && vmx.capabilities.has('vmcs-shadowing');
-  if (revision !== VMCS_REVISION && !shadow) return fail(vmx, 'vmptrld', E.VMPTRLD_WRONG_REVISION);
+  if (revision !== VMCS_REVISION && !shadow) return fail(vmx, 'vmptrld', E.VMPTRLD_WRONG_REVISION, [], pointer);
   // Software loads the same VMCS again and again; its fields are already here.
   if (address !== vmx.vmcs.pointer) {
     vmx.vmcs.store(vmx.cpu);

@@ -45,6 +45,8 @@ export interface VmxFailure {
   exitReason: number | undefined;
   /** The failure in words. */
   message: string;
+  /** The address in the operand of VMXON, VMCLEAR and VMPTRLD. */
+  pointer?: bigint;
   /** Every failed check, not the first alone. */
   checks: FailedCheck[];
 }

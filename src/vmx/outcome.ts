@@ -14,19 +14,19 @@ function setStatus(vmx: Vmx, flags: number): void {
 /** All six status flags are cleared. */
 export const succeed = (vmx: Vmx): void => setStatus(vmx, 0);
 
-/** CF is set: there is no current VMCS to hold an error number. */
-export function failInvalid(vmx: Vmx, mnemonic: string, message: string): void {
+/** CF is set: there is no current VMCS to hold an error number. `pointer` is the address in the operand, where that is wrong. */
+export function failInvalid(vmx: Vmx, mnemonic: string, message: string, pointer?: bigint): void {
   setStatus(vmx, CF);
-  reportFailure(vmx, { mnemonic, rip: vmx.cpu.instructionRip, error: 0, exitReason: undefined, message, checks: [] });
+  reportFailure(vmx, { mnemonic, rip: vmx.cpu.instructionRip, error: 0, exitReason: undefined, message, checks: [], ...(pointer === undefined ? {} : { pointer }) });
 }
 
 /** VMfailValid with an error number, or VMfailInvalid when no VMCS is current. */
-export function fail(vmx: Vmx, mnemonic: string, error: number, checks: FailedCheck[] = []): void {
+export function fail(vmx: Vmx, mnemonic: string, error: number, checks: FailedCheck[] = [], pointer?: bigint): void {
   const sentence = instructionErrorSentence(error);
-  if (vmx.vmcs.pointer < 0) return failInvalid(vmx, mnemonic, `${sentence} (No VMCS is current, so there is no error number.)`);
+  if (vmx.vmcs.pointer < 0) return failInvalid(vmx, mnemonic, `${sentence} (No VMCS is current, so there is no error number.)`, pointer);
   setStatus(vmx, ZF);
   vmx.vmcs.setLow(VM_INSTRUCTION_ERROR, error);
-  reportFailure(vmx, { mnemonic, rip: vmx.cpu.instructionRip, error, exitReason: undefined, message: failureHeadline(sentence.replace(/\.$/, ` (VM-instruction error ${error}).`), checks), checks });
+  reportFailure(vmx, { mnemonic, rip: vmx.cpu.instructionRip, error, exitReason: undefined, message: failureHeadline(sentence.replace(/\.$/, ` (VM-instruction error ${error}).`), checks), checks, ...(pointer === undefined ? {} : { pointer }) });
 }
 
 const stageOf = (check: FailedCheck): string => check.id.split('.')[0]!;

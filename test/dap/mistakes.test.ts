@@ -47,6 +47,12 @@ const MISTAKES: Record<string, Expected> = {
   'error-unread': { check: 'error-unread', says: /reads VM_EXIT_REASON, as after a VM exit/, after: 1 },
   'undefined-field': { check: 'undefined-field', says: /GUEST_PHYSICAL_ADDRESS.*undefined/ },
   'host-selector': { check: 'host-state', says: /no 64-bit code segment/ },
+  'vmxon-linear-address': { check: 'linear-address', says: /operand of VMXON holds 0xffffffff80[0-9a-f]+, which is a linear address of the VMM.*must hold the physical address of the region, which is 0x/ },
+  'vmxon-numeric-error': { says: /^VMXON raises #GP\(0\): CR0 is .*NE is bit 5[^]*vmx_init \(vmm\/vmx\.c/ },
+  'vmxon-not-enabled': { says: /^VMXON raises #UD: CR4 is 0x20, and its bit VMXE \(bit 13\) is 0/ },
+  'vmcs-revision-missing': { says: /^VMPTRLD of a region whose first four bytes are not the VMCS revision identifier/ },
+  'bitmap-linear-address': { says: /IO_BITMAP_A is 0xffffffff80[0-9a-f]+: .* is a linear address of the VMM, and the field holds a physical one/ },
+  'ept-memory-type': { check: 'ept-misconfiguration', says: /for Gpa 0x7000 the EPT PTE .* is malformed[^]*memory type \(bits 5:3\) is 2/ },
   'invept-missing': { check: 'ept-stale', says: /no INVEPT between/ },
 };
 

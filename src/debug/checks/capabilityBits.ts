@@ -39,8 +39,10 @@ export const capabilityBits: VmxCheck = {
   sentence: 'A field of controls holds what a wrong shift makes of its capability MSR, or the VMM gives up before its first VM entry.',
   watch(sight) {
     const { target, report, field, writer } = sight;
+    let attempted = false;
     return {
-      failure({ error }) {
+      failure({ mnemonic, error }) {
+        if (/^vm(launch|resume)$/.test(mnemonic)) attempted = true;
         if (error !== InstructionErrorNumber.INVALID_CONTROL_FIELDS) return;
         const exact = (readMsr(sight, VmxMsr.BASIC) & TRUE_CONTROLS) !== 0n;
         for (const { kind, field: name } of CONTROL_FIELDS) {
@@ -55,7 +57,7 @@ export const capabilityBits: VmxCheck = {
       },
       ended(how) {
         const { vmx, cpu } = target;
-        if (how !== 'halt' || vmx.entries > 0 || !cpu.intercepts.inVmx) return;
+        if (how !== 'halt' || attempted || vmx.entries > 0 || !cpu.intercepts.inVmx) return;
         const secondary = readMsr(sight, VmxMsr.PROCBASED_CTLS2);
         const has = (control: bigint): string => ((secondary >> (32n + control)) & 1n ? '1' : '0');
         report(
@@ -65,6 +67,7 @@ export const capabilityBits: VmxCheck = {
           `Here MSR ${hex(VmxMsr.PROCBASED_CTLS2)} is ${hex(secondary)}: EPT (control 1) is bit 33, which is ${has(EPT)}; unrestricted guest (control 7) is bit 39, which is ${has(UNRESTRICTED_GUEST)}.`,
         );
       },
+      reset: () => (attempted = false),
     };
   },
 };

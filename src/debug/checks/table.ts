@@ -4,12 +4,14 @@ import type { VmxCheck } from './check';
 import { cpuidVmx } from './cpuidVmx';
 import { eptAddress } from './eptAddress';
 import { eptExecute } from './eptExecute';
+import { eptMisconfiguration } from './eptMisconfiguration';
 import { eptStale } from './eptStale';
 import { errorUnread } from './errorUnread';
 import { exitStorm } from './exitStorm';
 import { guestRegisters } from './guestRegisters';
 import { hostState } from './hostState';
 import { launchOrResume } from './launchOrResume';
+import { linearAddress } from './linearAddress';
 import { memoryMap } from './memoryMap';
 import { ripIsLength } from './ripIsLength';
 import { ripNotAdvanced } from './ripNotAdvanced';
@@ -24,10 +26,12 @@ export const CHECKS: readonly VmxCheck[] = [
   errorUnread,
   capabilityBits,
   hostState,
+  linearAddress,
   undefinedField,
   cpuidVmx,
   memoryMap,
   eptExecute,
   eptAddress,
+  eptMisconfiguration,
   eptStale,
 ];
