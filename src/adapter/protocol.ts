@@ -73,6 +73,6 @@ const SHOWN_IN_PLACE: ReadonlySet<string> = new Set(['threads', 'stackTrace', 's
 function failure(error: unknown, command: string): { message: string; body: { error: DebugProtocol.Message } } {
   const user = error instanceof UserError;
   const sentence = user ? error.message : `Hyperstep failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
-  // The sentence goes as a variable, so that braces in it are not taken for variables.
-  return { message: user ? error.code : 'failed', body: { error: { id: user ? 1 : 2, format: '{sentence}', variables: { sentence }, showUser: !user || !SHOWN_IN_PLACE.has(command) } } };
+  // The sentence goes as a variable, so that braces in it are not taken for variables. Clients that do not look there show the message.
+  return { message: sentence, body: { error: { id: user ? 1 : 2, format: '{sentence}', variables: { sentence }, showUser: !user || !SHOWN_IN_PLACE.has(command) } } };
 }

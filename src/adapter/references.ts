@@ -12,9 +12,9 @@ interface Container {
   /** The elements of an array, of which parts are asked for. */
   indexed: boolean;
   /** All of them, once they have been asked for as a whole. */
-  all?: InspectionNode[];
-  /** Parts of an array that have been asked for, by their first element. */
-  parts: Map<number, InspectionNode[]>;
+  all?: InspectionNode[] | undefined;
+  /** Parts of an array that have been asked for: how many elements, by the first. */
+  parts: Map<number, number>;
 }
 
 /** Which processor is in focus, and how to do something with another one in focus. */
@@ -57,6 +57,11 @@ export class References {
     this.places.clear();
   }
 
+  /** Registers or memory are others now: references stay, and what they lead to is computed anew. */
+  changed(): void {
+    for (const container of this.containers.values()) container.all = undefined;
+  }
+
   /** Numbers the frames of a processor's stack; the same stack keeps its numbers. */
   frameId(stack: readonly StackEntry[], index: number, cpu: number): number {
     let known = this.stacks.find((s) => s.cpu === cpu);
@@ -97,17 +102,19 @@ export class References {
     const container = this.containers.get(id);
     if (!container) return undefined;
     if (count === undefined || !container.indexed) return (container.all ??= container.children()).slice(start, count && start + count);
-    const part = container.children(start, count);
-    container.parts.set(start, part);
-    return part;
+    container.parts.set(start, count);
+    return container.children(start, count);
   }
 
   /** A child by name, among those that have been told. */
   named(id: number, name: string): InspectionNode | undefined {
     const container = this.containers.get(id);
     if (!container) return undefined;
-    const told = [...container.parts.values()].flat().find((n) => n.name === name);
-    return told ?? (container.all ??= container.children()).find((n) => n.name === name);
+    for (const [start, count] of container.parts) {
+      const told = container.children(start, count).find((n) => n.name === name);
+      if (told) return told;
+    }
+    return (container.all ??= container.children()).find((n) => n.name === name);
   }
 
   /** A reference to a line of source. */

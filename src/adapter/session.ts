@@ -239,6 +239,7 @@ export class Session {
   /** Registers or memory were changed by the user. */
   changed(areas: ('stacks' | 'variables' | 'all')[] = ['all']): void {
     this.debugger.modified();
+    this.references.changed();
     this.protocol.after(() => {
       this.protocol.event('invalidated', { areas });
       if (!this.debugger.run.running) this.state({ what: 'stopped', icount: this.debugger.machine.icount, world: this.debugger.target.world });
