@@ -3,10 +3,12 @@ import assert from 'node:assert';
 import { parseReference, referenceTo, fromBase64, toBase64 } from '../../src/adapter/memoryReference';
 import { frame, MessageReader } from '../../src/adapter/hosts/messageStream';
 import { StormDetector } from '../../src/debug/checks/exitStorm';
+import { linearFor } from '../../src/debug/checks/linearAddress';
 import { walkPages, type PagingRegisters } from '../../src/debug/memory/pageWalk';
 import { instructionKind } from '../../src/debug/run/instructionKind';
 import { nearest } from '../../src/base/nearest';
 import type { ExitRecord } from '../../src/vmx/observe';
+import type { Target } from '../../src/debug/target';
 
 describe('debugger: page walk', () => {
   const PG = 1n << 31n;
@@ -103,5 +105,26 @@ describe('adapter: small parts', () => {
   it('the nearest word', () => {
     assert.strictEqual(nearest('dsik', ['disk', 'drives']), 'disk');
     assert.strictEqual(nearest('xyz', ['disk', 'drives']), undefined);
+  });
+});
+
+describe('a linear address where a physical one belongs', () => {
+  /** 64 MiB of RAM; the VMM's linear addresses are RAM's plus an offset, as teaching kernels map it. */
+  const targetAt = (offset: bigint): Target =>
+    ({
+      machine: { readMemory: (at: number) => (at < 64 * 2 ** 20 ? new Uint8Array(1) : undefined) },
+      space: () => ({ translate: (linear: bigint) => (linear >= offset && linear < offset + 0x400_0000n ? Number(linear - offset) : undefined) }),
+    }) as unknown as Target;
+
+  it('is told although it is short enough for a physical one', () => assert.deepStrictEqual(linearFor(targetAt(0x80_0400_0000n), 0x80_0412_3000n), { linear: 0x80_0412_3000n, physical: 0x12_3000n }));
+  it('is told of an address of the upper half, and of what an entry of a paging structure keeps of it', () => {
+    const target = targetAt(0xffff_ffff_8000_0000n);
+    assert.deepStrictEqual(linearFor(target, 0xffff_ffff_8011_0000n), { linear: 0xffff_ffff_8011_0000n, physical: 0x11_0000n });
+    assert.deepStrictEqual(linearFor(target, 0x000f_ffff_8011_0000n), { linear: 0xffff_ffff_8011_0000n, physical: 0x11_0000n });
+  });
+  it('is none where there is RAM, or where nothing is mapped', () => {
+    assert.strictEqual(linearFor(targetAt(0n), 0x12_3000n), undefined);
+    assert.strictEqual(linearFor(targetAt(0x80_0400_0000n), 0x12_3000n), undefined);
+    assert.strictEqual(linearFor(targetAt(0x80_0400_0000n), 0x90_0000_0000n), undefined);
   });
 });

@@ -1,7 +1,6 @@
 /** The guest meets a malformed EPT entry, and the VMM does not know that VM exit: it tells of other things, or gives up. */
 import { hex } from '../../base/bits';
-import type { ExitRecord } from '../../vmx/observe';
-import { Encoding } from '../../vmx/tables';
+import { Encoding, Reason } from '../../vmx/tables';
 import { walkOfGpa } from '../memory/translation';
 import type { VmxCheck } from './check';
 
@@ -19,20 +18,18 @@ export const eptMisconfiguration: VmxCheck = {
   sentence: 'The guest uses a malformed EPT entry, and the VMM neither asks for its address nor enters the guest again.',
   watch(sight) {
     const { target, report, watchReads } = sight;
-    let open: ExitRecord | undefined;
+    let open: { n: number; icount: number; gpa: number } | undefined;
     let handled = 0;
-    const remember = (record: ExitRecord | undefined): void => {
-      if (open === record) return;
-      open = record;
-      watchReads(record !== undefined);
+    const remember = (exit: typeof open): void => {
+      if (open === exit) return;
+      open = exit;
+      watchReads(exit !== undefined);
     };
     const complain = (at: 'instruction' | 'end'): void => {
-      const gpa = open?.gpa;
-      if (gpa === undefined) return;
-      const { n } = open!;
+      if (!open) return;
+      const { n, gpa } = open;
       remember(undefined);
-      const steps = walkOfGpa(target, BigInt(gpa))?.walk.steps ?? [];
-      const step = steps.at(-1);
+      const step = walkOfGpa(target, BigInt(gpa))?.walk.steps.at(-1);
       if (step?.value === undefined || step.stop === undefined) return;
       report(
         at,
@@ -46,7 +43,11 @@ export const eptMisconfiguration: VmxCheck = {
       remember(undefined);
     };
     return {
-      exit: (record) => remember(record.name === 'EPT_MISCONFIGURATION' && handled < ENOUGH ? record : undefined),
+      exit(record) {
+        if (record.reason !== Reason.EPT_MISCONFIGURATION || handled >= ENOUGH) return;
+        const { n, icount, gpa } = record;
+        if (gpa !== undefined) remember({ n, icount, gpa });
+      },
       entry: forget,
       fieldRead(encoding) {
         if (encoding === Encoding.GUEST_PHYSICAL_ADDRESS) forget();
