@@ -116,6 +116,14 @@ describe('what to start', () => {
     const t = await started(['/w/obj/kern/kernel.img', '/w/obj/boot/boot', '/w/obj/boot/boot.out', '/w/vmm/guest/obj/boot/boot.out']);
     assert.deepStrictEqual(t.optionalSymbols, [{ file: '/w/obj/boot/boot.out', world: undefined }, { file: '/w/vmm/guest/obj/boot/boot.out', world: 'guest' }]);
   });
+  it('a JOS tree without its file system, and says so', async () => assert.match((await started(['/w/obj/kern/kernel.img'])).note!, /no obj\/fs\/fs\.img, so it has one disk only: make builds it/));
+  it('not the lab in place of a JOS tree that has not been built', () =>
+    assert.rejects(started(['/w/kern/Makefrag', '/w/boot/Makefrag', '/w/vmm/vmx.c']), /\/w holds a JOS tree that has not been built: there is no obj\/kern\/kernel\.img\. Run make first/));
+  it('an xv6 tree in the folder', async () => {
+    const t = await started(['/w/xv6.img', '/w/fs.img', '/w/kernel', '/w/kernel.asm', '/w/bootblock.o', '/w/_sh', '/w/_cat', '/w/sh.c']);
+    assert.deepStrictEqual([t.boot, t.drives, t.symbols], [{ kind: 'disk', disk: '/w/xv6.img' }, ['/w/fs.img'], [{ file: '/w/kernel', world: undefined }]]);
+    assert.deepStrictEqual(t.optionalSymbols.map((s) => s.file), ['/w/bootblock.o', '/w/_cat', '/w/_sh']);
+  });
   it('the lab in the folder', async () => assert.deepStrictEqual((await started(['/w/images/complete/vmm.img'])).boot, { kind: 'disk', disk: '/w/images/complete/vmm.img' }));
   it('the built-in lab, and says so', async () => {
     const t = await started([]);

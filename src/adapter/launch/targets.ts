@@ -28,6 +28,10 @@ const LAB_FOLDERS = ['images/complete', 'lab/images/complete'];
 const JOS = { disk: 'obj/kern/kernel.img', fileSystem: 'obj/fs/fs.img', kernel: 'obj/kern/kernel', guest: 'vmm/guest/obj/kern/kernel' };
 /** A JOS tree's boot sectors with symbols, for the way from real mode to the kernels. */
 const JOS_BOOT: readonly SymbolFile[] = [{ file: 'obj/boot/boot.out', world: undefined }, { file: 'vmm/guest/obj/boot/boot.out', world: 'guest' }];
+/** What a JOS tree has before it is built. */
+const JOS_SOURCES = ['kern/Makefrag', 'boot/Makefrag'];
+/** An xv6 tree's images; its programs with symbols are called `_sh` and the like. Where the kernel lies varies. */
+const XV6 = { disk: 'xv6.img', fileSystem: 'fs.img', kernels: ['kernel', 'kernel.elf', 'out/kernel.elf', 'kernelmemfs'], boot: 'bootblock.o', program: /^_\w+$/ };
 /** Folders of a JOS tree with user programs, by world. */
 const JOS_PROGRAMS: readonly [string, SymbolFile['world']][] = [['obj/user', undefined], ['obj/fs', undefined], ['vmm/guest/obj/user', 'guest'], ['vmm/guest/obj/fs', 'guest']];
 
@@ -78,15 +82,20 @@ function wholeBoot(boot: Exclude<BootConfiguration, { kind: 'lab' }>, cwd: strin
   return { ...boot, multiboot: whole(boot.multiboot, cwd), modules: boot.modules.map((m) => ({ ...m, file: whole(m.file, cwd) })) };
 }
 
-/** The images of the lab or of a JOS tree in a folder. */
+/** The images of the lab, of a JOS tree or of an xv6 tree in a folder. */
 async function found(files: FileSource, cwd: string | undefined): Promise<LaunchTargets | undefined> {
   if (cwd === undefined) return undefined;
   for (const folder of LAB_FOLDERS) {
     if (!(await files.exists(`${cwd}/${folder}/vmm.img`))) continue;
     return { ...lab(`${cwd}/${folder}`, `${cwd}/${folder.replace(/\/?images\/complete$/, '')}`), note: `Starting the lab in ${cwd}/${folder}.` };
   }
-  if (!(await files.exists(`${cwd}/${JOS.disk}`))) return undefined;
   const present = async (path: string): Promise<string[]> => ((await files.exists(`${cwd}/${path}`)) ? [`${cwd}/${path}`] : []);
+  if ((await present(JOS.disk)).length === 0) {
+    if ((await Promise.all(JOS_SOURCES.map(present))).flat().length === JOS_SOURCES.length) {
+      throw new UserError('launch-configuration', `${cwd} holds a JOS tree that has not been built: there is no ${JOS.disk}. Run make first, or give "boot".`);
+    }
+    return xv6(files, cwd, present);
+  }
   const programs = await Promise.all(
     JOS_PROGRAMS.map(async ([folder, world]) => {
       // Linked programs have no extension; beside them lie objects and listings.
@@ -96,12 +105,29 @@ async function found(files: FileSource, cwd: string | undefined): Promise<Launch
   );
   const boot = await Promise.all(JOS_BOOT.map(async ({ file, world }) => (await present(file)).map((found) => ({ file: found, world }))));
   return {
-    note: `Starting the JOS tree in ${cwd}.`,
+    note: `Starting the JOS tree in ${cwd}.${(await present(JOS.fileSystem)).length === 0 ? ` There is no ${JOS.fileSystem}, so it has one disk only: make builds it.` : ''}`,
     boot: { kind: 'disk', disk: `${cwd}/${JOS.disk}` },
     drives: await present(JOS.fileSystem),
     e820: undefined,
     symbols: [...(await present(JOS.kernel)).map((file) => ({ file, world: undefined })), ...(await present(JOS.guest)).map((file) => ({ file, world: 'guest' as const }))],
     optionalSymbols: [...boot.flat(), ...programs.flat()],
+    roots: [cwd],
+    shipped: false,
+  };
+}
+
+/** The images of an xv6 tree. */
+async function xv6(files: FileSource, cwd: string, present: (path: string) => Promise<string[]>): Promise<LaunchTargets | undefined> {
+  if ((await present(XV6.disk)).length === 0) return undefined;
+  const kernel = (await Promise.all(XV6.kernels.map(present))).flat().slice(0, 1);
+  const programs = (await files.list(cwd)).filter((name) => XV6.program.test(name)).sort();
+  return {
+    note: `Starting the xv6 tree in ${cwd}.`,
+    boot: { kind: 'disk', disk: `${cwd}/${XV6.disk}` },
+    drives: await present(XV6.fileSystem),
+    e820: undefined,
+    symbols: kernel.map((file) => ({ file, world: undefined })),
+    optionalSymbols: [...(await present(XV6.boot)), ...programs.map((name) => `${cwd}/${name}`)].map((file) => ({ file, world: undefined })),
     roots: [cwd],
     shipped: false,
   };
