@@ -1,5 +1,6 @@
 /** The trace of VM exits as JSON, one object a line. The same run gives the same bytes. */
 import type { ExitRecord } from '../vmx/observe';
+import { exitReasonName } from '../vmx/tables';
 
 const hex = (value: bigint | number): string => '0x' + value.toString(16);
 
@@ -27,21 +28,21 @@ export function exitLine(record: ExitRecord, symbol: string | undefined, several
 
 /** Exits counted by name, in the order of their numbers. */
 export class ExitCounts {
-  private readonly counts = new Map<string, { reason: number; count: number }>();
+  /** By reason. */
+  private readonly counts: number[] = [];
 
-  add(record: ExitRecord): void {
-    const row = this.counts.get(record.name);
-    if (row) row.count++;
-    else this.counts.set(record.name, { reason: record.reason, count: 1 });
+  add({ reason }: ExitRecord): void {
+    while (this.counts.length <= reason) this.counts.push(0);
+    this.counts[reason]!++;
   }
 
   get total(): number {
-    return [...this.counts.values()].reduce((sum, row) => sum + row.count, 0);
+    return this.counts.reduce((sum, count) => sum + count, 0);
   }
 
   /** Reason number, name, count; ascending by number. */
   rows(): [reason: number, name: string, count: number][] {
-    return [...this.counts].map(([name, row]) => [row.reason, name, row.count] as [number, string, number]).sort((a, b) => a[0] - b[0]);
+    return this.counts.flatMap((count, reason) => (count === 0 ? [] : [[reason, exitReasonName(reason), count] as [number, string, number]]));
   }
 
   byName(): Record<string, number> {

@@ -36,6 +36,8 @@ export interface RoundTrip {
   readonly before: Uint32Array;
   readonly atExit: Uint32Array;
   readonly now: Uint32Array;
+  /** At the entry: the registers that differ between the exit and now, one bit each by number, but RSP. */
+  changed: number;
   /** Whether the guest's registers at the exit differ from those at the exit before it. */
   changedSinceExit: boolean;
 }

@@ -2,7 +2,7 @@
 import { hex } from '../../base/bits';
 import { Gpr } from '../../cpu/state';
 import { cpuid } from '../../cpu/system/cpuid';
-import { Encoding } from '../../vmx/tables';
+import { Encoding, Reason } from '../../vmx/tables';
 import type { VmxCheck } from './check';
 
 const FEATURE_LEAF = 1;
@@ -22,7 +22,7 @@ export const cpuidVmx: VmxCheck = {
     return {
       entry() {
         const { exit, now, atExit } = trip;
-        if (exit?.name !== 'CPUID' || atExit[Gpr.RAX * 2] !== FEATURE_LEAF) return;
+        if (exit?.reason !== Reason.CPUID || atExit[Gpr.RAX * 2] !== FEATURE_LEAF) return;
         const ecx = now[Gpr.RCX * 2]!;
         if ((ecx & VMX) === 0 || (ecx & HYPERVISOR) !== 0 || field(Encoding.GUEST_RIP) === exit.guestRip) return;
         const cleared = cpuid(target.cpu, FEATURE_LEAF, 0).ecx & ~ecx & ~OSXSAVE;

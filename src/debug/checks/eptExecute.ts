@@ -1,5 +1,6 @@
 /** The guest fetches an instruction from memory that EPT lets it read but not execute. */
 import { hex } from '../../base/bits';
+import { Reason } from '../../vmx/tables';
 import { walkOfGpa } from '../memory/translation';
 import type { VmxCheck } from './check';
 
@@ -19,8 +20,10 @@ export const eptExecute: VmxCheck = {
   sentence: 'The guest fetches an instruction from a page whose EPT entry permits reading but not executing.',
   watch(sight) {
     return {
-      exit({ name, qualification, gpa, guestRip, n }) {
-        if (name !== 'EPT_VIOLATION' || gpa === undefined || (qualification & FETCH) === 0n) return;
+      exit(record) {
+        if (record.reason !== Reason.EPT_VIOLATION) return;
+        const { qualification, gpa, guestRip, n } = record;
+        if (gpa === undefined || (qualification & FETCH) === 0n) return;
         if ((qualification & READABLE_OR_WRITABLE) === 0n || (qualification & EXECUTABLE) !== 0n) return;
         const steps = walkOfGpa(sight.target, BigInt(gpa))?.walk.steps ?? [];
         const at = steps.findIndex(({ value = 0n }) => (value & READ_OR_WRITE) !== 0n && (value & EXECUTE) === 0n);

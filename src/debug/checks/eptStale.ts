@@ -4,7 +4,7 @@
  * new entry; a real processor may go on with the old one.
  */
 import { hex } from '../../base/bits';
-import { Encoding } from '../../vmx/tables';
+import { Encoding, Reason } from '../../vmx/tables';
 import type { VmxCheck } from './check';
 
 /** Translations remembered, by page number modulo this; of two in the same place the later one stays. */
@@ -51,10 +51,10 @@ export const eptStale: VmxCheck = {
         empty = false;
       },
       eptInvalidated: forget,
-      exit({ name, gpa }) {
+      exit(record) {
         // The violation itself drops what is cached for the address.
-        if (name !== 'EPT_VIOLATION' || gpa === undefined) return;
-        const page = Math.floor(gpa / 0x1000);
+        if (record.reason !== Reason.EPT_VIOLATION) return;
+        const page = Math.floor(record.gpa! / 0x1000);
         if (keys[page % REMEMBERED] === page) keys[page % REMEMBERED] = -1;
       },
       entry() {

@@ -2,7 +2,7 @@
 import { hex } from '../../base/bits';
 import { Encoding, REGISTER_NAMES } from '../../vmx/tables';
 import type { RoundTrip, VmxCheck } from './check';
-import { changedRegisters, registerIn, registerNames, registersOfRetry, resultRegisters } from './resultRegisters';
+import { registerIn, registerNames, registersOfRetry, resultRegisters } from './resultRegisters';
 
 /** Whether every register of the mask holds what it held at the VM entry before the exit. */
 function areOfEntryBefore({ now, before }: RoundTrip, mask: number): boolean {
@@ -16,8 +16,7 @@ export const guestRegisters: VmxCheck = {
   watch({ trip, report, field }) {
     return {
       entry() {
-        const { exit } = trip;
-        const changed = changedRegisters(trip);
+        const { exit, changed } = trip;
         if (!exit || changed === 0) return;
         const rip = field(Encoding.GUEST_RIP);
         const results = resultRegisters(exit);

@@ -8,7 +8,7 @@ import { Gpr } from '../../cpu/state';
 import { Encoding } from '../../vmx/tables';
 import { asksForMap } from '../memory/guestMap';
 import type { Sight, VmxCheck } from './check';
-import { changedRegisters, registerIn } from './resultRegisters';
+import { registerIn } from './resultRegisters';
 
 /** multiboot_info (multiboot specification, "Boot information format"). */
 const FLAG_MMAP = 1n << 6n;
@@ -65,7 +65,7 @@ class MapAnswer {
     const meant = this.meant(rbx);
     if (meant !== undefined) return [`${inRbx}: that is ${meant[0]}.`, `The guest sees that page at Gpa ${hex(meant[1])}.`];
     if (rbx === this.before) {
-      const raxChanged = changedRegisters(this.sight.trip) & (1 << Gpr.RAX);
+      const raxChanged = this.sight.trip.changed & (1 << Gpr.RAX);
       const note = raxChanged
         ? `RAX has become ${hex(registerIn(this.sight.trip.now, Gpr.RAX))}, as for a hypercall that is not known: does the VMM see the 1 that the guest put into RAX, that is, does the code behind HOST_RIP save the guest's registers?`
         : 'The answer goes into the guest\'s saved RBX.';

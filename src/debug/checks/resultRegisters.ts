@@ -5,7 +5,6 @@
 import { Gpr } from '../../cpu/state';
 import type { ExitRecord } from '../../vmx/observe';
 import { REGISTER_NAMES } from '../../vmx/tables';
-import type { RoundTrip } from './check';
 
 const bit = (register: number): number => 1 << register;
 const RAX = bit(Gpr.RAX);
@@ -54,13 +53,6 @@ const IN_PART = new Set(['EPT_VIOLATION', 'EPT_MISCONFIGURATION', 'APIC_ACCESS',
 
 /** Registers that may have changed when the guest is to execute the same instruction again. */
 export const registersOfRetry = (record: ExitRecord): number => (REPLACES_STATE.has(record.name) ? ANY : IN_PART.has(record.name) ? STRING : 0);
-
-/** Registers, RSP aside, that differ between the exit and now, one bit each. */
-export function changedRegisters({ now, atExit }: RoundTrip): number {
-  let changed = 0;
-  for (let i = 0; i < now.length; i++) if (now[i] !== atExit[i]) changed |= 1 << (i >>> 1);
-  return changed & ~bit(Gpr.RSP);
-}
 
 /** Names of the registers in a mask: `RAX, RDX and RSI`. */
 export function registerNames(mask: number): string {

@@ -2,7 +2,7 @@
 import { hex } from '../../base/bits';
 import { Encoding } from '../../vmx/tables';
 import type { VmxCheck } from './check';
-import { ANY, changedRegisters, registerNames, resultRegisters, STRING } from './resultRegisters';
+import { ANY, registerNames, resultRegisters, STRING } from './resultRegisters';
 
 const EVENT_VALID = 0x8000_0000n;
 
@@ -13,8 +13,7 @@ export const ripNotAdvanced: VmxCheck = {
   watch({ trip, report, field, writer }) {
     return {
       entry() {
-        const { exit } = trip;
-        const changed = changedRegisters(trip);
+        const { exit, changed } = trip;
         if (!exit || changed === 0 || exit.instructionLength === 0) return;
         const results = resultRegisters(exit);
         if (results === ANY || results === STRING || (changed & ~results) !== 0) return;

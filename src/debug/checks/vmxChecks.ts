@@ -1,5 +1,5 @@
 /** The run-time checks at work on one processor: hands what happens to the watchers, and their findings on. */
-import { Offset } from '../../cpu/state';
+import { Gpr, Offset } from '../../cpu/state';
 import type { ExitRecord, VmxFailure } from '../../vmx/observe';
 import { writerPlace } from '../exits/fieldWriter';
 import { addressPlace } from '../stack/callStack';
@@ -8,9 +8,8 @@ import type { Finding, RoundTrip, Sight, VmxCheck, Watcher } from './check';
 import { CHECKS } from './table';
 
 const GPR_WORDS = 32;
-/** Words of RSP: host state has one of its own. */
-const RSP_LOW = 8;
-const RSP_HIGH = 9;
+/** RSP in a mask of registers: host state has one of its own. */
+const RSP = 1 << Gpr.RSP;
 
 type Told<K extends keyof Watcher> = NonNullable<Watcher[K]>;
 
@@ -43,6 +42,7 @@ export class VmxChecks {
       before: new Uint32Array(GPR_WORDS),
       atExit: new Uint32Array(GPR_WORDS),
       now: target.cpu.views.u32.subarray(start, start + GPR_WORDS),
+      changed: 0,
       changedSinceExit: true,
     };
     this.watchers = CHECKS.filter((c) => !off.has(c.id)).map((c) => c.watch(this.sight(c)));
@@ -90,14 +90,20 @@ export class VmxChecks {
     this.keepGuestRegisters();
     trip.exit = record;
     this.exitVmcs = this.target.vmx.currentVmcs;
-    for (const told of this.exits) told(record);
+    for (let i = 0; i < this.exits.length; i++) this.exits[i]!(record);
   }
 
   entry(launch: boolean): void {
     const { trip } = this;
     if (trip.exit && this.exitVmcs !== this.target.vmx.currentVmcs) trip.exit = undefined;
-    for (const told of this.entries) told(launch);
-    trip.before.set(trip.now);
+    const { now, before, atExit } = trip;
+    let changed = 0;
+    for (let i = 0; i < GPR_WORDS; i++) {
+      if (now[i] !== atExit[i]) changed |= 1 << (i >>> 1);
+    }
+    trip.changed = changed & ~RSP;
+    for (let i = 0; i < this.entries.length; i++) this.entries[i]!(launch);
+    for (let i = 0; i < GPR_WORDS; i++) before[i] = now[i]!;
   }
 
   failure(failure: VmxFailure): void {
@@ -110,13 +116,13 @@ export class VmxChecks {
 
   private keepGuestRegisters(): void {
     const { now, atExit } = this.trip;
-    let changed = false;
+    let changed = 0;
     for (let i = 0; i < GPR_WORDS; i++) {
       if (now[i] === atExit[i]) continue;
       atExit[i] = now[i]!;
-      if (i !== RSP_LOW && i !== RSP_HIGH) changed = true;
+      changed |= 1 << (i >>> 1);
     }
-    this.trip.changedSinceExit = changed;
+    this.trip.changedSinceExit = (changed & ~RSP) !== 0;
   }
 
   private sight(check: VmxCheck): Sight {

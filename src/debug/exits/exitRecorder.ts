@@ -5,6 +5,7 @@
 import type { Processor } from '../../cpu/processor';
 import { Offset } from '../../cpu/state';
 import type { ExitRecord, VmxFailure, VmxInspection, VmxObserver } from '../../vmx/observe';
+import { exitReasonName } from '../../vmx/tables';
 import type { VmxChecks } from '../checks/vmxChecks';
 import type { RecordedGprs } from '../registers/registerFile';
 import { worldOf } from '../run/position';
@@ -37,10 +38,11 @@ export class ExitRecorder implements VmxObserver {
   fieldRead: VmxObserver['fieldRead'];
   readonly eptInvalidated: VmxObserver['eptInvalidated'];
   readonly eptWalked: VmxObserver['eptWalked'];
-  readonly counts = new Map<string, number>();
   lastEntry: EntryRecord | undefined;
   /** Host-physical addresses of the VMCSs that have been current, in the order in which they became so. */
   readonly knownVmcs = new Set<number>();
+  /** How many exits there were, by reason. */
+  private times: number[] = [];
   private readonly ring: ExitRecord[] = [];
   private readonly gprs = new Uint32Array(GPR_WORDS);
   private readonly view: Uint32Array;
@@ -69,7 +71,7 @@ export class ExitRecorder implements VmxObserver {
 
   /** Forgets everything: the machine went back to power-on. */
   reset(): void {
-    this.counts.clear();
+    this.times = [];
     this.knownVmcs.clear();
     this.ring.length = 0;
     this.lastEntry = undefined;
@@ -80,13 +82,12 @@ export class ExitRecorder implements VmxObserver {
 
   /** Keeps what is recorded at an instant; the function returned puts it back, when the machine has gone back there. */
   save(): () => void {
-    const counts = [...this.counts];
+    const times = [...this.times];
     const ring = this.ring.slice(-KEPT_EXITS);
     const gprs = this.gprs.slice();
     const { lastEntry, entries, seen } = this;
     return () => {
-      this.counts.clear();
-      for (const [name, count] of counts) this.counts.set(name, count);
+      this.times = [...times];
       this.ring.splice(0, this.ring.length, ...ring);
       this.gprs.set(gprs);
       Object.assign(this, { lastEntry, entries, seen });
@@ -97,7 +98,9 @@ export class ExitRecorder implements VmxObserver {
   exit(record: ExitRecord): void {
     // Host state has no general-purpose registers but RSP: the others are still the guest's.
     this.keepGprs();
-    this.counts.set(record.name, (this.counts.get(record.name) ?? 0) + 1);
+    const { times } = this;
+    while (times.length <= record.reason) times.push(0);
+    times[record.reason]!++;
     this.ring.push(record);
     if (this.ring.length >= 2 * KEPT_EXITS) this.ring.splice(0, KEPT_EXITS);
     this.checks?.exit(record);
@@ -127,6 +130,11 @@ export class ExitRecorder implements VmxObserver {
     const s = this.cpu.state;
     const { rip } = s;
     this.listener.delivering({ type, vector, errorCode, rip, nextRip: rip + BigInt(length), rsp: s.reg(4), world: worldOf(this.vmx), icount: s.icount });
+  }
+
+  /** How many exits there were, by name. */
+  get counts(): ReadonlyMap<string, number> {
+    return new Map(this.times.flatMap((times, reason) => (times === 0 ? [] : [[exitReasonName(reason), times] as const])));
   }
 
   /** The latest exits, oldest first. */

@@ -5,6 +5,7 @@
 import { hex } from '../../base/bits';
 import type { E820Entry } from '../../machine/machineInterface';
 import type { ExitRecord } from '../../vmx/observe';
+import { Reason } from '../../vmx/tables';
 import type { Target } from '../target';
 
 const MBMAP = 1;
@@ -23,7 +24,7 @@ export interface GuestMap {
 }
 
 /** Whether an exit asks for the map. */
-export const asksForMap = (record: ExitRecord): boolean => record.name === 'VMCALL' && Number(record.details['number']) === MBMAP;
+export const asksForMap = (record: ExitRecord): boolean => record.reason === Reason.VMCALL && Number(record.details['number']) === MBMAP;
 
 /** Reads the map whose multiboot_info is at `gpa`; undefined when what is there is none. */
 export function readGuestMap(target: Target, gpa: bigint, exit: ExitRecord): GuestMap | undefined {
