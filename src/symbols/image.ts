@@ -20,7 +20,7 @@
  */
 import { Companions, NO_COMPANIONS } from './companions';
 import { CallFrames } from './dwarf/cfi';
-import { DwarfSections } from './dwarf/sections';
+import { DwarfSections, type SectionSource } from './dwarf/sections';
 import { UnitIndex } from './dwarf/unitIndex';
 import { ElfFile, ElfSymbol } from './elf';
 import { Frame, lookupAddress } from './frame';
@@ -29,6 +29,7 @@ import { LineAddress, LineEntry, Lines, SourceFile } from './lines';
 import { Location } from './location';
 import { Macros } from './macros';
 import { NameIndex } from './nameIndex';
+import { stabsAsDwarf } from './stabs';
 import { SymbolTable } from './symbolTable';
 import { Type } from './types';
 import { Caller, unwindByCfi, unwindByFramePointer } from './unwind';
@@ -65,6 +66,8 @@ export class SymbolImage {
   private readonly functions: Functions;
   private readonly callFrames: CallFrames;
   private readonly variables: Variables;
+  /** What `.stab` says, where there is that instead of DWARF. */
+  private readonly stabs: SectionSource | undefined;
   /** Macros; `sources` is set to those of the sources, where the debug information has none. */
   readonly macros: Macros;
 
@@ -74,7 +77,8 @@ export class SymbolImage {
   ) {
     const { debugFile, alternate } = companions;
     // A separate debug file has the headers of all sections, but not the bytes of those that are loaded.
-    const source = debugFile && { name: debugFile.name, contentsOf: (section: string) => debugFile.contentsOf(section) ?? elf.contentsOf(section) };
+    this.stabs = debugFile ? undefined : stabsAsDwarf(elf);
+    const source = debugFile ? { name: debugFile.name, contentsOf: (section: string) => debugFile.contentsOf(section) ?? elf.contentsOf(section) } : this.stabs;
     const sections = new DwarfSections(elf, source, 0, alternate && new DwarfSections(elf, alternate, 1));
     this.units = new UnitIndex(sections, companions);
     this.lines = new Lines(() => this.units.programUnits, (address) => this.units.at(address));
@@ -120,6 +124,7 @@ export class SymbolImage {
 
   /** Sentences about what is missing from the debug information, to be shown to the user. */
   warnings(): string[] {
+    if (this.stabs) return [`${this.name} has its debug information in the old stabs format: lines and functions are known, variables and types are not. Build it with -gdwarf-4 in the place of -gstabs.`];
     if (this.companions.notes.length > 0) return [...this.companions.notes];
     // Reading the split files' units finds out which of them are of another build.
     const missing = this.units.skeletons.length > 0 ? this.units.programUnits.filter((unit) => unit.splitFile !== undefined && unit.skeleton === undefined) : [];
