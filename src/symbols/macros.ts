@@ -1,11 +1,12 @@
 import { macrosOf, MacroTexts } from './dwarf/macroSection';
+import type { MacroText } from './macroCalls';
 import { Unit } from './dwarf/unit';
 import { UnitIndex } from './dwarf/unitIndex';
 import { Lines } from './lines';
 import type { SourceMacros } from './sourceMacros';
 
 /** What a macro stands for, or the places that define it differently. */
-export type Macro = { readonly text: string } | { readonly ambiguous: readonly string[] };
+export type Macro = MacroText | { readonly ambiguous: readonly string[] };
 
 /** The macros of an image: those of its debug information, else the constants of its sources. */
 export class Macros {
@@ -32,18 +33,18 @@ export class Macros {
   find(name: string, address: bigint | undefined): Macro | undefined {
     const own = address === undefined ? [] : this.units.at(address);
     for (const unit of own) {
-      const text = this.of(unit)?.get(name);
-      if (text !== undefined) return { text };
+      const macro = this.of(unit)?.get(name);
+      if (macro !== undefined) return macro;
     }
     if (this.recorded) {
       for (const unit of this.units.programUnits) {
-        const text = this.of(unit)?.get(name);
-        if (text !== undefined) return { text };
+        const macro = this.of(unit)?.get(name);
+        if (macro !== undefined) return macro;
       }
     }
     const found = this.sources?.find(name, address === undefined ? undefined : this.lines.at(address)?.file) ?? [];
     if (found.length === 0) return undefined;
-    return found.length === 1 ? { text: found[0].text } : { ambiguous: found.map(({ path, line, text }) => `${text} (${path.slice(path.lastIndexOf('/') + 1)}:${line})`) };
+    return found.length === 1 ? { text: found[0].text, ...(found[0].parameters ? { parameters: found[0].parameters } : {}) } : { ambiguous: found.map(({ path, line, text }) => `${text} (${path.slice(path.lastIndexOf('/') + 1)}:${line})`) };
   }
 
   /** Names of macros at an address; those of other units only where there is no address. */

@@ -5,12 +5,12 @@
 import type { FileSource } from '../base/files';
 import type { SymbolImage } from './image';
 import type { SourceFile } from './lines';
+import { parseDefinition, type MacroText } from './macroCalls';
 import { joinPath, normalisePath } from './paths';
 import type { SourceLookup } from './sourceLookup';
 
 /** A definition as a source has it. */
-export interface SourceMacro {
-  readonly text: string;
+export interface SourceMacro extends MacroText {
   /** Path on disk. */
   readonly path: string;
   /** From 1. */
@@ -28,17 +28,18 @@ const plain = (text: string): string =>
     .replace(/\\\r?\n/g, '\u0001')
     .replace(/\/\*[^]*?\*\/|\/\/[^\n]*|"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'/g, (part) => (part.startsWith('/') ? ` ${part.replace(/[^\n\u0001]/g, '')}` : part));
 
-/** The object-like macros with a text that a source defines, and the files that it includes. */
-export const definesOf = (text: string): { macros: { name: string; text: string; line: number }[]; includes: string[] } => {
-  const macros: { name: string; text: string; line: number }[] = [];
+/** The macros with a text that a source defines, and the files that it includes. */
+export const definesOf = (text: string): { macros: (MacroText & { name: string; line: number })[]; includes: string[] } => {
+  const macros: (MacroText & { name: string; line: number })[] = [];
   const includes: string[] = [];
   let line = 0;
   for (const row of plain(text).split('\n')) {
     line++;
     const first = line;
     line += row.split('\u0001').length - 1;
-    const define = /^\s*#\s*define\s+([A-Za-z_]\w*)[ \t\u0001]+(\S[^]*)$/.exec(row);
-    if (define) macros.push({ name: define[1], text: define[2].replaceAll('\u0001', ' ').trim(), line: first });
+    const define = /^\s*#\s*define\s+([^]*)$/.exec(row);
+    const found = define && parseDefinition(define[1].replaceAll('\u0001', ' '));
+    if (found && found.macro.text !== '') macros.push({ name: found.name, ...found.macro, line: first });
     const include = /^\s*#\s*include\s*["<]([^">]+)[">]/.exec(row);
     if (include) includes.push(include[1]);
   }
@@ -64,7 +65,7 @@ export class SourceMacros {
     const folders = new Set([...roots, ...waiting.map(folderOf)]);
     for (let path = waiting.shift(); path !== undefined && seen.size <= MOST_FILES; path = waiting.shift()) {
       const { macros: defined, includes } = definesOf(new TextDecoder().decode(await files.read(path).catch(() => new Uint8Array())));
-      for (const { name, text, line } of defined) macros.add(name, { text, path, line });
+      for (const { name, ...macro } of defined) macros.add(name, { ...macro, path });
       for (const name of includes) {
         const places = [folderOf(path), ...folders, ...roots.flatMap((root) => [`${root}/include`, `${root}/inc`])].map((folder) => joinPath(folder, name));
         if (places.some((place) => seen.has(place))) continue;
@@ -90,7 +91,7 @@ export class SourceMacros {
     const all = this.byName.get(name) ?? [];
     const own = within ? all.filter(({ path }) => path === within.path || path.endsWith(`/${within.written.replace(/^(\.\.?\/)+/, '')}`)) : [];
     const chosen = own.length > 0 ? own.slice(-1) : all;
-    return chosen.filter((macro, i) => chosen.findIndex((other) => other.text === macro.text) === i);
+    return chosen.filter((macro, i) => chosen.findIndex((other) => other.text === macro.text && other.parameters?.join() === macro.parameters?.join()) === i);
   }
 
   names(): IterableIterator<string> {

@@ -82,12 +82,15 @@ describe('DAP: expressions', () => {
   it('knows the #define constants of the sources, in conditions and completions too', async () => {
     const frameId = await inHandler();
     for (const [expression, result] of [['VMCALL_GETDISK', '6'], ['INTERRUPTION_VALID == 0x80000000', '1'], ['INTERRUPTION_HARDWARE | VECTOR_GP', '781 (0x30d)']]) assert.strictEqual((await evaluate(expression!, { frameId })).result, result);
-    await assert.rejects(evaluate('IO_SIZE(8)', { frameId }));
+    // With parameters too.
+    assert.strictEqual((await evaluate('IO_SIZE(3) + IO_PORT(0x700000)', { frameId })).result, '116 (0x74)');
+    await assert.rejects(evaluate('IO_SIZE', { frameId }), /IO_SIZE is a macro with parameters: write IO_SIZE\(q\)/);
+    await assert.rejects(evaluate('IO_SIZE(1 +)', { frameId }), /Macros make this/);
     const { targets } = await story.client.request<{ targets: { label: string; type: string; detail?: string }[] }>('completions', { text: 'VMCALL_G', column: 9, frameId });
     assert.deepStrictEqual(targets.map((t) => [t.label, t.type, t.detail]), [['VMCALL_GETDISK', 'value', 'macro']]);
     // The guest asks for its memory map first; of its hypercalls only the one for the disk image stops.
     await story.client.request('setBreakpoints', { ...marked('lab/vmm/vmexits.c', 'in handle_cpuid'), breakpoints: [] });
-    await story.client.request('setFunctionBreakpoints', { breakpoints: [{ name: 'handle_vmcall', condition: 'g->regs.rax == VMCALL_GETDISK' }] });
+    await story.client.request('setFunctionBreakpoints', { breakpoints: [{ name: 'handle_vmcall', condition: 'IO_SIZE(g->regs.rax) == IO_SIZE(VMCALL_GETDISK)' }] });
     const stopped = story.client.next('stopped');
     await story.client.request('continue', { threadId: 1 });
     await stopped;

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { nodeFiles } from '../../src/adapter/hosts/nodeFiles';
 import { SymbolImage } from '../../src/symbols/image';
 import { definesOf, SourceMacros } from '../../src/symbols/sourceMacros';
+import { expandMacroCalls, parseDefinition, type MacroText } from '../../src/symbols/macroCalls';
 import { SourceLookup } from '../../src/symbols/sourceLookup';
 
 const folder = path.join(__dirname, '../fixtures/symbols/macros');
@@ -16,8 +17,8 @@ const EXPECTED: Record<string, string | undefined> = {
   LOCAL_LIMIT: '(PAGE_SIZE * 2)',
   STATEMENT: 'do { } while (0)',
   SPLIT: '"a // b"',
-  // A function-like macro, an undefined one, two that are text and comment.
-  ROUND: undefined,
+  ROUND: '((x) & ~(PAGE_SIZE - 1))',
+  // An undefined one, and one that is text and comment.
   GONE: undefined,
   NONE: undefined,
 };
@@ -67,8 +68,34 @@ describe('macros', () => {
     assert.deepEqual(definesOf('/* #define A 1 */ #define B 2\n # define C \\\n  (1 << 3) // bits\n#define D(x) x\n#define E\n#define F (x) /* long\ncomment */\n#include <g.h>\n').macros, [
       { name: 'B', text: '2', line: 1 },
       { name: 'C', text: '(1 << 3)', line: 2 },
+      { name: 'D', parameters: ['x'], text: 'x', line: 4 },
       { name: 'F', text: '(x)', line: 6 },
     ]);
     assert.deepEqual(definesOf('# include "a/b.h"\n#include <g.h>\n').includes, ['a/b.h', 'g.h']);
+  });
+
+  describe('with parameters', () => {
+    const macros = new Map(
+      ['ROUND(x) ((x) & ~(PAGE - 1))', 'MAX(a, b) ((a) > (b) ? (a) : (b))', 'NOTHING() 7', 'NAME(x) #x', 'PASTE(a, b) a##b', 'LAST(first, ...) __VA_ARGS__', 'AGAIN(x) AGAIN(x + 1)', 'PAGE 4096', 'FIELD(type, m) (&((type *)0)->m)', 'TWICE(x) MAX(x, ROUND(x))']
+        .map((definition) => parseDefinition(definition)!)
+        .map(({ name, macro }): [string, MacroText] => [name, macro]),
+    );
+    for (const [input, output] of [
+      ['ROUND(y) + 1', '((y) & ~(PAGE - 1)) + 1'],
+      ['MAX(f(a, b), c)', '((f(a, b)) > (c) ? (f(a, b)) : (c))'],
+      ['MAX(ROUND(1), 2)', '((((1) & ~(PAGE - 1))) > (2) ? (((1) & ~(PAGE - 1))) : (2))'],
+      ['NOTHING()', '7'],
+      ['NAME(a + "b")', '"a + \\"b\\""'],
+      ['PASTE(gu, est)', 'guest'],
+      ['LAST(1, 2, 3)', '2, 3'],
+      ['AGAIN(1)', 'AGAIN(1 + 1)'],
+      ['FIELD(struct env, id)', '(&((struct env *)0)->id)'],
+      ['TWICE(3)', '((3) > (((3) & ~(PAGE - 1))) ? (3) : (((3) & ~(PAGE - 1))))'],
+      ['p->ROUND(1), $ROUND(1), "ROUND(1)", ROUND', 'p->ROUND(1), $ROUND(1), "ROUND(1)", ROUND'],
+      ['ROUND(never closed', 'ROUND(never closed'],
+      ['xROUND(1) + PAGE', 'xROUND(1) + PAGE'],
+    ]) {
+      it(input!, () => assert.equal(expandMacroCalls(input!, (name) => macros.get(name)), output));
+    }
   });
 });

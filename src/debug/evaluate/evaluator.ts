@@ -7,6 +7,7 @@ import { dereference, elementOf, integerOf, memberOf, readValue, type Value, typ
 import type { Die } from '../../symbols/dwarf/die';
 import type { SymbolImage } from '../../symbols/image';
 import { lookupAddress } from '../../symbols/frame';
+import { expandMacroCalls, type MacroText } from '../../symbols/macroCalls';
 import { evaluatedNode, type VariableContext } from '../inspect/variable';
 import { memoryNode } from '../inspect/memory';
 import type { SpaceName } from '../memory/memorySpace';
@@ -19,7 +20,7 @@ import { computed, placed, type Evaluated, type EvaluatedIn } from './evaluated'
 import { inspect, placeOf, type EvaluatorFacts } from './inspectionFunctions';
 import { machineValue } from './machineNames';
 import { parseExpression } from './parser';
-import type { Expression, Format, TypeName } from './syntax';
+import type { Expression, Format, ParsedInput, TypeName } from './syntax';
 
 /** Reads values that lie in an address space rather than in a frame. */
 const spaceReader = (target: Target, space: SpaceName): ValueReader => ({
@@ -55,9 +56,20 @@ export class Evaluator {
 
   /** Computes `text`. Assignments happen only with `mayAssign`. Throws a UserError that says what is wrong. */
   evaluate(text: string, mayAssign: boolean): { result: Evaluated; format: Format | undefined } {
-    const { expression, format, count } = parseExpression(text, (name) => this.findType(name) !== undefined);
+    const { expression, format, count } = this.parse(text);
     const result = this.compute(expression, mayAssign);
     return { result: count === undefined ? result : this.elements(result, count), format };
+  }
+
+  /** What a text says, its calls of macros replaced. */
+  private parse(text: string): ParsedInput {
+    const expanded = expandMacroCalls(text, (name) => this.macroNamed(name));
+    try {
+      return parseExpression(expanded, (name) => this.findType(name) !== undefined);
+    } catch (error) {
+      if (expanded === text || !(error instanceof UserError)) throw error;
+      throw new UserError('expression', `Macros make this "${expanded}", which has no value here: ${error.message}`);
+    }
   }
 
   /** The number that a part of a condition is. */
@@ -197,27 +209,35 @@ export class Evaluator {
     throw new UserError('expression', `There is no variable ${name} here. Registers are written $rax, VMCS fields $vmcs.GUEST_RIP.`);
   }
 
-  /** What a macro of C stands for, computed here. Throws a UserError when that is no expression. */
-  private macro(name: string): Evaluated | undefined {
+  /** What a macro's name stands for where the frame is; undefined for no macro. Throws a UserError for one that is defined in several ways. */
+  private macroNamed(name: string): MacroText | undefined {
     const frame = this.frame?.image;
     for (const image of this.images) {
       const macro = image.macros.find(name, frame && frame.image === image ? lookupAddress(this.frame!.frame) : undefined);
       if (!macro) continue;
       if ('ambiguous' in macro) throw new UserError('expression', `The macro ${name} is defined in several ways: ${macro.ambiguous.slice(0, 4).join(', ')}. Write its value, or build with -g3.`);
-      // As the preprocessor does: a name inside of its own text is no macro any more.
-      if (this.expanding.has(name)) return undefined;
-      this.expanding.add(name);
-      try {
-        const value = this.compute(parseExpression(macro.text, (word) => this.findType(word) !== undefined).expression, false);
-        return { ...value, value: { ...value.value, name } };
-      } catch (error) {
-        if (error instanceof UserError) throw new UserError('expression', `${name} is a macro that stands for "${macro.text}", which has no value here: ${error.message}`);
-        throw error;
-      } finally {
-        this.expanding.delete(name);
-      }
+      return macro;
     }
     return undefined;
+  }
+
+  /** What a macro of C without parameters stands for, computed here. Throws a UserError when that is no expression. */
+  private macro(name: string): Evaluated | undefined {
+    // As the preprocessor does: a name inside of its own text is no macro any more.
+    if (this.expanding.has(name)) return undefined;
+    const macro = this.macroNamed(name);
+    if (!macro) return undefined;
+    if (macro.parameters) throw new UserError('expression', `${name} is a macro with parameters: write ${name}(${macro.parameters.join(', ')}).`);
+    this.expanding.add(name);
+    try {
+      const value = this.compute(this.parse(macro.text).expression, false);
+      return { ...value, value: { ...value.value, name } };
+    } catch (error) {
+      if (error instanceof UserError) throw new UserError('expression', `${name} is a macro that stands for "${macro.text}", which has no value here: ${error.message}`);
+      throw error;
+    } finally {
+      this.expanding.delete(name);
+    }
   }
 
   /** Of several static ones of a name the one of the file that the frame's code is of. */

@@ -1,5 +1,6 @@
 /** Expressions where the processor in focus stands, and what they need to know of the session. */
 import { UserError } from '../../base/errors';
+import { expandMacroCalls, type MacroText } from '../../symbols/macroCalls';
 import { helperCall, writerPlace } from '../exits/fieldWriter';
 import type { VmcsFacts } from '../inspect/vmcs';
 import type { GuestMap } from '../memory/guestMap';
@@ -61,12 +62,21 @@ export class Expressions {
   syntaxFault(text: string): string | undefined {
     const isType = (name: string): boolean => builtInType(name) !== undefined || this.processors.target.images.images.some(({ image }) => image.types(name).length > 0);
     try {
-      parseExpression(text, isType);
+      parseExpression(expandMacroCalls(text, (name) => this.macroNamed(name)), isType);
       return undefined;
     } catch (error) {
       if (error instanceof UserError) return error.message;
       throw error;
     }
+  }
+
+  /** A macro of any image: which of several is meant shows where the expression is computed. */
+  private macroNamed(name: string): MacroText | undefined {
+    for (const { image } of this.processors.target.images.images) {
+      const macro = image.macros.find(name, undefined);
+      if (macro && 'text' in macro) return macro;
+    }
+    return undefined;
   }
 
   /** A log message with the expressions in its braces computed. */

@@ -1,29 +1,23 @@
 import { UserError } from '../../base/errors';
+import { parseDefinition, type MacroText } from '../macroCalls';
 import { Reader } from '../reader';
 import { At } from './constants';
 import type { Unit } from './unit';
 
-/** What a unit's macros stand for, by name; object-like ones only. */
-export type MacroTexts = ReadonlyMap<string, string>;
+/** What a unit's macros stand for, by name. */
+export type MacroTexts = ReadonlyMap<string, MacroText>;
 
 const FLAG_OFFSET_64 = 1;
 const FLAG_LINE_OFFSET = 2;
 const FLAG_OPCODE_TABLE = 4;
 
-/** Splits `NAME text`; undefined for `NAME(parameters) text`. */
-const objectLike = (definition: string): { name: string; text: string } | undefined => {
-  const match = /^([A-Za-z_]\w*)(?:\s+([^]*))?$/.exec(definition);
-  return match ? { name: match[1], text: (match[2] ?? '').trim() } : undefined;
-};
-
 /** Macros of one compilation as they are at its end: later definitions replace earlier ones, #undef removes them. */
 class Definitions {
-  readonly texts = new Map<string, string>();
+  readonly texts = new Map<string, MacroText>();
 
   define(definition: string): void {
-    const macro = objectLike(definition);
-    if (macro) this.texts.set(macro.name, macro.text);
-    else this.texts.delete(/^\w*/.exec(definition)![0]);
+    const found = parseDefinition(definition);
+    if (found) this.texts.set(found.name, found.macro);
   }
 
   undefine(name: string): void {
