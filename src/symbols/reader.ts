@@ -78,61 +78,70 @@ export class Reader {
     return value > BigInt(Number.MAX_SAFE_INTEGER) ? this.damaged() : Number(value);
   }
 
-  /** Unsigned LEB128 that fits a number (up to 2^53). */
-  uleb(): number {
-    let byte = this.u8();
-    if (byte < 0x80) return byte;
-    let value = byte & 0x7f;
+  /** The last byte of the LEB128 that `groups` or `bigGroups` has read, and its bits. */
+  private lastByte = 0;
+  private lebBits = 0;
+
+  /** Groups of seven bits, of which the first has been read. */
+  private groups(first: number): number {
+    let value = first & 0x7f;
     let scale = 128;
+    let bits = 7;
+    let byte;
     do {
       byte = this.u8();
       value += (byte & 0x7f) * scale;
       scale *= 128;
+      bits += 7;
     } while (byte & 0x80);
+    this.lastByte = byte;
+    this.lebBits = bits;
+    return value;
+  }
+
+  private bigGroups(first: number): bigint {
+    let value = BigInt(first & 0x7f);
+    let bits = 7;
+    let byte;
+    do {
+      byte = this.u8();
+      value |= BigInt(byte & 0x7f) << BigInt(bits);
+      bits += 7;
+    } while (byte & 0x80);
+    this.lastByte = byte;
+    this.lebBits = bits;
+    return value;
+  }
+
+  /** Unsigned LEB128 that fits a number (up to 2^53). */
+  uleb(): number {
+    const first = this.u8();
+    if (first < 0x80) return first;
+    const value = this.groups(first);
     if (value > Number.MAX_SAFE_INTEGER) this.damaged();
     return value;
   }
 
   /** Signed LEB128 that fits a number. */
   sleb(): number {
-    let byte = this.u8();
-    if (byte < 0x80) return byte & 0x40 ? byte - 0x80 : byte;
-    let value = byte & 0x7f;
-    let scale = 128;
-    do {
-      byte = this.u8();
-      value += (byte & 0x7f) * scale;
-      scale *= 128;
-    } while (byte & 0x80);
-    return byte & 0x40 ? value - scale : value;
+    const first = this.u8();
+    if (first < 0x80) return first & 0x40 ? first - 0x80 : first;
+    const value = this.groups(first);
+    return this.lastByte & 0x40 ? value - 2 ** this.lebBits : value;
   }
 
   /** Unsigned LEB128 of up to 64 bits. */
   ulebBig(): bigint {
-    let value = 0n;
-    let shift = 0n;
-    let byte;
-    do {
-      byte = this.u8();
-      value |= BigInt(byte & 0x7f) << shift;
-      shift += 7n;
-    } while (byte & 0x80);
-    return BigInt.asUintN(64, value);
+    const first = this.u8();
+    return first < 0x80 ? BigInt(first) : BigInt.asUintN(64, this.bigGroups(first));
   }
 
   /** Signed LEB128 of up to 64 bits. */
   slebBig(): bigint {
-    const first = this.view.getUint8(this.take(1));
+    const first = this.u8();
     if (first < 0x80) return BigInt(first & 0x40 ? first - 0x80 : first);
-    let value = BigInt(first & 0x7f);
-    let shift = 7n;
-    let byte;
-    do {
-      byte = this.u8();
-      value |= BigInt(byte & 0x7f) << shift;
-      shift += 7n;
-    } while (byte & 0x80);
-    return byte & 0x40 ? value - (1n << shift) : value;
+    const value = this.bigGroups(first);
+    return this.lastByte & 0x40 ? value - (1n << BigInt(this.lebBits)) : value;
   }
 
   /** Steps over an LEB128 of either sign. */
