@@ -42,7 +42,8 @@ function sameValue(gdb: GdbValue, text: string): boolean {
 /** No code is in the first page. */
 const PAGE = 0x1000;
 
-const isGone = (gdb: GdbValue): boolean => gdb.gone === true || (gdb.children !== undefined && gdb.children.length > 0 && gdb.children.every(isGone));
+/** Nothing of it is anywhere: a struct without members has nothing that could be. */
+const isGone = (gdb: GdbValue): boolean => gdb.gone === true || (gdb.children !== undefined && gdb.children.every(isGone));
 
 function compareValue(gdb: GdbValue, own: OwnValue, where: string, counts: Counts): string[] {
   if (gdb.other) {
