@@ -22,6 +22,8 @@ export class Bus implements PhysicalBus {
   /** Ports whose place software chooses (PCI). */
   private readonly mapped = new Map<number, PortClaim>();
   private readonly registers = new Map<number, MemoryDevice>();
+  /** No page below has registers: most of RAM needs no look-up. */
+  private firstRegisters = Infinity;
   private toldOfMemory = false;
 
   constructor(
@@ -56,13 +58,14 @@ export class Bus implements PhysicalBus {
   claimPage(page: number, device: MemoryDevice | undefined): void {
     if (device) this.registers.set(page, device);
     else this.registers.delete(page);
+    this.firstRegisters = Math.min(Infinity, ...this.registers.keys());
   }
 
   frameForRead(page: number): number {
-    return this.registers.has(page) ? 0 : this.memory.frameForRead(page);
+    return page >= this.firstRegisters && this.registers.has(page) ? 0 : this.memory.frameForRead(page);
   }
   frameForWrite(page: number): number {
-    return this.registers.has(page) ? 0 : this.memory.frameForWrite(page);
+    return page >= this.firstRegisters && this.registers.has(page) ? 0 : this.memory.frameForWrite(page);
   }
 
   read(address: number, size: number): number {

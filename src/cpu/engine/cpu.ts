@@ -249,9 +249,8 @@ export class Cpu implements Processor {
     this.banks.filled(index, found.global, linearPage(low, high), found.level);
   }
   flushPage(linear: bigint): void {
-    this.requestAttention();
     this.devicePages.forget();
-    this.banks.flushPage(linear);
+    if (!this.banks.flushPage(linear)) this.requestAttention();
   }
   /** Writes to a page have to be seen from now on: its write tags must go, whatever they are for. */
   withholdWrites(page: number): void {

@@ -170,13 +170,20 @@ export class TlbBanks {
     this.used[bank] = this.generations[bank] = 1;
   }
 
-  /** Drops what the banks know of the page, of whatever size, at a linear address, for every address space. */
-  flushPage(linear: bigint): void {
+  /**
+   * Drops what the banks know of the page, of whatever size, at a linear address, for every address space. Returns whether
+   * generated code may go on: the generation is the same and the instruction at RIP is in another page.
+   */
+  flushPage(linear: bigint): boolean {
     this.wanted64[0] = linear;
-    const page = this.wanted[1]! * PAGES_PER_4GIB + (this.wanted[0]! >>> 12);
-    const index = page % TLB_ENTRIES;
+    const [low, high] = [this.wanted[0]!, this.wanted[1]!];
+    const page = high * PAGES_PER_4GIB + (low >>> 12);
+    const index = (low >>> 12) & (TLB_ENTRIES - 1);
     // Of a large page there may be many pieces, which the entries do not tell.
-    for (const large of this.large) if (large.size !== 0 && (large.has(key2MiB(page)) || large.has(keyGiB(page)))) return this.flush();
+    for (const large of this.large) if (large.size !== 0 && (large.has(key2MiB(page)) || large.has(keyGiB(page)))) {
+      this.flush();
+      return false;
+    }
     const { u32 } = this.views;
     for (let bank = 0; bank < BANKS; bank++) {
       const tlb = (this.tlb(bank) + index * TLB_ENTRY_SIZE) >>> 2;
@@ -184,6 +191,8 @@ export class TlbBanks {
       const ctlb = (this.ctlb(bank) + index * CTLB_ENTRY_SIZE) >>> 2;
       u32[ctlb] = u32[ctlb + 1] = 0;
     }
+    const s = this.state;
+    return ((s.get32(Offset.INSTRUCTION_RIP) + s.get32(Offset.CS_BASE)) ^ low) >>> 12 !== 0 && ((s.get32(Offset.RIP) + s.get32(Offset.CS_BASE)) ^ low) >>> 12 !== 0;
   }
 
   /** Makes writes to a host-physical page be told, in every bank. */

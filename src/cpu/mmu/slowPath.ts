@@ -13,18 +13,21 @@ import { found, Privilege, walk } from './walk';
 import { linearPage } from './watch';
 
 /** The write that `commit` has to perform: one or two pieces, each inside a host-physical page. */
-const pending = { pieces: 0, address: [0, 0], length: [0, 0] };
+const pending = { pieces: 0, page: [0, 0], offset: [0, 0], length: [0, 0] };
 
 /** The largest piece in which a device is accessed. */
 const pieceOf = (left: number): number => (left >= 4 ? 4 : left >= 2 ? 2 : 1);
 
-function readPiece(cpu: Processor, address: number, length: number, to: number): void {
-  const page = Math.floor(address / 0x1000);
+function readPiece(cpu: Processor, page: number, offset: number, length: number, to: number): void {
   const frame = cpu.bus.frameForRead(page);
-  const u8 = cpu.views.u8;
+  const { u8, u32 } = cpu.views;
   if (frame !== 0) {
-    const from = frame + (address % 0x1000);
-    u8.copyWithin(to, from, from + length);
+    u8.copyWithin(to, frame + offset, frame + offset + length);
+    return;
+  }
+  const address = page * 0x1000 + offset;
+  if (length === 4 && (to & 3) === 0) {
+    u32[to >>> 2] = cpu.bus.read(address, 4);
     return;
   }
   for (let done = 0; done < length; ) {
@@ -35,14 +38,17 @@ function readPiece(cpu: Processor, address: number, length: number, to: number):
   }
 }
 
-function writePiece(cpu: Processor, address: number, length: number, from: number): void {
-  const page = Math.floor(address / 0x1000);
-  const offset = address % 0x1000;
+function writePiece(cpu: Processor, page: number, offset: number, length: number, from: number): void {
   const frame = cpu.bus.frameForWrite(page);
-  const u8 = cpu.views.u8;
+  const { u8, u32 } = cpu.views;
   if (frame !== 0) {
     u8.copyWithin(frame + offset, from, from + length);
     if (cpu.codePages.has(page)) cpu.codePages.written(page, offset, length);
+    return;
+  }
+  const address = page * 0x1000 + offset;
+  if (length === 4 && (from & 3) === 0) {
+    cpu.bus.write(address, 4, u32[from >>> 2]!);
     return;
   }
   for (let done = 0; done < length; ) {
@@ -119,7 +125,8 @@ export function stage(cpu: Processor, low: number, high: number, flags: number, 
     } else if (cache && mayKeep(cpu)) cpu.devicePages?.keep(cpu.state, low, high, page, found.writable);
   }
   if (flags & AccessFlag.PLAIN) return 0;
-  pending.address[0] = page * 0x1000 + offset;
+  pending.page[0] = page;
+  pending.offset[0] = offset;
   pending.length[0] = first;
   let pieces = 1;
   if (first < size) {
@@ -128,13 +135,14 @@ export function stage(cpu: Processor, low: number, high: number, flags: number, 
     if (!walk(cpu, (lastLow & ~0xfff) >>> 0, nextHigh, access, privilege)) return 0;
     if (found.page === apicPage && cpu.intercepts.apicAccess!(0, size, false, access, cpu.fault) < 0) return 0;
     if (cpu.watches.active) noteAccess(cpu, (lastLow & ~0xfff) >>> 0, nextHigh, found.page, size - first, write, rmw);
-    pending.address[1] = found.page * 0x1000;
+    pending.page[1] = found.page;
+    pending.offset[1] = 0;
     pending.length[1] = size - first;
     pieces = 2;
   }
   if (!write || rmw) {
-    readPiece(cpu, pending.address[0], first, scratch);
-    if (pieces === 2) readPiece(cpu, pending.address[1]!, size - first, scratch + first);
+    readPiece(cpu, page, offset, first, scratch);
+    if (pieces === 2) readPiece(cpu, found.page, 0, size - first, scratch + first);
   }
   if (write) pending.pieces = pieces;
   return scratch;
@@ -171,7 +179,7 @@ export function commit(cpu: Processor): void {
   const pieces = pending.pieces;
   pending.pieces = 0;
   for (let i = 0; i < pieces; i++) {
-    writePiece(cpu, pending.address[i]!, pending.length[i]!, from);
+    writePiece(cpu, pending.page[i]!, pending.offset[i]!, pending.length[i]!, from);
     from += pending.length[i]!;
   }
 }

@@ -51,8 +51,9 @@ const PAGES_PER_4GIB = 0x10_0000;
 const PKRU_AD = 1;
 const PKRU_WD = 2;
 
-/** Where the entries used by this walk lie (host-physical), with their tables' guest-physical pages and low halves. */
-const usedAddress = [0, 0, 0, 0];
+/** Where the entries used by this walk lie (host-physical page and offset), with their tables' guest-physical pages and low halves. */
+const usedPage = [0, 0, 0, 0];
+const usedOffset = [0, 0, 0, 0];
 const usedTable = [0, 0, 0, 0];
 const usedLow = [0, 0, 0, 0];
 
@@ -72,13 +73,11 @@ function readEntry(cpu: Processor, page: number, offset: number, wide: boolean):
   }
 }
 
-/** Sets bits in the low half of the entry at a host-physical address. */
-function setEntryBits(cpu: Processor, address: number, value: number): void {
-  const page = Math.floor(address / 0x1000);
-  const offset = address % 0x1000;
+/** Replaces the low half of an entry, whose accessed or dirty bits are set. */
+function writeEntry(cpu: Processor, page: number, offset: number, value: number): void {
   const frame = cpu.bus.frameForWrite(page);
   if (frame === 0) {
-    cpu.bus.write(address, 4, value >>> 0);
+    cpu.bus.write(page * 0x1000 + offset, 4, value >>> 0);
     return;
   }
   cpu.views.u32[(frame + offset) >>> 2] = value;
@@ -197,7 +196,8 @@ export function walk(cpu: Processor, low: number, high: number, access: number, 
     }
     if (reserved) return pageFault(cpu, low, high, access, privilege, Code.P | Code.RSVD);
 
-    usedAddress[used] = tablePage * 0x1000 + offset;
+    usedPage[used] = tablePage;
+    usedOffset[used] = offset;
     usedTable[used] = table;
     usedLow[used] = entry;
     used++;
@@ -250,9 +250,9 @@ export function walk(cpu: Processor, low: number, high: number, access: number, 
   for (let i = 0; i < used; i++) {
     const want = i === used - 1 && access & ACCESS_WRITE ? Entry.A | Entry.D : Entry.A;
     if ((usedLow[i]! & want) === want) continue;
-    if (nested && second.translate(usedTable[i]!, ACCESS_READ | ACCESS_WRITE, usedAddress[i]! % 0x1000, true, true, cpu.fault) < 0) return secondLevelFault(cpu, low, high);
+    if (nested && second.translate(usedTable[i]!, ACCESS_READ | ACCESS_WRITE, usedOffset[i]!, true, true, cpu.fault) < 0) return secondLevelFault(cpu, low, high);
     usedLow[i]! |= want;
-    setEntryBits(cpu, usedAddress[i]!, usedLow[i]!);
+    writeEntry(cpu, usedPage[i]!, usedOffset[i]!, usedLow[i]!);
   }
   found.writable = mayWrite && (usedLow[used - 1]! & Entry.D) !== 0;
   return finish(cpu, low, high, access, privilege, guestPage);
