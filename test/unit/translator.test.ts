@@ -14,7 +14,7 @@ interface Translated {
   cpu: Cpu;
   ram: number;
   /** Regions made, and those that exist. */
-  regions(): { made: number; live: number };
+  regions(): { made: number; drops: number; live: number };
 }
 
 /** A machine in which every sample, taken each 64 instructions, makes a region. */
@@ -27,8 +27,8 @@ function load(program: string, at = CODE): Translated {
   cpu.state.rip = BigInt(at);
   cpu.state.setReg(Gpr.RSP, STACK);
   cpu.state.setReg(Gpr.RDI, DATA);
-  const { translator } = cpu as unknown as { translator: { made: number; regions: Set<unknown> } };
-  return { cpu, ram, regions: () => ({ made: translator.made, live: translator.regions.size }) };
+  const { translator } = cpu as unknown as { translator: { made: number; drops: number; regions: Set<unknown> } };
+  return { cpu, ram, regions: () => ({ made: translator.made, drops: translator.drops, live: translator.regions.size }) };
 }
 
 describe('translator', () => {
@@ -101,6 +101,24 @@ describe('translator', () => {
     assert.equal(cpu.run(1e6), 'halt');
     assert.equal(cpu.state.icount, 1 + 1000 * 12 + 1);
     assert.ok(translated.regions().live > 0);
+  });
+
+  it('a breakpoint set beside a region leaves it, and one inside makes it anew at the next sample', () => {
+    const translated = load(LOOP);
+    const { cpu } = translated;
+    cpu.run(2000);
+    const { made, drops } = translated.regions();
+    cpu.setBreakpoints(new Set([BigInt(CODE + 0xff0)]));
+    cpu.run(2000);
+    assert.deepEqual([translated.regions().made, translated.regions().drops], [made, drops]);
+    const never = BigInt(CODE + 8);
+    cpu.setBreakpoints(new Set([BigInt(CODE + 0xff0), never]));
+    assert.equal(cpu.run(1), 'budget');
+    cpu.setBreakpoints(new Set());
+    cpu.run(200);
+    assert.equal(translated.regions().live > 0, true);
+    assert.equal(cpu.run(1e6), 'halt');
+    assert.equal(cpu.state.icount, 1 + 1000 * 12 + 1);
   });
 
   it('a region that writes its own code runs what it has written', () => {

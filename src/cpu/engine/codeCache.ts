@@ -35,9 +35,9 @@ export interface CodeListener {
   /** A page gets its first decoded instruction or is first used by a page walk: writes to it must be told from now on. */
   watchedPageAppeared(page: number): void;
   allDropped(): void;
-  /** The records of a page are about to be dropped, or (not for good) to be armed with breakpoints: nothing may stand for them. */
-  recordsChange(page: CodePage, forGood: boolean): void;
-  /** The same for the records of the instruction at one offset, which is overwritten; in pages with regions. */
+  /** The records of a page are about to be dropped: nothing may stand for them. */
+  recordsChange(page: CodePage): void;
+  /** The same for the records of the instruction at one offset, which is overwritten or gets a breakpoint; in pages with regions. */
   instructionChanges(page: CodePage, offset: number): void;
 }
 
@@ -190,11 +190,11 @@ export class CodeCache implements CodePages {
 
   /** A page may be mapped at several linear addresses: the breakpoints of all of them are armed. */
   private addBreakpoints(page: CodePage, offsets: ReadonlySet<number>): void {
-    this.listener.recordsChange(page, false);
     const armed = (page.breakpoints ??= new Set());
     for (const offset of offsets) {
       if (armed.has(offset)) continue;
       armed.add(offset);
+      if (page.regions !== 0) this.listener.instructionChanges(page, offset);
       const record = this.views.u32[(page.slots + offset * 4) >>> 2]!;
       if (record !== 0) this.lines.arm(record);
     }
@@ -273,7 +273,7 @@ export class CodeCache implements CodePages {
 
   /** Makes a page's records lead back to the look-up: the interpreter may be among them. */
   private retire(code: CodePage): void {
-    this.listener.recordsChange(code, true);
+    this.listener.recordsChange(code);
     this.bySlots.delete(code.slots);
     const { u32 } = this.views;
     for (const lines of [code.runs, code.copies]) {

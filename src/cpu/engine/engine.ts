@@ -59,7 +59,7 @@ class EngineImplementation implements Engine {
         this.translator?.dropAll();
         this.cpus.forEach((cpu) => cpu?.flushTlb());
       },
-      recordsChange: (page, forGood) => this.translator?.dropPage(page, forGood),
+      recordsChange: (page) => this.translator?.dropPage(page),
       instructionChanges: (page, offset) => this.translator?.dropInstruction(page, offset),
     });
     this.interpreter = createInterpreter(module, memory, {

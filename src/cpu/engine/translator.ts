@@ -147,7 +147,8 @@ export class Translator {
       const mark = entries[target]!;
       if (mark < LEFT) continue;
       entries[target] = 0;
-      if (known.tried.has(target)) continue; // it cannot be translated, or is too far from the rest
+      // It cannot be translated, is too far from the rest, or has to be the interpreter's as long as it has a breakpoint.
+      if (known.tried.has(target) || page.breakpoints?.has(target)) continue;
       known.tried.add(target);
       if (mark === MISSED) page.indirectTargets.add(target);
       missed.add(target);
@@ -254,21 +255,23 @@ export class Translator {
     known.regions.splice(known.regions.indexOf(region), 1);
   }
 
-  /** The page's records are about to change: a breakpoint is set, or they are dropped. */
-  dropPage(page: CodePage, forGood: boolean): void {
+  /** The page's records are about to be dropped. */
+  dropPage(page: CodePage): void {
     const known = this.pages.get(page);
     if (!known) return;
     for (const region of [...known.regions]) this.drop(region);
-    known.found.clear();
-    // Without its breakpoint an instruction may be taken in.
-    known.tried.clear();
-    if (forGood) this.pages.delete(page);
+    this.pages.delete(page);
   }
 
-  /** The instruction at an offset is overwritten. */
+  /** The instruction at an offset is overwritten, or gets a breakpoint: then what was around it is as hot as before. */
   dropInstruction(page: CodePage, offset: number): void {
-    const known = this.pages.get(page);
-    for (const region of known!.regions.filter((r) => r.offsets.has(offset))) this.drop(region);
+    const known = this.pages.get(page)!;
+    for (const region of known.regions.filter((r) => r.offsets.has(offset))) {
+      this.drop(region);
+      if (!page.breakpoints?.has(offset)) continue;
+      for (const other of region.offsets) known.found.set(other, 1);
+      known.heat = Infinity;
+    }
   }
 
   /** The records' room is used anew from its start. */
