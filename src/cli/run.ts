@@ -1,5 +1,6 @@
 /** Drives a machine from the event loop, slice by slice, until something ends the run. */
 import type { Machine, MachineStop } from '../machine/machineInterface';
+import { breaksMasked } from '../cpu/engine/monitoredLines';
 import { Offset } from '../cpu/state';
 import { ConsoleScript, type Verdict } from './consoleScript';
 import { type Ending, Status } from './ending';
@@ -24,7 +25,7 @@ const VMX_NON_ROOT = 2;
 
 /** Whether no interrupt will ever be taken again: every processor waits, with interrupts off. */
 export function isDead(machine: Machine): boolean {
-  return machine.cpus.every(({ state }) => state.get32(Offset.ACTIVITY) !== ACTIVITY_ACTIVE && (state.get32(Offset.FLAGS) & RFLAGS_IF) === 0 && state.get32(Offset.VMX_MODE) !== VMX_NON_ROOT);
+  return machine.cpus.every(({ state }) => state.get32(Offset.ACTIVITY) !== ACTIVITY_ACTIVE && (state.get32(Offset.FLAGS) & RFLAGS_IF) === 0 && !breaksMasked(state) && state.get32(Offset.VMX_MODE) !== VMX_NON_ROOT);
 }
 
 export class Run {

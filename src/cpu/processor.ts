@@ -50,6 +50,11 @@ export interface Processor {
   /** Told of PAUSE while other processors could run instead. */
   onPause?: (() => void) | undefined;
 
+  /** MONITOR: watches the line of memory at a host-physical address for writes. */
+  armMonitor?(address: number): void;
+  /** MWAIT: waits for such a write or an event, if the line is armed; `breaks`: also for an interrupt that RFLAGS.IF masks. */
+  waitMonitored?(breaks: boolean): void;
+
   /** Where x87 exceptions go while CR0.NE is clear. Without, the processor waits for an interrupt that nobody sends. */
   coprocessor?: CoprocessorPins | undefined;
 

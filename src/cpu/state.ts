@@ -136,6 +136,10 @@ export const Offset = {
   /** u64 Hpa each; all ones when there is none. */
   VMXON_POINTER: 0x448,
   CURRENT_VMCS: 0x450,
+  /** u32. What MONITOR and MWAIT began: bits of engine/monitoredLines.ts; the line's host-physical address is in MONITORED. */
+  MONITOR: 0x444,
+  /** u64. */
+  MONITORED: 0xcf8,
   /** u32. Signals of other processors that wait to be taken: see engine/signals.ts. */
   SIGNALS: 0x458,
   /** 0x460 to 0x5ff: for vmx/ alone. */

@@ -2,6 +2,7 @@
 import { UserError } from '../base/errors';
 import { hex } from '../base/bits';
 import type { Cpu } from '../cpu/engine/cpu';
+import { breaksMasked, waitsMonitored } from '../cpu/engine/monitoredLines';
 import { createEngine } from '../cpu/engine/engine';
 import { Activity } from '../cpu/engine/activity';
 import { resetProcessor } from '../cpu/engine/reset';
@@ -104,6 +105,7 @@ class Pc implements Machine {
       current: () => this.cpu.index,
     });
     this.cpus = this.board.localApics.map((apic, n) => engine.createProcessor(n, { bus: this.bus, interrupts: apic, deviceMsrs: apic, features, processors: options.cpus }));
+    engine.monitored.onWrite = (processor) => this.lineWritten(processor);
     this.cpu = this.cpus[0]!;
     this.vmx = this.units = this.cpus.map((cpu) => new VmxUnit(cpu));
     this.cpus.forEach((cpu, n) => {
@@ -224,6 +226,14 @@ class Pc implements Machine {
     this.cpus[index]!.requestAttention();
   }
 
+  /** A line of memory was written that a processor monitors: it need not wait for that any more. */
+  private lineWritten(index: number): void {
+    const cpu = this.cpus[index]!;
+    const waits = waitsMonitored(cpu.state);
+    cpu.endMonitoring();
+    if (waits) this.signal(index);
+  }
+
   /** The current processor executed PAUSE: what it waits for, another one has to do. */
   private paused(): void {
     if (!this.turns.contended) return;
@@ -249,7 +259,7 @@ class Pc implements Machine {
     const waiting = this.cpus.filter((cpu) => !waitsForSipi(cpu));
     if (waiting.length === 0) return false;
     const s = this.cpu.state;
-    const interrupt = waiting.some((cpu) => cpu.intercepts.nonRoot || interruptsEnabled(cpu.state)) ? this.board.deadlineThatWakes() : Infinity;
+    const interrupt = waiting.some((cpu) => cpu.intercepts.nonRoot || interruptsEnabled(cpu.state) || breaksMasked(cpu.state)) ? this.board.deadlineThatWakes() : Infinity;
     const wake = Math.min(boundary, interrupt, this.input.nextDeadline);
     if (wake === Infinity) return false;
     const skipped = Math.min(end, wake, this.board.nextDeadline()) - s.icount;

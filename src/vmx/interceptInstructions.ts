@@ -1,6 +1,7 @@
 /** Instructions of the guest that cause VM exits (SDM volume 3, "Instructions That Cause VM Exits"), but those about registers, ports and MSRs. */
 import type { Instruction } from '../cpu/decode/instruction';
 import { Vector } from '../cpu/fault';
+import { Offset } from '../cpu/state';
 import { pauseLoopExits } from './interceptEvents';
 import { exitByInstruction, exitOfInstruction, NO_INFORMATION } from './exit';
 import { displacement, operandInfo } from './instructionInfo';
@@ -50,6 +51,7 @@ export function interceptInstruction(vmx: Vmx, mnemonic: string, insn: Instructi
   const asked = (rule.primary !== undefined && vmx.primary(rule.primary)) || (rule.secondary !== undefined && vmx.secondary(rule.secondary));
   if (conditional && !asked && !(mnemonic === 'pause' && pauseLoopExits(vmx))) return false;
   const info = mnemonic === 'rdrand' || mnemonic === 'rdseed' ? (insn.operands[0].number << 3) | ((insn.operandSize >>> 2) << 11) : 0;
+  if (mnemonic === 'mwait') return exitOfInstruction(vmx, rule.reason, insn, { qualification: vmx.state.get32(Offset.MONITOR) === 0 ? 0n : 1n });
   return exitOfInstruction(vmx, rule.reason, insn, info === 0 ? NO_INFORMATION : { instructionInfo: info });
 }
 

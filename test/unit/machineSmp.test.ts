@@ -28,6 +28,15 @@ describe('several processors', () => {
     assert.deepEqual([result(machine, 0), result(machine, 1)], [500, 500]);
     assert.ok(machine.instructions < 60_000, String(machine.instructions));
   });
+  it('stores wake the other from MWAIT, 5000 times to and fro, in little time', () => {
+    const machine = run('monitor', 3);
+    const woken = result(machine, 0) + result(machine, 1);
+    assert.ok(woken >= 4900 && woken <= 10_100, `they woke ${woken} times`);
+    assert.ok(machine.instructions < 500_000, String(machine.instructions));
+    assert.equal(result(machine, 3), 0, 'not by a store beside the line');
+    assert.equal(result(machine, 2), 1, 'by a store that changes nothing');
+    assert.deepEqual([result(machine, 4), result(machine, 5)], [1, 1]);
+  });
   it('a mapping that another processor has cached lives until that processor drops it', () => {
     const machine = run('shootdown', 2);
     assert.ok(result(machine, 4) > result(machine, 3), 'the old frame is read on while nobody says anything');
@@ -57,8 +66,7 @@ describe('several processors', () => {
   });
 });
 
-describe('several processors: a run repeats', () => {
-  const PROGRAM = 'spinlock';
+for (const PROGRAM of ['spinlock', 'monitor']) describe(`several processors: a run of ${PROGRAM} repeats`, () => {
   const CPUS = 4;
 
   it('whatever slices it is run in', () => {

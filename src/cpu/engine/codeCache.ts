@@ -10,6 +10,7 @@ import type { MemoryViews } from '../state';
 import { CodeLines, MAXIMUM_LENGTH } from './codeLines';
 import { CodePage, PAGE } from './codePage';
 import { type HandlerTable } from './handlers';
+import { MonitoredLines } from './monitoredLines';
 import { Field, RECORD_SIZE, Special } from './record';
 import { RecordArena } from './recordArena';
 import { TablePages } from './tablePages';
@@ -45,6 +46,8 @@ export class CodeCache implements CodePages {
   private readonly pages = new Map<number, CodePage[]>();
   private readonly bySlots = new Map<number, CodePage>();
   private readonly tables = new TablePages();
+  /** Lines that processors wait for. */
+  readonly monitored = new MonitoredLines((page) => this.listener.watchedPageAppeared(page));
   /** Empty tables of pages that were dropped, by `retiredKey`. */
   private readonly retired = new Map<number, number>();
   private readonly arena = new RecordArena();
@@ -68,7 +71,7 @@ export class CodeCache implements CodePages {
   }
 
   has(page: number): boolean {
-    return this.pages.has(page) || this.tables.has(page);
+    return this.pages.has(page) || this.tables.has(page) || this.monitored.has(page);
   }
 
   tableUsed(page: number): void {
@@ -216,9 +219,10 @@ export class CodeCache implements CodePages {
   // Writes.
 
   written(page: number, offset: number, length: number): boolean {
+    const isTold = this.monitored.written(page, offset, length);
     const isTable = this.tables.written(page);
     const list = this.pages.get(page);
-    if (!list) return isTable;
+    if (!list) return isTable || isTold;
     for (let i = 0; i < list.length; i++) this.overwrite(list[i]!, offset, length);
     return true;
   }
@@ -255,6 +259,7 @@ export class CodeCache implements CodePages {
 
   /** Memory was changed as a whole page: by a device, by the debugger. */
   pageChanged(page: number): void {
+    this.monitored.written(page, 0, PAGE);
     this.tables.written(page);
     this.dropPage(page);
   }

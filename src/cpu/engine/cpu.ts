@@ -20,12 +20,14 @@ import { withSimd } from '../simd/operations';
 import { withheldLevels } from '../simd/levels';
 import { CpuState, type MemoryViews, Offset, PORT_ANSWER, PortAnswer, PRIVILEGE_STRIDE, Privileged, Seg } from '../state';
 import { deliverFault } from '../system/delivery';
+import { MONITOR_LINE } from '../system/monitorOperations';
 import { slowOperations } from '../system/operations';
 import { Activity } from './activity';
 import type { CodeCache } from './codeCache';
 import { CodeFetch, Fetched } from './codeFetch';
 import { isOutside, undoBranch } from './branchFault';
 import type { Interpreter } from './interpreter';
+import { endMonitoring, Monitoring } from './monitoredLines';
 import { Exit, Field, RECORD_SIZE, Special } from './record';
 import { DebugUnit } from './debugUnit';
 import { alignmentChecked, announcedInstructions, deriveState, permittedAbove, permittedAtCpl0, TIMESTAMPS } from './derived';
@@ -262,6 +264,7 @@ export class Cpu implements Processor {
     this.attention = true;
   }
   worldChanged(): void {
+    if (this.state.get32(Offset.MONITOR) !== 0) this.endMonitoring(); // VM entries and VM exits clear it
     this.derive();
     this.inNewWorld = true;
   }
@@ -319,8 +322,31 @@ export class Cpu implements Processor {
     this.skipBreakpoint = false;
     this.state.set32(Offset.CUT, 0);
     this.forgetPortAnswers();
+    this.cache.monitored.set(this.index, this.state.get32(Offset.MONITOR) !== 0 ? Number(this.state.get64(Offset.MONITORED)) : undefined);
     this.banks.flush();
     this.stateChanged();
+  }
+
+  // Address-range monitoring.
+
+  armMonitor(address: number): void {
+    const s = this.state;
+    const line = Math.floor(address / MONITOR_LINE) * MONITOR_LINE;
+    s.set32(Offset.MONITOR, Monitoring.ARMED);
+    s.set64(Offset.MONITORED, BigInt(line));
+    this.cache.monitored.set(this.index, line);
+  }
+  waitMonitored(breaks: boolean): void {
+    const s = this.state;
+    if (s.get32(Offset.MONITOR) !== Monitoring.ARMED) return; // written meanwhile, or never armed: there is nothing to wait for
+    s.set32(Offset.MONITOR, Monitoring.ARMED | Monitoring.WAITING | (breaks ? Monitoring.BREAKS : 0));
+    s.set32(Offset.ACTIVITY, Activity.HLT);
+    this.requestAttention();
+  }
+  /** The line was written, or an event has come. */
+  endMonitoring(): void {
+    endMonitoring(this.state);
+    this.cache.monitored.set(this.index, undefined);
   }
 
   // The run loop.

@@ -13,6 +13,7 @@ import { Cpu, type CpuParts } from './cpu';
 import { HandlerTable } from './handlers';
 import { createInterpreter, generateInterpreter, type Interpreter } from './interpreter';
 import { CPU_BASE, FRAMES_BASE, MAXIMUM_CPUS, memoryPages } from './layout';
+import type { MonitoredLines } from './monitoredLines';
 import { Translator, translatorPolicy } from './translator';
 
 export interface Engine {
@@ -20,6 +21,8 @@ export interface Engine {
   /** The area of RAM frames: byte offsets, multiples of 4096. */
   readonly frameBase: number;
   readonly frameLimit: number;
+  /** Lines of memory that processors wait for. */
+  readonly monitored: MonitoredLines;
   createProcessor(index: number, parts: CpuParts): Cpu;
 }
 
@@ -62,6 +65,7 @@ class EngineImplementation implements Engine {
       recordsChange: (page) => this.translator?.dropPage(page),
       instructionChanges: (page, offset) => this.translator?.dropInstruction(page, offset),
     });
+    this.cache.monitored.onWrite = (processor) => this.cpus[processor]?.endMonitoring();
     this.interpreter = createInterpreter(module, memory, {
       access: (base, low, high, flags, budget) => {
         const cpu = this.cpuAt(base);
@@ -100,6 +104,10 @@ class EngineImplementation implements Engine {
       const translator = new Translator(this.views, this.cache, handlers.handlers, this.interpreter.regions, regionImports, { ...translatorPolicy });
       this.translator = translator;
     }
+  }
+
+  get monitored(): MonitoredLines {
+    return this.cache.monitored;
   }
 
   private cpuAt(base: number): Cpu {

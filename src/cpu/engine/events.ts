@@ -10,6 +10,7 @@ import { deliverDebugTraps } from '../system/debugTraps';
 import { deliverEvent } from '../system/delivery';
 import { Activity } from './activity';
 import type { Cpu } from './cpu';
+import { breaksMasked, waitsMonitored } from './monitoredLines';
 import { takeSignals } from './signals';
 
 const BLOCKING_MOVSS = 2;
@@ -20,7 +21,7 @@ const BLOCKING_NMI = 8;
 export function takeEvent(cpu: Cpu): boolean {
   if (nothingWaits(cpu)) return false;
   try {
-    return take(cpu);
+    return waitsMonitored(cpu.state) ? takeWaiting(cpu) : take(cpu);
   } catch (thrown) {
     cpu.recover(thrown);
     return true;
@@ -34,7 +35,22 @@ function nothingWaits(cpu: Cpu): boolean {
   const pending = cpu.interrupts.pending();
   s.set32(Offset.AWAITED, pending || (nonRoot && (intercepts.awaitsInterruptFlag?.() ?? true)) ? 1 : 0);
   if (s.get32(Offset.SIGNALS) !== 0 || s.get32(Offset.PENDING_DEBUG) !== 0 || s.get32(Offset.NMI_PENDING) !== 0 || nonRoot) return false;
-  return (s.get32(Offset.FLAGS) & IF) === 0 || !pending;
+  return !pending || ((s.get32(Offset.FLAGS) & IF) === 0 && !breaksMasked(s));
+}
+
+/** A processor that waits by MWAIT is active for whatever comes, and for VM exits: only when nothing does it goes on waiting. */
+function takeWaiting(cpu: Cpu): boolean {
+  const { state: s } = cpu;
+  const masked = breaksMasked(s) && cpu.interrupts.pending();
+  s.set32(Offset.ACTIVITY, Activity.ACTIVE);
+  let waits = false;
+  try {
+    waits = !take(cpu) && !masked;
+  } finally {
+    if (waits) s.set32(Offset.ACTIVITY, Activity.HLT);
+    else cpu.endMonitoring();
+  }
+  return !waits;
 }
 
 function take(cpu: Cpu): boolean {

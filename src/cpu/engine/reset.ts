@@ -5,6 +5,7 @@ import { powerOn } from '../fpu/environment';
 import { MXCSR_AT_RESET, writeMxcsr } from '../simd/mxcsr';
 import { CPU_STATE_SIZE, type CpuState, Gpr, Offset, Seg } from '../state';
 import { SIGNATURE } from '../system/cpuid';
+import { MONITOR_ENABLED } from '../system/monitorOperations';
 import { Activity } from './activity';
 import type { Cpu } from './cpu';
 
@@ -62,7 +63,7 @@ export function resetProcessor(cpu: Cpu): void {
   s.set64(Offset.RANDOM, BigInt(cpu.index)); // processors differ, runs do not
   s.set64(Offset.PAT, PAT_AT_RESET);
   s.set64(Offset.APIC_BASE, APIC_BASE | APIC_ENABLED | (cpu.index === 0 ? APIC_BSP : 0n));
-  s.set64(Offset.MISC_ENABLE, FAST_STRINGS);
+  s.set64(Offset.MISC_ENABLE, FAST_STRINGS | (cpu.features.has('monitor') ? BigInt(MONITOR_ENABLED) : 0n));
   if (cpu.features.has('vmx')) s.set64(Offset.FEATURE_CONTROL, VMX_PERMITTED);
   s.set64(Offset.VMXON_POINTER, NONE);
   s.set64(Offset.CURRENT_VMCS, NONE);
@@ -82,6 +83,7 @@ export function initProcessor(cpu: Cpu): void {
   start(s, s.cr0 & (Cr0.CD | Cr0.NW));
   s.set32(Offset.INTERRUPTIBILITY, 0);
   s.set32(Offset.NMI_PENDING, 0);
+  cpu.endMonitoring();
   const first = (s.get64(Offset.APIC_BASE) & APIC_BSP) !== 0n;
   s.set32(Offset.ACTIVITY, first ? Activity.ACTIVE : Activity.WAIT_FOR_SIPI);
   cpu.flushTlb();

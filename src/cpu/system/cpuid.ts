@@ -3,6 +3,7 @@ import { Cr4, PHYSICAL_ADDRESS_BITS } from '../controlBits';
 import type { Processor } from '../processor';
 import { Offset } from '../state';
 import { type CpuidRegister, FEATURES } from './features';
+import { hasMonitor, MONITOR_LINE } from './monitorOperations';
 import { coresOfPackage, multiThreading, packageBits, topologyLeaf } from './topology';
 import { xsaveLeaf } from './xsave';
 
@@ -35,6 +36,9 @@ const FCS_FDS_DEPRECATED = 1 << 13;
 /** Leaf 7 ECX: the system enabled protection keys. */
 const OSPKE = 1 << 4;
 /** Leaves whose meaning depends on the subleaf in ECX. */
+/** Leaf 5 ECX: it tells of MWAIT's extensions, and interrupts end a wait although RFLAGS.IF is 0. EDX: one sub-state of C1. */
+const MWAIT_EXTENSIONS = 3;
+const MWAIT_STATES = 0x10;
 const WITH_SUBLEAVES = new Set([4, 7, 0xd]);
 
 /** The 48 bytes of the brand string, 16 per leaf. */
@@ -66,6 +70,7 @@ const LEAVES: Readonly<Record<number, (cpu: Processor, subleaf: number) => Parti
     const row = CACHES[subleaf];
     return row ? { ...row, eax: ((row.eax ?? 0) | coresOfPackage(cpu)) >>> 0 } : {};
   },
+  5: (cpu) => (hasMonitor(cpu) ? { eax: MONITOR_LINE, ebx: MONITOR_LINE, ecx: MWAIT_EXTENSIONS, edx: MWAIT_STATES } : {}),
   7: (cpu, subleaf) =>
     subleaf === 0 ? { ebx: cpu.features.has('fpu') ? FDP_ON_EXCEPTION | FCS_FDS_DEPRECATED : 0, ecx: cpu.state.cr4 & Cr4.PKE ? OSPKE : 0 } : {},
   0xb: topologyLeaf,
@@ -95,5 +100,8 @@ export function cpuid(cpu: Processor, leaf: number, subleaf: number): CpuidResul
   return result;
 }
 
-/** APIC disappears from CPUID while IA32_APIC_BASE disables it. */
-const visible = (cpu: Processor, name: string): boolean => name !== 'apic' || (cpu.state.get32(Offset.APIC_BASE) & (1 << 11)) !== 0;
+/** APIC disappears from CPUID while IA32_APIC_BASE disables it, MONITOR while IA32_MISC_ENABLE does. */
+function visible(cpu: Processor, name: string): boolean {
+  if (name === 'monitor') return hasMonitor(cpu);
+  return name !== 'apic' || (cpu.state.get32(Offset.APIC_BASE) & (1 << 11)) !== 0;
+}

@@ -47,7 +47,7 @@ export const FEATURES: readonly FeatureRow[] = [
   leaf1('edx', 'sse2', 26, true, 'sse'),
   leaf1('ecx', 'sse3', 0, true, 'sse2'),
   leaf1('ecx', 'pclmulqdq', 1, true, 'sse2'),
-  leaf1('ecx', 'monitor', 3, false),
+  leaf1('ecx', 'monitor', 3),
   leaf1('ecx', 'vmx', 5),
   leaf1('ecx', 'ssse3', 9, true, 'sse3'),
   leaf1('ecx', 'fma', 12, true, 'avx'),

@@ -9,6 +9,7 @@ import { decimalOperations } from './decimalOperations';
 import { fxsaveOperations } from './fxsave';
 import { integerOperations } from './integerOperations';
 import { ioOperations } from './ioOperations';
+import { monitorOperations } from './monitorOperations';
 import { msrOperations } from './msrOperations';
 import { requireFeature, undefinedOpcode } from './privilege';
 import { protectionKeyOperations } from './protectionKeys';
@@ -32,8 +33,8 @@ const vmxOperations: Record<string, SlowOperation> = Object.fromEntries(
   ]),
 );
 
-/** #UD by definition, or because CPUID does not announce the feature: RSM outside SMM, GETSEC without SMX, MONITOR. */
-const UNDEFINED = ['ud0', 'ud1', 'ud2', 'rsm', 'getsec', 'monitor', 'mwait'];
+/** #UD by definition, or because CPUID does not announce the feature: RSM outside SMM, GETSEC without SMX. */
+const UNDEFINED = ['ud0', 'ud1', 'ud2', 'rsm', 'getsec'];
 const undefinedOperations: Record<string, SlowOperation> = Object.fromEntries(UNDEFINED.map((mnemonic): [string, SlowOperation] => [mnemonic, (cpu: Processor) => undefinedOpcode(cpu)]));
 
 /** What the decoder yields for bytes that are no instruction: #UD; longer than 15 bytes: #GP(0). */
@@ -54,6 +55,7 @@ export const slowOperations: Record<string, SlowOperation> = {
   ...stackOperations,
   ...stringOperations,
   ...ioOperations,
+  ...monitorOperations,
   ...msrOperations,
   ...decimalOperations,
   ...integerOperations,
