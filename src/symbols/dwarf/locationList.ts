@@ -1,10 +1,28 @@
 import { UserError } from '../../base/errors';
-import { At } from './constants';
+import { At, Tag } from './constants';
 import { Die } from './die';
+import { rangesOf } from './ranges';
 import type { Unit } from './unit';
 
+/** Whether an entry of a list, `[low, high)`, is meant. */
+type Applies = (low: bigint, high: bigint) => boolean;
+
+/**
+ * Of the entries at an address. An empty one is GCC's way to say that something holds before the first instruction of a
+ * function has been executed, and not behind it.
+ */
+const appliesAt = (die: Die, address: bigint): Applies => (low, high) =>
+  (address >= low && address < high) || (low === high && address === low && address === entryOf(die));
+
+/** The first instruction of the function that holds a DIE, calls inlined into it among that. */
+const entryOf = (die: Die): bigint | undefined => {
+  let holder: Die | undefined = die;
+  while (holder && holder.tag !== Tag.subprogram) holder = holder.parent;
+  return holder && (holder.address(At.entry_pc) ?? holder.address(At.low_pc) ?? rangesOf(holder)[0]?.low);
+};
+
 /** .debug_loc of DWARF 2 to 4. */
-const oldList = (unit: Unit, offset: number, address: bigint): Uint8Array | undefined => {
+const oldList = (unit: Unit, offset: number, applies: Applies): Uint8Array | undefined => {
   const reader = unit.sections.reader('.debug_loc', offset);
   const selectsBase = (1n << BigInt(unit.addressSize * 8)) - 1n;
   let base = unit.baseAddress;
@@ -17,12 +35,12 @@ const oldList = (unit: Unit, offset: number, address: bigint): Uint8Array | unde
       continue;
     }
     const expression = reader.block(reader.u16());
-    if (address >= base + low && address < base + high) return expression;
+    if (applies(base + low, base + high)) return expression;
   }
 };
 
 /** .debug_loc.dwo: the lists of split files of DWARF 4, a forerunner of those of DWARF 5. */
-const splitList = (unit: Unit, offset: number, address: bigint): Uint8Array | undefined => {
+const splitList = (unit: Unit, offset: number, applies: Applies): Uint8Array | undefined => {
   const reader = unit.sections.reader('.debug_loc', offset);
   let base = unit.baseAddress;
   for (;;) {
@@ -47,12 +65,12 @@ const splitList = (unit: Unit, offset: number, address: bigint): Uint8Array | un
       default: throw new UserError('dwarf.locationList', `${reader.what} holds a location list entry of unknown kind ${kind}: build it with -gdwarf-5.`);
     }
     const expression = reader.block(reader.u16());
-    if (address >= low && address < high) return expression;
+    if (applies(low, high)) return expression;
   }
 };
 
 /** .debug_loclists of DWARF 5 (DW_LLE entries). */
-const newList = (unit: Unit, offset: number, address: bigint): Uint8Array | undefined => {
+const newList = (unit: Unit, offset: number, applies: Applies): Uint8Array | undefined => {
   const reader = unit.sections.reader('.debug_loclists', offset);
   let base = unit.baseAddress;
   let fallback: Uint8Array | undefined;
@@ -92,7 +110,7 @@ const newList = (unit: Unit, offset: number, address: bigint): Uint8Array | unde
       default: throw new UserError('dwarf.locationList', `${reader.what} holds a location list entry of unknown kind ${kind}: build it with -gdwarf-5 or older.`);
     }
     const expression = reader.block(reader.uleb());
-    if (address >= low && address < high) return expression;
+    if (applies(low, high)) return expression;
   }
 };
 
@@ -104,13 +122,14 @@ export const expressionAt = (die: Die, attribute: number, address: bigint): Uint
   const expression = die.block(attribute);
   if (expression) return expression;
   const { unit } = die;
+  const applies = appliesAt(die, address);
   const index = die.listIndex(attribute);
   if (index !== undefined) {
     const base = unit.base(At.loclists_base);
-    return newList(unit, base + unit.sections.reader('.debug_loclists', base + index * unit.offsetSize).offset(unit.offsetSize), address);
+    return newList(unit, base + unit.sections.reader('.debug_loclists', base + index * unit.offsetSize).offset(unit.offsetSize), applies);
   }
   const offset = die.sectionOffset(attribute);
   if (offset === undefined) return undefined;
-  if (unit.version >= 5) return newList(unit, offset, address);
-  return unit.skeleton ? splitList(unit, offset, address) : oldList(unit, offset, address);
+  if (unit.version >= 5) return newList(unit, offset, applies);
+  return unit.skeleton ? splitList(unit, offset, applies) : oldList(unit, offset, applies);
 };
