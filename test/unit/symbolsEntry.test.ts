@@ -14,7 +14,7 @@ describe('locations at a function\'s entry', () => {
     const [start] = image.findFunctions('start');
     const child = (of: Die, tag: number): Die => [...of.children()].find((die) => die.tag === tag)!;
     const state = child(child(start!.die, Tag.inlined_subroutine), Tag.formal_parameter);
-    assert.deepEqual(expressionAt(state, At.location, start!.low), Uint8Array.of(DW_OP_REG5));
+    assert.deepEqual([...expressionAt(state, At.location, start!.low)!], [DW_OP_REG5]);
     assert.equal(expressionAt(state, At.location, start!.low + 1n), undefined);
   });
 });
