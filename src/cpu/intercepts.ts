@@ -57,8 +57,11 @@ export interface Intercepts {
   externalInterrupt(): boolean;
   /** The processor is at an instruction boundary: preemption timer, interrupt and NMI windows, monitor trap flag, NMI exiting. Performs the exit and returns true, or returns false. */
   boundary(): boolean;
-  /** In VMX non-root operation: `boundary` would return false, `awaitsInterruptFlag` and `stepsInstructions` too, and `ticksToBoundary` is Infinity. */
-  quiet?(): boolean;
+  /**
+   * In VMX non-root operation: `boundary` would return false, `awaitsInterruptFlag` and `stepsInstructions` too, and
+   * `ticksToBoundary` is Infinity; and where an interrupt may wait, `externalInterrupt` is not to be called for it.
+   */
+  quiet?(interruptMayWait: boolean): boolean;
   /** IRET is about to return. Whether it ends blocking by NMI. */
   iretUnblocksNmi(): boolean;
   /** Whether something besides a waiting interrupt is due as soon as RFLAGS.IF is 1: an interrupt-window exit, a virtual interrupt. Undecided means yes. */

@@ -98,8 +98,8 @@ export class VmxUnit extends Vmx implements Intercepts, SecondLevel, VmxInspecti
   boundary(): boolean {
     return this.nonRoot && events.atBoundary(this);
   }
-  quiet(): boolean {
-    return events.nothingDue(this);
+  quiet(interruptMayWait: boolean): boolean {
+    return events.nothingDue(this) && !(interruptMayWait && this.pin(Pin.EXTERNAL_INTERRUPT_EXITING));
   }
   iretUnblocksNmi(): boolean {
     // With NMI exiting but without virtual NMIs, blocking is the VMM's business alone.

@@ -30,7 +30,7 @@ import type { Interpreter } from './interpreter';
 import { endMonitoring, Monitoring } from './monitoredLines';
 import { Exit, Field, RECORD_SIZE, Special } from './record';
 import { DebugUnit } from './debugUnit';
-import { alignmentChecked, announcedInstructions, deriveState, permittedAbove, permittedAtCpl0, TIMESTAMPS } from './derived';
+import { alignmentChecked, announcedInstructions, type Derive, deriveFor, TIMESTAMPS } from './derived';
 import { leftOperations } from './leftOperations';
 import { takeEvent } from './events';
 import { TlbBanks } from './tlbBanks';
@@ -90,7 +90,7 @@ export class Cpu implements Processor {
   }
   set onOperation(observer: ((insn: Instruction) => void) | undefined) {
     this.operationObserver = observer;
-    this.derivePermitted();
+    this.deriveMode();
   }
   private operationObserver: ((insn: Instruction) => void) | undefined = undefined;
 
@@ -105,6 +105,7 @@ export class Cpu implements Processor {
   private sampled = 0;
   private readonly withheldSimd: number;
   private readonly announced: number;
+  private readonly deriveState: Derive;
   private readonly banks: TlbBanks;
   private readonly fetch: CodeFetch;
   /** Code size that CS asks for. */
@@ -129,6 +130,7 @@ export class Cpu implements Processor {
     this.processors = parts.processors ?? 1;
     this.withheldSimd = withheldLevels(parts.features);
     this.announced = announcedInstructions(parts.features);
+    this.deriveState = deriveFor(views.memory);
     this.banks = new TlbBanks(views, this.state);
     this.fetch = new CodeFetch(this, cache, this.banks);
   }
@@ -273,26 +275,25 @@ export class Cpu implements Processor {
 
   private derive(): void {
     const s = this.state;
-    this.codeSize = deriveState(s, this.withheldSimd);
+    this.deriveMode();
     this.fetch.segmentChanged();
     if (this.debug.rearm()) this.armBreakpoints();
-    this.derivePermitted();
     this.banks.select((s.cpl === 3 ? 1 : 0) | (s.get32(Offset.VMX_MODE) === 2 ? 2 : 0), this.codeSize, alignmentChecked(s));
   }
 
-  /** Who watches what TypeScript performs wants generated code to leave it all to TypeScript. */
-  private derivePermitted(): void {
+  /** What generated code may execute of isa/permitted.ts, as far as the state allows it. Who watches what TypeScript performs wants generated code to leave it all to TypeScript. */
+  private permissible(): number {
     const s = this.state;
     let { announced } = this;
     if (this.pauseYields) announced &= ~Permitted.PAUSE;
     if (this.operationObserver) announced &= OBSERVED;
     s.clear64(Offset.GUEST_TSC_OFFSET);
     if (s.get32(Offset.VMX_MODE) === 2) announced &= ~TIMESTAMPS | (this.intercepts.plainTimestamps?.() ?? 0);
-    const supervisor = permittedAtCpl0(s, this.codeSize, announced);
-    const user = permittedAbove(s, supervisor);
-    s.set32(Offset.PERMITTED, s.cpl === 0 ? supervisor : user);
-    s.set32(Offset.PRIVILEGES + Privileged.PERMITTED, supervisor);
-    s.set32(Offset.PRIVILEGES + PRIVILEGE_STRIDE + Privileged.PERMITTED, user);
+    return announced;
+  }
+  /** Recomputes what generated code works with besides the TLB. */
+  private deriveMode(): void {
+    this.codeSize = this.deriveState(this.state.base, this.withheldSimd, this.permissible());
   }
 
   changePrivilege(level: 0 | 3): void {
@@ -310,7 +311,7 @@ export class Cpu implements Processor {
   yieldAtPause(yields: boolean): void {
     if (yields === this.pauseYields) return;
     this.pauseYields = yields;
-    this.derivePermitted();
+    this.deriveMode();
   }
   private pauseYields = false;
   onPause: (() => void) | undefined = undefined;
@@ -683,7 +684,7 @@ export class Cpu implements Processor {
     const flags = s.get32(Offset.FLAGS);
     if (events !== 0 || flags & (TF | RF) || s.get32(Offset.INTERRUPTIBILITY) & BLOCKING_STI_MOVSS || s.high(Offset.STI_CLOCK) !== NO_CLOCK) return this.looks();
     const waits = s.get32(Offset.AWAITED) !== 0;
-    if (this.intercepts.nonRoot ? waits || this.intercepts.quiet?.() !== true : waits && (flags & IF) !== 0) return this.looks();
+    if ((waits && (flags & IF) !== 0) || (this.intercepts.nonRoot && this.intercepts.quiet?.(waits) !== true)) return this.looks();
     return true;
   }
   private looks(): false {

@@ -2,6 +2,7 @@
  * The generations of SIMD instructions, each announced by one feature. Generated code tests an instruction's bit in
  * Offset.SIMD_DISABLED before anything else: one load that stands for CR0.EM, CR0.TS, CR4.OSFXSR and CPUID together.
  */
+import { Value } from '../../wasm/value';
 import { Cr0, Cr4 } from '../controlBits';
 import { VM } from '../flags';
 import type { Features } from '../processor';
@@ -44,9 +45,14 @@ const vexExists = (s: CpuState): boolean => (s.cr0 & Cr0.PE) !== 0 && (s.get32(O
 export const avxEnabled = (s: CpuState): boolean =>
   vexExists(s) && (s.cr4 & Cr4.OSXSAVE) !== 0 && (s.get32(Offset.XCR0) & XCR0_AVX) === XCR0_AVX;
 
-/** Recomputes Offset.SIMD_DISABLED after CR0, CR4, XCR0 or the mode changed (SDM volume 3, "Enabling SSE"). */
-export function deriveSimd(s: CpuState, withheld: number): void {
-  const off = (s.cr0 & (Cr0.EM | Cr0.TS)) !== 0 || (s.cr4 & Cr4.OSFXSR) === 0;
-  const avxOff = (s.cr0 & Cr0.TS) !== 0 || !avxEnabled(s);
-  s.set32(Offset.SIMD_DISABLED, (off ? SSE_LEVELS : withheld & SSE_LEVELS) | (avxOff ? SIMD_LEVEL.avx : withheld & SIMD_LEVEL.avx) | (vexExists(s) ? 0 : SIMD_LEVEL.vex));
+/**
+ * Code for Offset.SIMD_DISABLED, which depends on CR0, CR4, XCR0 and the mode (SDM volume 3, "Enabling SSE"). `word` loads
+ * one of the state, `vex` is 1 where VEX prefixes exist, `withheld` the generations that the processor does not have.
+ */
+export function simdDisabled(word: (offset: number) => Value, vex: Value, withheld: Value): Value {
+  const sse = word(Offset.CR0).and(Cr0.EM | Cr0.TS).or(word(Offset.CR4).and(Cr4.OSFXSR).eqz()).eqz();
+  const enabled = vex.and(word(Offset.CR4).and(Cr4.OSXSAVE).eqz().eqz()).and(word(Offset.XCR0).and(XCR0_AVX).eq(XCR0_AVX));
+  const avx = enabled.and(word(Offset.CR0).and(Cr0.TS).eqz());
+  const off = (exists: Value, levels: number): Value => Value.select(exists, withheld.and(levels), Value.i32(levels));
+  return off(sse, SSE_LEVELS).or(off(avx, SIMD_LEVEL.avx)).or(Value.select(vex, Value.i32(0), Value.i32(SIMD_LEVEL.vex)));
 }
