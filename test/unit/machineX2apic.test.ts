@@ -36,6 +36,16 @@ describe('x2APIC mode', () => {
     assert.equal(readMsr(machine(['tsc-deadline']).cpu, 0x6e0), undefined);
   });
 
+  it('the interrupt command register takes what was the delivery status and ignores it; its reserved bits raise #GP', () => {
+    const { cpu } = machine();
+    writeMsr(cpu, APIC_BASE, X2APIC);
+    writeMsr(cpu, 0x80f, 0x1ffn);
+    assert.equal(writeMsr(cpu, 0x830, 0x0004_5040n), true, 'bit 12 beside a self-IPI');
+    assert.equal(readMsr(cpu, 0x830), 0x0004_4040n);
+    assert.equal(readMsr(cpu, 0x822)! & 1n, 1n, 'it was sent');
+    for (const bit of [13, 16, 17, 20, 31]) assert.equal(writeMsr(cpu, 0x830, 0x0004_4040n | (1n << BigInt(bit))), false, `bit ${bit}`);
+  });
+
   it('the timer fires at the TSC deadline, to the tick', () => {
     const { made, cpu } = machine();
     writeMsr(cpu, APIC_BASE, X2APIC);

@@ -20,7 +20,8 @@ export const TimerMode = { ONE_SHOT: 0, PERIODIC: 1, TSC_DEADLINE: 2 } as const;
 /** Bits of the error status register. */
 export const ApicError = { SEND_ILLEGAL_VECTOR: 0x20, RECEIVE_ILLEGAL_VECTOR: 0x40, ILLEGAL_REGISTER: 0x80 } as const;
 /** Fields of the interrupt command register's low half. */
-export const Icr = { LOGICAL: 1 << 11, ASSERT: 1 << 14, LEVEL: 1 << 15, WRITABLE: 0x000c_cfff } as const;
+/** DELIVERY_STATUS is read-only in xAPIC mode and undefined in x2APIC mode, where processors take it without #GP and ignore it. */
+export const Icr = { LOGICAL: 1 << 11, DELIVERY_STATUS: 1 << 12, ASSERT: 1 << 14, LEVEL: 1 << 15, WRITABLE: 0x000c_cfff } as const;
 /** Destination shorthands of the interrupt command register. */
 export const Shorthand = { NONE: 0, SELF: 1, ALL: 2, OTHERS: 3 } as const;
 
@@ -49,7 +50,7 @@ const ROWS: readonly RegisterRow[] = [
   { at: Reg.SVR, memory: true, read: true, write: 0x1ff },
   { at: Reg.ISR, count: 24, memory: true, read: true },
   { at: Reg.ESR, memory: true, read: true, write: 0 },
-  { at: Reg.ICR_LOW, memory: true, read: true, write: Icr.WRITABLE },
+  { at: Reg.ICR_LOW, memory: true, read: true, write: Icr.WRITABLE | Icr.DELIVERY_STATUS },
   { at: Reg.ICR_HIGH, memory: true, read: false },
   ...LVT_ACCEPTED.map((write, n) => ({ at: Reg.LVT + n * 16, memory: true, read: true, write })),
   { at: Reg.INITIAL, memory: true, read: true, write: 0xffff_ffff },

@@ -9,15 +9,16 @@ import { type Device, NEVER, type PortDevice } from '../device';
 import { BASE_MEMORY_KIB, BIOS, BIOS_SIZE } from '../memory/addressMap';
 import { Bda, fillBiosData } from './biosData';
 import { CallFrame } from './callFrame';
-import { bootImage, findBootEntry } from './elTorito';
+import { type BootEntry, bootImage, findBootEntry } from './elTorito';
+import { type EmulatedDisk, FLOPPY_NUMBER } from './emulatedDisk';
 import { int10 } from './int10';
-import { CD_NUMBER, FIRST_HARD_DISK, int13 } from './int13';
+import { CD_NUMBER, FIRST_HARD_DISK, hardDisks, int13 } from './int13';
 import { int15 } from './int15';
 import { int09, int16 } from './int16';
 import { int08, int1a } from './int1a';
 import type { MpOptions } from './mpTable';
 import { setUpPci } from './pciSetup';
-import { BIOS_SEGMENT, BOOT_ADDRESS, BOOT_DRIVE, buildRom, POWER_ON_SERVICE, SERVICE_PORT, type StubKind, stubOffset } from './rom';
+import { BIOS_SEGMENT, BOOT_ADDRESS, BOOT_DRIVE, buildRom, DISKETTE_PARAMETERS, POWER_ON_SERVICE, SERVICE_PORT, type StubKind, stubOffset } from './rom';
 import type { FirmwareParts, Service } from './services';
 import { unsupported } from './services';
 
@@ -37,6 +38,8 @@ const CLOCK_IRQ = 8;
 const CLOCK_CAUSE = 0x0c;
 /** CR0 bits that are set at reset: caches off. */
 const CACHES_OFF = 0x6000_0000n;
+
+const powerOnState = () => ({ result: 0, control: 0, status: 0, /** A disk in the CD is one of the BIOS's. */ emulating: false });
 
 interface Entry {
   kind: StubKind;
@@ -71,24 +74,42 @@ export const romImage = (mp: MpOptions, memory: number): Uint8Array => buildRom(
 export class Bios implements Device, PortDevice {
   readonly name = 'BIOS';
   /** What RESULT_PORT reads as for this ROM; what software wrote to the two ports, which are the chip set's registers for power management. */
-  state = { result: 0, control: 0, status: 0 };
+  state = powerOnState();
   private readonly byAddress = new Map<number, Service>([[POWER_ON_SERVICE, () => this.powerOn()]]);
+
+  private readonly parts: FirmwareParts;
+  /** What the CD's catalogue says is booted, when the CD is. */
+  private readonly cdEntry: BootEntry | undefined;
 
   constructor(
     private readonly cpu: () => Processor,
-    private readonly parts: FirmwareParts,
+    parts: Omit<FirmwareParts, 'emulated' | 'endEmulation'>,
     private readonly mp: MpOptions,
   ) {
+    const entry = parts.bootsCd && parts.cds[0] ? findBootEntry(parts.cds[0]) : undefined;
+    this.cdEntry = typeof entry === 'object' ? entry : undefined;
+    const emulated = (): EmulatedDisk | undefined => this.emulated;
+    this.parts = {
+      ...parts,
+      get emulated() {
+        return emulated();
+      },
+      endEmulation: () => (this.state.emulating = false),
+    };
     for (const [vector, { service }] of SERVICES) this.byAddress.set(stubOffset(vector), service);
   }
 
   reset(): void {
-    this.state = { result: 0, control: 0, status: 0 };
+    this.state = powerOnState();
   }
   nextDeadline(): number {
     return NEVER;
   }
   advance(): void {}
+
+  private get emulated(): EmulatedDisk | undefined {
+    return this.state.emulating ? this.cdEntry?.disk : undefined;
+  }
 
   readPort(port: number): number {
     if (port === SERVICE_PORT) return this.state.control;
@@ -123,6 +144,7 @@ export class Bios implements Device, PortDevice {
       if (status === RETURN_WITH_EOI) board.pic.writePort(0x20, EOI);
       return true;
     }
+    this.state.emulating = true;
     this.initialise();
     this.load();
     return false;
@@ -130,17 +152,18 @@ export class Bios implements Device, PortDevice {
 
   /** Loads the boot sector, or the CD's boot image, and leaves word of where it is. */
   private load(): void {
-    const { memory, drives, cds, bootsCd } = this.parts;
+    const { memory, drives, cds } = this.parts;
     const leave = (address: number, drive: number): void => {
       memory.store(BOOT_ADDRESS, 4, address);
       memory.store(BOOT_DRIVE, 2, drive);
     };
-    const entry = bootsCd && cds[0] ? findBootEntry(cds[0]) : undefined;
-    if (cds[0] && typeof entry === 'object') {
+    const entry = this.cdEntry;
+    if (cds[0] && entry) {
+      const drive = entry.disk?.number ?? CD_NUMBER;
       memory.writeBytes(entry.segment * 16, bootImage(cds[0], entry));
       // Boot programs expect segment 0 where the default segment is meant.
-      if (entry.segment * 16 === BOOT_SECTOR_AT) leave(BOOT_SECTOR_AT, CD_NUMBER);
-      else leave(entry.segment * 0x1_0000, CD_NUMBER);
+      if (entry.segment * 16 === BOOT_SECTOR_AT) leave(BOOT_SECTOR_AT, drive);
+      else leave(entry.segment * 0x1_0000, drive);
     } else if (drives[0]) {
       memory.writeBytes(BOOT_SECTOR_AT, drives[0].read(0));
       leave(BOOT_SECTOR_AT, FIRST_HARD_DISK);
@@ -149,10 +172,12 @@ export class Bios implements Device, PortDevice {
 
   /** Interrupt vectors, data areas and devices. Also what a multiboot kernel finds. */
   initialise(): void {
-    const { board, memory, drives, screen } = this.parts;
+    const { board, memory, screen } = this.parts;
     const vectors = Uint16Array.from({ length: 512 }, (_, i) => (i & 1 ? BIOS_SEGMENT : stubOffset(i >> 1)));
     memory.writeBytes(0, new Uint8Array(vectors.buffer));
-    fillBiosData(memory, drives.length, this.mp);
+    const vector = (n: number, offset: number): void => memory.store(n * 4, 4, BIOS_SEGMENT * 0x1_0000 + offset);
+    vector(0x1e, DISKETTE_PARAMETERS);
+    fillBiosData(memory, hardDisks(this.parts).length, this.emulated?.number === FLOPPY_NUMBER, this.mp);
     const { pic, pit } = board;
     const initialise = (port: number, vector: number, cascade: number, mask: number): void => {
       pic.writePort(port, 0x11); // ICW1: edge-triggered, cascaded, ICW4 follows

@@ -47,13 +47,16 @@ const EQUIPMENT_WORD = 0x4226;
 const MP_POINTER = EBDA + 0x10;
 const MP_TABLE = EBDA + 0x20;
 
-export function fillBiosData(memory: PhysicalMemory, drives: number, mp: MpOptions): void {
+/** One floppy disk drive. */
+const EQUIPMENT_FLOPPY = 0x0001;
+
+export function fillBiosData(memory: PhysicalMemory, drives: number, floppy: boolean, mp: MpOptions): void {
   memory.writeBytes(0x400, new Uint8Array(0x100));
   const word = (at: number, value: number): void => memory.store(at, 2, value);
   word(Bda.COM1, 0x3f8);
   word(Bda.LPT1, 0x378);
   word(Bda.EBDA_SEGMENT, EBDA >> 4);
-  word(Bda.EQUIPMENT, EQUIPMENT_WORD);
+  word(Bda.EQUIPMENT, EQUIPMENT_WORD | (floppy ? EQUIPMENT_FLOPPY : 0));
   word(Bda.BASE_MEMORY, BASE_MEMORY_KIB);
   word(Bda.KEY_HEAD, KEY_BUFFER);
   word(Bda.KEY_TAIL, KEY_BUFFER);

@@ -90,6 +90,13 @@ export class CallFrame {
     return BigInt.asUintN(64, this.cpu.state.segBase(segment) + BigInt(offset)) as Linear;
   }
 
+  /** Loads a segment register in real mode. */
+  setSegment(segment: number, selector: number): void {
+    this.cpu.state.setSelector(segment, selector);
+    this.cpu.state.setSegBase(segment, BigInt(selector * 16));
+    this.cpu.stateChanged();
+  }
+
   /** Caller's CS:IP, pushed by its INT; for messages. */
   get caller(): { cs: number; ip: number } {
     return { ip: this.load(this.stack(0), 2), cs: this.load(this.stack(2), 2) };

@@ -1,7 +1,8 @@
-/** What of a CD is booted ("El Torito" Bootable CD-ROM Format Specification 1.0), without emulation. */
+/** What of a CD is booted ("El Torito" Bootable CD-ROM Format Specification 1.0). */
 import { UserError } from '../../base/errors';
 import { cdBlocks, readCdBlock } from '../devices/atapi';
 import { type Drive, SECTOR_SIZE } from '../disk/drive';
+import { emulatedDisk, type EmulatedDisk } from './emulatedDisk';
 
 /** Block of the boot record volume descriptor, its identification, and where it says the catalogue is. */
 const BOOT_RECORD = 17;
@@ -20,6 +21,8 @@ export interface BootEntry {
   sectors: number;
   /** First block of 2048 bytes. */
   block: number;
+  /** The disk that the BIOS makes of it, where it is none of its own. */
+  disk?: EmulatedDisk;
 }
 
 /** The entry that is booted, or what is wrong with the disc, as the end of a sentence. */
@@ -32,8 +35,11 @@ export function findBootEntry(cd: Drive): BootEntry | string {
   const entry = new DataView(catalogue.buffer, INITIAL_ENTRY);
   if (catalogue[0] !== 1 || catalogue[0x1e] !== 0x55 || catalogue[0x1f] !== 0xaa) return 'its boot catalogue is damaged';
   if (entry.getUint8(0) !== BOOTABLE) return 'its boot catalogue says that it is not bootable';
-  if ((entry.getUint8(1) & 15) !== 0) return 'it asks for an emulated floppy or hard disk, which this BIOS does not have';
-  return { segment: entry.getUint16(2, true) || DEFAULT_SEGMENT, sectors: entry.getUint16(6, true) || 1, block: entry.getUint32(8, true) };
+  const media = entry.getUint8(1) & 15;
+  const found: BootEntry = { segment: entry.getUint16(2, true) || DEFAULT_SEGMENT, sectors: entry.getUint16(6, true) || 1, block: entry.getUint32(8, true) };
+  if (media === 0) return found;
+  const disk = emulatedDisk(cd, media, found.block);
+  return typeof disk === 'string' ? disk : { ...found, disk };
 }
 
 /** Throws a UserError for a disc that this firmware cannot boot. */

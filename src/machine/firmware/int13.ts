@@ -1,16 +1,20 @@
-/** INT 13h: hard disks, by cylinder, head and sector and by the extensions (EDD 1.1); CDs by the extensions. */
+/** INT 13h: hard disks and emulated floppy disks, by cylinder, head and sector and by the extensions (EDD 1.1); CDs by the extensions. */
 import { Gpr, Seg } from '../../cpu/state';
 import { CD_BLOCK, cdBlocks, readCdBlock } from '../devices/atapi';
 import { type Drive, SECTOR_SIZE } from '../disk/drive';
 import { Bda } from './biosData';
 import { findBootEntry } from './elTorito';
+import { EmulatedDisk } from './emulatedDisk';
 import type { CallFrame } from './callFrame';
+import { BIOS_SEGMENT, DISKETTE_PARAMETERS } from './rom';
 import type { FirmwareParts, Service } from './services';
 import { unsupported } from './services';
 import type { Linear } from '../../base/address';
 
 const VECTOR = 0x13;
 export const FIRST_HARD_DISK = 0x80;
+/** All emulated drives. */
+const ALL_EMULATED = 0x7f;
 /** The first CD's number. */
 export const CD_NUMBER = 0xe0;
 /** Status codes. */
@@ -27,14 +31,18 @@ const functions: Record<number, DiskService> = {
   0x02: (call, drive, parts) => byGeometry(call, drive, 'read', parts),
   0x03: (call, drive, parts) => byGeometry(call, drive, 'write', parts),
   0x04: (call, drive, parts) => byGeometry(call, drive, 'verify', parts),
-  0x08: (call, drive, { drives }) => {
+  0x08: (call, drive, parts) => {
     const { cylinders, heads, sectors } = drive.biosGeometry;
     const last = cylinders - 1;
     call.succeed();
     call.al = 0;
     call.bx &= 0xff00;
     call.cx = ((last & 0xff) << 8) | ((last >> 2) & 0xc0) | sectors;
-    call.dx = ((heads - 1) << 8) | drives.length;
+    call.dx = ((heads - 1) << 8) | (isFloppy(drive) ? 1 : hardDisks(parts).length);
+    if (!isFloppy(drive)) return;
+    call.bx |= drive.floppyType;
+    call.setSegment(Seg.ES, BIOS_SEGMENT);
+    call.set16(Gpr.RDI, DISKETTE_PARAMETERS);
   },
   0x09: (call) => call.succeed(), // initialise parameters
   0x0c: (call) => call.succeed(), // seek
@@ -43,12 +51,18 @@ const functions: Record<number, DiskService> = {
   0x11: (call) => call.succeed(), // recalibrate
   0x14: (call) => call.succeed(), // diagnostics
   0x15: (call, drive) => {
+    if (isFloppy(drive)) {
+      call.carry = false;
+      call.ah = 0x01; // a floppy disk drive that does not notice changes
+      return;
+    }
     call.cx = (drive.sectors >>> 16) & 0xffff;
     call.dx = drive.sectors & 0xffff;
     call.carry = false;
     call.ah = 0x03; // a hard disk
   },
-  0x41: extensionsPresent,
+  0x16: (call, drive) => (isFloppy(drive) ? call.succeed() : call.fail(BAD_COMMAND)), // has the disk been changed?
+  0x41: (call, drive) => (isFloppy(drive) ? call.fail(BAD_COMMAND) : extensionsPresent(call)),
   0x42: (call, drive, parts) => byPacket(call, drive, 'read', parts),
   0x43: (call, drive, parts) => byPacket(call, drive, 'write', parts),
   0x44: (call, drive, parts) => byPacket(call, drive, 'verify', parts),
@@ -78,12 +92,13 @@ export const int13: Service = (call, parts) => {
     else call.succeed();
     return;
   }
-  const drive = parts.drives[number - FIRST_HARD_DISK];
+  const drive = number < FIRST_HARD_DISK ? floppyDisks(parts)[number] : hardDisks(parts)[number - FIRST_HARD_DISK];
   const cd = parts.cds[number - CD_NUMBER];
   if (cd) return cdService(call, cd, number, parts);
+  if (call.ah === 0x4b && parts.emulated && (number === parts.emulated.number || number === ALL_EMULATED)) return emulation(call, parts);
   const f = functions[call.ah];
   // CD-ROM emulation (4Bh) is asked for by boot loaders on every drive; a plain refusal is the answer.
-  if (!f && (call.ah === 0x4b || call.ah === 0x16 || call.ah === 0x05)) call.fail(BAD_COMMAND);
+  if (!f && (call.ah === 0x4b || call.ah === 0x05)) call.fail(BAD_COMMAND);
   else if (!f) unsupported(call, parts, VECTOR);
   else if (!drive) call.fail(call.ah === 0x15 ? 0 : call.ah === 0x08 ? 0x07 : NO_DRIVE);
   else {
@@ -99,6 +114,30 @@ function extensionsPresent(call: CallFrame): void {
   call.cx = 0x0001; // the packet functions
   call.carry = false;
   call.ah = 0x01; // version 1.x
+}
+
+/** Hard disks in the order of their numbers: an emulated one comes first. */
+export const hardDisks = ({ drives, emulated }: FirmwareParts): readonly Drive[] => (emulated && emulated.floppyType === 0 ? [emulated, ...drives] : drives);
+const floppyDisks = ({ emulated }: FirmwareParts): readonly Drive[] => (emulated && emulated.floppyType !== 0 ? [emulated] : []);
+const isFloppy = (drive: Drive): drive is EmulatedDisk => drive instanceof EmulatedDisk && drive.floppyType !== 0;
+
+/** INT 13h AX=4B00h and 4B01h: the specification packet at DS:SI is filled, and with 00h the emulation ends. */
+function emulation(call: CallFrame, parts: FirmwareParts): void {
+  const disk = parts.emulated;
+  if (!disk || call.al > 1) return call.fail(BAD_COMMAND);
+  const { cylinders, heads, sectors } = disk.biosGeometry;
+  const packet = new DataView(new ArrayBuffer(0x13));
+  packet.setUint8(0, 0x13);
+  packet.setUint8(1, disk.media);
+  packet.setUint8(2, disk.number);
+  packet.setUint32(4, disk.block, true);
+  packet.setUint16(0x0e, 1, true);
+  packet.setUint8(0x10, cylinders - 1);
+  packet.setUint8(0x11, (((cylinders - 1) >> 2) & 0xc0) | sectors);
+  packet.setUint8(0x12, heads - 1);
+  call.write(call.linear(Seg.DS, call.get16(Gpr.RSI)), new Uint8Array(packet.buffer));
+  if (call.al === 0) parts.endEmulation();
+  call.succeed();
 }
 
 /** A CD without emulation: blocks of 2048 bytes, by the extensions only. */
@@ -162,6 +201,7 @@ function move(call: CallFrame, { host }: FirmwareParts, drive: Drive, direction:
     host.warn(drive.beyondEnd);
     return false;
   }
+  if (direction === 'write' && drive instanceof EmulatedDisk) return false;
   for (let i = 0; i < count && direction !== 'verify'; i++) {
     const linear = (at + BigInt(i * SECTOR_SIZE)) as Linear;
     if (direction === 'read') call.write(linear, drive.read(first + i));
@@ -169,6 +209,9 @@ function move(call: CallFrame, { host }: FirmwareParts, drive: Drive, direction:
   }
   return true;
 }
+
+/** Why `move` has moved nothing. */
+const refusal = (drive: Drive, direction: Direction): number => (direction === 'write' && drive instanceof EmulatedDisk ? WRITE_PROTECTED : SECTOR_NOT_FOUND);
 
 function byGeometry(call: CallFrame, drive: Drive, direction: Direction, parts: FirmwareParts): void {
   const { heads, sectors } = drive.biosGeometry;
@@ -180,7 +223,7 @@ function byGeometry(call: CallFrame, drive: Drive, direction: Direction, parts: 
   const first = (cylinder * heads + head) * sectors + sector - 1;
   if (move(call, parts, drive, direction, first, count, call.linear(Seg.ES, call.bx))) return call.succeed();
   call.al = 0;
-  call.fail(SECTOR_NOT_FOUND);
+  call.fail(refusal(drive, direction));
 }
 
 function byPacket(call: CallFrame, drive: Drive, direction: Direction, parts: FirmwareParts): void {
@@ -195,5 +238,5 @@ function byPacket(call: CallFrame, drive: Drive, direction: Direction, parts: Fi
   const buffer = flat ? packet.getBigUint64(16, true) : BigInt(segment * 16 + offset);
   if (move(call, parts, drive, direction, first, count, buffer as Linear)) return call.succeed();
   call.store((at + 2n) as Linear, 2, 0);
-  call.fail(SECTOR_NOT_FOUND);
+  call.fail(refusal(drive, direction));
 }

@@ -144,10 +144,7 @@ function blockMove(call: CallFrame): void {
 
 /** ES:BX is the system configuration table in the ROM. */
 function configuration(call: CallFrame): void {
-  const s = call.cpu.state;
-  s.setSelector(Seg.ES, BIOS_SEGMENT);
-  s.setSegBase(Seg.ES, BigInt(BIOS_SEGMENT * 16));
-  call.cpu.stateChanged();
+  call.setSegment(Seg.ES, BIOS_SEGMENT);
   call.bx = CONFIGURATION;
   call.succeed();
 }

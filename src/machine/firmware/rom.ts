@@ -49,6 +49,9 @@ export const SLEEP = 0x5d00;
 /** The system configuration table of INT 15h C0h: length, model AT, submodel, revision, features (second 8259, clock, keyboard intercept; extended data area). */
 export const CONFIGURATION = 0x5e00;
 const CONFIGURATION_TABLE = [0x08, 0x00, 0xfc, 0x01, 0x00, 0x74, 0x40, 0x00, 0x00, 0x00];
+/** The diskette parameters that vector 1Eh points to: step rate and times, motor's time, 512 bytes, last sector, gaps, fill byte, head settle and motor start times. */
+export const DISKETTE_PARAMETERS = 0x5e80;
+const DISKETTE_TABLE = [0xaf, 0x02, 0x25, 0x02, 18, 0x1b, 0xff, 0x6c, 0xf6, 0x0f, 0x08];
 /** Flat descriptors for boots that start in protected mode. */
 export const ROM_GDT = 0x5f00;
 export const ROM_GDT_CODE = 0x08;
@@ -109,6 +112,7 @@ export function buildRom(kindOf: (vector: number) => StubKind, mp: MpOptions, me
   rom[0xfffe] = 0xfc; // model: AT
   rom.set([0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0x9b, 0xcf, 0, 0xff, 0xff, 0, 0, 0, 0x93, 0xcf, 0], ROM_GDT);
   rom.set(CONFIGURATION_TABLE, CONFIGURATION);
+  rom.set(DISKETTE_TABLE, DISKETTE_PARAMETERS);
   const stub15 = stubOffset(0x15);
   rom.set([0xfb, 0xf4, 0xea, stub15 & 0xff, stub15 >> 8, BIOS_SEGMENT & 0xff, BIOS_SEGMENT >> 8], SLEEP);
   const acpi = acpiTables(BIOS + ACPI_TABLES, mp);

@@ -4,6 +4,7 @@ import type { DeviceHost } from '../device';
 import type { Drive } from '../disk/drive';
 import type { PhysicalMemory } from '../memory/physicalMemory';
 import type { CallFrame } from './callFrame';
+import type { EmulatedDisk } from './emulatedDisk';
 import type { TextScreen } from './textScreen';
 
 export interface FirmwareParts {
@@ -12,6 +13,9 @@ export interface FirmwareParts {
   /** Hard disks in the BIOS's order, and CDs. */
   drives: readonly Drive[];
   cds: readonly Drive[];
+  /** A disk made of a part of the CD that is booted, until `endEmulation`. */
+  readonly emulated: EmulatedDisk | undefined;
+  endEmulation(): void;
   /** Whether the CD comes before the disk. */
   bootsCd: boolean;
   screen: TextScreen;
