@@ -26,7 +26,7 @@ const MISTAKES: Record<string, Expected> = {
   'resume-first': { check: 'launch-or-resume', says: /the first VM entry is made by VMLAUNCH/ },
   'launch-always': { check: 'launch-or-resume', says: /every VM entry after the first is made by VMRESUME/ },
   'host-rsp-missing': { check: 'host-state', says: /HOST_RSP is 0.*triple fault/ },
-  'registers-wrong-direction': { check: 'guest-registers', says: /wrong direction/, after: 1 },
+  'registers-wrong-direction': { check: 'memory-map', says: /does the code behind HOST_RIP save the guest's registers\?/ },
   'register-lost': { check: 'guest-registers', says: /The guest's RSI changed.*\n.*\n.*does not save/ },
   'cpuid-clobbered-eax': { check: 'cpuid-vmx', says: /by then EAX holds the result/ },
   'cpuid-wrong-bit': { check: 'cpuid-vmx', says: /Either it clears another bit/ },
