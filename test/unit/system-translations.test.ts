@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { LocalEntries } from '../../src/cpu/engine/localEntries';
 import { TlbBanks } from '../../src/cpu/engine/tlbBanks';
 import { CPU_BLOCK_SIZE, CpuState, Gpr, MemoryViews, Offset } from '../../src/cpu/state';
+import { bytes } from './machineCode';
 import { longMode, type Pc, PT } from './systemPc';
 
 const GLOBAL = `
@@ -54,6 +55,21 @@ const LARGE = `
       0f 01 3c 25 00 00 40 00             ; invlpg [0x400000]
       8b 3c 25 00 50 40 00                ; mov edi, [0x405000]
       f4                                  ; hlt
+`;
+
+/** 0x6008 maps the page that the program jumps to, whose code overwrites its own mapping: behind INVLPG the other page's code follows. */
+const OWN_PAGE = `
+      c7 04 25 08 60 00 00 03 20 20 00 ; mov dword ptr [0x6008], 0x202003
+      b8 00 10 20 00                   ; mov eax, 0x201000
+      ff e0                            ; jmp rax
+`;
+const REMAP = `
+      c7 04 25 08 60 00 00 03 30 20 00 ; mov dword ptr [0x6008], 0x203003
+      0f 01 3c 25 00 20 20 00          ; invlpg [0x202000]
+      ff c3                            ; inc ebx
+      0f 01 3c 25 00 10 20 00          ; invlpg [0x201000]
+      b9 01 00 00 00                   ; mov ecx, 1
+      f4                               ; hlt
 `;
 
 const INVPCID = `
@@ -110,6 +126,14 @@ describe('cached translations', () => {
     const register = ran(LARGE, (pc) => pc.put64(0x20_5000, 0x55n));
     assert.deepEqual([register(Gpr.RAX), register(Gpr.RBX) & 0xffn], [0xan, 0x55n]);
     assert.equal(register(Gpr.RDI), 0xe7n, 'the page directory, which is there now');
+  });
+
+  it('INVLPG of its own page goes on with the code that is mapped now; of another page, with its own', () => {
+    const register = ran(OWN_PAGE, (pc) => {
+      pc.put(0x20_2000, REMAP);
+      pc.put(0x20_3000 + bytes(REMAP).length - 6, 'b9 02 00 00 00 f4 ; mov ecx, 2; hlt');
+    });
+    assert.deepEqual([register(Gpr.RBX), register(Gpr.RCX)], [1n, 2n]);
   });
 
   it('INVPCID: of all but global pages, of everything, of what is no type', () => {

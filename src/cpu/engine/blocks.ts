@@ -29,7 +29,7 @@ const LONGEST = 32;
  * Instructions that always need the interpreter: with them every device access would leave a region twice, and what changes the privilege changes the TLB bank.
  * IN of one byte is taken: waiting loops mostly get an answer that is kept.
  */
-const LEFT_OUT = new Set(['in', 'out', 'syscall', 'sysret', 'iret']);
+const LEFT_OUT = new Set(['in', 'out', 'invlpg', 'syscall', 'sysret', 'iret']);
 const isLeftOut = ({ semantics, size }: Handler): boolean => LEFT_OUT.has(semantics.mnemonic) && !(semantics.mnemonic === 'in' && size === 1);
 
 /** An instruction that was overwritten so often is left to the interpreter: the region around it stays. */

@@ -36,7 +36,7 @@ export class CodeFetch {
     private readonly cpu: Processor & { readonly codeSize: CodeSize },
     private readonly cache: CodeCache,
     /** The code TLB, and what else caches translations. */
-    private readonly translations: { flush(): void; flushPage(linear: bigint): void },
+    private readonly translations: { flush(): void; flushPage(low: number, high: number): unknown },
   ) {}
 
   setBreakpoints(linear: ReadonlySet<bigint>): void {
@@ -121,7 +121,7 @@ export class CodeFetch {
     if (limit !== this.limit || limit !== REAL_MODE_LIMIT) this.translations.flush();
     else {
       // Real mode changes segments often: only the pages in which one begins or ends count.
-      for (const segment of [before, base]) if (segment % PAGE !== 0) for (const address of [segment, (segment + limit) >>> 0]) this.translations.flushPage(BigInt(address));
+      for (const segment of [before, base]) if (segment % PAGE !== 0) for (const address of [segment, (segment + limit) >>> 0]) this.translations.flushPage(address, 0);
     }
     this.base = base;
     this.limit = limit;

@@ -2,7 +2,7 @@
  * One virtual processor: the run loop around the interpreter. Between slices of generated code it takes events
  * (interrupts, VMX boundaries, traps), performs TypeScript's instructions, and finds records for new addresses.
  */
-import { MASK32 } from '../../base/bits';
+import { high32, low32, MASK32 } from '../../base/bits';
 import type { CoprocessorPins, DeviceMsrs, InterruptController, PhysicalBus } from '../bus';
 import { type CodeSize, type Instruction, Prefix } from '../decode/instruction';
 import { mnemonicId, mnemonics } from '../decode/decode';
@@ -253,8 +253,12 @@ export class Cpu implements Processor {
     this.banks.filled(index, found.global, linearPage(low, high), found.level);
   }
   flushPage(linear: bigint): void {
+    this.flushPageAt(low32(linear), high32(linear));
+  }
+  /** The same for an address in unsigned halves. In 64-bit code one that is not canonical has no translations. */
+  flushPageAt(low: number, high: number): void {
     this.devicePages.forget();
-    if (!this.banks.flushPage(linear)) this.requestAttention();
+    if (!this.banks.flushPage(low, high)) this.requestAttention();
   }
   /** Writes to a page have to be seen from now on: its write tags must go, whatever they are for. */
   withholdWrites(page: number): void {

@@ -87,6 +87,7 @@ class EngineImplementation implements Engine {
         cpu.portAccessed(port, size);
         cpu.bus.out(port, size, value >>> 0);
       },
+      invalidatePage: (base, low, high) => this.cpuAt(base).flushPageAt(low >>> 0, high >>> 0),
       checkSegment: (base, segment, offset, flags) => this.checkSegment(this.cpuAt(base), segment, offset, flags),
     });
     if (translate) {

@@ -19,6 +19,8 @@ export interface InterpreterImports {
   commit(cpu: number): void;
   portIn(cpu: number, port: number, size: number, budget: number): number;
   portOut(cpu: number, port: number, size: number, value: number, budget: number): void;
+  /** INVLPG of a linear address. */
+  invalidatePage(cpu: number, low: number, high: number): void;
   /** Limit and type of a segment that is not flat. Returns 0 with the fault filled. */
   checkSegment(cpu: number, segment: number, offset: number, flags: number): number;
 }
@@ -231,8 +233,9 @@ export function generateInterpreter(handlers: readonly Handler[]): Uint8Array<Ar
   const commit = module.importFunction('commit', ['i32'], []);
   const portIn = module.importFunction('portIn', ['i32', 'i32', 'i32', 'i32'], ['i32']);
   const portOut = module.importFunction('portOut', ['i32', 'i32', 'i32', 'i32', 'i32'], []);
+  const invalidatePage = module.importFunction('invalidatePage', ['i32', 'i32', 'i32'], []);
   const checkSegment = module.importFunction('checkSegment', ['i32', 'i32', 'i32', 'i32'], ['i32']);
-  const helpers: HelperFunctions = { access, translate: {}, commit, portIn, portOut, checkSegment, lookup: 0, regionType: module.signature(['i32', 'i32'], ['i32']), call: routines(module) };
+  const helpers: HelperFunctions = { access, translate: {}, commit, portIn, portOut, invalidatePage, checkSegment, lookup: 0, regionType: module.signature(['i32', 'i32'], ['i32']), call: routines(module) };
   module.exportTable(REGION_SLOTS, 'regions');
   helpers.translate['r16'] = module.add(translateFunction(16, false, access));
   helpers.translate['w16'] = module.add(translateFunction(16, true, access));
@@ -243,7 +246,7 @@ export function generateInterpreter(handlers: readonly Handler[]): Uint8Array<Ar
 
 /** Connects the interpreter with a memory and with the TypeScript that it calls. */
 export function createInterpreter(module: WebAssembly.Module, memory: WebAssembly.Memory, imports: InterpreterImports): Interpreter {
-  const { access, commit, portIn, portOut, checkSegment } = imports;
-  const instance = new WebAssembly.Instance(module, { env: { memory, access, commit, portIn, portOut, checkSegment } });
+  const { access, commit, portIn, portOut, invalidatePage, checkSegment } = imports;
+  const instance = new WebAssembly.Instance(module, { env: { memory, access, commit, portIn, portOut, invalidatePage, checkSegment } });
   return { run: instance.exports.run as (cpu: number) => number, regions: instance.exports.regions as WebAssembly.Table };
 }

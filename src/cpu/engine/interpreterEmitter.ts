@@ -19,6 +19,8 @@ export interface HelperFunctions {
   /** (cpu, port, size, budget) -> value, and (cpu, port, size, value, budget). */
   portIn: number;
   portOut: number;
+  /** (cpu, low, high) */
+  invalidatePage: number;
   /** (cpu, rip i64) -> record or 0 with RIP stored. */
   lookup: number;
   /** Type of a region's function: (cpu, entry) -> Left. */
@@ -270,6 +272,11 @@ export class InterpreterEmitter extends Emitter {
   portOut(port: Value, value: Value): void {
     for (const argument of [this.cpu, port, Value.i32(this.size), value, this.budget.add(1)]) argument.emit(this.f);
     this.f.call(this.helpers.portOut);
+    this.stopIfCut();
+  }
+  invalidatePage(linear: Value): void {
+    for (const argument of [this.cpu, linear.wrap(), linear.shrU(32).wrap()]) argument.emit(this.f);
+    this.f.call(this.helpers.invalidatePage);
     this.stopIfCut();
   }
 

@@ -7,6 +7,7 @@
  * supervisor bank has one generation: what is global stays, and the few entries that are not are remembered and taken out.
  * Global user pages are looked up anew, which is stricter than real processors are.
  */
+import { Cr4 } from '../controlBits';
 import { EMPTY_BANK, TOLD } from '../mmu/tlb';
 import { BANKS, type CpuState, CTLB_ENTRY_SIZE, CTLB_OFFSET, type MemoryViews, Offset, PRIVILEGE_STRIDE, Privileged, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_OFFSET } from '../state';
 import { LocalEntries } from './localEntries';
@@ -41,10 +42,6 @@ export class TlbBanks {
   private readonly locals: LocalEntries[];
   /** Large pages of which a bank pair has held pieces since it was last emptied: INVLPG of such a page has to drop all of them. */
   private readonly large: Set<number>[] = [new Set(), new Set()];
-
-  /** The halves of a linear address, without the cost of computing with bigint. */
-  private readonly wanted64 = new BigUint64Array(1);
-  private readonly wanted = new Uint32Array(this.wanted64.buffer);
 
   constructor(
     private readonly views: MemoryViews,
@@ -85,8 +82,9 @@ export class TlbBanks {
     if (!global && (this.current & 1) === 0) this.locals[this.operation]!.add(index);
     if (level === 1) return;
     const large = this.large[this.operation]!;
-    if (level === 3) large.add(keyGiB(page));
-    else for (const half of [page, page ^ PAGES_PER_2MIB]) large.add(key2MiB(half)); // 4 MiB in 32-bit paging
+    if (level === 3) return void large.add(keyGiB(page));
+    large.add(key2MiB(page));
+    if (!(this.state.cr4 & Cr4.PAE)) large.add(key2MiB(page ^ PAGES_PER_2MIB)); // it has 4 MiB
   }
 
   /** Drops every translation of every bank. */
@@ -172,11 +170,9 @@ export class TlbBanks {
 
   /**
    * Drops what the banks know of the page, of whatever size, at a linear address, for every address space. Returns whether
-   * generated code may go on: the generation is the same and the instruction at RIP is in another page.
+   * generated code may go on: the generation is the same and its own page is another one.
    */
-  flushPage(linear: bigint): boolean {
-    this.wanted64[0] = linear;
-    const [low, high] = [this.wanted[0]!, this.wanted[1]!];
+  flushPage(low: number, high: number): boolean {
     const page = high * PAGES_PER_4GIB + (low >>> 12);
     const index = (low >>> 12) & (TLB_ENTRIES - 1);
     // Of a large page there may be many pieces, which the entries do not tell.
@@ -192,7 +188,7 @@ export class TlbBanks {
       u32[ctlb] = u32[ctlb + 1] = 0;
     }
     const s = this.state;
-    return ((s.get32(Offset.INSTRUCTION_RIP) + s.get32(Offset.CS_BASE)) ^ low) >>> 12 !== 0 && ((s.get32(Offset.RIP) + s.get32(Offset.CS_BASE)) ^ low) >>> 12 !== 0;
+    return ((s.get32(Offset.RIP_BASE) + s.get32(Offset.CS_BASE)) ^ low) >>> 12 !== 0;
   }
 
   /** Makes writes to a host-physical page be told, in every bank. */

@@ -219,6 +219,9 @@ export class TranslatorEmitter extends TranslatorOperands {
   portOut(): void {
     throw new Error('Port output is the interpreter\'s.');
   }
+  invalidatePage(): void {
+    throw new Error('Translations are the interpreter\'s.');
+  }
 
   // Control.
 

@@ -166,6 +166,9 @@ export abstract class Emitter {
   }
   abstract portOut(port: Value, value: Value): void;
 
+  /** Drops the cached translations of the page at a linear address (i64 in a local), which need not be canonical. */
+  abstract invalidatePage(linear: Value): void;
+
   // Control.
 
   /** RIP of the next instruction, i64. */

@@ -21,6 +21,7 @@ import { stackInstructions } from './stack';
 import { strings } from './strings';
 import { systemCalls } from './systemCalls';
 import { timestampInstructions } from './timestamp';
+import { translationInstructions } from './translations';
 import { vmcsInstructions } from './vmcs';
 
 export const instructionSet: readonly Semantics[] = [
@@ -36,6 +37,7 @@ export const instructionSet: readonly Semantics[] = [
   ...flagInstructions,
   ...ports,
   ...timestampInstructions,
+  ...translationInstructions,
   ...systemCalls,
   ...interruptReturns,
   ...strings,

@@ -86,6 +86,7 @@ class LaneEmitter extends Emitter {
   nextRip = () => nothing('RIP');
   portIn = () => nothing('port');
   portOut = () => nothing('port');
+  invalidatePage = () => nothing('page');
   jump = () => nothing('jump');
   jumpTo = () => nothing('jump');
   raise = () => nothing('exception of its own');
