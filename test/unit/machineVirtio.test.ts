@@ -117,7 +117,29 @@ describe('virtio', () => {
     assert.strictEqual(config(r, BLOCK + 1, 0), 0xffff_ffff);
     const types: number[] = [];
     for (let at = config(r, BLOCK, 0x34) & 0xff; at; at = (config(r, BLOCK, at) >> 8) & 0xff) if ((config(r, BLOCK, at) & 0xff) === 9) types.push(config(r, BLOCK, at) >>> 24);
-    assert.deepStrictEqual(types, [1, 3, 4, 2]);
+    assert.deepStrictEqual(types, [1, 3, 4, 2, 5]);
+  });
+
+  it('the configuration space alone reaches the regions', () => {
+    const r = ready([], [disk]);
+    let at = config(r, BLOCK, 0x34) & 0xff;
+    while (config(r, BLOCK, at) >>> 24 !== 5 || (config(r, BLOCK, at) & 0xff) !== 9) at = (config(r, BLOCK, at) >> 8) & 0xff;
+    const aim = (offset: number, length: number, bar = 4): void => {
+      setConfig(r, BLOCK, at + 4, bar);
+      setConfig(r, BLOCK, at + 8, offset);
+      setConfig(r, BLOCK, at + 12, length);
+    };
+    aim(0x2000, 4);
+    assert.strictEqual(config(r, BLOCK, at + 16), 16, "the disk's capacity");
+    aim(0x14, 1);
+    setConfig(r, BLOCK, at + 16, 3);
+    assert.strictEqual(config(r, BLOCK, at + 16), 3, 'the device status');
+    assert.strictEqual(r.bus.read(((config(r, BLOCK, 0x20) & 0xffff_fff0) >>> 0) + 0x14, 1), 3);
+    for (const [offset, length, bar] of [[0x2000, 3, 4], [0x2001, 4, 4], [0x4000, 4, 4], [0, 4, 2]] as const) {
+      aim(offset, length, bar);
+      setConfig(r, BLOCK, at + 16, 0xffff_ffff);
+      assert.strictEqual(config(r, BLOCK, at + 16), 0, `${offset} ${length} ${bar}`);
+    }
   });
 
   for (const modern of [false, true])

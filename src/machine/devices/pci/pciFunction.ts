@@ -21,6 +21,14 @@ export interface Capability {
   readonly writable?: readonly number[];
 }
 
+/** Registers that lead elsewhere; `space` tells where to. */
+export interface ConfigurationWindow {
+  readonly at: number;
+  readonly size: number;
+  read(space: Uint8Array): number;
+  write(space: Uint8Array, value: number): void;
+}
+
 /** One function. Its configuration space itself is kept by the host bridge: see `PciHost`. */
 export interface PciFunction {
   /** For messages. */
@@ -45,6 +53,8 @@ export interface PciFunction {
   readonly preset?: readonly (readonly [offset: number, ...bytes: number[]])[];
   /** Bytes of its own that software may write: first and last offset. */
   readonly writable?: readonly (readonly [first: number, last: number])[];
+  /** Registers of its configuration space that lead elsewhere: accesses that begin in them are the device's. */
+  readonly window?: ConfigurationWindow;
   /** Told when software has written its configuration space. */
   written?(space: Uint8Array): void;
 }

@@ -5,7 +5,7 @@
 import { PAGE_SIZE, pageOf } from '../../../base/address';
 import type { Bus } from '../../bus';
 import { type Device, NEVER, type PortDevice } from '../../device';
-import { type Bar, barBase, Command, Config, INTERRUPT_DISABLE, type PciFunction, spaceAtReset, writableBits } from './pciFunction';
+import { type Bar, barBase, Command, Config, INTERRUPT_DISABLE, type PciFunction, spaceAtReset, writableBits, type ConfigurationWindow } from './pciFunction';
 import { pirqOf } from './pciTable';
 
 export const CONFIGURATION_ADDRESS = 0xcf8;
@@ -77,8 +77,11 @@ export class PciHost implements Device, PortDevice {
 
   /** `address` as port 0xCF8 takes it. A function that is not there reads as all ones. */
   configurationRead(address: number, offset: number, size: number): number {
-    const space = this.state.spaces[this.selected(address)];
+    const n = this.selected(address);
+    const space = this.state.spaces[n];
     if (!space) return allOnes(size);
+    const window = windowAt(this.functions[n]!, (address & 0xfc) + offset);
+    if (window) return window.read(space) & allOnes(size);
     let value = 0;
     for (let i = size - 1; i >= 0; i--) value = value * 256 + space[((address & 0xfc) + offset + i) & 0xff]!;
     return value;
@@ -88,6 +91,8 @@ export class PciHost implements Device, PortDevice {
     const n = this.selected(address);
     const space = this.state.spaces[n];
     if (!space) return;
+    const window = windowAt(this.functions[n]!, (address & 0xfc) + offset);
+    if (window) return window.write(space, value);
     const mask = this.masks[n]!;
     for (let i = 0; i < size; i++) {
       const at = ((address & 0xfc) + offset + i) & 0xff;
@@ -133,5 +138,7 @@ export class PciHost implements Device, PortDevice {
       this.bus.claimPage(pageOf(base + at), present ? { readRegister: (offset, width) => region.read(at + offset, width), writeRegister: (offset, width, value) => region.write(at + offset, width, value) } : undefined);
   }
 }
+
+const windowAt = ({ window }: PciFunction, at: number): ConfigurationWindow | undefined => (window && at >= window.at && at < window.at + window.size ? window : undefined);
 
 const allOnes = (size: number): number => 0xffff_ffff >>> (32 - 8 * size);

@@ -6,7 +6,7 @@
 import { type Device, type DeviceHost, NEVER } from '../../device';
 import type { PhysicalMemory } from '../../memory/physicalMemory';
 import { MessageInterrupts, type SendMessage } from '../pci/messageInterrupts';
-import { type BarRegion, type Capability, capabilityOffsets, type PciFunction } from '../pci/pciFunction';
+import { type BarRegion, type Capability, capabilityOffsets, type ConfigurationWindow, type PciFunction } from '../pci/pciFunction';
 import { type Chain, queueAtReset, type QueueState, RingFeature, Virtqueue } from './virtqueue';
 
 /** What a kind of device adds to the transport. */
@@ -59,6 +59,13 @@ const NO_VECTOR = 0xffff;
 const u32 = (v: number): number[] => [v & 0xff, (v >> 8) & 0xff, (v >> 16) & 0xff, v >>> 24];
 const capability = (type: number, offset: number, length: number, more: number[] = []): Capability => ({ bytes: [0x09, 0, 16 + more.length, type, 4, 0, 0, 0, ...u32(offset), ...u32(length), ...more] });
 
+/** A driver without memory accesses reaches the regions by writing register, offset and length into this capability; then its last four bytes are what is there. */
+const CONFIGURATION_ACCESS: Capability = { bytes: [0x09, 0, 20, 5, ...new Array<number>(16).fill(0)], writable: [0, 0, 0, 0, 0xff, 0, 0, 0, ...new Array<number>(8).fill(0xff), 0, 0, 0, 0] };
+const ACCESS_REGISTER = 4;
+const ACCESS_OFFSET = 8;
+const ACCESS_LENGTH = 12;
+const ACCESS_DATA = 16;
+
 const transportAtReset = ({ queues }: VirtioKind) => ({
   status: 0,
   isr: 0,
@@ -106,14 +113,39 @@ export class VirtioPci implements Device {
         this.messages.bar,
         { index: 4, kind: 'memory', size: REGION_SIZE, region: byBytes((at) => this.modernRegister(at)) },
       ],
-      capabilities: [capability(1, COMMON, 0x38), capability(3, ISR, 1), ...(kind.configuration().length > 0 ? [capability(4, DEVICE, kind.configuration().length)] : []), capability(2, NOTIFY, NOTIFY_MULTIPLIER * kind.queues.length, u32(NOTIFY_MULTIPLIER)), ...this.messages.capabilities],
+      capabilities: [capability(1, COMMON, 0x38), capability(3, ISR, 1), ...(kind.configuration().length > 0 ? [capability(4, DEVICE, kind.configuration().length)] : []), capability(2, NOTIFY, NOTIFY_MULTIPLIER * kind.queues.length, u32(NOTIFY_MULTIPLIER)), CONFIGURATION_ACCESS, ...this.messages.capabilities],
       written: (space) => {
         this.messages.written(space, offsets);
         if (this.messages.enabled) this.setInterrupt(false);
       },
     };
     const offsets = capabilityOffsets(this.pci);
+    const access = offsets[this.pci.capabilities.indexOf(CONFIGURATION_ACCESS)]!;
+    this.pci = { ...this.pci, window: this.configurationAccess(access) };
     this.transport = transportAtReset(kind);
+  }
+
+  private configurationAccess(at: number): ConfigurationWindow {
+    /** The region, with offset and length; nothing where these are not valid. */
+    const target = (space: Uint8Array): { region: BarRegion; offset: number; length: number } | undefined => {
+      const view = new DataView(space.buffer, space.byteOffset + at);
+      const bar = this.pci.bars.find(({ index }) => index === view.getUint8(ACCESS_REGISTER));
+      const [offset, length] = [view.getUint32(ACCESS_OFFSET, true), view.getUint32(ACCESS_LENGTH, true)];
+      const fits = bar && (length === 1 || length === 2 || length === 4) && offset % length === 0 && offset + length <= bar.size;
+      return fits ? { region: bar.region, offset, length } : undefined;
+    };
+    return {
+      at: at + ACCESS_DATA,
+      size: 4,
+      read: (space) => {
+        const to = target(space);
+        return to ? to.region.read(to.offset, to.length) : 0;
+      },
+      write: (space, value) => {
+        const to = target(space);
+        to?.region.write(to.offset, to.length, to.length === 4 ? value : value & ((1 << (8 * to.length)) - 1));
+      },
+    };
   }
 
   /** Bits 0 to 31 of what is offered. */
