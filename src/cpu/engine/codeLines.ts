@@ -3,11 +3,11 @@
  * suffice: jumps that lead to it and the line around it stay as they are.
  */
 import type { AbsentInstructions } from '../decode/absent';
-import { decode, mnemonics } from '../decode/decode';
+import { decode } from '../decode/decode';
 import { type CodeSize, Instruction, Kind } from '../decode/instruction';
 import type { MemoryViews } from '../state';
 import { type CodePage, PAGE, Rewrites } from './codePage';
-import type { HandlerTable } from './handlers';
+import { flagged, type HandlerTable } from './handlers';
 import { Field, RECORD_SIZE, Special } from './record';
 import { RUN_LENGTH, type RecordArena, SINGLE_BASE } from './recordArena';
 import { RecordWriter } from './recordWriter';
@@ -16,10 +16,10 @@ import { RecordWriter } from './recordWriter';
 export const MAXIMUM_LENGTH = 15;
 
 /** Instructions of TypeScript's behind which code need not go on. */
-const LEADS_ELSEWHERE = new Set(['invalid', 'too_long', 'iret', 'jmp_far', 'call_far', 'ret_far', 'int', 'int3', 'int1', 'syscall', 'sysret', 'sysenter', 'sysexit', 'vmlaunch', 'vmresume', 'hlt', 'ud0', 'ud1', 'ud2']);
+const LEADS_ELSEWHERE = flagged(['invalid', 'too_long', 'iret', 'jmp_far', 'call_far', 'ret_far', 'int', 'int3', 'int1', 'syscall', 'sysret', 'sysenter', 'sysexit', 'vmlaunch', 'vmresume', 'hlt', 'ud0', 'ud1', 'ud2']);
 
 /** Handlers that need the Instruction at run time too: they may leave to TypeScript. */
-const MAY_LEAVE = new Set(['div', 'idiv', 'cli', 'sti', 'syscall', 'sysret', 'swapgs', 'iret', 'movs', 'stos', 'lods', 'pushf', 'popf', 'in', 'out', 'vmread', 'vmwrite', 'rdtsc', 'rdtscp', 'pause']);
+const MAY_LEAVE = flagged(['div', 'idiv', 'cli', 'sti', 'syscall', 'sysret', 'swapgs', 'iret', 'movs', 'stos', 'lods', 'pushf', 'popf', 'in', 'out', 'vmread', 'vmwrite', 'rdtsc', 'rdtscp', 'pause']);
 
 export class CodeLines {
   private readonly insn = new Instruction();
@@ -159,7 +159,7 @@ export class CodeLines {
       const own = after - RECORD_SIZE;
       const handler = this.handlers.find(insn);
       if (this.recordsFor(insn, handler) !== before) return count > 0;
-      if (!this.endsLine(insn, handler) && !this.leadsTo(page, at, own, offset + insn.length)) return count > 0;
+      if (!this.handlers.ends(handler) && !this.leadsTo(page, at, own, offset + insn.length)) return count > 0;
       this.forget(page, own);
       this.write(page, at, insn, offset, handler);
       this.link(page, own, insn, offset);
@@ -176,8 +176,7 @@ export class CodeLines {
     const { u16, u32 } = this.views;
     const after = own + RECORD_SIZE;
     const handler = first === own ? handlerOf(u32, first) : u32[(own + Field.HANDLER) >>> 2]!;
-    const ended = this.handlers.handlers[handler - Special.COUNT]?.semantics.ends === true;
-    if (ended && !page.runs.some((start, i) => i % 2 === 0 && first >= start && after < page.runs[i + 1]!)) return false;
+    if (this.handlers.ends(handler) && !page.runs.some((start, i) => i % 2 === 0 && first >= start && after < page.runs[i + 1]!)) return false;
     return u16[(after + Field.OFFSET) >>> 1] === offset;
   }
 
@@ -203,32 +202,26 @@ export class CodeLines {
 
   /** How many records `write` would write for an instruction that `HandlerTable.find` has just looked up. */
   private recordsFor(insn: Instruction, handler: number): number {
-    return handler < 0 ? 1 : this.writer.count(insn, mnemonics[insn.op]!, this.handlers.staged);
-  }
-  /** Whether nothing is needed behind its records. */
-  private endsLine(insn: Instruction, handler: number): boolean {
-    return handler >= 0 && this.handlers.semanticsOf(insn)!.ends === true;
+    return handler < 0 ? 1 : this.writer.count(insn, this.handlers.staged);
   }
 
   /** Writes an instruction's records; `endsRun` says whether falling through is over. */
   private write(page: CodePage, at: number, insn: Instruction, offset: number, handler = this.handlers.find(insn)): number {
     if (handler < 0) {
       this.writer.slow(at, offset, insn.length, this.keep(page, insn));
-      this.endsRun = LEADS_ELSEWHERE.has(mnemonics[insn.op]!);
+      this.endsRun = LEADS_ELSEWHERE[insn.op] === 1;
       return 1;
     }
-    const mnemonic = mnemonics[insn.op]!;
     const { staged } = this.handlers;
-    const semantics = this.handlers.semanticsOf(insn)!;
-    const simd = semantics.simd ?? 0;
-    const records = this.writer.instruction(at, insn, handler, offset, mnemonic, staged ? simd : 0, this.handlers.shared);
+    const simd = this.handlers.simdOf(insn);
+    const records = this.writer.instruction(at, insn, handler, offset, staged ? simd : 0, this.handlers.shared);
     const last = at + (records - 1) * RECORD_SIZE;
-    if (simd !== 0 || MAY_LEAVE.has(mnemonic)) {
+    if (simd !== 0 || MAY_LEAVE[insn.op] === 1) {
       const index = this.keep(page, insn);
       this.views.u32[(last + Field.INSTRUCTION) >>> 2] = index;
       if (staged) this.views.u32[(last - RECORD_SIZE + Field.INSTRUCTION) >>> 2] = index; // loading may leave too
     }
-    this.endsRun = semantics.ends === true;
+    this.endsRun = this.handlers.ends(handler);
     return records;
   }
 
@@ -319,7 +312,7 @@ export class CodeLines {
     const handler = this.handlers.find(insn);
     let records = 1;
     if (handler < 0) writer.slow(at, offset, insn.length, 0);
-    else records = writer.instruction(at, insn, handler, offset, mnemonics[insn.op]!, this.handlers.staged ? this.handlers.semanticsOf(insn)!.simd : 0, this.handlers.shared);
+    else records = writer.instruction(at, insn, handler, offset, this.handlers.staged ? this.handlers.simdOf(insn) : 0, this.handlers.shared);
     writer.special(at + records * RECORD_SIZE, Special.CONTINUE, offset + insn.length);
     return { at, length: insn.length, insn };
   }

@@ -22,6 +22,9 @@ const DIGIT: Record<string, number> = { r: 1, m: 2, i: 3, j: 4, x: 5, s: 6, d: 7
 const FORM_BASE = 9;
 const OTHER_KIND = FORM_BASE ** 4;
 
+/** The digit of an operand by its Kind. */
+const DIGIT_OF_KIND = Float64Array.from({ length: Math.max(...Object.values(Kind)) + 1 }, (_, kind) => (kind in LETTER ? DIGIT[LETTER[kind]!]! : OTHER_KIND));
+
 function formNumber(form: string): number {
   let n = 0;
   for (const letter of form) n = n * FORM_BASE + DIGIT[letter]!;
@@ -40,10 +43,33 @@ function stringKind(insn: Instruction): number {
   return insn.codeSize === 32 && insn.segment === Seg.DS ? StringKind.PLAIN_32 : -1;
 }
 
+function chooserOf(semantics: Semantics): Chooser {
+  const { forms, sizeFrom = 0, variant, bitString = false, simd = 0, ends = false } = semantics;
+  return { operandless: forms.length === 1 && forms[0] === '', sizeFrom, variant: variant ? VARIANTS[variant] : -1, bitString, simd, ends, cases: new Map(), staged: new Set() };
+}
+
+/** Flags for mnemonics, by their numbers. */
+export function flagged(names: Iterable<string>): Uint8Array {
+  const flags = new Uint8Array(mnemonics.length);
+  for (const name of names) flags[mnemonicId(name)] = 1;
+  return flags;
+}
+
 const sharedKey = (size: number, memory: number, fused: boolean): number => (fused ? 64 * 64 : 0) + size * 64 + memory;
 
+/** Semantics.variant as a number; -1 for none. */
+const Variant = { CONDITION: 0, SOURCE: 1, STACK: 2, ADDRESS: 3, STRING: 4 } as const;
+const VARIANTS = { condition: Variant.CONDITION, source: Variant.SOURCE, stack: Variant.STACK, address: Variant.ADDRESS, string: Variant.STRING } as const;
+
+/** What of its Semantics decoding needs, in objects of one shape: decoding is hot. */
 interface Chooser {
-  semantics: Semantics;
+  readonly operandless: boolean;
+  readonly sizeFrom: number;
+  /** A Variant, or -1. */
+  readonly variant: number;
+  readonly bitString: boolean;
+  readonly simd: number;
+  readonly ends: boolean;
   cases: Map<number, number>;
   /** Keys of forms whose memory operand a record before loads: the case is that of the register form. */
   staged: Set<number>;
@@ -56,12 +82,14 @@ export class HandlerTable {
   staged = false;
   /** How a shared case performs the instruction that `find` saw last; undefined when its case is its own. */
   shared: SharedForm | undefined;
+  /** Semantics.ends by handler, as 0 or 1. */
+  private readonly ending: Uint8Array;
   /** Shared cases by vector length and width of the memory operand (0 for none). */
   private readonly sharedCases = new Map<number, number>();
 
   constructor(instructionSet: readonly Semantics[]) {
     for (const semantics of instructionSet) {
-      const chooser = (this.choosers[mnemonicId(semantics.mnemonic)] ??= { semantics, cases: new Map(), staged: new Set() });
+      const chooser = (this.choosers[mnemonicId(semantics.mnemonic)] ??= chooserOf(semantics));
       for (const alias of semantics.aliases ?? []) this.choosers[mnemonicId(alias)] = chooser;
       for (const form of semantics.forms) {
         for (const size of semantics.sizes) {
@@ -90,10 +118,16 @@ export class HandlerTable {
         }
       }
     }
+    this.ending = Uint8Array.from(this.handlers, (h) => (h.semantics.ends ? 1 : 0));
   }
 
-  semanticsOf(insn: Instruction): Semantics | undefined {
-    return this.shared ? SHARED[0] : this.choosers[insn.op]?.semantics;
+  /** Semantics.simd of the instruction that `find` saw last, 0 where it has none. */
+  simdOf(insn: Instruction): number {
+    return this.shared ? SHARED[0]!.simd! : this.choosers[insn.op]!.simd;
+  }
+  /** Semantics.ends of a handler. */
+  ends(handler: number): boolean {
+    return this.ending[handler - Special.COUNT] === 1;
   }
 
   /** The handler of an instruction, or -1 when TypeScript performs it. */
@@ -116,34 +150,31 @@ export class HandlerTable {
   private findOwn(insn: Instruction): number {
     const chooser = this.choosers[insn.op];
     if (!chooser) return -1;
-    const { semantics } = chooser;
-    if (semantics.bitString && (insn.codeSize !== 64 || insn.addressSize !== 8) && insn.operands[0].kind === Kind.MEM && insn.operands[1].kind === Kind.REG) return -1;
-    const noOperands = semantics.forms.length === 1 && semantics.forms[0] === '';
+    if (chooser.bitString && (insn.codeSize !== 64 || insn.addressSize !== 8) && insn.operands[0].kind === Kind.MEM && insn.operands[1].kind === Kind.REG) return -1;
     let form = 0;
-    if (!noOperands) {
+    if (!chooser.operandless) {
       for (let i = 0; i < insn.operandCount; i++) {
         const { kind, number } = insn.operands[i]!;
-        const letter = kind === Kind.SREG && number > Seg.GS ? undefined : LETTER[kind];
-        form = form * FORM_BASE + (letter === undefined ? OTHER_KIND : DIGIT[letter]!);
+        form = form * FORM_BASE + (kind === Kind.SREG && number > Seg.GS ? OTHER_KIND : DIGIT_OF_KIND[kind]!);
       }
     }
-    const from = semantics.sizeFrom ?? 0;
+    const from = chooser.sizeFrom;
     const size = from === -3 ? 16 : from === -2 ? 1 : from === -1 ? insn.operandSize : insn.operands[from]!.size;
     let variant = 0;
-    switch (semantics.variant) {
-      case 'condition':
+    switch (chooser.variant) {
+      case Variant.CONDITION:
         variant = insn.condition;
         break;
-      case 'source':
+      case Variant.SOURCE:
         variant = insn.operands[1].size;
         break;
-      case 'stack':
+      case Variant.STACK:
         variant = insn.codeSize === 64 ? 1 : 0;
         break;
-      case 'address':
+      case Variant.ADDRESS:
         variant = insn.addressSize;
         break;
-      case 'string':
+      case Variant.STRING:
         variant = stringKind(insn);
         if (variant < 0) return -1;
         break;

@@ -3,10 +3,11 @@ import { AccessFlag } from '../accessFlags';
 import { type Instruction, Kind, NO_REGISTER, type Operand, RIP_REGISTER } from '../decode/instruction';
 import { type MemoryViews, Offset, Seg, Segment, SEGMENT_STRIDE } from '../state';
 import type { SharedForm } from '../isa/avx';
+import { flagged } from './handlers';
 import { Field, RECORD_SIZE, Special } from './record';
 
 /** Instructions whose first operand is only read. */
-const READS_FIRST = new Set(['cmp', 'test', 'bt', 'push', 'call_near', 'jmp_near', 'mul', 'imul1', 'div', 'idiv']);
+const READS_FIRST = flagged(['cmp', 'test', 'bt', 'push', 'call_near', 'jmp_near', 'mul', 'imul1', 'div', 'idiv']);
 
 const YMM_STRIDE = 32;
 /** State offset of a register operand; AH, CH, DH and BH are byte 1 of theirs, segment registers stand for their selectors. */
@@ -19,7 +20,7 @@ function registerOffset(operand: Operand): number {
 const LOADS: Record<number, number> = { 1: Special.LOAD_1, 2: Special.LOAD_2, 4: Special.LOAD_4, 8: Special.LOAD_8, 16: Special.LOAD_16 };
 
 /** Instructions whose memory operand is not accessed, so that no segment is asked. */
-const UNTOUCHED: ReadonlySet<string> = new Set(['lea', 'nop']);
+const UNTOUCHED = flagged(['lea', 'nop']);
 
 export class RecordWriter {
   constructor(private readonly views: MemoryViews) {}
@@ -47,8 +48,8 @@ export class RecordWriter {
   }
 
   /** How many records `instruction` would write. */
-  count(insn: Instruction, mnemonic: string, staged: boolean): number {
-    const computed = this.memoryOperand(insn) >= 0 && !UNTOUCHED.has(mnemonic) && !this.isPlain(insn);
+  count(insn: Instruction, staged: boolean): number {
+    const computed = this.memoryOperand(insn) >= 0 && UNTOUCHED[insn.op] === 0 && !this.isPlain(insn);
     return 1 + (computed ? 1 : 0) + (staged ? 1 : 0);
   }
 
@@ -57,17 +58,17 @@ export class RecordWriter {
    * displacement, and then one that loads its memory operand when `staged` (the levels of simd/levels.ts that it needs)
    * is not 0. `shared` is given where the case is one of isa/avx.ts's. Returns the number of records written, 1 to 3.
    */
-  instruction(at: number, insn: Instruction, handler: number, offset: number, mnemonic: string, staged = 0, shared?: SharedForm): number {
+  instruction(at: number, insn: Instruction, handler: number, offset: number, staged = 0, shared?: SharedForm): number {
     const { u16, u32 } = this.views;
     const memory = this.memoryOperand(insn);
-    const computed = memory >= 0 && !UNTOUCHED.has(mnemonic) && !this.isPlain(insn);
+    const computed = memory >= 0 && UNTOUCHED[insn.op] === 0 && !this.isPlain(insn);
     let record = at;
     if (computed) {
       this.special(record, insn.codeSize === 64 ? Special.ADDRESS_LONG : Special.ADDRESS_LEGACY, offset);
       this.address(record, insn, offset);
       // In 64-bit code only FS and GS have a base; the ZERO slot stands for the others' and is read as their BASE.
       u16[(record + Field.SEGMENT) >>> 1] = this.segmentOffset(insn);
-      const writes = memory === 0 && !READS_FIRST.has(mnemonic);
+      const writes = memory === 0 && READS_FIRST[insn.op] === 0;
       u16[(record + Field.ACCESS) >>> 1] = insn.operands[memory]!.size | (writes ? AccessFlag.WRITE : 0);
       record += RECORD_SIZE;
     }
