@@ -1,4 +1,7 @@
-/** Lets V8 optimise the interpreter without interrupting it meanwhile. Imported before the engine is made; only here, where it is known which V8 runs. */
+/**
+ * Lets V8 optimise the interpreter without interrupting it meanwhile. Imported before the engine is made by what runs as a
+ * process of its own: the command line and the debug adapter of the desktop. Web pages have no such switch.
+ */
 import { setFlagsFromString } from 'node:v8';
 
 /**
