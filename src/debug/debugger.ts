@@ -6,7 +6,7 @@ import { UserError } from '../base/errors';
 import { Activity } from '../cpu/engine/activity';
 import { Offset, Seg } from '../cpu/state';
 import type { Machine, Snapshot } from '../machine/machineInterface';
-import { Breakpoints } from './breakpoints/breakpoints';
+import { Breakpoints, type Breakpoint } from './breakpoints/breakpoints';
 import type { Evaluator } from './evaluate/evaluator';
 import { Expressions } from './evaluate/expressions';
 import { constantNamed } from './exits/constants';
@@ -126,6 +126,8 @@ export class Debugger {
         this.focus(cpu);
         if (cause.kind === 'dead-halt') cause = { kind: 'dead-halt', findings: this.happenings.findingsAtEnd('halt') };
         this.changed();
+        for (const record of this.processors) record.outside = 0;
+        this.all.at.outside = ((cause.kind === 'step' || cause.kind === 'breakpoint') && cause.outside) || 0;
         this.listener.stopped(cause);
       },
     });
@@ -151,6 +153,7 @@ export class Debugger {
       },
       focus: () => this.focus(this.run.processor),
       stopAt: () => this.stopAt,
+      outside: () => stepped().outside,
     };
   }
 
@@ -221,6 +224,7 @@ export class Debugger {
     const { target } = this;
     if (world !== target.world) throw new UserError('goto', `The processor is in the ${WORLD_NAME[target.world]}: it can only go on in code of that.`);
     const { state } = target.cpu;
+    this.all.at.outside = 0;
     state.rip = codeBitsOf(state) === 64 ? address : BigInt.asUintN(32, address - state.segBase(Seg.CS));
     target.cpu.stateChanged();
     this.modified();
@@ -319,7 +323,7 @@ export class Debugger {
 
   /** The whole call stack of the present stop, of the processor in focus. */
   stack(): StackEntry[] {
-    return (this.all.at.stack ??= callStack(this.target));
+    return (this.all.at.stack ??= callStack(this.target).slice(this.all.at.outside));
   }
 
   /** Registers or memory were changed by the user: what was told before holds no more. */
@@ -358,12 +362,20 @@ export class Debugger {
     return callers;
   }
 
+  /** A breakpoint on a line that makes an inlined call stops in front of the call, although the call's code begins there. */
+  private outside({ sort, file, line }: Breakpoint, pc: bigint): number {
+    if (sort !== 'source' || !file) return 0;
+    const calls = this.target.code.callsBeginning(this.target.world, pc);
+    const at = calls.findIndex((call) => call.path === file.path && call.line === line);
+    return at < 0 ? 0 : calls.length - at;
+  }
+
   private breakpointHit(pc: bigint, cpu: number): StopCause | undefined {
     if (!this.happenings.enabled) return undefined;
     this.focus(cpu);
     const hit = this.breakpoints.hit(this.target.world, pc);
     const [first] = hit;
-    return first && { kind: 'breakpoint', ids: hit.map((b) => b.id), sort: first.sort };
+    return first && { kind: 'breakpoint', ids: hit.map((b) => b.id), sort: first.sort, outside: this.outside(first, pc) };
   }
 
   /** An exit breakpoint stops at the first C line of the handler, unless the user wants HOST_RIP. */

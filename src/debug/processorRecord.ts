@@ -19,6 +19,8 @@ export class ProcessorRecord {
   deliveries = 0;
   /** The exit by which the guest asked for a memory map that it has not got yet. */
   mapExit: ExitRecord | undefined;
+  /** In front of how many inlined calls, whose code begins where it stands, the processor is shown at the present stop. */
+  outside = 0;
   /** The call stack of the present stop, once it has been asked for. */
   stack: StackEntry[] | undefined;
 

@@ -8,7 +8,7 @@ import { EventType } from '../../cpu/intercepts';
 import { Offset } from '../../cpu/state';
 import type { Processor } from '../../cpu/processor';
 import type { VmxInspection } from '../../vmx/observe';
-import type { CodeMap, CodeLine } from '../symbols/codeMap';
+import type { CodeMap, CallSite, CodeLine } from '../symbols/codeMap';
 import { instructionKind, type InstructionKind } from './instructionKind';
 import type { Part, Plan } from './plan';
 import { codeBitsOf, positionOf, worldOf, type Position } from './position';
@@ -32,7 +32,12 @@ export interface StepEnvironment {
   focus(): void;
   /** Where a stop after a VM exit belongs. */
   stopAt(): 'source' | 'exit';
+  /** In front of how many inlined calls the processor is shown that begin where it stands. */
+  outside(): number;
 }
+
+/** Where a step begins: a line, which in front of an inlined call is that of the call. */
+type StepStart = CodeLine & { line: number; path: string };
 
 const STEP: StopCause = { kind: 'step' };
 /** How far to look for a C line behind a VM exit before giving up: far more than any assembly stub has. */
@@ -62,6 +67,10 @@ export class Stepping {
   private line(at: Position): CodeLine | undefined {
     this.env.focus();
     return this.env.code.lineAt(at.world, at.pc);
+  }
+  /** Calls inlined whose code begins here, outermost first. */
+  private callsBeginning(at: Position): readonly CallSite[] {
+    return this.env.code.callsBeginning(at.world, at.pc);
   }
   private halted(): boolean {
     return this.env.cpu.state.get32(Offset.ACTIVITY) !== 0;
@@ -161,7 +170,10 @@ export class Stepping {
   /** Step by line (DAP's statement). */
   *stepLine(mode: 'in' | 'over'): Plan {
     const start = this.here();
-    const from = this.line(start);
+    const outside = this.env.outside();
+    // Into an inlined call: nothing is to be executed for it.
+    if (outside > 0 && mode === 'in') return { kind: 'step', outside: outside - 1 };
+    const from = this.startOf(start, outside);
     if (!from) return yield* this.stepInstruction(mode);
     for (;;) {
       const before = this.here();
@@ -193,11 +205,36 @@ export class Stepping {
         yield* this.leaveUnknown(now);
         continue;
       }
+      const call = line.functionLow === from.functionLow ? this.inFrontOf(now, line, from, mode) : undefined;
+      if (call) return call;
       // An inlined call is stepped over like any other.
       if (mode === 'over' && line.functionLow === from.functionLow && isBelow(from.inlines, line.inlines)) continue;
-      const sameLine = line.entry.line === from.entry.line && line.entry.file === from.entry.file && line.functionLow === from.functionLow;
+      const sameLine = line.entry.line === from.line && line.entry.file.path === from.path && line.functionLow === from.functionLow;
       if (!sameLine && line.entry.isStmt && line.entry.address === now.pc) return STEP;
     }
+  }
+
+  /** The statement that a step begins in: in front of inlined calls the one that makes them. */
+  private startOf(at: Position, outside: number): StepStart | undefined {
+    const line = this.line(at);
+    if (!line) return undefined;
+    const site = outside > 0 ? this.callsBeginning(at).at(-outside) : undefined;
+    const { path } = line.entry.file;
+    return { ...line, line: site?.line ?? line.entry.line, path: site?.path ?? path, inlines: site ? line.inlines.slice(0, -outside) : line.inlines };
+  }
+
+  /**
+   * Inlined calls begin where the step has come to: it ends at the statement that makes them, when that is another one
+   * than the step's. Of its own statement a step in enters them.
+   */
+  private inFrontOf(now: Position, line: CodeLine, from: StepStart, mode: 'in' | 'over'): StopCause | undefined {
+    if (line.inlines.length === 0) return undefined;
+    const calls = this.callsBeginning(now);
+    const [site] = calls;
+    const entered = line.inlines.slice(0, line.inlines.length - calls.length);
+    if (!site || isBelow(from.inlines, entered)) return undefined;
+    if (site.line !== from.line || site.path !== from.path) return { kind: 'step', outside: calls.length };
+    return mode === 'in' ? { kind: 'step', outside: calls.length - 1 } : undefined;
   }
 
   /** Runs on within the line to the call (or VM entry) at an address, and into it; the step ends where the line ends, when the call is never reached. */
@@ -244,10 +281,24 @@ export class Stepping {
       if (this.env.stopAt() === 'source') yield* this.toSource();
       return STEP;
     }
+    const here = this.line(start);
+    const inside = here?.inlines.slice(0, here.inlines.length - this.env.outside()) ?? [];
+    if (inside.length > 0) return yield* this.outOfInlined(start, inside);
     const [caller] = this.env.callers(1);
     if (!caller) throw new UserError('step-out', 'This frame has no caller to step out to: use Continue, or step over.');
     yield* this.runTo([caller.pc], start.world, (rsp) => rsp >= caller.cfa);
     return STEP;
+  }
+
+  /** Runs until the code of an inlined call is left. */
+  private *outOfInlined(start: Position, inside: readonly number[]): Plan {
+    const within = (inlines: readonly number[]): boolean => inside.every((call, i) => call === inlines[i]);
+    for (;;) {
+      yield* this.over(this.kind(this.here().pc));
+      const now = this.here();
+      const line = this.line(now);
+      if (now.world !== start.world || now.rsp > start.rsp + MOST_ARGUMENTS || (line && !within(line.inlines))) return STEP;
+    }
   }
 
   /** From HOST_RIP on to the first VMM instruction that has a C line: a handler's body, or the line behind inline assembly. */

@@ -5,14 +5,18 @@ import type { SystemEvent } from '../exits/systemEvents';
 import type { DataAccess } from '../watch/dataBreakpoints';
 import type { World } from '../world';
 
+/**
+ * `outside`: the processor stands in front of so many inlined calls whose code begins where it is, and is shown at the
+ * statement that makes the outermost of them.
+ */
 export type StopCause =
   /** At power-on, because the user asked for it. */
   | { kind: 'entry' }
-  | { kind: 'step' }
+  | { kind: 'step'; outside?: number }
   | { kind: 'pause' }
   /** The user has let the processor go on elsewhere. */
   | { kind: 'goto' }
-  | { kind: 'breakpoint'; ids: number[]; sort: 'source' | 'function' | 'instruction' }
+  | { kind: 'breakpoint'; ids: number[]; sort: 'source' | 'function' | 'instruction'; outside?: number }
   /** An exit breakpoint matched. */
   | { kind: 'exit'; record: ExitRecord }
   /** A data breakpoint: what it watches was accessed. */

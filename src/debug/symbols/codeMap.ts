@@ -16,6 +16,12 @@ export interface CodeLine {
 
 const ASSEMBLY = /\.(s|asm|nasm)$/i;
 
+/** The line that makes a call. */
+export interface CallSite {
+  path: string;
+  line: number;
+}
+
 export class CodeMap {
   private readonly statements = new WeakMap<FunctionInfo, readonly bigint[]>();
 
@@ -27,6 +33,20 @@ export class CodeMap {
     const entry = image?.lineAt(pc);
     if (!image || !entry || entry.line === 0) return undefined;
     return { entry, functionLow: image.functionAt(pc)?.low, assembly: ASSEMBLY.test(entry.file.path), inlines: image.inlinedAt(pc).map((call) => call.die.identity).reverse() };
+  }
+
+  /**
+   * Of the calls inlined at an address those whose code begins there, outermost first. A processor that has arrived there
+   * can be said to be in front of them as well as in them.
+   */
+  callsBeginning(world: World, pc: bigint): readonly CallSite[] {
+    const calls = this.images.at(world, pc)?.image.inlinedAt(pc) ?? [];
+    const sites: CallSite[] = [];
+    for (const { low, callFile, callLine } of calls) {
+      if (low !== pc || !callFile || callLine === undefined) break;
+      sites.unshift({ path: callFile.path, line: callLine });
+    }
+    return sites;
   }
 
   /** When `pc` is the first instruction of a function: where its body begins, behind the prologue. */
