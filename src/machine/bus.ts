@@ -69,8 +69,9 @@ export class Bus implements PhysicalBus {
   }
 
   read(address: number, size: number): number {
-    const device = this.registers.get(pageOf(address));
-    if (device) return device.readRegister(pageOffset(address), size) >>> 0;
+    const page = pageOf(address);
+    const device = this.registers.get(page);
+    if (device) return device.readRegister(address - page * PAGE_SIZE, size) >>> 0;
     let value = 0;
     for (let i = size - 1; i >= 0; i--) {
       const frame = this.memory.frameForRead(pageOf(address + i));
@@ -81,8 +82,9 @@ export class Bus implements PhysicalBus {
   }
 
   write(address: number, size: number, value: number): void {
-    const device = this.registers.get(pageOf(address));
-    if (device) return device.writeRegister(pageOffset(address), size, value >>> 0);
+    const page = pageOf(address);
+    const device = this.registers.get(page);
+    if (device) return device.writeRegister(address - page * PAGE_SIZE, size, value >>> 0);
     for (let i = 0; i < size; i++) {
       const frame = this.memory.frameForWrite(pageOf(address + i));
       if (frame) this.memory.setByteAt(frame + ((address + i) % PAGE_SIZE), value >>> (8 * i));

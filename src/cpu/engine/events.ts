@@ -19,9 +19,10 @@ const BLOCKING_NMI = 8;
 
 /** Takes one event that waits at this instruction boundary. Returns whether the state changed. */
 export function takeEvent(cpu: Cpu): boolean {
-  if (nothingWaits(cpu)) return false;
+  const pending = cpu.interrupts.pending();
+  if (nothingWaits(cpu, pending)) return false;
   try {
-    return waitsMonitored(cpu.state) ? takeWaiting(cpu) : take(cpu);
+    return waitsMonitored(cpu.state) ? takeWaiting(cpu, pending) : take(cpu, pending);
   } catch (thrown) {
     cpu.recover(thrown);
     return true;
@@ -29,23 +30,22 @@ export function takeEvent(cpu: Cpu): boolean {
 }
 
 /** Mostly nothing does, and then it is soon seen. Generated code is told whether something waits for RFLAGS.IF. */
-function nothingWaits(cpu: Cpu): boolean {
+function nothingWaits(cpu: Cpu, pending: boolean): boolean {
   const { state: s, intercepts } = cpu;
   const { nonRoot } = intercepts;
-  const pending = cpu.interrupts.pending();
   s.set32(Offset.AWAITED, pending || (nonRoot && (intercepts.awaitsInterruptFlag?.() ?? true)) ? 1 : 0);
   if (s.get32(Offset.SIGNALS) !== 0 || s.get32(Offset.PENDING_DEBUG) !== 0 || s.get32(Offset.NMI_PENDING) !== 0 || nonRoot) return false;
   return !pending || ((s.get32(Offset.FLAGS) & IF) === 0 && !breaksMasked(s));
 }
 
 /** A processor that waits by MWAIT is active for whatever comes, and for VM exits: only when nothing does it goes on waiting. */
-function takeWaiting(cpu: Cpu): boolean {
+function takeWaiting(cpu: Cpu, pending: boolean): boolean {
   const { state: s } = cpu;
-  const masked = breaksMasked(s) && cpu.interrupts.pending();
+  const masked = breaksMasked(s) && pending;
   s.set32(Offset.ACTIVITY, Activity.ACTIVE);
   let waits = false;
   try {
-    waits = !take(cpu) && !masked;
+    waits = !take(cpu, pending) && !masked;
   } finally {
     if (waits) s.set32(Offset.ACTIVITY, Activity.HLT);
     else cpu.endMonitoring();
@@ -53,7 +53,8 @@ function takeWaiting(cpu: Cpu): boolean {
   return !waits;
 }
 
-function take(cpu: Cpu): boolean {
+/** `pending`: a maskable interrupt waits. What is taken before it ends the attempt. */
+function take(cpu: Cpu, pending: boolean): boolean {
   const { state: s, intercepts } = cpu;
   if (s.get32(Offset.SIGNALS) !== 0 && takeSignals(cpu)) return true;
   if (s.get32(Offset.ACTIVITY) === Activity.WAIT_FOR_SIPI) return false;
@@ -72,7 +73,7 @@ function take(cpu: Cpu): boolean {
     deliverEvent(cpu, EventType.NMI, Vector.NMI, undefined, 0);
     return true;
   }
-  if ((blocking & BLOCKING_STI_MOVSS) !== 0 || !cpu.interrupts.pending() || s.get32(Offset.ACTIVITY) === Activity.SHUTDOWN) return false;
+  if ((blocking & BLOCKING_STI_MOVSS) !== 0 || !pending || s.get32(Offset.ACTIVITY) === Activity.SHUTDOWN) return false;
   if (intercepts.nonRoot && intercepts.externalInterrupt()) return true;
   if ((s.get32(Offset.FLAGS) & IF) === 0) return false;
   wake(cpu);

@@ -11,6 +11,8 @@ import { type PageBytes, PageHistory, type PageStore, type Version } from './pag
 /** Pages per part of the page map; parts are made on first touch, so that 1 TiB costs what the guest uses. */
 const PART_SHIFT = 10;
 const PART_MASK = (1 << PART_SHIFT) - 1;
+/** Pages below 4 GiB have a table of their own: page walks look into it several times each. */
+const LOW_PAGES = 0x10_0000;
 /** Bit of a page number that a disabled A20 line forces to 0. */
 const A20_PAGE = 0x100;
 const BIOS_PAGE = BIOS / PAGE_SIZE;
@@ -29,6 +31,8 @@ export interface MemoryListener {
 
 export class PhysicalMemory implements PageStore {
   private readonly parts: (Uint32Array | undefined)[] = [];
+  /** Byte offsets of the frames of the pages below 4 GiB, 0 where there is none yet; of frames, the parts have the same. */
+  private readonly low = new Uint32Array(LOW_PAGES);
   /** By frame number, counted from the first: the epoch in which the page was last saved or made; 0 when never written. */
   private readonly writtenIn: Uint32Array;
   private epoch = 1;
@@ -97,7 +101,7 @@ export class PhysicalMemory implements PageStore {
     for (let i = 0; i < BIOS_PAGES; i++) {
       const frame = this.frame(BIOS_PAGE + i) || this.allocate(BIOS_PAGE + i);
       this.views.u8.set(image.subarray(i * PAGE_SIZE, (i + 1) * PAGE_SIZE), frame);
-      this.part(ALIAS_PAGE + i)[(ALIAS_PAGE + i) & PART_MASK] = frame / PAGE_SIZE;
+      this.place(ALIAS_PAGE + i, frame / PAGE_SIZE);
     }
   }
 
@@ -215,6 +219,7 @@ export class PhysicalMemory implements PageStore {
 
   /** Frame that a page has already, or 0. */
   private frame(page: number): number {
+    if (page < LOW_PAGES) return this.low[page]!;
     const part = this.parts[Math.floor(page / (1 << PART_SHIFT))];
     return part ? part[page & PART_MASK]! * PAGE_SIZE : 0;
   }
@@ -228,8 +233,13 @@ export class PhysicalMemory implements PageStore {
       const mebibytes = Math.floor(this.touchedBytes / 0x10_0000);
       throw new UserError('memory.exhausted', `The guest has touched ${mebibytes} MiB of memory, more than Hyperstep can hold; set machine.memory to ${mebibytes} MiB or less.`);
     }
-    this.part(page)[page & PART_MASK] = this.nextFrame;
+    this.place(page, this.nextFrame);
     return this.nextFrame++ * PAGE_SIZE;
+  }
+
+  private place(page: number, frame: number): void {
+    this.part(page)[page & PART_MASK] = frame;
+    if (page < LOW_PAGES) this.low[page] = frame * PAGE_SIZE;
   }
 
   private part(page: number): Uint32Array {
