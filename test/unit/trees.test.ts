@@ -92,6 +92,27 @@ describe('what public hypervisors refuse to do without', () => {
   });
 });
 
+describe('what kernels do without asking', () => {
+  it('tree.cpu: CR4.MCE is switched on, as every processor has it', () => {
+    const rig = new VmxRig();
+    rig.host('0f 20 e0 0c 40 0f 22 e0 ; mov rax, cr4; or al, 40h; mov cr4, rax');
+    assert.equal(rig.cpu.state.cr4 & 0x40, 0x40);
+    assert.equal(cpuid(rig.cpu, 1, 0).edx & mask(7), mask(7));
+  });
+
+  it('tree.cpu: registers of the model that the signature names can be read', () => {
+    const rig = new VmxRig();
+    const read = (index: number): bigint => {
+      rig.host('0f 32 ; rdmsr', { RCX: BigInt(index) });
+      return (rig.cpu.state.reg(Gpr.RDX) << 32n) | rig.cpu.state.reg(Gpr.RAX);
+    };
+    const clock = BigInt(cpuid(rig.cpu, 0x16, 0).eax / cpuid(rig.cpu, 0x16, 0).ecx);
+    assert.equal((read(0xce) >> 8n) & 0xffn, clock);
+    assert.equal((read(0x198) >> 8n) & 0xffn, clock);
+    for (const index of [0x0, 0x1, 0x17, 0x34, 0x8b, 0x179, 0x1a0]) read(index);
+  });
+});
+
 describe('what firmware leaves for a hypervisor', () => {
   /** 16-bit code: reads IA32_FEATURE_CONTROL and ends with its value. */
   const READ = bytes('66 b9 3a 00 00 00 0f 32 e6 f4 ; mov ecx, 3ah; rdmsr; out 0f4h, al');

@@ -30,7 +30,7 @@ export const FEATURES: readonly FeatureRow[] = [
   leaf1('edx', 'tsc', 4),
   leaf1('edx', 'msr', 5),
   leaf1('edx', 'pae', 6),
-  leaf1('edx', 'mce', 7, false),
+  leaf1('edx', 'mce', 7),
   leaf1('edx', 'cx8', 8),
   leaf1('edx', 'apic', 9),
   leaf1('edx', 'sep', 11),

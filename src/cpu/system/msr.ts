@@ -88,6 +88,8 @@ function apicModeFollows(before: bigint, after: bigint): boolean {
 }
 /** Revision of the microcode, in the upper half of its MSR. Kernels distrust the TSC deadline of this model before revision 0x22. */
 const MICROCODE = 0x28n;
+/** 1 GHz in units of 100 MHz, as CPUID leaf 16H has them. */
+const CLOCK_RATIO = 10n;
 const FEATURE_CONTROL_LOCK = 1n;
 /** Lock, VMX inside and outside SMX. */
 const FEATURE_CONTROL_BITS = 7n;
@@ -99,6 +101,9 @@ const FIXED_MTRRS = [0x250, 0x258, 0x259, 0x268, 0x269, 0x26a, 0x26b, 0x26c, 0x2
 const MISC_ENABLE_FIXED = (1n << 11n) | (1n << 12n);
 
 const ROWS: MsrRow[] = [
+  // Machine checks do not happen here. Kernels switch CR4.MCE on without asking, as every processor has it.
+  constant(0x00, 'IA32_P5_MC_ADDR', 0n, true, 'mce'),
+  constant(0x01, 'IA32_P5_MC_TYPE', 0n, true, 'mce'),
   {
     index: 0x10,
     name: 'IA32_TIME_STAMP_COUNTER',
@@ -136,6 +141,10 @@ const ROWS: MsrRow[] = [
       return true;
     },
   },
+  // What software that knows the model by its signature reads unasked: ratios to the reference clock of 100 MHz, no SMIs.
+  constant(0x34, 'MSR_SMI_COUNT', 0n),
+  constant(0xce, 'MSR_PLATFORM_INFO', (CLOCK_RATIO << 40n) | (CLOCK_RATIO << 8n)),
+  constant(0x198, 'IA32_PERF_STATUS', CLOCK_RATIO << 8n),
   stored(0x3b, 'IA32_TSC_ADJUST', Offset.TSC_ADJUST, anything, 'tsc-adjust'),
   constant(0x8b, 'IA32_BIOS_SIGN_ID', MICROCODE << 32n, true),
   // Nothing is ever reported by them: there are no banks. Xen reads them whatever CPUID says.
