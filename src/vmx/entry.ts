@@ -66,25 +66,22 @@ class Context implements EntryContext {
   }
 }
 
-const contexts = new WeakMap<Vmx, Context>();
-function contextOf(vmx: Vmx): Context {
-  let context = contexts.get(vmx);
-  if (!context) contexts.set(vmx, (context = new Context(vmx)));
-  return context;
-}
+/** What VM entries keep of a processor. */
+export class EntryParts {
+  readonly context: Context;
+  readonly memo: CheckMemo;
+  readonly basic: BasicState;
 
-const memos = new WeakMap<Vmx, CheckMemo>();
-function memoOf(vmx: Vmx): CheckMemo {
-  let memo = memos.get(vmx);
-  if (!memo) {
-    const context = contextOf(vmx);
-    memos.set(vmx, (memo = new CheckMemo(context.checks, context, vmx.state, vmx.transfer)));
+  constructor(vmx: Vmx) {
+    this.context = new Context(vmx);
+    this.memo = new CheckMemo(this.context.checks, this.context, vmx.state, vmx.transfer);
+    this.basic = new BasicState(vmx);
   }
-  return memo;
 }
+const partsOf = (vmx: Vmx): EntryParts => (vmx.entryParts ??= new EntryParts(vmx));
 
 /** Whether every check holds now; those whose inputs did not change since they last all held are not made again. */
-export const allChecksHold = (vmx: Vmx): boolean => memoOf(vmx).allHold();
+export const allChecksHold = (vmx: Vmx): boolean => partsOf(vmx).memo.allHold();
 
 /** A failed check in words: the values of its fields, then what must be so. */
 function described(check: EntryCheck, c: EntryContext): FailedCheck {
@@ -101,22 +98,25 @@ function described(check: EntryCheck, c: EntryContext): FailedCheck {
 
 /** Every check of the current VMCS that fails, whatever the stage: for the report of a failed entry. */
 export function failedChecks(vmx: Vmx): FailedCheck[] {
-  const context = contextOf(vmx);
+  const { context } = partsOf(vmx);
   return context.checks.filter((c) => !c.holds(context)).map((c) => described(c, context));
 }
 
 /** What the checks before all those of the VMCS's contents see. */
 class BasicState implements BasicContext {
   launch = false;
+  private readonly shadowsExist: boolean;
 
-  constructor(private readonly vmx: Vmx) {}
+  constructor(private readonly vmx: Vmx) {
+    this.shadowsExist = vmx.capabilities.has('vmcs-shadowing');
+  }
 
   get hasVmcs(): boolean {
     return this.vmx.vmcs.pointer >= 0;
   }
   get shadow(): boolean {
     const { vmx } = this;
-    return this.hasVmcs && vmx.capabilities.has('vmcs-shadowing') && ((vmx.physical32(vmx.vmcs.pointer) ?? 0) & SHADOW_INDICATOR) !== 0;
+    return this.shadowsExist && this.hasVmcs && ((vmx.physical32(vmx.vmcs.pointer) ?? 0) & SHADOW_INDICATOR) !== 0;
   }
   get blockedByMovSs(): boolean {
     return (this.vmx.state.get32(Offset.INTERRUPTIBILITY) & BLOCKING_BY_MOV_SS) !== 0;
@@ -126,12 +126,9 @@ class BasicState implements BasicContext {
   }
 }
 
-const basicStates = new WeakMap<Vmx, BasicState>();
-
 /** The check before all those of the VMCS's contents that VMLAUNCH (else VMRESUME) fails, if it does. */
 export function failedBasicCheck(vmx: Vmx, launch: boolean): BasicCheck | undefined {
-  let state = basicStates.get(vmx);
-  if (!state) basicStates.set(vmx, (state = new BasicState(vmx)));
+  const state = partsOf(vmx).basic;
   state.launch = launch;
   for (let i = 0; i < BASIC_CHECKS.length; i++) if (!BASIC_CHECKS[i]!.holds(state)) return BASIC_CHECKS[i];
   return undefined;
@@ -146,7 +143,7 @@ export function enterGuest(vmx: Vmx, launch: boolean): number {
   // Whether real NMIs are blocked must be known after an exit, when the interruptibility state has been the guest's.
   vmx.state.set32(Private.PHYSICAL_NMI_BLOCKED, vmx.state.get32(Offset.INTERRUPTIBILITY) & 8);
   if (!allChecksHold(vmx)) {
-    const context = contextOf(vmx);
+    const { context } = partsOf(vmx);
     if (!context.controls.every((c) => c.holds(context))) return InstructionErrorNumber.INVALID_CONTROL_FIELDS;
     if (!context.host.every((c) => c.holds(context))) return InstructionErrorNumber.INVALID_HOST_STATE;
     const invalid = context.guest.find((c) => !c.holds(context));

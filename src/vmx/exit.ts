@@ -107,7 +107,12 @@ function keepRegisters(vmx: Vmx): void {
   const { u32 } = s;
   const from = (s.base + Offset.GPR) >>> 2;
   const to = (s.base + Private.EXIT_GPR) >>> 2;
-  for (let i = 0; i < 32; i++) u32[to + i] = u32[from + i]!;
+  let changes = 0;
+  for (let i = 0; i < 32; i++) {
+    if (u32[to + i] !== u32[from + i]) changes |= 1 << (i >>> 1);
+    u32[to + i] = u32[from + i]!;
+  }
+  s.set32(Private.EXIT_CHANGES, changes);
   vmx.setF64(Private.EXIT_CLOCK, s.icount);
   vmx.setF64(Private.EXITS, vmx.f64(Private.EXITS) + 1);
 }

@@ -8,7 +8,7 @@ import { ACCESS_UNUSABLE, Gpr, Offset, Seg, Segment, SEGMENT_STRIDE } from '../c
 import { FunctionBuilder } from '../wasm/function';
 import { f64Constant, operation } from '../wasm/operation';
 import { Value } from '../wasm/value';
-import { Held } from './held';
+import { Held, PAIR } from './held';
 import { Private, VmxMode } from './privateState';
 import { BASE, bitIf, composedFlags, field, fieldLow, keep, keepWords, keptOf, long, number, plusOne, secondaryControls, set, setField, setFlags, usesPdptes, when, word } from './stateCode';
 import { Entry, Exit, Pin, Primary, Secondary } from './tables/controls';
@@ -142,7 +142,7 @@ export function finishEntry(): FunctionBuilder {
 export function beginExit(): FunctionBuilder {
   const f = new FunctionBuilder(['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'], ['i32']);
   const [reason, given, info, interruption, errorCode, flags] = [1, 2, 3, 4, 5, 6].map((n) => Value.local(n, 'i32')) as [Value, Value, Value, Value, Value, Value];
-  for (let at = 0; at < GPR_BYTES; at += 16) BASE.store(f, BASE.load('v128', 16, Offset.GPR + at), 16, Private.EXIT_GPR + at);
+  keepRegisters(f);
   set(f, Private.EXIT_CLOCK, number(Offset.ICOUNT));
   plusOne(f, Private.EXITS);
 
@@ -191,6 +191,16 @@ export function beginExit(): FunctionBuilder {
     .or(bitIf(fieldLow(Slot.VM_EXIT_MSR_STORE_COUNT), -1, 2))
     .emit(f);
   return f;
+}
+
+/** The guest's registers, and which of them are not as they were at the exit before. */
+function keepRegisters(f: FunctionBuilder): void {
+  const pairs = Array.from({ length: GPR_BYTES / PAIR }, (_, n) => {
+    const [from, to] = [Offset.GPR + n * PAIR, Private.EXIT_GPR + n * PAIR];
+    return operation('i64x2.bitmask', operation('i64x2.ne', BASE.load('v128', PAIR, from), BASE.load('v128', PAIR, to))).shl(n * 2);
+  });
+  set(f, Private.EXIT_CHANGES, pairs.reduce((a, b) => a.or(b)));
+  for (let at = 0; at < GPR_BYTES; at += PAIR) BASE.store(f, BASE.load('v128', PAIR, Offset.GPR + at), PAIR, Private.EXIT_GPR + at);
 }
 
 /** The guest state that no control says whether to save, but RFLAGS. */

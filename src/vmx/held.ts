@@ -11,7 +11,7 @@ export const Held = {
   GUEST: 0x2fa0,
 } as const;
 
-/** `compare` looks at two slots at once. */
+/** Bytes of a vector: two slots or registers. */
 export const PAIR = 16;
 export const PAIRS = (FIELDS.length + 1) >> 1;
 if (Held.FIELDS + PAIRS * PAIR > Held.CHANGED || Held.CHANGED + PAIRS > Held.HOST) throw new Error('The VMCS has more fields than the processor state has room for.');

@@ -18,6 +18,8 @@ export interface ExitRecord {
   gpa: number | undefined;
   /** The qualification and the guest's operands in words, per reason: `{leaf: 1}`, `{port: 0x70, direction: 'out', size: 1, value: 2}`, `{number: 1}` for a VMCALL's RAX. */
   details: Record<string, number | string | boolean>;
+  /** A detail that is a number below 2^32 without working out the words; undefined where only `details` tells. For conditions that are asked at every exit. */
+  number?(name: string): number | undefined;
 }
 
 /** One failed check of a VM entry: a row of docs/vm-entry-checks.md. */
@@ -91,6 +93,10 @@ export interface VmxInspection {
   readonly currentVmcs: number | undefined;
   /** The last exit's record, if there was one. */
   readonly lastExit: ExitRecord | undefined;
+  /** The guest's general-purpose registers at the last exit, as pairs of 32 bits by number: a view that follows. */
+  readonly exitRegisters: Uint32Array;
+  /** Which of them were not as at the exit before that, one bit each. */
+  readonly exitChanges: number;
   /** Reads a field of the current VMCS by encoding; undefined when the field or a current VMCS does not exist. Guest fields are the saved ones: in non-root operation they are those of the last entry. */
   readField(encoding: number): bigint | undefined;
   /** Writes a field as the debugger, read-only ones too. False when it does not exist. */

@@ -50,6 +50,8 @@ export const Private = {
   APIC_WRITE: at(0x114),
   /** f64. Clock at which an IRET that has not retired ended blocking by NMI; -1 when none did. */
   IRET_UNBLOCKED: at(0x118),
+  /** u32. The general-purpose registers that were not as at the exit before, one bit each by number. */
+  EXIT_CHANGES: at(0x120),
   /** u32. Number of the copy of the VMCS's fields: see checkMemo.ts. */
   HELD: at(0x140),
 } as const;

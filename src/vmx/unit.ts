@@ -20,16 +20,22 @@ import { Region } from './vmcs';
 import { Vmx } from './vmx';
 import { readApicMsr, writeApicMsr } from './x2apicMsrs';
 
+/** 32-bit words of the general-purpose registers. */
+const GPR_WORDS = 32;
+
 /**
  * Construct it with a processor, then assign it to the processor's `intercepts` and `secondLevel`. Everything
  * architectural is in the processor's state; after a restore nothing has to be done here.
  */
 export class VmxUnit extends Vmx implements Intercepts, SecondLevel, VmxInspection {
+  readonly exitRegisters: Uint32Array;
   private readonly ept: Ept;
 
   constructor(cpu: Processor) {
     super(cpu);
     this.ept = new Ept(this);
+    const start = (cpu.state.base + Private.EXIT_GPR) >>> 2;
+    this.exitRegisters = cpu.views.u32.subarray(start, start + GPR_WORDS);
   }
 
   get inVmx(): boolean {
@@ -179,6 +185,9 @@ export class VmxUnit extends Vmx implements Intercepts, SecondLevel, VmxInspecti
   get currentVmcs(): number | undefined {
     const pointer = this.vmcs.pointer;
     return pointer < 0 ? undefined : pointer;
+  }
+  get exitChanges(): number {
+    return this.state.get32(Private.EXIT_CHANGES);
   }
   get lastExit(): ExitRecord | undefined {
     return this.exits === 0 ? undefined : exitRecord(this);

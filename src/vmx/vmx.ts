@@ -4,6 +4,7 @@ import { Offset, type CpuState } from '../cpu/state';
 import type { Processor } from '../cpu/processor';
 import { PHYSICAL_ADDRESS_BITS } from '../cpu/controlBits';
 import { cr4Allowed } from '../cpu/system/controlRegisters';
+import type { EntryParts } from './entry';
 import { ExitFlag } from './guestCode';
 import type { VmxObserver } from './observe';
 import { VmxMode } from './privateState';
@@ -23,6 +24,8 @@ export class Vmx {
   readonly translations: Translations;
   readonly transfer: Transfer;
   readonly physicalAddressBits = PHYSICAL_ADDRESS_BITS;
+  /** For entry.ts alone. */
+  entryParts: EntryParts | undefined = undefined;
   private watcher: VmxObserver | undefined;
   /** What `Transfer.beginExit` is told of the processor. */
   readonly exitFlags: number;

@@ -28,12 +28,14 @@ export const undefinedField: VmxCheck = {
   watch({ target, trip, report, field, place, watchReads }) {
     let read: { encoding: number; rip: bigint }[] = [];
     let watched = new Map<number, number>();
+    let watching = false;
     return {
       exit({ reason }) {
         if (read.length > 0) read = [];
         const times = watched.get(reason) ?? 0;
-        if (times < WATCHED) watched.set(reason, times + 1);
-        watchReads(times < WATCHED);
+        const watches = times < WATCHED;
+        if (watches) watched.set(reason, times + 1);
+        if (watches !== watching) watchReads((watching = watches));
       },
       fieldRead(encoding) {
         // High halves are odd encodings.
@@ -61,7 +63,7 @@ export const undefinedField: VmxCheck = {
       reset() {
         read = [];
         watched = new Map();
-        watchReads(false);
+        watchReads((watching = false));
       },
     };
   },

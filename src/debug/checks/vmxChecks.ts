@@ -40,7 +40,7 @@ export class VmxChecks {
     this.trip = {
       exit: undefined,
       before: new Uint32Array(GPR_WORDS),
-      atExit: new Uint32Array(GPR_WORDS),
+      atExit: target.vmx.exitRegisters,
       now: target.cpu.views.u32.subarray(start, start + GPR_WORDS),
       changed: 0,
       changedSinceExit: true,
@@ -87,7 +87,7 @@ export class VmxChecks {
 
   exit(record: ExitRecord): void {
     const { trip } = this;
-    this.keepGuestRegisters();
+    trip.changedSinceExit = (this.target.vmx.exitChanges & ~RSP) !== 0;
     trip.exit = record;
     this.exitVmcs = this.target.vmx.currentVmcs;
     for (let i = 0; i < this.exits.length; i++) this.exits[i]!(record);
@@ -98,9 +98,7 @@ export class VmxChecks {
     if (trip.exit && this.exitVmcs !== this.target.vmx.currentVmcs) trip.exit = undefined;
     const { now, before, atExit } = trip;
     let changed = 0;
-    for (let i = 0; i < GPR_WORDS; i++) {
-      if (now[i] !== atExit[i]) changed |= 1 << (i >>> 1);
-    }
+    for (let i = 0; i < GPR_WORDS; i++) if (now[i] !== atExit[i]) changed |= 1 << (i >>> 1);
     trip.changed = changed & ~RSP;
     for (let i = 0; i < this.entries.length; i++) this.entries[i]!(launch);
     for (let i = 0; i < GPR_WORDS; i++) before[i] = now[i]!;
@@ -112,17 +110,6 @@ export class VmxChecks {
 
   ended(how: 'halt' | 'shutdown'): void {
     for (const w of this.watchers) w.ended?.(how);
-  }
-
-  private keepGuestRegisters(): void {
-    const { now, atExit } = this.trip;
-    let changed = 0;
-    for (let i = 0; i < GPR_WORDS; i++) {
-      if (now[i] === atExit[i]) continue;
-      atExit[i] = now[i]!;
-      changed |= 1 << (i >>> 1);
-    }
-    this.trip.changedSinceExit = (changed & ~RSP) !== 0;
   }
 
   private sight(check: VmxCheck): Sight {

@@ -2,8 +2,8 @@
  * Watches one processor's VM entries and exits. It runs inside the machine at every one of them, so it only copies
  * numbers; sentences are made later, when somebody looks.
  */
+import { join64 } from '../../base/bits';
 import type { Processor } from '../../cpu/processor';
-import { Offset } from '../../cpu/state';
 import type { ExitRecord, VmxFailure, VmxInspection, VmxObserver } from '../../vmx/observe';
 import { exitReasonName } from '../../vmx/tables';
 import type { VmxChecks } from '../checks/vmxChecks';
@@ -13,7 +13,6 @@ import type { DeliveredEvent } from '../run/stopCause';
 
 /** How many of the last exits are kept for the exits view. */
 const KEPT_EXITS = 1000;
-const GPR_WORDS = 32;
 
 /** The last VM entry: where the VMM made it. */
 export interface EntryRecord {
@@ -44,8 +43,6 @@ export class ExitRecorder implements VmxObserver {
   /** How many exits there were, by reason. */
   private times: number[] = [];
   private readonly ring: ExitRecord[] = [];
-  private readonly gprs = new Uint32Array(GPR_WORDS);
-  private readonly view: Uint32Array;
   private entries = 0;
   private seen = false;
 
@@ -64,8 +61,6 @@ export class ExitRecorder implements VmxObserver {
       this.eptInvalidated = checks.eptInvalidated;
       this.eptWalked = checks.eptWalked;
     }
-    const start = (cpu.state.base + Offset.GPR) >>> 2;
-    this.view = cpu.views.u32.subarray(start, start + GPR_WORDS);
     this.entries = vmx.entries;
   }
 
@@ -84,20 +79,17 @@ export class ExitRecorder implements VmxObserver {
   save(): () => void {
     const times = [...this.times];
     const ring = this.ring.slice(-KEPT_EXITS);
-    const gprs = this.gprs.slice();
     const { lastEntry, entries, seen } = this;
     return () => {
       this.times = [...times];
       this.ring.splice(0, this.ring.length, ...ring);
-      this.gprs.set(gprs);
       Object.assign(this, { lastEntry, entries, seen });
       this.checks?.rewind();
     };
   }
 
   exit(record: ExitRecord): void {
-    // Host state has no general-purpose registers but RSP: the others are still the guest's.
-    this.keepGprs();
+    this.seen = true;
     const { times } = this;
     while (times.length <= record.reason) times.push(0);
     times[record.reason]!++;
@@ -149,12 +141,8 @@ export class ExitRecorder implements VmxObserver {
   /** The guest's general-purpose registers as the last exit left them. */
   guestGprs(): RecordedGprs | undefined {
     if (!this.seen) return undefined;
-    const values = Array.from({ length: 16 }, (_, n) => (BigInt(this.gprs[n * 2 + 1]!) << 32n) | BigInt(this.gprs[n * 2]!));
+    const gprs = this.vmx.exitRegisters;
+    const values = Array.from({ length: 16 }, (_, n) => join64(gprs[n * 2]!, gprs[n * 2 + 1]!));
     return { values, stillInProcessor: this.cpu.state.icount === this.lastExit?.icount };
-  }
-
-  private keepGprs(): void {
-    this.gprs.set(this.view);
-    this.seen = true;
   }
 }
