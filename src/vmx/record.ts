@@ -106,6 +106,22 @@ class Exit implements ExitRecord {
     return (this.told ??= this.tell());
   }
 
+  number(name: string): number | undefined {
+    switch (this.reason) {
+      case Reason.CPUID:
+        return name === 'leaf' ? this.eax >>> 0 : name === 'subleaf' ? this.ecx >>> 0 : undefined;
+      case Reason.RDMSR:
+      case Reason.WRMSR:
+        return name === 'msr' ? this.ecx >>> 0 : undefined;
+      case Reason.IO_INSTRUCTION:
+        return name === 'port' ? this.qualificationLow >>> 16 : undefined;
+      case Reason.VMCALL:
+        return name === 'number' && this.raxHigh === 0 ? this.eax >>> 0 : undefined;
+      default:
+        return undefined;
+    }
+  }
+
   private tell(): Details {
     const decoded = decodeQualification(this.reason, this.qualification).details;
     const details: Details = { ...decoded, ...this.operands(decoded) };

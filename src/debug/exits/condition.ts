@@ -153,6 +153,22 @@ const WORDS: Readonly<Record<string, readonly string[]>> = {
 /** `hits` counts from 1 how often it was asked for: `leaf == 1 && hits % 10 == 0` asks only where leaf is 1. */
 export type Condition = (subject: Subject, hits: () => number) => boolean;
 
+/** A name and the number with which a condition compares it before anything else: with any other number the condition does not hold. */
+export interface FirstQuestion {
+  readonly name: string;
+  readonly number: number;
+}
+
+/** What a condition asks first, when that is whether a name is a number below 2^32. Throws as compileCondition. */
+export function firstQuestion(text: string): FirstQuestion | undefined {
+  let { expression } = parseExpression(text);
+  while (expression.kind === 'binary' && expression.operator === '&&') expression = expression.left;
+  if (expression.kind !== 'binary' || expression.operator !== '==') return undefined;
+  const { left, right } = expression;
+  if (left.kind !== 'name' || right.kind !== 'number') return undefined;
+  return right.value >= 0n && right.value <= 0xffff_ffffn ? { name: left.name, number: Number(right.value) } : undefined;
+}
+
 /** Compiles a condition. Throws a UserError that says what is wrong with its syntax; the condition itself throws one for a name that the event does not have. */
 export function compileCondition(text: string, surroundings: Surroundings): Condition {
   const { expression } = parseExpression(text);

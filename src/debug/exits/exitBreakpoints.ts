@@ -3,7 +3,7 @@ import { UserError } from '../../base/errors';
 import type { ExitRecord } from '../../vmx/observe';
 import { hitCondition } from '../breakpoints/hitCondition';
 import type { World } from '../world';
-import { compileCondition, type Condition, type Subject, type Surroundings } from './condition';
+import { compileCondition, type Condition, type FirstQuestion, firstQuestion, type Subject, type Surroundings } from './condition';
 import { exitSubject } from './exitSubject';
 import { eventSubject, type SystemEvent, type SystemEventKind } from './systemEvents';
 
@@ -21,6 +21,8 @@ export type ExitBreakpointOwner = 'launch' | 'filters' | 'functions' | 'view';
 
 interface ExitBreakpoint extends ExitBreakpointRequest {
   compiled: Condition | undefined;
+  /** What the condition asks first, where that alone may rule an exit out. */
+  first: FirstQuestion | undefined;
   enough: ((hits: number) => boolean) | undefined;
   /** How often the condition has held, and how often it has asked for `hits`. */
   hits: number;
@@ -74,9 +76,11 @@ export class ExitBreakpoints {
   }
 
   private compile(request: ExitBreakpointRequest): ExitBreakpoint {
+    const condition = request.condition?.trim() ? request.condition : undefined;
     return {
       ...request,
-      compiled: request.condition?.trim() ? compileCondition(request.condition, this.surroundings) : undefined,
+      compiled: condition === undefined ? undefined : compileCondition(condition, this.surroundings),
+      first: condition === undefined ? undefined : firstQuestion(condition),
       enough: request.hitCondition?.trim() ? hitCondition(request.hitCondition) : undefined,
       hits: 0,
       asked: 0,
@@ -103,9 +107,13 @@ export class ExitBreakpoints {
   matches(record: ExitRecord): boolean {
     let subject: Subject | undefined;
     let stop = false;
+    const { exits } = this;
+    if (exits.length === 0) return false;
+    const { name } = record;
     // Every one of them counts, also where another has matched already.
-    for (const b of this.exits) {
-      if (b.name !== undefined && b.name !== record.name) continue;
+    for (const b of exits) {
+      if (b.name !== undefined && b.name !== name) continue;
+      if (b.first && (record.number?.(b.first.name) ?? b.first.number) !== b.first.number) continue;
       subject ??= exitSubject(record, (rip) => this.surroundings.functionAt('guest', rip));
       if (this.holds(b, subject, b.name === undefined)) stop = true;
     }

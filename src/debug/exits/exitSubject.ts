@@ -31,7 +31,9 @@ function toOperand(detail: number | string | boolean): Operand {
 /** `functionAt` names the guest's function that holds an address: asked only by conditions that say `function`. */
 export function exitSubject(record: ExitRecord, functionAt: (rip: bigint) => string): Subject {
   return {
-    what: `${/^[AEIOU]/.test(record.name) ? 'An' : 'A'} ${record.name} exit`,
+    get what() {
+      return `${/^[AEIOU]/.test(record.name) ? 'An' : 'A'} ${record.name} exit`;
+    },
     main: MAIN[record.name],
     lookup(name) {
       const detail = Object.hasOwn(record.details, name) ? record.details[name] : undefined;
