@@ -12,7 +12,7 @@ import { createMachine } from '../../src/machine/machine';
 import type { Machine } from '../../src/machine/machineInterface';
 import { type ControlKind, controlField, Encoding, Exit, type FieldName, Primary, Secondary, VMCS_REVISION, VmxMsr } from '../../src/vmx';
 import { bytes } from './machineCode';
-import { VmxRig } from './vmxRig';
+import { At as Place, VmxRig } from './vmxRig';
 
 const mask = (...bits: number[]): number => bits.reduce((all, bit) => (all | (1 << bit)) >>> 0, 0);
 
@@ -283,5 +283,48 @@ describe('a guest that boots by the machine\'s own BIOS', () => {
       72 05 45 66 85 db 75 e3        ; jc done; inc bp; test ebx, ebx; jnz the next
       89 e8 e6 f4                    ; mov ax, bp; out 0f4h, al`;
     assert.equal(vmm.guest(code), vmm.m.e820().length);
+  });
+});
+
+describe('a VMM in 32-bit code', () => {
+  /** Protected mode with 4-MiB pages, one to one, and a guest in real mode. */
+  function vmm32(code: string): VmxRig {
+    const rig = new VmxRig();
+    for (let i = 0; i < 1024; i++) rig.write32(Place.PAGE_TABLES + i * 4, ((i << 22) | 0x83) >>> 0);
+    const s = rig.cpu.state;
+    s.set64(Offset.EFER, 0n);
+    s.set64(Offset.CR4, 0x2010n);
+    s.setAccess(Seg.CS, 0xc09b);
+    rig.cpu.flushTlb();
+    rig.cpu.stateChanged();
+    rig.realModeGuest(code);
+    rig.control('exit', 0);
+    return rig;
+  }
+
+  it('tree.vmm32: enters a guest and has its VM exits, in protected mode again', () => {
+    const rig = vmm32('0f a2 f4 ; cpuid; hlt');
+    assert.equal(rig.launch().name, 'CPUID');
+    const s = rig.cpu.state;
+    assert.deepEqual([s.get64(Offset.EFER), s.cr4, s.get32(Offset.CPL)], [0n, 0x2010, 0]);
+    assert.equal(rig.resumeBehind().name, 'HLT');
+  });
+
+  it('tree.vmm32: VMREAD and VMWRITE move 64-bit fields by halves', () => {
+    const rig = vmm32('f4');
+    const write = (field: number, value: bigint): void => rig.host('0f 79 c1 ; vmwrite eax, ecx', { RAX: BigInt(field), RCX: value });
+    write(Encoding.VMCS_LINK_POINTER, 0x1234_5678n);
+    assert.equal(rig.get('VMCS_LINK_POINTER'), 0x1234_5678n, 'the upper half is cleared');
+    write(Encoding.VMCS_LINK_POINTER + 1, 0x9abc_def0n);
+    assert.equal(rig.get('VMCS_LINK_POINTER'), 0x9abc_def0_1234_5678n);
+    rig.host('0f 78 c1 ; vmread ecx, eax', { RAX: BigInt(Encoding.VMCS_LINK_POINTER + 1) });
+    assert.equal(rig.cpu.state.reg(Gpr.RCX) & 0xffff_ffffn, 0x9abc_def0n);
+  });
+
+  it('tree.vmm32: an exit to 64-bit mode from there is refused', () => {
+    const rig = vmm32('f4');
+    rig.control('exit', Exit.HOST_ADDRESS_SPACE_SIZE);
+    rig.host('0f 01 c2 ; vmlaunch');
+    assert.equal(rig.status, 8);
   });
 });
