@@ -120,17 +120,28 @@ class Pc implements Machine {
     const mp: MpOptions = { cpus: options.cpus, signature: SIGNATURE, features: MP_FEATURES, ioApicInput: (irq) => (irq === 0 ? TIMER_INPUT : irq) };
     this.memory.loadRom(romImage(mp, memory));
     const screen = new TextScreen(this.memory, this.board.vga);
-    this.bios = new Bios(() => this.cpu, { memory: this.memory, board: this.board, drives: this.board.cabling.disks, cds: this.board.cabling.cds, bootsCd: options.boot.kind === 'cdrom' || this.board.cabling.disks.length === 0, screen, host: { ...host, attention: () => this.cpu.requestAttention() } }, mp);
+    this.bios = new Bios(() => this.cpu, { memory: this.memory, board: this.board, drives: this.board.cabling.disks, cds: this.board.cabling.cds, bootsCd: options.boot.kind === 'cdrom' || this.board.cabling.disks.length === 0, screen, host: { ...host, attention: () => this.cpu.requestAttention() }, restartKernel: () => this.restartKernel() }, mp);
     this.bus.claimPorts(SERVICE_PORT, 1, this.bios);
     this.bus.claimPorts(RESULT_PORT, 1, this.bios);
     for (const drive of this.drives) if (drive.padded) warn(`${drive.name} is not a multiple of 512 bytes long; its last sector is read as if zeros followed.`);
     this.boot();
   }
 
-  /** A kernel that is loaded directly starts where its specification says; a disk or CD starts at the reset vector. */
+  private get bootsKernel(): boolean {
+    const { kind } = this.options.boot;
+    return kind !== 'disk' && kind !== 'cdrom';
+  }
+
+  /** The reset vector was reached by INIT: a kernel that is loaded directly starts anew. False when there is none. */
+  private restartKernel(): boolean {
+    if (this.bootsKernel) this.requestReset();
+    return this.bootsKernel;
+  }
+
+  /** A kernel that is loaded directly starts where its specification says; a disk or CD starts at the reset vector, and so does who asked to come back through 40:67. */
   private boot(): void {
     const { boot } = this.options;
-    if (boot.kind === 'disk' || boot.kind === 'cdrom') return;
+    if (boot.kind === 'disk' || boot.kind === 'cdrom' || this.bios.returns) return;
     this.bios.initialise();
     bootKernel(boot, this.cpu, this.memory);
   }

@@ -38,7 +38,7 @@ function fetched(names, packagesOf, folderOf) {
     if (fs.existsSync(complete)) return { root };
     apt('apt-get', ...IMPATIENT, 'download', ...packages);
     for (const name of packages) {
-      const file = fs.readdirSync(CACHE).find((f) => f.startsWith(`${name}_`) && f.endsWith('.deb'));
+      const file = fs.readdirSync(CACHE).find((f) => f.startsWith(`${name.replace(/:.*/, '')}_`) && f.endsWith('.deb'));
       apt('dpkg-deb', '-x', file, root);
       fs.rmSync(path.join(CACHE, file));
     }

@@ -13,7 +13,10 @@ const quick = process.argv.includes('--quick');
 const SCRIPTS = [
   { name: 'linux', quick: true },
   { name: 'grub', quick: true },
+  { name: 'syslinux', quick: false },
+  { name: 'ipxe', quick: false },
   { name: 'memtest', quick: true },
+  { name: 'i386', quick: false },
   { name: 'xen', quick: false },
   { name: 'qemu', quick: false },
   { name: 'selftests', quick: false },

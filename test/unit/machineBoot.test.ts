@@ -72,6 +72,24 @@ const wrong = (boot: Boot, code: string, ...parts: RegExp[]): void => {
 };
 const HALT = [0xf4];
 
+describe('resets of kernels that are started directly', () => {
+  const kernel = (...code: number[]): Machine => make({ kind: 'elf', image: elf(false, BigInt(LOAD), [{ linear: BigInt(LOAD), physical: LOAD, bytes: code }]) });
+
+  it('the shutdown status in CMOS leads back through 40:67', () => {
+    // mov al, 0x2a; out 0xf4, al at 0:6000, which 40:67 names; CMOS register 0x0f = 0x0a; reset by the keyboard controller
+    const m = kernel(0xc7, 0x05, ...words(0x6000), 0xb0, 0x2a, 0xe6, 0xf4, 0xc7, 0x05, ...words(0x467), ...words(0x6000), 0xb0, 0x0f, 0xe6, 0x70, 0xb0, 0x0a, 0xe6, 0x71, 0xb0, 0xfe, 0xe6, 0x64, 0xf4);
+    assert.equal(m.run(1e6), 'debug-exit');
+    assert.equal(m.debugExit, 0x2a);
+  });
+
+  it('INIT of the first processor starts the kernel anew', () => {
+    // inc [0x5000]; cmp [0x5000], 2; jne; mov al, 7; out 0xf4, al; hlt; INIT to processor 0; hlt
+    const m = kernel(0xff, 0x05, ...words(0x5000), 0x83, 0x3d, ...words(0x5000), 2, 0x75, 5, 0xb0, 7, 0xe6, 0xf4, 0xf4, 0xc7, 0x05, ...words(0xfee0_0310, 0), 0xc7, 0x05, ...words(0xfee0_0300, 0x4500), 0xf4);
+    assert.equal(m.run(1e6), 'debug-exit');
+    assert.equal(m.debugExit, 7);
+  });
+});
+
 describe('multiboot 2', () => {
   /** Header with these tags behind magic, architecture, size and checksum; the entry follows at 0x200. */
   const header = (tags: number[], architecture = 0): number[] => {

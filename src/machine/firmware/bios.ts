@@ -135,15 +135,22 @@ export class Bios implements Device, PortDevice {
     if (service) this.state.result = service(new CallFrame(cpu, this.parts.memory), this.parts) ? 1 : 0;
   }
 
+  /** Whether software has asked, before a reset, to come back through 40:67. */
+  get returns(): boolean {
+    const status = this.parts.board.cmos.readRegister(SHUTDOWN_STATUS);
+    return status === RETURN || status === RETURN_WITH_EOI;
+  }
+
   /** Power-on: everything as a PC's firmware leaves it, and the boot sector in its place. True for a return through 40:67. */
   private powerOn(): boolean {
     const { board } = this.parts;
     const status = board.cmos.readRegister(SHUTDOWN_STATUS);
-    if (status === RETURN || status === RETURN_WITH_EOI) {
+    if (this.returns) {
       board.cmos.state.registers[SHUTDOWN_STATUS] = 0;
       if (status === RETURN_WITH_EOI) board.pic.writePort(0x20, EOI);
       return true;
     }
+    if (this.parts.restartKernel()) return false;
     this.state.emulating = true;
     this.initialise();
     this.load();

@@ -18,6 +18,8 @@ export interface FirmwareParts {
   endEmulation(): void;
   /** Whether the CD comes before the disk. */
   bootsCd: boolean;
+  /** Starts the kernel anew that the machine boots itself; false where it boots a disk or a CD. */
+  restartKernel(): boolean;
   screen: TextScreen;
   host: DeviceHost;
 }
