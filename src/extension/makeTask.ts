@@ -1,0 +1,39 @@
+/** The task "hyperstep: make": a tree with a makefile is built before it starts, with no tasks.json to write. */
+import * as vscode from 'vscode';
+
+const TYPE = 'hyperstep';
+const MAKEFILES = ['GNUmakefile', 'makefile', 'Makefile'];
+
+/** What tasks.json may say of it; package.json describes it. */
+interface MakeDefinition extends vscode.TaskDefinition {
+  task: 'make';
+  /** What to make, the makefile's first target unless told. */
+  target?: string;
+}
+
+function makeTask(folder: vscode.WorkspaceFolder, definition: MakeDefinition): vscode.Task {
+  const command = definition.target === undefined ? new vscode.ShellExecution('make') : new vscode.ShellExecution('make', [definition.target]);
+  const task = new vscode.Task(definition, folder, 'make', TYPE, command);
+  task.group = vscode.TaskGroup.Build;
+  task.presentationOptions = { reveal: vscode.TaskRevealKind.Silent };
+  return task;
+}
+
+const hasMakefile = async (folder: vscode.WorkspaceFolder): Promise<boolean> => {
+  const names = await Promise.resolve(vscode.workspace.fs.readDirectory(folder.uri)).catch(() => []);
+  return names.some(([name]) => MAKEFILES.includes(name));
+};
+
+/** Registers the task for the folders that have a makefile. It needs a shell, hence a Node extension host. */
+export const registerMakeTask = (): vscode.Disposable =>
+  vscode.tasks.registerTaskProvider(TYPE, {
+    async provideTasks() {
+      const folders = vscode.workspace.workspaceFolders ?? [];
+      const built = await Promise.all(folders.map(async (folder) => ((await hasMakefile(folder)) ? [makeTask(folder, { type: TYPE, task: 'make' })] : [])));
+      return built.flat();
+    },
+    resolveTask({ definition, scope }) {
+      const folder = typeof scope === 'object' ? scope : vscode.workspace.workspaceFolders?.[0];
+      return folder && definition['task'] === 'make' ? makeTask(folder, definition as MakeDefinition) : undefined;
+    },
+  });
