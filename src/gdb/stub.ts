@@ -2,18 +2,18 @@
  * GDB's remote stub: packets in, packets out, over the debugger of one machine. It has no I/O of its own. GDB is served
  * in all-stop mode with a thread for each processor; what a packet means is in the GDB manual, "Packets".
  */
-import { hex } from '../base/bits';
 import { UserError } from '../base/errors';
 import type { Debugger } from '../debug/debugger';
 import type { Plan } from '../debug/run/plan';
 import type { StopCause } from '../debug/run/stopCause';
-import type { AccessType, DataAccess, DataRequest } from '../debug/watch/dataBreakpoints';
 import { WORLD_NAME } from '../debug/world';
+import { BreakpointPackets } from './breakpointPackets';
 import { frame, PacketReader } from './framing';
-import { fromHex, fromLittleEndian, littleEndian, parseNumber, textToHex, toHex } from './hexText';
+import { fromHex, littleEndian, parseNumber, textToHex } from './hexText';
 import { monitor } from './monitor';
 import { EXPEDITED, GDB_REGISTERS } from './registers';
-import { RegisterView } from './registerView';
+import { ERROR, OK, PACKET_SIZE, UNKNOWN } from './replies';
+import { StatePackets } from './statePackets';
 import { TARGET_XML } from './targetDescription';
 import { WorldChoice } from './worldChoice';
 
@@ -27,41 +27,20 @@ export interface GdbStubEnvironment {
   resumed?(): void;
 }
 
-/** Bytes of a packet, as GDB is told; a reply with memory has two digits a byte. */
-const PACKET_SIZE = 0x4000;
-const MOST_MEMORY = PACKET_SIZE / 2 - 8;
 /** Characters of console text in one packet. */
 const TEXT_CHUNK = 1000;
 
 /** Signal numbers as GDB counts them. */
 const Signal = { INT: 2, TRAP: 5, ABRT: 6, SEGV: 11 } as const;
 
-/** Watchpoints by their packet: what they wait for, and how a stop for them is told. */
-const WATCHPOINTS: Readonly<Record<string, { access: AccessType; stop: string }>> = {
-  2: { access: 'write', stop: 'watch' },
-  3: { access: 'read', stop: 'rwatch' },
-  4: { access: 'readWrite', stop: 'awatch' },
-};
-
 /** Another client of the same machine, the editor, has let it go. */
 const RUNS = 'The machine runs: the editor has let it go on. Interrupt it there, or wait until it stops.';
 /** Packets about a machine that stands. */
 const NEEDS_STANDING = /^[gGpPmMX]/;
 
-const OK = 'OK';
-const ERROR = 'E01';
-const UNKNOWN = '';
-
 function* untilEvent(event: 'exit' | 'entry'): Plan {
   yield { kind: 'run', until: { event } };
   return { kind: 'step' };
-}
-
-/** The address that GDB compares with its watchpoints. */
-function watchHit({ breakpoint: { request } }: DataAccess): string {
-  const { watched, access } = request;
-  const kind = Object.values(WATCHPOINTS).find((w) => w.access === access)?.stop;
-  return watched.kind !== 'memory' || kind === undefined ? '' : `${kind}:${watched.address.toString(16)};`;
 }
 
 function signalOf(cause: StopCause | undefined): number {
@@ -85,13 +64,13 @@ export class GdbStub {
   private steps = false;
   private cause: StopCause | undefined;
   private readonly worlds: WorldChoice;
-  /** Addresses of Z1, of the Z0s that are also in place. */
-  private readonly hardware = new Set<bigint>();
-  private readonly software = new Set<bigint>();
-  private readonly watchpoints = new Map<string, DataRequest>();
+  private readonly state: StatePackets;
+  private readonly breakpoints: BreakpointPackets;
 
   constructor(private readonly env: GdbStubEnvironment) {
     this.worlds = new WorldChoice(() => env.debugger.target);
+    this.state = new StatePackets(env.debugger, this.worlds);
+    this.breakpoints = new BreakpointPackets(env.debugger, this.worlds);
   }
 
   get connected(): boolean {
@@ -112,7 +91,7 @@ export class GdbStub {
     this.lastPacket = undefined;
     // The next one knows nothing of this one's choice.
     this.worlds.choice = 'auto';
-    this.forgetBreakpoints();
+    this.breakpoints.forget();
     if (this.waits) this.env.debugger.pause();
     this.waits = false;
   }
@@ -184,19 +163,19 @@ export class GdbStub {
       case '?':
         return this.why();
       case 'g':
-        return this.readRegisters();
+        return this.state.readRegisters();
       case 'G':
-        return this.writeRegisters(rest);
+        return this.state.writeRegisters(rest);
       case 'p':
-        return this.readRegister(rest);
+        return this.state.readRegister(rest);
       case 'P':
-        return this.writeRegister(rest);
+        return this.state.writeRegister(rest);
       case 'm':
-        return this.readMemory(rest);
+        return this.state.readMemory(rest);
       case 'M':
-        return this.writeMemory(rest, fromHex(rest.slice(rest.indexOf(':') + 1)));
+        return this.state.writeMemory(rest, fromHex(rest.slice(rest.indexOf(':') + 1)));
       case 'X':
-        return this.writeMemory(rest, Uint8Array.from(rest.slice(rest.indexOf(':') + 1), (c) => c.charCodeAt(0)));
+        return this.state.writeMemory(rest, Uint8Array.from(rest.slice(rest.indexOf(':') + 1), (c) => c.charCodeAt(0)));
       case 'c':
       case 'C':
       case 's':
@@ -208,7 +187,7 @@ export class GdbStub {
         return this.performV(payload);
       case 'Z':
       case 'z':
-        return this.breakpoint(payload[0] === 'Z', rest);
+        return this.breakpoints.packet(payload[0] === 'Z', rest);
       case 'q':
       case 'Q':
         return this.query(payload);
@@ -316,100 +295,9 @@ export class GdbStub {
     return OK;
   }
 
-  private get view(): RegisterView {
-    return new RegisterView(this.env.debugger.target, this.worlds.shown);
-  }
-
-  private readRegisters(): string {
-    const { view } = this;
-    return GDB_REGISTERS.map((r) => littleEndian(r.read(view), r.bits)).join('');
-  }
-
-  private writeRegisters(text: string): string {
-    const { view } = this;
-    let at = 0;
-    for (const register of GDB_REGISTERS) {
-      const value = fromLittleEndian(text.slice(at, (at += register.bits / 4)));
-      // Whole sets are written to restore them: what has not changed need not be writable.
-      if (value !== undefined && value !== register.read(view)) register.write(view, value);
-    }
-    this.env.debugger.modified();
-    return OK;
-  }
-
-  private readRegister(text: string): string {
-    const register = GDB_REGISTERS[parseInt(text, 16)];
-    return register ? littleEndian(register.read(this.view), register.bits) : ERROR;
-  }
-
-  private writeRegister(text: string): string {
-    const [number, digits = ''] = text.split('=');
-    const register = GDB_REGISTERS[parseInt(number!, 16)];
-    const value = fromLittleEndian(digits);
-    if (!register || value === undefined) return ERROR;
-    const written = register.write(this.view, value);
-    this.env.debugger.modified();
-    return written ? OK : `E.${register.name} of this world cannot be set now.`;
-  }
-
-  private readMemory(text: string): string {
-    const [address, length] = text.split(',').map(parseNumber);
-    if (address === undefined || length === undefined) return ERROR;
-    const wanted = Math.min(Number(length), MOST_MEMORY);
-    const bytes = this.env.debugger.target.read(this.worlds.shown, address, wanted);
-    return bytes.length === 0 && wanted > 0 ? ERROR : toHex(bytes);
-  }
-
-  private writeMemory(text: string, bytes: Uint8Array | undefined): string {
-    const [address, length] = text.slice(0, text.indexOf(':')).split(',').map(parseNumber);
-    if (address === undefined || !bytes || BigInt(bytes.length) !== length) return ERROR;
-    const written = this.env.debugger.target.write(this.worlds.shown, address, bytes);
-    this.env.debugger.modified();
-    return written === bytes.length ? OK : ERROR;
-  }
-
-  /** `Z0,addr,kind` and `Z1`; `Z2,addr,length` to `Z4` watch memory. */
-  private breakpoint(insert: boolean, text: string): string {
-    const [type, digits, size] = text.split(',');
-    const address = parseNumber(digits);
-    if (type !== undefined && type in WATCHPOINTS) return this.watchpoint(insert, type, address, parseNumber(size));
-    const set = type === '0' ? this.software : type === '1' ? this.hardware : undefined;
-    if (!set) return UNKNOWN;
-    if (address === undefined) return ERROR;
-    if (insert) {
-      set.add(address);
-      this.worlds.insert(address);
-    } else {
-      set.delete(address);
-      if (!this.software.has(address) && !this.hardware.has(address)) this.worlds.remove(address);
-    }
-    this.env.debugger.breakpoints.setInstructions(this.worlds.breakpoints, 'gdb');
-    return OK;
-  }
-
-  private watchpoint(insert: boolean, type: string, address: bigint | undefined, length: bigint | undefined): string {
-    if (address === undefined || length === undefined || length < 1n) return ERROR;
-    const key = `${type},${address},${length}`;
-    if (insert) {
-      const space = this.worlds.choice === 'auto' ? this.env.debugger.target.world : this.worlds.choice;
-      this.watchpoints.set(key, { watched: { kind: 'memory', space, address, length: Number(length) }, access: WATCHPOINTS[type]!.access, label: hex(address) });
-    } else this.watchpoints.delete(key);
-    this.env.debugger.data.set([...this.watchpoints.values()], 'gdb');
-    return OK;
-  }
-
-  private forgetBreakpoints(): void {
-    this.software.clear();
-    this.hardware.clear();
-    this.worlds.clear();
-    this.watchpoints.clear();
-    this.env.debugger.breakpoints.setInstructions([], 'gdb');
-    this.env.debugger.data.set([], 'gdb');
-  }
-
   private resumeAt(how: string, rest: string): string | undefined {
     const address = parseNumber(/^[cs]$/.test(how) ? rest : rest.split(';')[1]);
-    if (address !== undefined && !this.view.write('rip', address)) return ERROR;
+    if (address !== undefined && !this.state.view.write('rip', address)) return ERROR;
     return this.resume(how.toLowerCase() === 's' ? 'step' : 'continue');
   }
 
@@ -452,7 +340,8 @@ export class GdbStub {
   }
 
   private stopReply(): string {
-    const { cause, view } = this;
+    const { cause } = this;
+    const { view } = this.state;
     // Eight bits of it are all that GDB can take.
     if (cause?.kind === 'ended') return `W${((cause.value ?? 0) & 0xff).toString(16).padStart(2, '0')}`;
     const registers = EXPEDITED.flatMap((n) => {
@@ -461,13 +350,13 @@ export class GdbStub {
       return value === undefined ? [] : [`${n.toString(16).padStart(2, '0')}:${littleEndian(value, register.bits)};`];
     });
     const pc = view.read('rip');
-    const hit = cause?.kind === 'history-begins' ? 'replaylog:begin;' : cause?.kind === 'data' ? watchHit(cause.access) : cause?.kind !== 'breakpoint' || pc === undefined ? '' : this.hardware.has(pc) ? 'hwbreak:;' : 'swbreak:;';
+    const hit = cause?.kind === 'history-begins' ? 'replaylog:begin;' : this.breakpoints.hit(cause, pc);
     return `T${signalOf(cause).toString(16).padStart(2, '0')}${registers.join('')}${hit}thread:${this.thread};`;
   }
 
   /** The machine runs on without GDB. */
   private detach(): string {
-    this.forgetBreakpoints();
+    this.breakpoints.forget();
     const { debugger: d } = this.env;
     if (!d.run.running && d.machine.ended === undefined) d.continue();
     return OK;
