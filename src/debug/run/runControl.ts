@@ -10,24 +10,14 @@ import type { VmxInspection } from '../../vmx/observe';
 import type { Instant } from '../history/instant';
 import { positionOf } from './position';
 import { continuePlan, type Plan, type Repeat, type Request, type Until } from './plan';
+import { MOST_SLEEP_MS, Pace } from './pace';
 import type { Scheduler } from './scheduler';
 import type { StopCause } from './stopCause';
 
-/** Wall time of a slice: short, so that Pause answers within 50 ms on a busy host. */
-const SLICE_MS = 10;
-/** Instructions in one call of the machine: first guess, least, most. The machine reaches its full speed from 50 thousand on. */
-const FIRST_BUDGET = 100_000;
-const LEAST_BUDGET = 20_000;
-const MOST_BUDGET = 5_000_000;
 /** Of what is repeated. */
 const REPEAT_BUDGET = 2_000_000;
 /** One at a time, before whoever waits gets a turn. */
 const MOST_SINGLE_STEPS = 1000;
-/** A machine that does nothing but wait for this long (in ticks of a nanosecond) is slowed down to real time, so that it does not occupy the host. */
-const IDLE_BEFORE_PACING = 100e6;
-/** It still looks at its input this often. */
-const MOST_SLEEP_MS = 20;
-
 const WAIT_FOR_SIPI = 3;
 const NONE: ReadonlySet<bigint> = new Set();
 
@@ -73,8 +63,7 @@ export class RunControl {
   private event: 'exit' | 'entry' | undefined;
   /** Processors that stand at a breakpoint which has been told, or is none of theirs. */
   private readonly standing = new Set<number>([0]);
-  private budget = FIRST_BUDGET;
-  private idle = 0;
+  private readonly pace: Pace;
   private sleeping = false;
   /** Distinguishes slices scheduled for this run from those of one that is over. */
   private turn = 0;
@@ -84,7 +73,9 @@ export class RunControl {
     private readonly machine: Machine,
     private readonly scheduler: Scheduler,
     private readonly hooks: RunHooks,
-  ) {}
+  ) {
+    this.pace = new Pace(machine, scheduler);
+  }
 
   private get cpu(): Processor {
     return this.machine.cpus[this.processor]!;
@@ -106,7 +97,7 @@ export class RunControl {
     this.pending = undefined;
     this.finalCause = undefined;
     this.causeAt = undefined;
-    this.idle = 0;
+    this.pace.begin();
     let first: 'go' | StopCause;
     try {
       first = this.advancePlan();
@@ -171,9 +162,7 @@ export class RunControl {
 
   private slice(): void {
     this.sleeping = false;
-    const start = this.scheduler.now();
-    const icount = this.machine.icount;
-    const instructions = this.machine.instructions;
+    const slice = this.pace.slice();
     try {
       do {
         if (this.pauseRequested) return this.stop({ kind: 'pause' }, this.machine.current);
@@ -181,27 +170,12 @@ export class RunControl {
         if (next === 'wait') return this.waitForInput();
         if (next !== 'go') return this.stop(next);
         if (!this.running) return;
-      } while (this.scheduler.now() - start < SLICE_MS && !this.isIdling(icount, instructions));
+      } while (this.pace.goesOn(slice));
     } catch (error) {
       const sentence = error instanceof UserError ? error.message : `Hyperstep failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
       return this.stop({ kind: 'error', sentence });
     }
-    this.schedule(this.pacing(start, icount, instructions));
-  }
-
-  /** Whether what has run since then was nearly all waiting. */
-  private isIdling(icount: number, instructions: number): boolean {
-    const ticks = this.machine.icount - icount;
-    return this.idle > IDLE_BEFORE_PACING && ticks > 0 && this.machine.instructions - instructions < ticks / 10;
-  }
-
-  /** Milliseconds to sleep so that a waiting machine does not run faster than real time. */
-  private pacing(start: number, icount: number, instructions: number): number {
-    const ticks = this.machine.icount - icount;
-    const waited = ticks - (this.machine.instructions - instructions);
-    this.idle = waited > ticks * 0.9 ? this.idle + waited : 0;
-    if (this.idle <= IDLE_BEFORE_PACING) return 0;
-    return Math.max(0, Math.min(MOST_SLEEP_MS, ticks / 1e6 - (this.scheduler.now() - start)));
+    this.schedule(this.pace.sleep(slice));
   }
 
   /** Every processor waits and no timer is set: only input can end that, if interrupts are enabled at all. */
@@ -226,8 +200,8 @@ export class RunControl {
     this.install(request.until?.addresses);
     this.leaveBreakpoints();
     const start = this.scheduler.now();
-    const reason = this.runMachine(this.budget);
-    if (!this.hooks.stepsSingly()) this.adapt(this.scheduler.now() - start, reason);
+    const reason = this.runMachine(this.pace.budget);
+    if (!this.hooks.stepsSingly() && reason === 'budget') this.pace.took(this.scheduler.now() - start);
     this.hooks.ran();
     return this.afterRun(reason, request);
   }
@@ -289,13 +263,6 @@ export class RunControl {
       budget -= this.machine.icount - before;
       if (reason !== 'budget' || this.pending || budget <= 0 || i === MOST_SINGLE_STEPS) return reason;
     }
-  }
-
-  /** Aims at calls of half a slice. */
-  private adapt(elapsed: number, reason: MachineStop): void {
-    if (reason !== 'budget') return;
-    if (elapsed > SLICE_MS / 2) this.budget = Math.max(LEAST_BUDGET, this.budget / 2);
-    else if (elapsed < SLICE_MS / 4) this.budget = Math.min(MOST_BUDGET, this.budget * 2);
   }
 
   private afterRun(reason: MachineStop, request: Exclude<Request, Repeat>): 'go' | 'wait' | StopCause {
