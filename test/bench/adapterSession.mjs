@@ -7,8 +7,6 @@ import { fileURLToPath } from 'node:url';
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const CLI = process.env.HYPERSTEP_CLI ?? path.resolve(HERE, '../../dist/cli.js');
 const LAB = path.resolve(HERE, '../../lab');
-/** Linux counts a process's time in hundredths of a second. */
-const TICKS = 100;
 
 export const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
 
@@ -74,11 +72,10 @@ export class Session {
     this.child.kill();
   }
 
-  /** Seconds of processor time that the adapter has taken; of wall time where the system does not tell. */
+  /** Seconds of processor time that the adapter's main thread has taken, on which the machine runs; of wall time where the system does not tell. */
   seconds() {
     try {
-      const fields = fs.readFileSync(`/proc/${this.child.pid}/stat`, 'utf8').split(') ')[1].split(' ');
-      return (Number(fields[11]) + Number(fields[12])) / TICKS;
+      return Number(fs.readFileSync(`/proc/${this.child.pid}/task/${this.child.pid}/schedstat`, 'latin1').split(' ')[0]) / 1e9;
     } catch {
       return performance.now() / 1000;
     }
