@@ -5,11 +5,13 @@ import { checkBootDisk, checkDrive } from '../adapter/launch/imageCheck';
 import { nodeFiles } from '../adapter/hosts/nodeFiles';
 import { UserError } from '../base/errors';
 import { readMemoryMap } from '../adapter/launch/memoryMapFile';
+import { expandSymbols } from '../adapter/launch/symbolFiles';
+import { isElf } from '../machine/boot/elfHeader';
 import { kernelBoot } from '../machine/boot/kernelFile';
 import type { DiskImage, MachineOptions } from '../machine/machineInterface';
 import { findCompanions } from '../symbols/companions';
 import { SymbolImage } from '../symbols/image';
-import type { RunOptions } from './runOptions';
+import type { RunOptions, SymbolOption } from './runOptions';
 
 export interface LoadedSymbols {
   name: string;
@@ -88,10 +90,22 @@ export function loadMachine(options: RunOptions): MachineOptions {
   return { ...machine, drives, boot: { kind: 'multiboot', image: kernel, append: options.append, modules } };
 }
 
-/** Opens the symbol files, and what belongs to them. Throws a UserError that names the file. */
+/** Opens the symbol files, folders and patterns among them, and what belongs to them. Throws a UserError that names the file. */
 export async function loadSymbols(options: RunOptions): Promise<LoadedSymbols[]> {
-  return Promise.all(options.symbols.map(async ({ file, world }) => {
-    const bytes = read('--symbols', file);
-    return { name: file, world, image: SymbolImage.open(file, bytes, await findCompanions(nodeFiles, file, bytes)) };
-  }));
+  // A shell that knows no such pattern hands it on as it is; one without a folder is of this one.
+  const here = (file: string): string => (/[*?]/.test(file) && !file.includes('/') ? `./${file}` : file);
+  const { named, found } = await expandSymbols(nodeFiles, options.symbols.map((s) => ({ ...s, file: here(s.file) })), '--symbols');
+  const open = async ({ file, world }: SymbolOption, bytes: Uint8Array): Promise<LoadedSymbols> => ({ name: file, world, image: SymbolImage.open(file, bytes, await findCompanions(nodeFiles, file, bytes)) });
+  const loaded = await Promise.all(named.map((symbols) => open(symbols, read('--symbols', symbols.file))));
+  for (const symbols of found) {
+    const bytes = read('--symbols', symbols.file);
+    if (!isElf(bytes)) continue;
+    try {
+      loaded.push(await open(symbols, bytes));
+    } catch (error) {
+      // Objects that are not linked lie among the programs.
+      if (!(error instanceof UserError)) throw error;
+    }
+  }
+  return loaded;
 }

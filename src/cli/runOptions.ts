@@ -151,7 +151,7 @@ const OPTIONS: Readonly<Record<string, Option>> = {
       o.lab = state;
     },
   },
-  '--symbols': { argument: '[vmm:|guest:]FILE', help: 'an ELF with symbols and debug information (repeatable)', set: (o, value) => void o.symbols.push(symbolFile(value)) },
+  '--symbols': { argument: '[vmm:|guest:]FILE', help: 'an ELF with symbols and debug information, a folder of them or a pattern such as obj/**/*.elf (repeatable)', set: (o, value) => void o.symbols.push(symbolFile(value)) },
   '--memory': { argument: 'SIZE', help: 'RAM, 512M unless told', set: (o, value, name) => (o.memory = memory(name, value)) },
   '--e820': { argument: 'FILE', help: 'the memory map that the firmware reports, as .e820 text', set: (o, value) => (o.e820 = value) },
   '--cpus': {

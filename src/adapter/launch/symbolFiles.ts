@@ -22,13 +22,13 @@ const isPattern = (path: string): boolean => /[*?]/.test(path);
 const matcher = (part: string): RegExp => new RegExp(`^${part.replace(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*').replaceAll('?', '.')}$`);
 
 /** Files that a pattern matches: `*` and `?` within a name, `**` for any folders. */
-async function matches(files: FileSource, pattern: string): Promise<string[]> {
+async function matches(files: FileSource, key: string, pattern: string): Promise<string[]> {
   const parts = pattern.split('/');
   const first = parts.findIndex(isPattern);
   const found: string[] = [];
   let folders = 0;
   const visit = async (folder: string, rest: readonly string[]): Promise<void> => {
-    if (++folders > MOST_FOLDERS) throw new UserError('launch-configuration', `"symbols" has the pattern ${pattern}, which more than ${MOST_FOLDERS} folders would have to be searched for: begin it with the folder of the programs.`);
+    if (++folders > MOST_FOLDERS) throw new UserError('launch-configuration', `${key} has the pattern ${pattern}, which more than ${MOST_FOLDERS} folders would have to be searched for: begin it with the folder of the programs.`);
     const [part, ...behind] = rest;
     const names = (await files.list(folder)).sort();
     if (part === '**') {
@@ -48,15 +48,15 @@ async function matches(files: FileSource, pattern: string): Promise<string[]> {
   return [...new Set(found)].sort();
 }
 
-/** Resolves folders and patterns. Paths are whole. Throws a UserError for a pattern that matches nothing, and for an empty folder. */
-export async function expandSymbols(files: FileSource, entries: readonly SymbolFile[]): Promise<FoundSymbols> {
+/** Resolves folders and patterns; `key` is what asks for them, for the sentences. Throws a UserError for a pattern that matches nothing, and for an empty folder. */
+export async function expandSymbols(files: FileSource, entries: readonly SymbolFile[], key = '"symbols"'): Promise<FoundSymbols> {
   const named: SymbolFile[] = [];
   const found: SymbolFile[] = [];
   for (const entry of entries) {
     const path = entry.file.replace(/(?<=.)\/+$/, '');
     if (isPattern(path) && !(await files.exists(path))) {
-      const paths = await matches(files, path);
-      if (paths.length === 0) throw new UserError('launch-configuration', `"symbols" has the pattern ${entry.file}, which no file matches: check the path, or build the programs.`);
+      const paths = await matches(files, key, path);
+      if (paths.length === 0) throw new UserError('launch-configuration', `${key} has the pattern ${entry.file}, which no file matches: check the path, or build the programs.`);
       // What a pattern spells out, such as *.debug, is wanted; else what is clearly no program is not.
       const spelt = NO_PROGRAM.test(path);
       found.push(...paths.filter((file) => spelt || !NO_PROGRAM.test(file)).map((file) => ({ ...entry, file })));
@@ -70,7 +70,7 @@ export async function expandSymbols(files: FileSource, entries: readonly SymbolF
     }
     const programs: SymbolFile[] = [];
     for (const name of names) if (!NO_PROGRAM.test(name) && !name.startsWith('.') && (await files.exists(`${path}/${name}`))) programs.push({ ...entry, file: `${path}/${name}` });
-    if (programs.length === 0) throw new UserError('launch-configuration', `"symbols" names the folder ${entry.file}, which holds no linked programs: name the folder that they are in, or write ${baseName(path)}/**/*.`);
+    if (programs.length === 0) throw new UserError('launch-configuration', `${key} names the folder ${entry.file}, which holds no linked programs: name the folder that they are in, or write ${baseName(path)}/**/*.`);
     found.push(...programs);
   }
   const known = new Set(named.map(({ file }) => file));
