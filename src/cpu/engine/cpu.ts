@@ -18,7 +18,7 @@ import { linearPage, type Watch, Watches, type WatchHit } from '../mmu/watch';
 import type { Features, Processor, StopReason } from '../processor';
 import { withSimd } from '../simd/operations';
 import { withheldLevels } from '../simd/levels';
-import { CpuState, type MemoryViews, Offset, PORT_ANSWER, PortAnswer, PRIVILEGE_STRIDE, Privileged, Seg } from '../state';
+import { CpuState, type MemoryViews, Offset, PRIVILEGE_STRIDE, Privileged, Seg } from '../state';
 import { deliverFault } from '../system/delivery';
 import { MONITOR_LINE } from '../system/monitorOperations';
 import { slowOperations } from '../system/operations';
@@ -28,6 +28,7 @@ import { CodeFetch, Fetched } from './codeFetch';
 import { isOutside, undoBranch } from './branchFault';
 import type { Interpreter } from './interpreter';
 import { endMonitoring, Monitoring } from './monitoredLines';
+import { forgetAnswer, keepAnswer } from './portAnswer';
 import { Exit, Field, RECORD_SIZE, Special } from './record';
 import { DebugUnit } from './debugUnit';
 import { alignmentChecked, announcedInstructions, type Derive, deriveFor, TIMESTAMPS } from './derived';
@@ -205,17 +206,11 @@ export class Cpu implements Processor {
   /** A 1-byte input was made: generated code may answer the next ones itself as long as they would be the same. */
   keepPortAnswer(port: number, value: number): void {
     const until = this.bus.steadyUntil?.(port) ?? 0;
-    if (until === 0 || this.debug.armed.ports.length !== 0) return;
-    const s = this.state;
-    s.set32(PORT_ANSWER + PortAnswer.PORT, port);
-    s.set32(PORT_ANSWER + PortAnswer.VALUE, value);
-    const last = Math.min(until, Number.MAX_SAFE_INTEGER);
-    s.set32(PORT_ANSWER + PortAnswer.UNTIL, last);
-    s.set32(PORT_ANSWER + PortAnswer.UNTIL + 4, last / 0x1_0000_0000);
+    if (until !== 0 && this.debug.armed.ports.length === 0) keepAnswer(this.state, port, value, until);
   }
   /** A device's ports may answer otherwise from now on. */
   forgetPortAnswers(): void {
-    this.state.clear64(PORT_ANSWER + PortAnswer.UNTIL);
+    forgetAnswer(this.state);
   }
 
   setWatches(watches: readonly Watch[]): void {
