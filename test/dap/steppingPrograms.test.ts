@@ -1,16 +1,10 @@
 /** Steps over recursion, inlined functions, tail calls, repeated strings and switches of stacks, as gcc and clang compile them. */
 import assert from 'node:assert';
-import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { build, BUILDS, lineOf, SOURCE } from './builtPrograms';
 import { Client } from './client';
-
-const SOURCE = path.resolve(__dirname, '../fixtures/stepping/program.c');
-const LINES = fs.readFileSync(SOURCE, 'utf8').split('\n');
-const lineOf = (comment: string): number => LINES.findIndex((line) => line.includes(`/* ${comment} */`)) + 1;
-
-const BUILDS = [['gcc', '-O0'], ['gcc', '-Og'], ['gcc', '-O2'], ['clang', '-O0'], ['clang', '-O2']] as const;
 
 interface Frame {
   id: number;
@@ -27,10 +21,7 @@ for (const [compiler, optimisation] of BUILDS) {
     const scattered = compiler === 'gcc' && optimisation === '-O2';
 
     before(function () {
-      const built = spawnSync(compiler, ['-m32', '-g', optimisation, '-ffreestanding', '-fno-pic', '-no-pie', '-static', '-nostdlib', '-fno-stack-protector', '-Wl,-Ttext=0x200000', '-Wl,--build-id=none', '-o', image, SOURCE], { encoding: 'utf8' });
-      // A machine without this compiler tests the others.
-      if (built.error) return this.skip();
-      assert.strictEqual(built.status, 0, built.stderr);
+      if (!build(compiler, optimisation, image)) this.skip();
     });
     after(() => fs.rmSync(folder, { recursive: true, force: true }));
     beforeEach(async () => {
