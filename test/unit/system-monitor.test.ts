@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { Gpr, Offset } from '../../src/cpu/state';
 import { cpuid } from '../../src/cpu/system/cpuid';
+import { readMsr, writeMsr } from '../../src/cpu/system/msr';
 import { longMode, type Pc } from './systemPc';
 
 const MONITOR_BIT = 1 << 3;
@@ -24,6 +25,11 @@ describe('MONITOR and MWAIT', () => {
     cpu.state.set64(Offset.MISC_ENABLE, 1n);
     assert.deepEqual(cpuid(cpu, 5, 0), { eax: 0, ebx: 0, ecx: 0, edx: 0 });
     assert.equal(cpuid(cpu, 1, 0).ecx & MONITOR_BIT, 0);
+  });
+  it('the MSR exists by which idle drivers of this model forbid deeper states', () => {
+    const { cpu } = longMode('f4');
+    assert.equal(readMsr(cpu, 0x1fc), 0n);
+    assert.equal(writeMsr(cpu, 0x1fc, 2n), true);
   });
   it('without MONITOR before it MWAIT does not wait', () => {
     assert.equal(ran(`${MWAIT} bb 01 00 00 00 f4`).cpu.state.reg(Gpr.RBX), 1n);

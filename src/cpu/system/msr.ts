@@ -150,6 +150,8 @@ const ROWS: MsrRow[] = [
   // Nothing is ever reported by them: there are no banks. Xen reads them whatever CPUID says.
   constant(0x179, 'IA32_MCG_CAP', 0n),
   constant(0x17a, 'IA32_MCG_STATUS', 0n, true),
+  // No promotion to deeper states: there are none. Kernels that idle by MWAIT read it on every processor of this model.
+  constant(0x1fc, 'MSR_POWER_CTL', 0n, true, 'monitor'),
   constant(0xfe, 'IA32_MTRRCAP', MTRR_CAPABILITY, false, 'mtrr'),
   stored(0x174, 'IA32_SYSENTER_CS', Offset.SYSENTER_CS, anything, 'sep'),
   stored(0x175, 'IA32_SYSENTER_ESP', Offset.SYSENTER_ESP, canonical, 'sep'),
