@@ -23,6 +23,15 @@ const OVERLAPPING = 'e820 MEMORY MAP\naddress: 0x0, length: 0x2000, type: USABLE
 
 const LAUNCH = { version: '0.2.0', configurations: [{ type: 'hyperstep', request: 'launch', name: 'CPUID exits', breakOnExit: ['CPUID'] }] };
 
+/** A disk that a makefile makes of another, and a configuration that makes it first. */
+const MAKEFILE = 'built.img: images/complete/vmm.img\n\tcp $< $@\n';
+const MADE = {
+  version: '0.2.0',
+  configurations: [
+    { type: 'hyperstep', request: 'launch', name: 'Made', preLaunchTask: 'hyperstep: make', boot: { disk: 'built.img' }, drives: ['images/complete/guest.img'], symbols: [{ file: 'images/complete/vmm.elf', world: 'vmm' }], breakOnExit: ['CPUID'] },
+  ],
+};
+
 for (const kind of HOSTS.filter((host) => !process.env.HYPERSTEP_HOST || process.env.HYPERSTEP_HOST === host)) {
   describe(`VS Code, ${kind === 'node' ? 'Node' : 'web'} extension host`, () => {
     const window = journey(kind, kind, 140, (workspace) => fs.writeFileSync(path.join(workspace, 'notes.e820'), OVERLAPPING));
@@ -141,6 +150,21 @@ for (const kind of HOSTS.filter((host) => !process.env.HYPERSTEP_HOST || process
       await vscode.press('F5');
       line = await vscode.currentLine();
       await vscode.showsFile('vmx.c');
+      await vscode.press('Shift+F5');
+      await vscode.terminalShows('The machine has been switched off.');
+    });
+
+    it('makes before it starts, with no tasks.json', async function () {
+      // Tasks need a shell.
+      if (kind === 'web') return this.skip();
+      fs.mkdirSync(path.join(window.workspace, '.vscode'), { recursive: true });
+      fs.writeFileSync(path.join(window.workspace, '.vscode/launch.json'), JSON.stringify(MADE));
+      fs.writeFileSync(path.join(window.workspace, 'Makefile'), MAKEFILE);
+      await vscode.openFile('vmm/vmx.c');
+      await vscode.press('F5');
+      line = await vscode.currentLine();
+      await vscode.showsFile('vmx.c');
+      assert.ok(fs.existsSync(path.join(window.workspace, 'built.img')));
       await vscode.press('Shift+F5');
       await vscode.terminalShows('The machine has been switched off.');
     });
