@@ -117,7 +117,9 @@ describe('interprocessor interrupts', () => {
     assert.ok(first!.write(0x830, 0x0000_00ff_0000_4043n));
     assert.deepEqual(taken(rig), [], '0xFF is one identifier');
     assert.deepEqual(send(rig, 2, 0x4044, 1 << 24), ['1:44']);
-    assert.equal(first!.write(0x830, 0x1000n), false, 'reserved bits');
+    assert.equal(first!.write(0x830, 0x2000n), false, 'reserved bits');
+    assert.ok(first!.write(0x830, 0x0000_0001_0000_5045n), 'the former delivery status');
+    assert.deepEqual(taken(rig), ['1:45']);
     assert.equal(first!.write(0x80b, 1n), false);
     assert.equal(first!.write(0x828, 1n), false);
     assert.equal(first!.read(0x80b), undefined);
