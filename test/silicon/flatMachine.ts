@@ -4,7 +4,7 @@ import { resetProcessor } from '../../src/cpu/engine/reset';
 import type { PhysicalBus } from '../../src/cpu/bus';
 import type { Cpu, CpuParts } from '../../src/cpu/engine/cpu';
 import type { Intercepts, SecondLevel } from '../../src/cpu/intercepts';
-import { Offset, Seg } from '../../src/cpu/state';
+import { enterLongMode } from '../unit/longMode';
 
 /** An Intercepts (and SecondLevel) of a processor outside VMX: nothing is intercepted. */
 export function noVmx(): Intercepts & SecondLevel {
@@ -54,17 +54,6 @@ export function createFlatMachine(mebibytes: number): FlatMachine {
   entry(0x1000, 0x2007n);
   entry(0x2000, 0x3007n);
   for (let i = 0; i < mebibytes / 2; i++) entry(0x3000 + i * 8, BigInt(i) * 0x20_0000n + 0x87n);
-  const s = cpu.state;
-  s.set64(Offset.CR3, 0x1000n);
-  s.set64(Offset.CR0, 0x8000_0011n);
-  s.set64(Offset.CR4, 0x20n);
-  s.set64(Offset.EFER, 0x500n);
-  for (let seg: number = Seg.ES; seg <= Seg.GS; seg++) {
-    s.setAccess(seg, seg === Seg.CS ? 0xa09b : 0xc093);
-    s.setLimit(seg, 0xffff_ffff);
-    s.setSegBase(seg, 0n);
-    s.setSelector(seg, seg === Seg.CS ? 8 : 16);
-  }
-  cpu.stateChanged();
+  enterLongMode(cpu, { cr3: 0x1000 });
   return { cpu, ram };
 }

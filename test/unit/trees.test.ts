@@ -11,6 +11,7 @@ import { withheldBy } from '../../src/cpu/system/models';
 import { createMachine } from '../../src/machine/machine';
 import type { Machine } from '../../src/machine/machineInterface';
 import { type ControlKind, controlField, Encoding, Exit, type FieldName, Primary, Secondary, VMCS_REVISION, VmxMsr } from '../../src/vmx';
+import { enterLongMode } from './longMode';
 import { bytes } from './machineCode';
 import { At as Place, VmxRig } from './vmxRig';
 
@@ -200,18 +201,7 @@ describe('a guest that boots by the machine\'s own BIOS', () => {
         this.word(At.EPT + 0x1000 + i * 8, BigInt(i) * GIB_PAGE + 0xb7n);
       }
       for (const region of [At.VMXON, At.VMCS]) this.word(region, BigInt(VMCS_REVISION));
-      const s = this.m.cpus[0]!.state;
-      s.set64(Offset.CR3, BigInt(At.TABLES));
-      s.set64(Offset.CR0, 0x8000_0031n);
-      s.set64(Offset.CR4, 0x2020n);
-      s.set64(Offset.EFER, 0x500n);
-      for (let seg: number = Seg.ES; seg <= Seg.GS; seg++) {
-        s.setAccess(seg, seg === Seg.CS ? 0xa09b : 0xc093);
-        s.setLimit(seg, 0xffff_ffff);
-        s.setSegBase(seg, 0n);
-        s.setSelector(seg, seg === Seg.CS ? 8 : 16);
-      }
-      this.m.cpus[0]!.stateChanged();
+      enterLongMode(this.m.cpus[0]!, { cr3: At.TABLES, vmx: true });
       this.instruction('f3 0f c7 30 ; vmxon [rax]', At.VMXON);
       this.instruction('66 0f c7 30 ; vmclear [rax]', At.VMCS);
       this.instruction('0f c7 30 ; vmptrld [rax]', At.VMCS);

@@ -3,9 +3,10 @@ import { createEngine } from '../../src/cpu/engine/engine';
 import type { Cpu } from '../../src/cpu/engine/cpu';
 import { resetProcessor } from '../../src/cpu/engine/reset';
 import { readFlags } from '../../src/cpu/flags';
-import { Gpr, Offset, Seg } from '../../src/cpu/state';
+import { Gpr, Offset } from '../../src/cpu/state';
 import { CpuFeatures } from '../../src/cpu/system/features';
 import { Capabilities, type ControlKind, controlField, Encoding, Entry, Exit, type ExitRecord, type FieldName, FIELDS, Primary, Secondary, VMCS_REVISION, type VmxFailure, VmxUnit } from '../../src/vmx';
+import { enterLongMode } from './longMode';
 import { bytes } from './machineCode';
 
 export const MEBIBYTES = 16;
@@ -80,19 +81,8 @@ export class VmxRig {
     this.write64(0x1000, 0x2007n);
     this.write64(0x2000, 0x3007n);
     for (let i = 0; i < MEBIBYTES / 2; i++) this.write64(0x3000 + i * 8, BigInt(i) * 0x20_0000n + 0x87n);
-    const s = this.cpu.state;
-    s.set64(Offset.CR3, BigInt(At.PAGE_TABLES));
-    s.set64(Offset.CR0, 0x8000_0031n);
-    s.set64(Offset.CR4, 0x2020n);
-    s.set64(Offset.EFER, 0x500n);
-    s.set64(Offset.FEATURE_CONTROL, 5n);
-    for (let seg: number = Seg.ES; seg <= Seg.GS; seg++) {
-      s.setAccess(seg, seg === Seg.CS ? 0xa09b : 0xc093);
-      s.setLimit(seg, 0xffff_ffff);
-      s.setSegBase(seg, 0n);
-      s.setSelector(seg, seg === Seg.CS ? 8 : 16);
-    }
-    this.cpu.stateChanged();
+    this.cpu.state.set64(Offset.FEATURE_CONTROL, 5n);
+    enterLongMode(this.cpu, { cr3: At.PAGE_TABLES, vmx: true });
     this.writeBytes(At.EXIT_HANDLER, [HLT]);
     for (const region of [At.VMXON, At.VMCS, At.OTHER_VMCS]) this.write32(region, VMCS_REVISION);
   }
