@@ -164,6 +164,7 @@ export const Offset = {
   SIMD_SCRATCH: 0xd40,
   /** 32 bytes: what an AVX instruction has computed and not written yet. Owned by generated code. */
   SIMD_RESULT: 0xd80,
+  // 0xe00 to 0xeff: vmx/held.ts (Held).
   /** The current VMCS, for vmx/ and for VMREAD and VMWRITE in generated code: 256 slots of u64 values. */
   VMCS: 0x1000,
   /** 256 x u64 each: clock and RIP of the VMWRITE that last wrote the slot. */

@@ -117,6 +117,7 @@ export function finishEntry(): FunctionBuilder {
   const f = new FunctionBuilder(['i32'], ['i32']);
   set(f, Private.LAUNCHED, 1);
   set(f, Offset.VMX_MODE, VmxMode.NON_ROOT);
+  keepEntryRegisters(f);
   set(f, Private.TRAP_PENDING, 0);
   set(f, Private.DELIVERING, 0);
   // The clock still stands before the VM-entry instruction, which retires with this entry.
@@ -195,12 +196,28 @@ export function beginExit(): FunctionBuilder {
 
 /** The guest's registers, and which of them are not as they were at the exit before. */
 function keepRegisters(f: FunctionBuilder): void {
+  set(f, Private.EXIT_CHANGES, changedRegisters());
+  copyRegisters(f, Offset.GPR, Private.EXIT_GPR);
+}
+
+/** The guest's registers at this entry and at the one before, and which of them are not as they were at the exit between. */
+function keepEntryRegisters(f: FunctionBuilder): void {
+  set(f, Private.ENTRY_CHANGES, changedRegisters());
+  copyRegisters(f, Held.ENTRY_GPR, Held.BEFORE_GPR);
+  copyRegisters(f, Offset.GPR, Held.ENTRY_GPR);
+}
+
+/** The general-purpose registers that are not as at the last exit, one bit each by number. */
+function changedRegisters(): Value {
   const pairs = Array.from({ length: GPR_BYTES / PAIR }, (_, n) => {
-    const [from, to] = [Offset.GPR + n * PAIR, Private.EXIT_GPR + n * PAIR];
-    return operation('i64x2.bitmask', operation('i64x2.ne', BASE.load('v128', PAIR, from), BASE.load('v128', PAIR, to))).shl(n * 2);
+    const [now, before] = [Offset.GPR + n * PAIR, Private.EXIT_GPR + n * PAIR];
+    return operation('i64x2.bitmask', operation('i64x2.ne', BASE.load('v128', PAIR, now), BASE.load('v128', PAIR, before))).shl(n * 2);
   });
-  set(f, Private.EXIT_CHANGES, pairs.reduce((a, b) => a.or(b)));
-  for (let at = 0; at < GPR_BYTES; at += PAIR) BASE.store(f, BASE.load('v128', PAIR, Offset.GPR + at), PAIR, Private.EXIT_GPR + at);
+  return pairs.reduce((a, b) => a.or(b));
+}
+
+function copyRegisters(f: FunctionBuilder, from: number, to: number): void {
+  for (let at = 0; at < GPR_BYTES; at += PAIR) BASE.store(f, BASE.load('v128', PAIR, from + at), PAIR, to + at);
 }
 
 /** The guest state that no control says whether to save, but RFLAGS. */

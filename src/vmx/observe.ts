@@ -97,6 +97,9 @@ export interface VmxInspection {
   readonly exitRegisters: Uint32Array;
   /** Which of them were not as at the exit before that, one bit each. */
   readonly exitChanges: number;
+  /** The same registers at the VM entry before the last one, and which were not at the last as at the exit between. */
+  readonly registersBefore: Uint32Array;
+  readonly entryChanges: number;
   /** Reads a field of the current VMCS by encoding; undefined when the field or a current VMCS does not exist. Guest fields are the saved ones: in non-root operation they are those of the last entry. */
   readField(encoding: number): bigint | undefined;
   /** Writes a field as the debugger, read-only ones too. False when it does not exist. */

@@ -52,6 +52,8 @@ export const Private = {
   IRET_UNBLOCKED: at(0x118),
   /** u32. The general-purpose registers that were not as at the exit before, one bit each by number. */
   EXIT_CHANGES: at(0x120),
+  /** u32. The general-purpose registers that were not at the last entry as at the exit before it, one bit each by number. */
+  ENTRY_CHANGES: at(0x124),
   /** u32. Number of the copy of the VMCS's fields: see checkMemo.ts. */
   HELD: at(0x140),
 } as const;

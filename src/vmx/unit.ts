@@ -5,6 +5,7 @@ import type { Intercepts, SecondLevel } from '../cpu/intercepts';
 import type { Processor } from '../cpu/processor';
 import { apicAccess, ApicAccess, exitForApicAccess } from './apicAccess';
 import { Ept } from './ept';
+import { Held } from './held';
 import { VMX_INSTRUCTIONS } from './instructions';
 import * as events from './interceptEvents';
 import { interceptInstruction, interceptMemoryOperand } from './interceptInstructions';
@@ -29,13 +30,15 @@ const GPR_WORDS = 32;
  */
 export class VmxUnit extends Vmx implements Intercepts, SecondLevel, VmxInspection {
   readonly exitRegisters: Uint32Array;
+  readonly registersBefore: Uint32Array;
   private readonly ept: Ept;
 
   constructor(cpu: Processor) {
     super(cpu);
     this.ept = new Ept(this);
-    const start = (cpu.state.base + Private.EXIT_GPR) >>> 2;
-    this.exitRegisters = cpu.views.u32.subarray(start, start + GPR_WORDS);
+    const registersAt = (offset: number): Uint32Array => cpu.views.u32.subarray((cpu.state.base + offset) >>> 2, ((cpu.state.base + offset) >>> 2) + GPR_WORDS);
+    this.exitRegisters = registersAt(Private.EXIT_GPR);
+    this.registersBefore = registersAt(Held.BEFORE_GPR);
   }
 
   get inVmx(): boolean {
@@ -188,6 +191,9 @@ export class VmxUnit extends Vmx implements Intercepts, SecondLevel, VmxInspecti
   }
   get exitChanges(): number {
     return this.state.get32(Private.EXIT_CHANGES);
+  }
+  get entryChanges(): number {
+    return this.state.get32(Private.ENTRY_CHANGES);
   }
   get lastExit(): ExitRecord | undefined {
     return this.exits === 0 ? undefined : exitRecord(this);

@@ -62,15 +62,15 @@ export interface Sight {
 
 /** All members are optional: a watcher is told only of what it has a function for. */
 export interface Watcher {
-  exit?(record: ExitRecord): void;
+  exit?(this: void, record: ExitRecord): void;
   /** The entry is complete: registers and RIP are the guest's. */
-  entry?(launch: boolean): void;
-  failure?(failure: VmxFailure): void;
+  entry?(this: void, launch: boolean): void;
+  failure?(this: void, failure: VmxFailure): void;
   /** Told only while the watcher asks for it by `watchReads`. */
-  fieldRead?(encoding: number): void;
-  eptInvalidated?(): void;
-  eptWalked?(gpaPage: number, page: number, rights: number): void;
+  fieldRead?(this: void, encoding: number): void;
+  eptInvalidated?(this: void): void;
+  eptWalked?(this: void, gpaPage: number, page: number, rights: number): void;
   /** The VMM has halted for ever, or shut down by a triple fault. */
-  ended?(how: 'halt' | 'shutdown'): void;
-  reset?(): void;
+  ended?(this: void, how: 'halt' | 'shutdown'): void;
+  reset?(this: void): void;
 }

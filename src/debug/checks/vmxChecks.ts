@@ -39,7 +39,7 @@ export class VmxChecks {
     const start = (target.cpu.state.base + Offset.GPR) >>> 2;
     this.trip = {
       exit: undefined,
-      before: new Uint32Array(GPR_WORDS),
+      before: target.vmx.registersBefore,
       atExit: target.vmx.exitRegisters,
       now: target.cpu.views.u32.subarray(start, start + GPR_WORDS),
       changed: 0,
@@ -68,7 +68,7 @@ export class VmxChecks {
   }
 
   private all<K extends keyof Watcher>(name: K): Told<K>[] {
-    return this.watchers.flatMap((w) => (w[name] ? [(w[name] as (...args: never[]) => void).bind(w) as Told<K>] : []));
+    return this.watchers.flatMap((w) => (w[name] ? [w[name] as Told<K>] : []));
   }
 
   /** The machine went to power-on. */
@@ -96,12 +96,8 @@ export class VmxChecks {
   entry(launch: boolean): void {
     const { trip } = this;
     if (trip.exit && this.exitVmcs !== this.target.vmx.currentVmcs) trip.exit = undefined;
-    const { now, before, atExit } = trip;
-    let changed = 0;
-    for (let i = 0; i < GPR_WORDS; i++) if (now[i] !== atExit[i]) changed |= 1 << (i >>> 1);
-    trip.changed = changed & ~RSP;
+    trip.changed = this.target.vmx.entryChanges & ~RSP;
     for (let i = 0; i < this.entries.length; i++) this.entries[i]!(launch);
-    for (let i = 0; i < GPR_WORDS; i++) before[i] = now[i]!;
   }
 
   failure(failure: VmxFailure): void {
