@@ -4,6 +4,7 @@
  */
 import { join64 } from '../../base/bits';
 import type { Processor } from '../../cpu/processor';
+import { type CpuState, Offset } from '../../cpu/state';
 import type { ExitRecord, VmxFailure, VmxInspection, VmxObserver } from '../../vmx/observe';
 import { exitReasonName } from '../../vmx/tables';
 import type { VmxChecks } from '../checks/vmxChecks';
@@ -21,7 +22,27 @@ export interface EntryRecord {
   icount: number;
   launch: boolean;
   /** RIP of VMLAUNCH or VMRESUME. */
-  rip: bigint;
+  readonly rip: bigint;
+}
+
+/** It is made at every VM entry: the address is put together when somebody asks. */
+class Entry implements EntryRecord {
+  private readonly ripLow: number;
+  private readonly ripHigh: number;
+
+  constructor(
+    readonly n: number,
+    readonly icount: number,
+    readonly launch: boolean,
+    state: CpuState,
+  ) {
+    // Kept signed: such numbers cost nothing to keep.
+    this.ripLow = state.get32(Offset.INSTRUCTION_RIP) | 0;
+    this.ripHigh = state.high(Offset.INSTRUCTION_RIP) | 0;
+  }
+  get rip(): bigint {
+    return join64(this.ripLow, this.ripHigh);
+  }
 }
 
 export interface ExitListener {
@@ -100,7 +121,7 @@ export class ExitRecorder implements VmxObserver {
   }
 
   entry(icount: number, launch: boolean): void {
-    this.lastEntry = { n: ++this.entries, icount, launch, rip: this.cpu.instructionRip };
+    this.lastEntry = new Entry(++this.entries, icount, launch, this.cpu.state);
     this.checks?.entry(launch);
     this.listener.entry(this.lastEntry);
   }
