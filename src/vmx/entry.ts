@@ -102,9 +102,11 @@ export function failedChecks(vmx: Vmx): FailedCheck[] {
   return context.checks.filter((c) => !c.holds(context)).map((c) => described(c, context));
 }
 
-/** What the checks before all those of the VMCS's contents see. */
+/** What the checks before all those of the VMCS's contents see. Where that is as it was when they held, they are not made again. */
 class BasicState implements BasicContext {
   launch = false;
+  /** What the checks saw when they last all held. */
+  held = -1;
   private readonly shadowsExist: boolean;
 
   constructor(private readonly vmx: Vmx) {
@@ -124,14 +126,21 @@ class BasicState implements BasicContext {
   get launched(): boolean {
     return this.vmx.state.get32(Private.LAUNCHED) !== 0;
   }
+  /** All that the checks see, a bit each. */
+  get seen(): number {
+    return (this.launch ? 1 : 0) | (this.hasVmcs ? 2 : 0) | (this.shadow ? 4 : 0) | (this.blockedByMovSs ? 8 : 0) | (this.launched ? 16 : 0);
+  }
 }
 
 /** The check before all those of the VMCS's contents that VMLAUNCH (else VMRESUME) fails, if it does. */
 export function failedBasicCheck(vmx: Vmx, launch: boolean): BasicCheck | undefined {
   const state = partsOf(vmx).basic;
   state.launch = launch;
-  for (let i = 0; i < BASIC_CHECKS.length; i++) if (!BASIC_CHECKS[i]!.holds(state)) return BASIC_CHECKS[i];
-  return undefined;
+  const { seen } = state;
+  if (seen === state.held) return undefined;
+  const failed = BASIC_CHECKS.find((c) => !c.holds(state));
+  if (!failed) state.held = seen;
+  return failed;
 }
 
 /**
