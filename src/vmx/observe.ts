@@ -102,6 +102,8 @@ export interface VmxInspection {
   readonly entryChanges: number;
   /** Reads a field of the current VMCS by encoding; undefined when the field or a current VMCS does not exist. Guest fields are the saved ones: in non-root operation they are those of the last entry. */
   readField(encoding: number): bigint | undefined;
+  /** 32 bits of a field of the current VMCS, the upper ones by the encoding of its high access; 0 where there is none. For what is looked at at every VM entry. */
+  fieldWord(encoding: number): number;
   /** Writes a field as the debugger, read-only ones too. False when it does not exist. */
   writeField(encoding: number, value: bigint): boolean;
   /** The same of any VMCS, by the host-physical address of its region; undefined where there is no VMCS of this processor's revision. */

@@ -204,6 +204,11 @@ export class VmxUnit extends Vmx implements Intercepts, SecondLevel, VmxInspecti
     const value = this.vmcs.get(slot);
     return encoding & 1 ? value >> 32n : value;
   }
+  fieldWord(encoding: number): number {
+    const slot = this.slotFor(encoding);
+    if (slot < 0) return 0;
+    return encoding & 1 ? this.vmcs.high(slot) : this.vmcs.low(slot);
+  }
   readFieldOf(address: number, encoding: number): bigint | undefined {
     if (address === this.currentVmcs) return this.readField(encoding);
     const slot = slotOf(encoding);

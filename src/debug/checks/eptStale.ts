@@ -18,12 +18,13 @@ export const eptStale: VmxCheck = {
   id: 'ept-stale',
   title: 'INVEPT missing',
   sentence: 'An EPT entry that the guest has used is changed or cleared, and the guest uses it again with no INVEPT between.',
-  watch({ target, report, guestPlace, field }) {
+  watch({ target, report, guestPlace }) {
     const keys = new Int32Array(REMEMBERED).fill(-1);
     const pages = new Int32Array(REMEMBERED);
     const rightsOf = new Uint8Array(REMEMBERED);
     let empty = true;
-    let eptp = 0n;
+    let eptpLow = 0;
+    let eptpHigh = 0;
     const forget = (): void => {
       if (!empty) keys.fill(-1);
       empty = true;
@@ -59,9 +60,11 @@ export const eptStale: VmxCheck = {
       },
       entry() {
         // Translations belong to an EPTP.
-        const now = field(Encoding.EPT_POINTER);
-        if (now !== eptp) forget();
-        eptp = now;
+        const low = target.vmx.fieldWord(Encoding.EPT_POINTER);
+        const high = target.vmx.fieldWord(Encoding.EPT_POINTER | 1);
+        if (low !== eptpLow || high !== eptpHigh) forget();
+        eptpLow = low;
+        eptpHigh = high;
       },
       reset: forget,
     };
