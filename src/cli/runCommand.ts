@@ -88,7 +88,8 @@ class ExitWatch {
     if (this.run.ended) return;
     this.counts.add(record);
     this.trace?.write(exitLine(record, this.symbol(target, record), this.targets.length > 1) + '\n');
-    if (!this.options.breakOnExit.includes(record.name)) return;
+    const { breakOnExit } = this.options;
+    if (breakOnExit.length === 0 || !breakOnExit.includes(record.name)) return;
     this.found = record;
     this.run.end({ status: Status.DONE });
   }
