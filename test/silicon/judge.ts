@@ -6,7 +6,8 @@ import { At, DATA_SIZE, Selector, YMM_SIZE } from './testCase';
 import { APPROXIMATE, comparedBits, undefinedFlagsOf } from './undefined';
 
 const PAGE_FAULT = 14;
-/** Linux says of faults in its half of the address space that the page is present, whatever it is. */
+/** Linux says of faults from here on, its half of the address space and the page in front of it, that the page is present, whatever it is. */
+const USER_END = 0x7fff_ffff_f000n;
 const PRESENT = 1;
 const C1 = 0x200;
 /** Units in the last place by which a transcendental result may differ. */
@@ -65,7 +66,7 @@ export function differences(insn: Instruction, input: Buffer, own: Buffer, nativ
   let ownError = own.readUInt32LE(At.ERROR);
   if (vector === PAGE_FAULT) {
     quadword('CR2', At.ADDRESS);
-    if (own.readBigUInt64LE(At.ADDRESS) >> 47n) ownError |= PRESENT;
+    if (own.readBigUInt64LE(At.ADDRESS) >= USER_END) ownError |= PRESENT;
   }
   if (ownError !== native.readUInt32LE(At.ERROR)) tell('error code', ownError, native.readUInt32LE(At.ERROR));
   quadword('RIP', At.RIP);
