@@ -59,6 +59,25 @@ describe('translator', () => {
     assert.ok(translated.regions().live > 0);
   });
 
+  it('a sign that POPF has set is seen at the head of a loop', () => {
+    // SF alone says it: the result that the flags are kept by is not negative.
+    const program = `b9 e8 03 00 00 ; mov ecx, 1000
+      31 db ; xor ebx, ebx
+      79 02 ; top: jns 1f
+      ff c3 ; inc ebx
+      ff c9 ; 1: dec ecx
+      74 08 ; jz 2f
+      68 82 00 00 00 ; push 0x82
+      9d ; popf
+      eb f0 ; jmp top
+      eb fe ; 2: jmp 2b`;
+    const { cpu, regions } = load(program);
+    for (let i = 0; i < 200; i++) cpu.run(50);
+    assert.ok(regions().made > 0);
+    assert.equal(cpu.state.reg(Gpr.RCX), 0n);
+    assert.equal(cpu.state.reg(Gpr.RBX), 999n);
+  });
+
   it('single steps go through a region one instruction at a time', () => {
     const translated = load(LOOP);
     const plain = createPlain(LOOP);

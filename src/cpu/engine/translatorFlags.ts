@@ -6,7 +6,7 @@ import type { FunctionBuilder } from '../../wasm/function';
 import { Value } from '../../wasm/value';
 import type { CallRoutine, Emitter } from '../isa/emitter';
 import { routine } from '../isa/routine';
-import { auxOfCarries, carriesOfAdd, carriesOfSub } from '../isa/statusFlags';
+import { auxOfCarries, carriesOfAdd, carriesOfSub, signOf } from '../isa/statusFlags';
 
 /**
  * Bits of the kind of flags that are kept as operands: 1:0 their size as a power of 2, SUB a subtraction, AUX they tell `aux`,
@@ -121,7 +121,7 @@ export class TranslatorFlags {
         if (cc === Condition.B) return known.state === 'aux' ? this.aux.shrU(31) : this.unknownCarry();
         if (cc !== Condition.E && cc !== Condition.S) return undefined;
         this.deriveRes();
-        return cc === Condition.E ? res.eqz() : res.ltS(0n);
+        return cc === Condition.E ? res.eqz() : signOf(known.state === 'aux' ? this.aux : this.plainAux(), res);
       case 'settled':
         return undefined;
       case 'logic':
@@ -174,6 +174,10 @@ export class TranslatorFlags {
     });
     f.end();
     return Value.local(found, 'i32');
+  }
+  /** `aux` as far as it is kept as such; operands make one whose bit for SF is 0. */
+  private plainAux(): Value {
+    return Value.select(this.kind.and(Kind.AUX), Value.i32(0), this.aux);
   }
   private deriveRes(): void {
     const { e, kind, locals } = this;

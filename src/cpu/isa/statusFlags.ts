@@ -58,10 +58,15 @@ export function setCarryAlone(e: Emitter, cf: Value): void {
   e.setAux(e.aux().xor(cf.xor(carry(e)).mul(0xc000_0000 | 0)));
 }
 
-const sign = (e: Emitter): Value => e.res().shrU(63).wrap().xor(e.aux()).and(1);
-const overflow = (e: Emitter): Value => e.aux().xor(e.aux().shl(1)).shrU(31);
+/** Flags from the pair, i32 0 or 1. */
+export const signOf = (aux: Value, res: Value): Value => res.shrU(63).wrap().xor(aux).and(1);
+export const overflowOf = (aux: Value): Value => aux.xor(aux.shl(1)).shrU(31);
+export const parityOf = (aux: Value, res: Value): Value => res.wrap().xor(aux.shrU(8)).and(0xff).popcnt().and(1).eqz();
+
+const sign = (e: Emitter): Value => signOf(e.aux(), e.res());
+const overflow = (e: Emitter): Value => overflowOf(e.aux());
 const zero = (e: Emitter): Value => e.res().eqz();
-const parity = (e: Emitter): Value => e.res().wrap().xor(e.aux().shrU(8)).and(0xff).popcnt().and(1).eqz();
+const parity = (e: Emitter): Value => parityOf(e.aux(), e.res());
 
 /** Condition `cc` of Jcc, SETcc, CMOVcc (SDM volume 1, "EFLAGS Condition Codes"), i32 0 or 1. */
 export function condition(e: Emitter, cc: number): Value {
