@@ -87,7 +87,7 @@ function saveRest(vmx: Vmx, rest: number): boolean {
 
 /** A VM entry that fails after the host state is known to be valid: an exit that saves no guest state. */
 export function failEntry(vmx: Vmx, reason: number, qualification: bigint): void {
-  keepRegisters(vmx);
+  vmx.transfer.noteExit(vmx.state.base);
   vmx.vmcs.setLow(VM_EXIT_REASON, (reason | ENTRY_FAILURE) >>> 0);
   vmx.vmcs.set(EXIT_QUALIFICATION, qualification);
   const s = vmx.state;
@@ -99,22 +99,6 @@ export function failEntry(vmx: Vmx, reason: number, qualification: bigint): void
   s.set64(Private.EXIT_RIP, vmx.vmcs.get(GUEST_RIP));
   s.set32(Offset.INTERRUPTIBILITY, s.get32(Private.PHYSICAL_NMI_BLOCKED));
   enterHost(vmx, false);
-}
-
-/** The guest's registers as the record of the exit tells them. */
-function keepRegisters(vmx: Vmx): void {
-  const { state: s } = vmx;
-  const { u32 } = s;
-  const from = (s.base + Offset.GPR) >>> 2;
-  const to = (s.base + Private.EXIT_GPR) >>> 2;
-  let changes = 0;
-  for (let i = 0; i < 32; i++) {
-    if (u32[to + i] !== u32[from + i]) changes |= 1 << (i >>> 1);
-    u32[to + i] = u32[from + i]!;
-  }
-  s.set32(Private.EXIT_CHANGES, changes);
-  vmx.setF64(Private.EXIT_CLOCK, s.icount);
-  vmx.setF64(Private.EXITS, vmx.f64(Private.EXITS) + 1);
 }
 
 /** Loads the host state and goes on in VMX root operation. */

@@ -5,12 +5,13 @@
  */
 import { Cr0, Efer } from '../cpu/controlBits';
 import { ACCESS_UNUSABLE, Gpr, Offset, Seg, Segment, SEGMENT_STRIDE } from '../cpu/state';
+import { BASE, keep, long, number, set, when, word } from '../cpu/stateCode';
 import { FunctionBuilder } from '../wasm/function';
 import { f64Constant, operation } from '../wasm/operation';
 import { Value } from '../wasm/value';
 import { Held, PAIR } from './held';
 import { Private, VmxMode } from './privateState';
-import { BASE, bitIf, composedFlags, field, fieldLow, keep, keepWords, keptOf, long, number, plusOne, secondaryControls, set, setField, setFlags, usesPdptes, when, word } from './stateCode';
+import { bitIf, composedFlags, field, fieldLow, keepWords, keptOf, plusOne, secondaryControls, setField, setFlags, usesPdptes } from './stateCode';
 import { Entry, Exit, Pin, Primary, Secondary } from './tables/controls';
 import { type FieldName, Slot } from './tables/fields';
 
@@ -143,9 +144,7 @@ export function finishEntry(): FunctionBuilder {
 export function beginExit(): FunctionBuilder {
   const f = new FunctionBuilder(['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'], ['i32']);
   const [reason, given, info, interruption, errorCode, flags] = [1, 2, 3, 4, 5, 6].map((n) => Value.local(n, 'i32')) as [Value, Value, Value, Value, Value, Value];
-  keepRegisters(f);
-  set(f, Private.EXIT_CLOCK, number(Offset.ICOUNT));
-  plusOne(f, Private.EXITS);
+  note(f);
 
   const delivering = keep(f, Value.select(flags.and(ExitFlag.NO_VECTORING), Value.i32(0), word(Private.DELIVERING)));
   // Bit 31 says whether the rest is valid.
@@ -194,10 +193,19 @@ export function beginExit(): FunctionBuilder {
   return f;
 }
 
-/** The guest's registers, and which of them are not as they were at the exit before. */
-function keepRegisters(f: FunctionBuilder): void {
+/** The exit, its clock and the guest's registers, and which of them are not as they were at the exit before. */
+function note(f: FunctionBuilder): void {
   set(f, Private.EXIT_CHANGES, changedRegisters());
   copyRegisters(f, Offset.GPR, Private.EXIT_GPR);
+  set(f, Private.EXIT_CLOCK, number(Offset.ICOUNT));
+  plusOne(f, Private.EXITS);
+}
+
+/** `noteExit(base)`: what is noted of every exit, for one that saves no guest state. `beginExit` notes by itself. */
+export function noteExit(): FunctionBuilder {
+  const f = new FunctionBuilder(['i32'], []);
+  note(f);
+  return f;
 }
 
 /** The guest's registers at this entry and at the one before, and which of them are not as they were at the exit between. */

@@ -1,13 +1,14 @@
 /** Generated code that loads the host state at VM exit (SDM volume 3, "Loading Host State"). */
 import { Cr4, Efer } from '../cpu/controlBits';
 import { ACCESS_UNUSABLE, Gpr, Offset, Seg, Segment } from '../cpu/state';
+import { BASE, keep, set, when, word } from '../cpu/stateCode';
 import { FunctionBuilder } from '../wasm/function';
 import { f64Constant } from '../wasm/operation';
 import { Value } from '../wasm/value';
 import { CR0_KEPT, Rest, segment } from './guestCode';
 import { Held } from './held';
 import { Private, VmxMode } from './privateState';
-import { BASE, bitIf, field, fieldLow, keep, keptOf, set, setFlags, when, word } from './stateCode';
+import { bitIf, field, fieldLow, keptOf, setFlags } from './stateCode';
 import { Exit, Pin } from './tables/controls';
 import { type FieldName, Slot } from './tables/fields';
 

@@ -1,15 +1,14 @@
-/** What the generated code of VM entries and VM exits is written with: fields, state, control bits, RFLAGS, kept words. */
+/** What the generated code of VM entries and VM exits is written with besides cpu/stateCode.ts: fields, control bits, RFLAGS, kept words. */
 import { Cr4, Efer } from '../cpu/controlBits';
-import { AF, DEFINED_FLAGS, PF, STATUS_FLAGS, ZF } from '../cpu/flags';
+import { DEFINED_FLAGS } from '../cpu/flags';
+import { partsFor, statusImage } from '../cpu/isa/flagsImage';
 import { Offset } from '../cpu/state';
+import { BASE, keep, long, number, set, word } from '../cpu/stateCode';
 import type { FunctionBuilder } from '../wasm/function';
 import { f64Constant, operation } from '../wasm/operation';
 import { Value } from '../wasm/value';
 import { Primary, Secondary } from './tables/controls';
 import { Slot } from './tables/fields';
-
-/** Every function's first parameter: the processor's block. */
-export const BASE = Value.local(0, 'i32');
 
 const slotAt = (slot: number): number => Offset.VMCS + slot * 8;
 export const field = (slot: number): Value => BASE.load('i64', 8, slotAt(slot));
@@ -17,35 +16,6 @@ export const field = (slot: number): Value => BASE.load('i64', 8, slotAt(slot));
 export const fieldLow = (slot: number): Value => BASE.load('i32', 4, slotAt(slot));
 /** Writes a field; an i32 is zero-extended. */
 export const setField = (f: FunctionBuilder, slot: number, value: Value): void => BASE.store(f, value.extendU(), 8, slotAt(slot));
-
-export const word = (offset: number): Value => BASE.load('i32', 4, offset);
-export const long = (offset: number): Value => BASE.load('i64', 8, offset);
-export const number = (offset: number): Value => BASE.load('f64', 8, offset);
-/** Writes as many bytes as the value's type has. */
-export const set = (f: FunctionBuilder, offset: number, value: Value | number): void => {
-  const v = typeof value === 'number' ? Value.i32(value | 0) : value;
-  BASE.store(f, v, v.type === 'i32' ? 4 : 8, offset);
-};
-
-/** The value in a local: for what is used more than once. */
-export function keep(f: FunctionBuilder, value: Value): Value {
-  const local = f.local(value.type);
-  value.emit(f);
-  f.set(local);
-  return Value.local(local, value.type);
-}
-
-/** Code for where `condition` (i32) is not 0, and for where it is. */
-export function when(f: FunctionBuilder, condition: Value, then: () => void, otherwise?: () => void): void {
-  condition.emit(f);
-  f.if();
-  then();
-  if (otherwise) {
-    f.else();
-    otherwise();
-  }
-  f.end();
-}
 
 /** 1 where any bit of the mask is set, shifted left. */
 export const bitIf = (value: Value, mask: number, shift = 0): Value => value.and(mask | 0).eqz().eqz().shl(shift);
@@ -57,27 +27,15 @@ export const secondaryControls = (): Value =>
 /** PAE paging, from the state: the PDPTE registers are in use. */
 export const usesPdptes = (): Value => word(Offset.CR0).shrU(31).and(bitIf(word(Offset.CR4), Cr4.PAE)).and(word(Offset.EFER).and(Efer.LMA).eqz());
 
-// RFLAGS: what cpu/flags.ts does.
-
 /** Composes RFLAGS. */
-export function composedFlags(f: FunctionBuilder): Value {
-  const aux = keep(f, word(Offset.AUX));
-  const res = keep(f, long(Offset.RES));
-  const carry = aux.shrU(31);
-  const overflow = aux.xor(aux.shl(1)).shrU(31);
-  const sign = res.shrU(63).wrap().xor(aux).and(1);
-  const parity = res.wrap().xor(aux.shrU(8)).and(0xff).popcnt().and(1).eqz();
-  return word(Offset.FLAGS).or(2).or(carry).or(parity.shl(2)).or(aux.and(8).shl(1)).or(res.eqz().shl(6)).or(sign.shl(7)).or(overflow.shl(11));
-}
+export const composedFlags = (f: FunctionBuilder): Value => word(Offset.FLAGS).or(statusImage(keep(f, word(Offset.AUX)), keep(f, long(Offset.RES))));
 
 /** Replaces RFLAGS. */
 export function setFlags(f: FunctionBuilder, value: Value): void {
-  const flags = keep(f, value);
-  const carry = flags.and(1);
-  const overflow = flags.shrU(11).and(1);
-  set(f, Offset.FLAGS, flags.and(DEFINED_FLAGS & ~STATUS_FLAGS).or(2));
-  set(f, Offset.RES, Value.select(flags.and(ZF), Value.i64(0), Value.i64(0x100)));
-  set(f, Offset.AUX, carry.shl(31).or(carry.xor(overflow).shl(30)).or(flags.and(PF).eqz().shl(8)).or(flags.and(AF).shrU(1)).or(flags.shrU(7).and(1)));
+  const { res, aux, others } = partsFor(keep(f, value.and(DEFINED_FLAGS)));
+  set(f, Offset.FLAGS, others);
+  set(f, Offset.RES, res);
+  set(f, Offset.AUX, aux);
 }
 
 // What translations depend on: translations.ts.

@@ -3,19 +3,20 @@
  * hostCode.ts. A comparison of the VMCS with what it held before stands here too.
  */
 import { Offset } from '../cpu/state';
+import { BASE } from '../cpu/stateCode';
 import { FunctionBuilder } from '../wasm/function';
-import { ModuleBuilder } from '../wasm/module';
+import { memoryFunctions } from '../wasm/memoryFunctions';
 import { operation } from '../wasm/operation';
 import { Value } from '../wasm/value';
-import { beginExit, finishEntry, loadGuest } from './guestCode';
+import { beginExit, finishEntry, loadGuest, noteExit } from './guestCode';
 import { Held, PAIR, PAIRS } from './held';
 import { hostKept, loadHost } from './hostCode';
-import { BASE } from './stateCode';
 
 /** By the base of the processor's block in the memory that the functions were made for. They yield bits of `Rest`, and of `Kept` where an operation is entered. */
 export interface Transfer {
   loadGuest(base: number): number;
   finishEntry(base: number): number;
+  noteExit(base: number): void;
   beginExit(base: number, reason: number, length: number, instructionInfo: number, interruption: number, errorCode: number, flags: number): number;
   loadHost(base: number, nmi: number): number;
   hostKept(base: number): number;
@@ -54,24 +55,5 @@ function compare(): FunctionBuilder {
   return f;
 }
 
-const FUNCTIONS: Record<keyof Transfer, () => FunctionBuilder> = { loadGuest, finishEntry, beginExit, loadHost, hostKept, compare };
-
-const MAXIMUM_PAGES = 0x1_0000;
-let compiled: WebAssembly.Module | undefined;
-const made = new WeakMap<WebAssembly.Memory, Transfer>();
-
 /** The functions for a memory. */
-export function transferFor(memory: WebAssembly.Memory): Transfer {
-  let transfer = made.get(memory);
-  if (!transfer) {
-    if (!compiled) {
-      const module = new ModuleBuilder();
-      module.importMemory(1, MAXIMUM_PAGES);
-      for (const [name, build] of Object.entries(FUNCTIONS)) module.add(build(), name);
-      compiled = new WebAssembly.Module(module.encode());
-    }
-    transfer = new WebAssembly.Instance(compiled, { env: { memory } }).exports as unknown as Transfer;
-    made.set(memory, transfer);
-  }
-  return transfer;
-}
+export const transferFor = memoryFunctions<Transfer>({ loadGuest, finishEntry, noteExit, beginExit, loadHost, hostKept, compare });

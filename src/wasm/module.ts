@@ -3,6 +3,8 @@ import { ByteWriter } from './bytes';
 import { type FunctionBuilder, TYPE_CODE, type ValueType } from './function';
 
 const FUNCREF = 0x70;
+/** A memory of any size up to this, in 64-KiB pages, suits a module that imports one. */
+export const MAXIMUM_PAGES = 0x1_0000;
 
 interface Signature {
   key: string;

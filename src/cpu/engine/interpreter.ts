@@ -4,7 +4,7 @@
  */
 import type { CallRoutine, Routine } from '../isa/emitter';
 import { FunctionBuilder, type Label } from '../../wasm/function';
-import { ModuleBuilder } from '../../wasm/module';
+import { MAXIMUM_PAGES, ModuleBuilder } from '../../wasm/module';
 import { Value } from '../../wasm/value';
 import { caseOrder } from './caseOrder';
 import { CTLB_ENTRY_SIZE, Offset, Segment, TLB_ENTRIES, TLB_ENTRY_SIZE } from '../state';
@@ -221,9 +221,6 @@ export function routines(module: ModuleBuilder): CallRoutine {
   };
   return call;
 }
-
-/** A memory of any size up to this, in 64-KiB pages, suits the module. */
-export const MAXIMUM_PAGES = 0x1_0000;
 
 /** Generates the interpreter for these handlers (numbered after the special ones). */
 export function generateInterpreter(handlers: readonly Handler[]): Uint8Array<ArrayBuffer> {

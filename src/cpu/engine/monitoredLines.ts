@@ -5,8 +5,8 @@
 import { type CpuState, Offset } from '../state';
 import { MONITOR_LINE } from '../system/monitorOperations';
 import { Activity } from './activity';
+import { PAGE } from './codePage';
 
-const PAGE = 0x1000;
 /** Writes to a page without a monitored line after which they are not told any more. */
 const WRITES_TO_FORGET = 64;
 

@@ -4,13 +4,13 @@
  * what remains through the table.
  */
 import { FunctionBuilder, type Label } from '../../wasm/function';
-import { ModuleBuilder } from '../../wasm/module';
+import { MAXIMUM_PAGES, ModuleBuilder } from '../../wasm/module';
 import { Value } from '../../wasm/value';
 import { type MemoryViews, Offset } from '../state';
 import type { Block, Unit } from './blocks';
 import { PAGE } from './codePage';
 import { headOf, type Scope, structure } from './structure';
-import { MAXIMUM_PAGES, routines } from './interpreter';
+import { routines } from './interpreter';
 import { Field, Left, RECORD_SIZE, Special } from './record';
 import { TranslatorEmitter } from './translatorEmitter';
 import { commonFlags, type KnownFlags, UNKNOWN_FLAGS } from './translatorFlags';
