@@ -4,14 +4,13 @@ import path from 'node:path';
 import { checkBootDisk, checkDrive } from '../adapter/launch/imageCheck';
 import { nodeFiles } from '../adapter/hosts/nodeFiles';
 import { UserError } from '../base/errors';
+import { openIfLinked, openSymbols } from '../adapter/launch/load';
 import { readMemoryMap } from '../adapter/launch/memoryMapFile';
 import { expandSymbols } from '../adapter/launch/symbolFiles';
-import { isElf } from '../machine/boot/elfHeader';
 import { kernelBoot } from '../machine/boot/kernelFile';
 import type { DiskImage, MachineOptions } from '../machine/machineInterface';
-import { findCompanions } from '../symbols/companions';
-import { SymbolImage } from '../symbols/image';
-import type { RunOptions, SymbolOption } from './runOptions';
+import type { SymbolImage } from '../symbols/image';
+import type { RunOptions } from './runOptions';
 
 export interface LoadedSymbols {
   name: string;
@@ -95,17 +94,10 @@ export async function loadSymbols(options: RunOptions): Promise<LoadedSymbols[]>
   // A shell that knows no such pattern hands it on as it is; one without a folder is of this one.
   const here = (file: string): string => (/[*?]/.test(file) && !file.includes('/') ? `./${file}` : file);
   const { named, found } = await expandSymbols(nodeFiles, options.symbols.map((s) => ({ ...s, file: here(s.file) })), '--symbols');
-  const open = async ({ file, world }: SymbolOption, bytes: Uint8Array): Promise<LoadedSymbols> => ({ name: file, world, image: SymbolImage.open(file, bytes, await findCompanions(nodeFiles, file, bytes)) });
-  const loaded = await Promise.all(named.map((symbols) => open(symbols, read('--symbols', symbols.file))));
-  for (const symbols of found) {
-    const bytes = read('--symbols', symbols.file);
-    if (!isElf(bytes)) continue;
-    try {
-      loaded.push(await open(symbols, bytes));
-    } catch (error) {
-      // Objects that are not linked lie among the programs.
-      if (!(error instanceof UserError)) throw error;
-    }
+  const loaded: LoadedSymbols[] = await Promise.all(named.map(async ({ file, world }) => ({ name: file, world, image: await openSymbols(nodeFiles, file, read('--symbols', file)) })));
+  for (const { file, world } of found) {
+    const image = await openIfLinked(nodeFiles, file, read('--symbols', file));
+    if (image) loaded.push({ name: file, world, image });
   }
   return loaded;
 }

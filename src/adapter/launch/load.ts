@@ -55,23 +55,32 @@ export async function loadMachine(files: FileSource, configuration: LaunchConfig
   return createMachine({ ...configuration.machine, drives, boot, e820: map });
 }
 
+/** Opens a file with symbols, and what belongs to it. Throws a UserError that names the file. */
+export const openSymbols = async (files: FileSource, file: string, bytes: Uint8Array): Promise<SymbolImage> => SymbolImage.open(file, bytes, await findCompanions(files, file, bytes));
+
+/** The same for a file that was merely found: undefined for one without symbols. */
+export async function openIfLinked(files: FileSource, file: string, bytes: Uint8Array): Promise<SymbolImage | undefined> {
+  if (!isElf(bytes)) return undefined;
+  try {
+    return await openSymbols(files, file, bytes);
+  } catch (error) {
+    // Objects that are not linked lie among the programs.
+    if (!(error instanceof UserError)) throw error;
+    return undefined;
+  }
+}
+
 /** Opens the symbol files of a launch. One that was asked for must be usable; one that was merely found may not be. */
 export async function loadSymbols(files: FileSource, targets: LaunchTargets): Promise<LoadedSymbols[]> {
   const loaded: LoadedSymbols[] = [];
   for (const { file, world } of targets.symbols) {
     const bytes = await files.read(file);
     checkElf(file, bytes);
-    loaded.push({ path: file, image: SymbolImage.open(file, bytes, await findCompanions(files, file, bytes)), world });
+    loaded.push({ path: file, image: await openSymbols(files, file, bytes), world });
   }
   for (const { file, world } of targets.optionalSymbols) {
-    const bytes = await files.read(file).catch(() => new Uint8Array());
-    if (!isElf(bytes)) continue;
-    try {
-      loaded.push({ path: file, image: SymbolImage.open(file, bytes, await findCompanions(files, file, bytes)), world });
-    } catch (error) {
-      // Objects that are not linked lie among the programs.
-      if (!(error instanceof UserError)) throw error;
-    }
+    const image = await openIfLinked(files, file, await files.read(file).catch(() => new Uint8Array()));
+    if (image) loaded.push({ path: file, image, world });
   }
   return loaded;
 }
