@@ -29,6 +29,7 @@ import { LineAddress, LineEntry, Lines, SourceFile } from './lines';
 import { Location } from './location';
 import { Macros } from './macros';
 import { NameIndex } from './nameIndex';
+import { OrcTable } from './orc';
 import { stabsAsDwarf } from './stabs';
 import { SymbolTable } from './symbolTable';
 import { Type } from './types';
@@ -66,6 +67,7 @@ export class SymbolImage {
   private readonly functions: Functions;
   private readonly callFrames: CallFrames;
   private readonly variables: Variables;
+  private orcTable: OrcTable | 'none' | undefined;
   /** What `.stab` says, where there is that instead of DWARF. */
   private readonly stabs: SectionSource | undefined;
   /** Macros; `sources` is set to those of the sources, where the debug information has none. */
@@ -325,16 +327,23 @@ export class SymbolImage {
   }
 
   /**
-   * The frame that called this one: by call frame information where the image has it, else by the chain of frame
-   * pointers. Undefined at the end of the stack. For code of no image use `unwindByFramePointer` (unwind.ts).
+   * The frame that called this one: by call frame information where the image has it, then by Linux's ORC tables, else
+   * by the chain of frame pointers. Undefined at the end of the stack. For code of no image use `unwindByFramePointer` (unwind.ts).
    */
   unwind(frame: Frame): Caller | undefined {
     return unwindByCfi(this.callFrames, this.elf.machine, frame) ?? this.unwindWithoutTables(frame);
   }
 
+  private get orc(): OrcTable | undefined {
+    if (this.orcTable === undefined) this.orcTable = OrcTable.of(this.elf) ?? 'none';
+    return this.orcTable === 'none' ? undefined : this.orcTable;
+  }
+
   private unwindWithoutTables(frame: Frame): Caller | undefined {
     const address = lookupAddress(frame);
     if (frame.bits === (this.elf.machine === 'x86' ? 32 : 64) && this.callFrames.row(address)) return undefined;
+    const caller = this.orc?.unwind(frame);
+    if (caller) return caller === 'end' ? undefined : caller;
     return unwindByFramePointer(frame, this.functionAt(address)?.low ?? this.symbolAt(address)?.symbol.address);
   }
 }

@@ -11,10 +11,11 @@ export interface Caller {
   readonly frame: Frame;
   /** Canonical frame address of the called frame: its rsp before the call. */
   readonly cfa: bigint;
-  readonly method: 'cfi' | 'frame pointer' | 'prologue';
+  readonly method: 'cfi' | 'orc' | 'frame pointer' | 'prologue';
 }
 
-const callerFrame = (frame: Frame, registers: Map<number, bigint>, isCaller: boolean): Frame => ({
+/** A frame that a callee was found to have been called from, or to have interrupted. */
+export const callerFrame = (frame: Frame, registers: Map<number, bigint>, isCaller: boolean): Frame => ({
   pc: registers.get(RIP) ?? 0n,
   isCaller,
   bits: frame.bits,

@@ -1,6 +1,6 @@
 /**
  * Compares what src/symbols decodes with what binutils decode: line tables and call frame tables with readelf, scopes
- * with objdump, and what is at random addresses with addr2line.
+ * with objdump, what is at random addresses with addr2line, and a kernel's ORC tables with its call frame information.
  *
  *   npm run test:symbols                          the fixtures and the lab
  *   npm run test:symbols -- linux FILE...         Debian's Linux (a package of 300 MB), and other programs, such as a busybox that was built with -g
@@ -22,7 +22,11 @@ import { DwarfSections } from '../../src/symbols/dwarf/sections';
 import { Unit } from '../../src/symbols/dwarf/unit';
 import { UnitIndex } from '../../src/symbols/dwarf/unitIndex';
 import { ElfFile } from '../../src/symbols/elf';
+import { readWord, type Frame } from '../../src/symbols/frame';
 import { SymbolImage } from '../../src/symbols/image';
+import { OrcTable } from '../../src/symbols/orc';
+import { RBP, RSP } from '../../src/symbols/registers';
+import { unwindByCfi } from '../../src/symbols/unwind';
 import { DISAGREEMENTS } from './disagreements';
 import { fixtures, lab, linux } from './images';
 
@@ -30,6 +34,9 @@ import { fixtures, lab, linux } from './images';
 const WHOLE = 16 * 2 ** 20;
 const SAMPLED_UNITS = 40;
 const ADDRESSES = 2000;
+const ORC_ADDRESSES = 40_000;
+/** Assembly inside of C pushes one or two words. */
+const INLINE_PUSHES = 16n;
 const SHF_COMPRESSED = 0x800;
 
 /** What a comparison found. */
@@ -332,6 +339,39 @@ async function compareFrames(elf: ElfFile, file: string): Promise<Result> {
   return result;
 }
 
+/** Any registers and any memory, as long as they are always the same: what is unwound need not make sense. */
+const inventedFrame = (pc: bigint): Frame => ({
+  pc,
+  isCaller: false,
+  bits: 64,
+  register: (number) => 0xffff_c900_0000_0000n + BigInt(number) * 0x10_0000n,
+  memory: (address, length) => Uint8Array.from({ length }, (_, i) => Number(((address + BigInt(7 * i)) >> 3n) & 0xffn) | 1),
+});
+
+/** Linux's ORC tables beside the call frame information of the same kernel, at random addresses of functions. */
+function compareOrc(elf: ElfFile, image: SymbolImage): Result {
+  const result: Result = { compared: 0, wrong: [] };
+  const orc = OrcTable.of(elf);
+  const frames = new CallFrames(new DwarfSections(elf));
+  const next = random(2);
+  const functions = orc ? image.symbols.functions() : [];
+  for (let i = 0; i < ORC_ADDRESSES && functions.length > 0; i++) {
+    const { symbol } = image.symbolAt(functions[Math.floor(next() * functions.length)]!)!;
+    const pc = symbol.address + BigInt(Math.floor(next() * Number(symbol.size)));
+    const theirs = elf.isCode(pc) ? unwindByCfi(frames, elf.machine, inventedFrame(pc)) : undefined;
+    if (!theirs) continue;
+    result.compared++;
+    const ours = orc!.unwind(inventedFrame(pc));
+    const where = `${symbol.name}+${pc - symbol.address}`;
+    if (!ours || ours === 'end') result.wrong.push(`${where}: ORC has ${ours ?? 'nothing'}`);
+    else {
+      const [cfi, own] = [theirs, ours].map(({ cfa, frame }) => `cfa ${cfa.toString(16)} rip ${frame.pc.toString(16)} rbp ${frame.register(RBP)?.toString(16)}`);
+      if (cfi !== own) result.wrong.push(`${where}: ${ours.cfa > theirs.cfa && ours.cfa <= theirs.cfa + INLINE_PUSHES ? 'ORC knows of more pushes' : ours.cfa === readWord(inventedFrame(pc), inventedFrame(pc).register(RSP)!, 8)! + 8n ? 'ORC follows another stack' : 'differs'}: call frame information ${cfi}; ORC ${own}`);
+    }
+  }
+  return result;
+}
+
 /** Tells a result, with the differences that nothing explains. Yields how many those are. */
 const report = (what: string, { compared, wrong }: Result): number => {
   const unexplained: string[] = [];
@@ -362,11 +402,13 @@ async function compare(given: string): Promise<number> {
   const elf = ElfFile.parse(path.basename(given), bytes);
   const file = unpacked(elf, given);
   console.log(`${elf.name}, ${Math.ceil(bytes.length / 1024)} KiB`);
+  const image = SymbolImage.open(elf.name, bytes);
   return (
     report('line rows', await compareLines(elf, file)) +
     report('scopes and variables', await compareScopes(elf, file)) +
-    report('addresses', compareAddresses(SymbolImage.open(elf.name, bytes), file)) +
-    report('frame rows', await compareFrames(elf, file))
+    report('addresses', compareAddresses(image, file)) +
+    report('frame rows', await compareFrames(elf, file)) +
+    report('ORC entries', compareOrc(elf, image))
   );
 }
 

@@ -13,4 +13,16 @@ export const DISAGREEMENTS: readonly { readonly difference: RegExp; readonly why
     difference: /: addr2line (\S+) [^ ,;]+:(\d+)((?:, [^;]*)?); ours \1 [^ ,;]+:\2\3$/,
     why: 'addr2line of binutils 2.40 counts the files of a DWARF 5 line table from another one; readelf names those of ours',
   },
+  {
+    difference: /: ORC has nothing$/,
+    why: 'Linux\'s objtool, which writes ORC, follows the code: where no way leads (behind a call that does not return) it has no entry',
+  },
+  {
+    difference: /: ORC knows of more pushes: /,
+    why: 'assembly inside of C pushes, which compilers do not describe and objtool sees',
+  },
+  {
+    difference: /: ORC follows another stack: /,
+    why: 'the kernel changes to its interrupt stack in assembly inside of C, which compilers do not describe and objtool sees',
+  },
 ];
