@@ -5,6 +5,7 @@ import type { Instruction } from '../cpu/decode/instruction';
 import { Offset } from '../cpu/state';
 import { ExitFlag, Rest } from './guestCode';
 import { savePdptes, savePreemptionTimer } from './guestState';
+import { loadHostPdptes } from './hostPdptes';
 import { loadMsrs, storeMsrs } from './msrLists';
 import { Private, VmxMode } from './privateState';
 import { exitRecord } from './record';
@@ -32,7 +33,7 @@ export interface ExitInformation {
 }
 
 /** Numbers of VMX aborts (SDM volume 3, "VMX Aborts"). */
-const Abort = { STORING_MSRS: 1, LOADING_MSRS: 4 } as const;
+const Abort = { STORING_MSRS: 1, HOST_PDPTES: 2, LOADING_MSRS: 4 } as const;
 
 /** For an exit whose instruction length is that of the event that was being delivered, if there was one. */
 const NO_LENGTH = -1;
@@ -105,6 +106,7 @@ export function failEntry(vmx: Vmx, reason: number, qualification: bigint): void
 function enterHost(vmx: Vmx, nmi: boolean): void {
   const { state: s, vmcs, cpu, transfer } = vmx;
   let kept = transfer.loadHost(s.base, nmi ? 1 : 0);
+  if (kept & Rest.PDPTES && !loadHostPdptes(vmx)) return abort(vmx, Abort.HOST_PDPTES, 'The VM exit found a reserved bit set in a PDPTE at HOST_CR3: a VMX abort, the processor shuts down.');
   if (kept & Rest.MSRS) {
     const failed = loadMsrs(vmx, vmcs.address(VM_EXIT_MSR_LOAD_ADDRESS), vmcs.low(VM_EXIT_MSR_LOAD_COUNT));
     if (failed !== 0) return abort(vmx, Abort.LOADING_MSRS, `The VM exit could not load entry ${failed} of the VM-exit MSR-load area: a VMX abort, the processor shuts down.`);

@@ -8,7 +8,7 @@ import { Value } from '../wasm/value';
 import { CR0_KEPT, Rest, segment } from './guestCode';
 import { Held } from './held';
 import { Private, VmxMode } from './privateState';
-import { bitIf, field, fieldLow, keptOf, setFlags } from './stateCode';
+import { bitIf, field, fieldLow, keptOf, setFlags, usesPdptes } from './stateCode';
 import { Exit, Pin } from './tables/controls';
 import { type FieldName, Slot } from './tables/fields';
 
@@ -36,7 +36,7 @@ const RFLAGS_CLEAR = 2;
 const DR7_CLEAR = 0x400;
 const BLOCKING_NMI = 8;
 
-/** `loadHost(base, nmi)`: everything but the MSR list; `nmi`: an NMI caused the exit, so that NMIs are blocked after it. Yields a Rest and a Kept. */
+/** `loadHost(base, nmi)`: everything but the PDPTEs of a VMM with PAE paging and the MSR list; `nmi`: an NMI caused the exit, so that NMIs are blocked after it. Yields a Rest and a Kept. */
 export function loadHost(): FunctionBuilder {
   const f = new FunctionBuilder(['i32', 'i32'], ['i32']);
   const nmi = Value.local(1, 'i32');
@@ -61,7 +61,7 @@ export function loadHost(): FunctionBuilder {
   set(f, Offset.EFER, Value.select(controls.and(Exit.LOAD_EFER), fieldLow(Slot.HOST_IA32_EFER), kept));
   setFlags(f, Value.i32(RFLAGS_CLEAR));
   set(f, Offset.VMX_MODE, VmxMode.ROOT);
-  Value.select(fieldLow(Slot.VM_EXIT_MSR_LOAD_COUNT), Value.i32(Rest.MSRS), Value.i32(0)).or(keptOf(false, Held.HOST)).emit(f);
+  usesPdptes().or(Value.select(fieldLow(Slot.VM_EXIT_MSR_LOAD_COUNT), Value.i32(Rest.MSRS), Value.i32(0))).or(keptOf(false, Held.HOST)).emit(f);
   return f;
 }
 

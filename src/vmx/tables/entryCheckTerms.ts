@@ -75,6 +75,8 @@ export function upperBitsAlike(c: EntryContext, slot: number): boolean {
 
 // Registers and MSRs.
 
+/** Bits 2:1 and 8:5 of a present PDPTE, given by halves, are reserved, and those beyond the physical-address width. */
+export const pdpteValid = (physicalAddressBits: number, low: number, high: number): boolean => (low & 1) === 0 || ((low & 0x1e6) === 0 && high < 2 ** (physicalAddressBits - 32));
 /** Each bit fixed to 1 is 1, each fixed to 0 is 0; `exempt` bits are free. */
 export const fixed = (c: EntryContext, slot: number, ones: number, may: number, exempt: number): boolean => c.high(slot) === 0 && (~c.low(slot) & ones & ~exempt) === 0 && (c.low(slot) & ~may) === 0;
 /** The bits that make `fixed` false. */

@@ -1,7 +1,7 @@
 /** Intel SDM volume 3, "Checks on Guest RIP, RFLAGS, and SSP", "Checks on Guest Non-Register State", "Checks on Guest Page-Directory-Pointer-Table Entries". */
 import { Entry, Pin, Secondary } from './controls';
 import { checksOf, type EntryCheck, type EntryContext } from './entryCheck';
-import { entry, Event, eventType, eventVector, ia32e, IF, injects, injectsType, PAE, page, PE, PG, pin, secondary, TF, upperBitsAlike, vm86 } from './entryCheckTerms';
+import { entry, Event, eventType, eventVector, ia32e, IF, injects, injectsType, PAE, page, pdpteValid, PE, PG, pin, secondary, TF, upperBitsAlike, vm86 } from './entryCheckTerms';
 import { Slot } from './fields';
 import { VMCS_REVISION } from './capabilities';
 
@@ -65,11 +65,9 @@ const SHADOW_INDICATOR = 0x8000_0000;
 const NO_MEMORY = 0xffff_ffff;
 
 const usesPdptes = (c: EntryContext): boolean => (c.low(GUEST_CR0) & PG) !== 0 && (c.low(GUEST_CR4) & PAE) !== 0 && !ia32e(c);
-/** Bits 2:1 and 8:5 of a present PDPTE are reserved, and those beyond the physical-address width. */
-const pdpteValid = (c: EntryContext, low: number, high: number): boolean => (low & 1) === 0 || ((low & 0x1e6) === 0 && high < 2 ** (c.physicalAddressBits - 32));
 function pdptesInMemory(c: EntryContext): boolean {
   const table = (c.low(GUEST_CR3) & 0xffff_ffe0) >>> 0;
-  return [0, 8, 16, 24].every((offset) => pdpteValid(c, c.physical32(table + offset) ?? NO_MEMORY, c.physical32(table + offset + 4) ?? NO_MEMORY));
+  return [0, 8, 16, 24].every((offset) => pdpteValid(c.physicalAddressBits, c.physical32(table + offset) ?? NO_MEMORY, c.physical32(table + offset + 4) ?? NO_MEMORY));
 }
 const PDPTE_CONDITION = 'must have bits 2:1 and 8:5, and those beyond the physical-address width, 0.';
 
@@ -107,7 +105,7 @@ export const STATE_CHECKS: readonly EntryCheck[] = [
 
   ...([0, 1, 2, 3] as const).map((n) => {
     const slot = Slot[`GUEST_PDPTE${n}`];
-    return pdpte(`pdpte${n}`, [`GUEST_PDPTE${n}`], `Where EPT and PAE paging are used, a present PDPTE ${PDPTE_CONDITION}`, (c) => !usesPdptes(c) || !secondary(c, Secondary.EPT) || pdpteValid(c, c.low(slot), c.high(slot)), { qualification: Qualification.PDPTE, feature: 'ept' });
+    return pdpte(`pdpte${n}`, [`GUEST_PDPTE${n}`], `Where EPT and PAE paging are used, a present PDPTE ${PDPTE_CONDITION}`, (c) => !usesPdptes(c) || !secondary(c, Secondary.EPT) || pdpteValid(c.physicalAddressBits, c.low(slot), c.high(slot)), { qualification: Qualification.PDPTE, feature: 'ept' });
   }),
   pdpte('pdptes.memory', ['GUEST_CR3'], `Where PAE paging is used without EPT, each present PDPTE in memory at guest CR3 ${PDPTE_CONDITION}`, (c) => !usesPdptes(c) || secondary(c, Secondary.EPT) || pdptesInMemory(c), { qualification: Qualification.PDPTE }),
 ];
