@@ -1,63 +1,87 @@
 /** Runs one random program on both tiers and shrinks it when they differ. */
-import { assemble, dataBytes, generate, handlers, type Program, Random } from './program';
-import { CODE, DATA, differences, HANDLERS, makeRig, type Mode, type Rig } from './rig';
+import { assemble, generate, type Program, textOf } from './program';
+import { differences, makeRig, type Mode } from './rig';
+import { happen, load, type Step, steps } from './scenario';
 
 export interface Outcome {
   /** What differs, or undefined. */
   difference: string | undefined;
+  /** The step at which it does. */
+  step: number;
   /** Regions that the translator made. */
   regions: number;
   instructions: number;
+  /** How often each reason has stopped a run. */
+  stops: Record<string, number>;
 }
 
-const load = (rig: Rig, code: Uint8Array, mode: Mode, seed: number): void => {
-  const { u8 } = rig.cpu.views;
-  u8.set(code, rig.ram + CODE);
-  u8.set(handlers(mode), rig.ram + HANDLERS);
-  u8.set(dataBytes(seed), rig.ram + DATA);
-  rig.cpu.state.rip = BigInt(HANDLERS);
-};
+/** Steps between comparisons of the whole memory. */
+const MEMORY_EVERY = 8;
 
-/** Runs a program for so many runs of random length. */
-export function run(program: Program, mode: Mode, seed: number, runs: number): Outcome {
-  const code = assemble(program, mode);
+/** Runs a program through its steps. */
+export function run(program: Program, mode: Mode, seed: number, todo: readonly Step[]): Outcome {
+  const assembled = assemble(program, mode);
   const one = makeRig(mode, false);
   const other = makeRig(mode, true);
-  load(one, code, mode, seed);
-  load(other, code, mode, seed);
-  const r = new Random(seed ^ 0x5555);
-  const outcome = (difference: string | undefined): Outcome => ({ difference, regions: other.made(), instructions: one.cpu.state.icount });
-  for (let i = 0; i < runs; i++) {
-    const length = r.of([1, 2, 1 + r.below(20), 1 + r.below(300), 1 + r.below(3000)]);
-    const [a, b] = [one.cpu.run(length), other.cpu.run(length)];
-    if (a !== b || one.state() !== other.state() || (i % 16 === 15 && !one.memory().equals(other.memory()))) return outcome(`run ${i} of ${length} instructions: ${a} and ${b}\n${differences(one, other)}`);
-    if (a === 'shutdown') break;
+  const both = [one, other] as const;
+  for (const rig of both) load(rig, assembled, seed);
+  const stops: Record<string, number> = {};
+  const outcome = (difference: string | undefined, step: number): Outcome => ({ difference, step, regions: other.made(), instructions: one.cpu.state.icount, stops });
+  for (const [i, { happening, length }] of todo.entries()) {
+    if (happening) for (const rig of both) happen(rig, happening, assembled, mode);
+    const [a, b] = both.map(({ cpu }) => cpu.run(length));
+    stops[a!] = (stops[a!] ?? 0) + 1;
+    const whole = i % MEMORY_EVERY === MEMORY_EVERY - 1 || i === todo.length - 1;
+    const icounts = both.map(({ cpu }) => cpu.state.icount);
+    const hits = both.map(({ cpu }) => (a === 'watch' ? cpu.watchHits.map((h) => `${h.id} ${h.linear.toString(16)} ${h.size} ${h.write}`).join() : ''));
+    if (a !== b || icounts[0] !== icounts[1] || hits[0] !== hits[1] || one.state() !== other.state() || (whole && !one.memory().equals(other.memory()))) {
+      return outcome(`step ${i}, ${length} instructions${happening ? ` after ${JSON.stringify(happening)}` : ''}: ${a} and ${b}, clocks ${icounts.join(' and ')}${hits[0] !== hits[1] ? `, hits ${hits.join(' and ')}` : ''}\n${differences(one, other)}`, i);
+    }
+    if (whole && !other.snapshotHolds()) return outcome(`step ${i}: a page was written that a snapshot should have kept first`, i);
+    if (whole && !one.snapshotHolds()) throw new Error('A page was written by the interpreter that a snapshot should have kept first.');
+    if (a === 'breakpoint') for (const { cpu } of both) cpu.skipBreakpointOnce();
+    // Faults end in HLT: the program begins somewhere else.
+    if (a === 'halt' || a === 'shutdown') for (const rig of both) happen(rig, { kind: 'kick', seed: seed * 1000 + i }, assembled, mode);
   }
-  return outcome(one.memory().equals(other.memory()) ? undefined : differences(one, other));
+  return outcome(undefined, todo.length);
 }
 
-/** Takes away blocks and instructions as long as the tiers still differ. */
-export function shrink(program: Program, mode: Mode, seed: number, runs: number): Program {
-  const differs = (p: Program): boolean => run(p, mode, seed, runs).difference !== undefined;
+/** Takes away steps, blocks and instructions as long as the tiers still differ. */
+export function shrink(program: Program, mode: Mode, seed: number, todo: readonly Step[]): { program: Program; todo: readonly Step[] } {
   let best = program;
+  let left = todo;
+  const differs = (p: Program, s: readonly Step[]): boolean => {
+    const { difference, step } = run(p, mode, seed, s);
+    if (difference === undefined) return false;
+    best = p;
+    left = s.slice(0, step + 1);
+    return true;
+  };
+  const shorten = (): void => {
+    for (let size = 32; size >= 1; size >>= 1) {
+      for (let at = 0; at < left.length; ) if (!differs(best, [...left.slice(0, at), ...left.slice(at + size)])) at += size;
+    }
+  };
+  shorten();
   for (let size = 32; size >= 1; size >>= 1) {
-    for (let b = 0; b < best.length; b++) {
-      for (let at = 0; at < best[b]!.length; ) {
-        const smaller = best.map((block, i) => (i === b ? [...block.slice(0, at), ...block.slice(at + size)] : block));
-        if (differs(smaller)) best = smaller;
-        else at += size;
+    for (let b = 0; b < best.blocks.length; b++) {
+      for (let at = 0; at < best.blocks[b]!.length; ) {
+        const blocks = best.blocks.map((block, i) => (i === b ? [...block.slice(0, at), ...block.slice(at + size)] : block));
+        if (!differs({ ...best, blocks }, left)) at += size;
       }
     }
   }
-  return best;
+  shorten();
+  return { program: best, todo: left };
 }
 
 /** The program of a seed on both tiers; a difference is told with the smallest program that shows it. */
-export function compare(seed: number, mode: Mode, blocks: number, runs: number): Outcome {
+export function compare(seed: number, mode: Mode, blocks: number, count: number): Outcome {
   const program = generate(seed, mode, blocks);
-  const outcome = run(program, mode, seed, runs);
+  const todo = steps(seed, count);
+  const outcome = run(program, mode, seed, todo);
   if (outcome.difference === undefined) return outcome;
-  const small = shrink(program, mode, seed, runs);
-  const text = small.map((block, i) => `${i}: ${block.map((p) => (Array.isArray(p) ? Buffer.from(p).toString('hex') : `${Buffer.from(p.opcode).toString('hex')}->${p.block}`)).join(' ')}`);
-  return { ...outcome, difference: `seed ${seed}, ${mode}-bit code:\n${run(small, mode, seed, runs).difference}\n${text.filter((t) => !t.endsWith(': ')).join('\n')}` };
+  const small = shrink(program, mode, seed, todo.slice(0, outcome.step + 1));
+  const lines = small.todo.map(({ happening, length }) => `${happening ? `${JSON.stringify(happening)}, ` : ''}run ${length}`);
+  return { ...outcome, difference: `seed ${seed}, ${mode}-bit code:\n${run(small.program, mode, seed, small.todo).difference}\n${lines.join('\n')}\n${textOf(small.program)}` };
 }

@@ -1,271 +1,222 @@
-/** Random programs: blocks of instructions with jumps, calls and returns between them, memory accesses of all sorts, faults. */
-import { CODE, CODE_PAGES, DATA, DATA_SIZE, DEVICE, HANDLERS, type Mode, STACK } from './rig';
+/** Random programs: blocks of instructions with jumps, loops, calls and returns between them, code that changes itself, faults. */
+import { dword, Encoder, POINTERS, Random, word } from './encoder';
+import { flagConsumer, flagProducer } from './flagPieces';
+import { otherPiece, pagingPiece, pointerPiece, segmentPiece, stackPiece, stringPiece } from './memoryPieces';
+import { CODE, CODE_PAGES, DATA_SIZE, type Mode, Place, WINDOW } from './rig';
+import { vectorPiece } from './vectorPieces';
 
-/** xorshift32: the same seed gives the same program everywhere. */
-export class Random {
-  private state: number;
-  constructor(seed: number) {
-    this.state = (seed * 2654435761 + 1) >>> 0 || 1;
-    for (let i = 0; i < 4; i++) this.next();
-  }
-  next(): number {
-    let x = this.state;
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    return (this.state = x >>> 0);
-  }
-  below(n: number): number {
-    return this.next() % n;
-  }
-  chance(percent: number): boolean {
-    return this.below(100) < percent;
-  }
-  of<T>(list: readonly T[]): T {
-    return list[this.below(list.length)]!;
-  }
+/** A reference to a block: the opcode, the distance to `offset` bytes behind the block's start or its address, and what follows. */
+export interface Reference {
+  readonly opcode: readonly number[];
+  readonly block: number;
+  readonly kind: 'near' | 'short' | 'address';
+  readonly offset?: number;
+  readonly tail?: readonly number[];
+}
+export type Piece = readonly number[] | Reference;
+export interface Program {
+  readonly blocks: readonly (readonly Piece[])[];
+  /** Where the first one begins in the window. */
+  readonly origin: number;
 }
 
-/** Bytes, or a branch (opcode, then a displacement of the code's size) to a block. */
-export type Piece = number[] | { opcode: number[]; block: number; short: boolean };
-export type Program = Piece[][];
+/** Weights of the sources of instructions; each program stresses some of them. */
+const SOURCES = ['integer', 'flags', 'reading', 'memory', 'pointer', 'stack', 'string', 'segment', 'paging', 'vector', 'other', 'patch'] as const;
+type Source = (typeof SOURCES)[number];
+const WEIGHTS: Record<Source, number> = { integer: 20, flags: 10, reading: 8, memory: 14, pointer: 6, stack: 5, string: 2, segment: 1, paging: 1, vector: 6, other: 2, patch: 1 };
+const STRESSED = 5;
 
-const dword = (n: number): number[] => [n & 0xff, (n >>> 8) & 0xff, (n >>> 16) & 0xff, (n >>> 24) & 0xff];
-const word = (n: number): number[] => [n & 0xff, (n >>> 8) & 0xff];
+/** A block that begins with an addition whose number programs change. */
+const PATCHABLE = [0x83, 0xc0, 1] as const;
+const PATCHED = 2;
 
 class Generator {
+  private readonly e: Encoder;
+  private readonly weighted: Source[] = [];
+  private readonly patchable: boolean[];
+
   constructor(
     private readonly r: Random,
     private readonly mode: Mode,
     private readonly blocks: number,
-  ) {}
-
-  /** Registers that instructions may change freely; the others hold addresses. */
-  private register(): number {
-    if (this.r.chance(2)) return this.r.below(8);
-    return this.r.of(this.mode === 64 ? [0, 1, 2, 5, 8, 9, 10, 11, 12, 13, 14, 15] : [0, 1, 2, 5]);
+  ) {
+    this.e = new Encoder(r, mode);
+    const stressed = r.chance(60) ? [r.of(SOURCES), r.of(SOURCES)] : [];
+    for (const source of SOURCES) for (let n = WEIGHTS[source] * (stressed.includes(source) ? STRESSED : 1); n > 0; n--) this.weighted.push(source);
+    this.patchable = Array.from({ length: blocks }, () => r.chance(20));
   }
 
-  /** Prefixes, REX and opcode, ModRM with what follows it. `size` is 1, 2, 4 or 8; `reg` the field's number. */
-  private modrm(opcode: number[], reg: number, size: number, memory: boolean, immediate: number[] = [], mandatory: number[] = []): number[] {
-    const { r, mode } = this;
-    const prefixes: number[] = [];
-    let rex = 0;
-    if (size === 2 && mode !== 16) prefixes.push(0x66);
-    if (size === 4 && mode === 16) prefixes.push(0x66);
-    if (size === 8) rex |= 0x48;
-    if (reg >= 8) rex |= 0x44;
-    const field = (reg & 7) << 3;
-    let rest: number[];
-    if (!memory) {
-      const rm = this.register();
-      if (rm >= 8) rex |= 0x41;
-      rest = [0xc0 | field | (rm & 7)];
-    } else {
-      if (r.chance(mode === 64 ? 8 : 12)) prefixes.push(r.of([0x64, 0x65]));
-      const displacement = r.chance(3) ? r.of([0xf00, 0x2000, 0x8000, 0x1f000]) : r.below(0x300) - 0x20;
-      if (mode === 16 && !r.chance(20)) {
-        const rm = r.of([4, 5, 7, 6]); // [si], [di], [bx], [disp16] by mod 2 or 0
-        rest = rm === 6 ? [field | 6, ...word(r.below(0x2000))] : [0x80 | field | rm, ...word(displacement)];
-      } else {
-        if (mode === 16) prefixes.push(0x67);
-        if (mode === 64 && r.chance(4)) prefixes.push(0x67);
-        const base = r.of([3, 6, 7, 3, 6, 7, 4, 5]);
-        if (base === 5 && mode === 64) {
-          // RIP-relative: the code's own pages, now and then
-          rest = [field | 5, ...dword(r.chance(30) ? r.below(64) : r.below(0x800) + 0x9000)];
-        } else if (r.chance(25)) {
-          if (mode === 64 && r.chance(30)) rex |= 0x42;
-          rest = [0x84 | field, (r.below(4) << 6) | (r.of([1, 1, 4, 4, 2]) << 3) | (base === 5 ? 3 : base), ...dword(displacement)];
-        } else rest = base === 4 ? [0x84 | field, 0x24, ...dword(displacement & 0xff)] : [0x80 | field | (base === 5 ? 3 : base), ...dword(displacement)];
-      }
-    }
-    if (size === 1 && mode === 64 && r.chance(50)) rex |= 0x40;
-    const all = [...prefixes, ...mandatory];
-    if (rex !== 0 && mode === 64) all.push(rex);
-    return [...all, ...opcode, ...rest, ...immediate];
-  }
-
-  private sizes(): number {
-    return this.r.of(this.mode === 64 ? [1, 2, 4, 4, 8, 8, 8] : [1, 2, 4, 4]);
-  }
-  private immediate(size: number): number[] {
-    const value = this.r.of([this.r.next(), this.r.below(256) - 128, 1, -1, 0x7fffffff, 0]);
-    return size === 1 ? [value & 0xff] : size === 2 ? word(value) : dword(value);
-  }
-  private prefix(size: number): number[] {
-    return (size === 2 && this.mode !== 16) || (size === 4 && this.mode === 16) ? [0x66] : size === 8 ? [0x48] : [];
-  }
-
-  instruction(): number[] {
-    const { r, mode } = this;
-    const memory = r.chance(45);
-    const size = this.sizes();
-    const wide = size === 1 ? 0 : 1;
-    const reg = this.register();
-    const wordSize = size === 1 ? 4 : size;
-    switch (r.below(46)) {
-      case 0: case 1: case 2: case 3:
-        return this.modrm([r.below(8) * 8 + wide], reg, size, memory);
-      case 4: case 5: case 6:
-        return this.modrm([r.below(8) * 8 + 2 + wide], reg, size, memory);
-      case 7: case 8:
-        return this.modrm([0x80 + wide], r.below(8), size, memory, this.immediate(size));
-      case 9: case 10:
-        return this.modrm([0x83], r.below(8), wordSize, memory, this.immediate(1));
-      case 11: case 12: case 13:
-        return this.modrm([r.of([0x88, 0x8a]) + wide], reg, size, memory);
-      case 14:
-        return this.modrm([0xc6 + wide], 0, size, memory, this.immediate(size));
-      case 15:
-        return this.modrm([0x84 + wide], reg, size, memory);
-      case 16:
-        return this.modrm([0x86 + wide], reg, size, memory);
-      case 17:
-        return this.modrm([0x8d], reg, wordSize, true);
-      case 18: case 19:
-        return this.modrm([0x0f, r.of([0xb6, 0xb7, 0xbe, 0xbf])], reg, wordSize, memory);
-      case 20: case 21:
-        return this.modrm([0xc0 + wide], r.below(8), size, memory, [r.of([0, 1, 3, 8, 31, 33, 63, 200])]);
-      case 22:
-        return this.modrm([0xd2 + wide], r.below(8), size, memory);
-      case 23:
-        return this.modrm([0xd0 + wide], r.below(8), size, memory);
-      case 24: case 25: {
-        const which = r.below(8);
-        return this.modrm([0xf6 + wide], which, size, memory, which < 2 ? this.immediate(size) : []);
-      }
-      case 26: case 27:
-        return this.modrm([0xfe + wide], r.below(2), size, memory);
-      case 28:
-        return [0x50 + (reg & 7)];
-      case 29:
-        return [0x58 + r.of([0, 1, 2, 5])];
-      case 30:
-        return this.modrm([0x0f, 0x40 + r.below(16)], reg, wordSize, memory);
-      case 31:
-        return this.modrm([0x0f, 0x90 + r.below(16)], 0, 1, memory);
-      case 32:
-        return this.modrm([0x0f, 0xaf], reg, wordSize, memory);
-      case 33:
-        return this.modrm([0x6b], reg, wordSize, memory, this.immediate(1));
-      case 34:
-        return this.modrm([0x0f, r.of([0xa3, 0xab, 0xb3, 0xbb])], reg, wordSize, memory && r.chance(30));
-      case 35:
-        return this.modrm([0x0f, 0xba], 4 + r.below(4), wordSize, memory, [r.below(256)]);
-      case 36:
-        return this.modrm([0x0f, r.of([0xbc, 0xbd])], reg, wordSize, memory, [], r.chance(30) ? [0xf3] : []);
-      case 37:
-        return this.modrm([0x0f, r.of([0xb0, 0xc0]) + wide], reg, size, memory);
-      case 38:
-        return this.modrm([0x0f, r.of([0xa4, 0xac])], reg, wordSize, memory, [r.below(70)]);
-      case 39:
-        return r.of([[0x98], [0x99], [0xf5], [0xf8], [0xf9], [0x9f], [0x9e], [0x9c], [...this.prefix(4), 0x98], [0x90]]);
-      case 40:
-        return r.of([[0x0f, 0x31], [0x9c, 0x9d], [0xfc], [0x6a, r.below(256)], [0x0f, 0xa2], [0xa4], [0xaa], [0xad], [0xe4, 0x40], [0xf3, 0x90]]);
-      case 41: case 42: {
-        // SSE: moves and integers between registers, memory and general-purpose registers
-        const [mandatory, opcode] = r.of<readonly [number[], number]>([
-          [[0x66], 0x6f], [[0x66], 0x7f], [[0xf3], 0x6f], [[0xf3], 0x7f], [[0x66], 0xef], [[0x66], 0xfe], [[0x66], 0xd4], [[0x66], 0x6e], [[0x66], 0x7e],
-          [[0x66], 0xd6], [[0xf3], 0x7e], [[], 0x10], [[], 0x11], [[0xf2], 0x58], [[0xf2], 0x59], [[0xf2], 0x2a], [[0x66], 0x61], [[], 0x57], [[0xf2], 0x10], [[0xf2], 0x11],
-        ]); // prettier-ignore
-        return this.modrm([0x0f, opcode], r.below(8), mode === 64 && r.chance(10) ? 8 : mode === 16 ? 2 : 4, memory, [], mandatory);
-      }
-      case 43:
-        return mode === 16 ? [0xb8 + r.of([0, 1, 2, 5]), ...word(r.next())] : [...(mode === 64 && r.chance(30) ? [0x41] : []), 0xb8 + r.of([0, 1, 2, 5]), ...dword(r.next())];
-      case 44:
-        // An address register to another place: the device, the end of a page, code.
-        return this.pointer(r.of([3, 6, 7]), r.of([DATA, DATA + 0x7f0, DATA + 0xffc, DATA + 0x1ff9, DATA + 0x400, DATA + 0x2fe0, r.chance(30) ? DEVICE : DATA, r.chance(20) ? CODE + r.below(0x1000) : DATA, r.chance(20) ? 0x12_eff0 : DATA]));
+  private piece(): Piece {
+    const { e, r, mode } = this;
+    switch (r.of(this.weighted)) {
+      case 'integer':
+        return this.integer(r.chance(20));
+      case 'memory':
+        return this.integer(true);
+      case 'flags':
+        return flagProducer(e);
+      case 'reading':
+        return flagConsumer(e);
+      case 'pointer':
+        return pointerPiece(e, POINTERS[mode]);
+      case 'stack':
+        return stackPiece(e);
+      case 'string':
+        return stringPiece(e);
+      case 'segment':
+        return segmentPiece(e);
+      case 'paging':
+        return pagingPiece(e);
+      case 'vector':
+        return vectorPiece(e);
+      case 'patch':
+        return this.patch();
       default:
-        return this.pointer(4, STACK - r.below(4) * 0x100 - r.of([0, 0, 4, 2]));
+        return otherPiece(e);
     }
   }
 
-  /** MOV of an address to rBX, rSP, rSI or rDI. */
-  private pointer(register: number, address: number): number[] {
-    const op32 = this.mode === 16 ? [0x66] : [];
-    return [...op32, 0xb8 + register, ...dword(this.mode === 16 ? address & 0xffff : address)];
+  /** Moves and arithmetic, mostly such as sets flags with a result. */
+  private integer(memory: boolean): number[] {
+    const { e, r, mode } = this;
+    const size = e.size();
+    const wide = size === 1 ? 0 : 1;
+    const wideSize = size === 1 ? 4 : size;
+    const reg = e.register();
+    switch (r.below(14)) {
+      case 0: case 1: case 2:
+        return e.modrm([r.of([0x88, 0x8a]) + wide], reg, size, memory);
+      case 3: case 4:
+        return e.modrm([r.below(8) * 8 + r.of([0, 2]) + wide], reg, size, memory);
+      case 5:
+        return e.modrm([0x80 + wide], r.below(8), size, memory, e.immediate(size));
+      case 6:
+        return e.modrm([0xc6 + wide], 0, size, memory, e.immediate(size));
+      case 7:
+        return e.modrm([0x0f, r.of([0xb6, 0xb7, 0xbe, 0xbf])], reg, wideSize, memory);
+      case 8:
+        return e.modrm([0x86 + wide], reg, size, memory);
+      case 9:
+        return e.modrm([0x8d], reg, wideSize, true);
+      case 10:
+        return mode === 64 ? e.modrm([0x63], reg, 8, memory) : e.modrm([0x6b], reg, wideSize, memory, e.immediate(1));
+      case 11:
+        return e.modrm([0x0f, r.of([0xa3, 0xab, 0xb3, 0xbb])], reg, wideSize, memory && r.chance(30));
+      case 12:
+        return e.modrm([0xf6 + wide], r.of([2, 4, 5]), size, memory);
+      default:
+        return mode === 64 && r.chance(30) ? [0x48, 0xb8 + r.of([0, 1, 2, 5]), ...dword(r.next()), ...dword(r.next())] : e.set(reg, r.of([r.next(), 0, 1, 0x7f, 0xffff_ffff | 0]));
+    }
   }
 
-  /** How a block ends; undefined lets it run into the next. */
-  private end(): Piece[] {
+  /** A store into the number of a block's first instruction, in place or through another mapping of the page. */
+  private patch(): Piece {
     const { r, mode } = this;
     const block = r.below(this.blocks);
-    const n = r.below(20);
-    if (n < 9) return [{ opcode: [0x0f, 0x80 + r.below(16)], block, short: false }];
-    if (n < 11) return [{ opcode: [0xe9], block, short: false }];
-    if (n < 14) return [{ opcode: [0xe8], block, short: false }];
-    if (n < 16) return [[0xc3]];
-    if (n < 17) return [mode === 64 ? [0x48, 0x83, 0xc9, 0x02] : [0x83, 0xc9, 0x02], { opcode: [0xe2], block, short: true }]; // or rcx, 2; loop
-    if (n < 18 && mode === 64) return [{ opcode: [0x48, 0x8d, 0x05], block, short: false }, [0xff, 0xe0 | (r.below(2) * 0x30 & 0)]]; // lea rax, block; jmp rax
-    return [];
+    if (!this.patchable[block]) return [];
+    const offset = PATCHED + (r.chance(30) ? Place.CODE_ALIAS - Place.CODE : 0);
+    const direct = mode === 16 ? 0x06 : 0x05;
+    const [opcode, tail] = r.of<readonly [number[], number[]]>([[[0xfe, direct], []], [[0xc6, direct], [r.next() & 0xff]], [[0x80, direct | 0x30], [3]]]);
+    return { opcode, block, kind: mode === 64 ? 'near' : 'address', offset, tail };
+  }
+
+  /** How a block ends; nothing lets it run into the next. */
+  private end(index: number): Piece[] {
+    const { e, r, mode } = this;
+    const block = (): number => (r.chance(50) ? Math.max(0, Math.min(this.blocks - 1, index - 3 + r.below(7))) : r.below(this.blocks));
+    const address = (register: number): Reference =>
+      mode === 64 ? { opcode: [0x48, 0x8d, 0x05 | (register << 3)], block: block(), kind: 'near' } : { opcode: [0xb8 + register], block: block(), kind: 'address' };
+    switch (r.below(20)) {
+      case 0: case 1: case 2: case 3: case 4: case 5: case 6: case 7:
+        return [{ opcode: [0x0f, 0x80 + r.below(16)], block: block(), kind: 'near' }];
+      case 8:
+        return [{ opcode: [0x0f, 0x80 + r.below(16)], block: block(), kind: 'near' }, { opcode: [0x0f, 0x80 + r.below(16)], block: block(), kind: 'near' }];
+      case 9: case 10: case 11:
+        return [{ opcode: [0xe9], block: block(), kind: 'near' }];
+      case 12: case 13:
+        return [{ opcode: [0xe8], block: block(), kind: 'near' }];
+      case 14:
+        return [[0xc3]];
+      case 15:
+        return [e.set(1, 1 + r.below(40)).slice(0, r.chance(40) ? undefined : 0), { opcode: [r.of([0xe0, 0xe1, 0xe2, 0xe3])], block: index - r.below(2), kind: 'short' }]; // loop, jrcxz
+      case 16:
+        return [address(0), [0xff, r.chance(70) ? 0xe0 : 0xd0]]; // jmp or call by register
+      case 17:
+        return [address(0), address(1), [...(mode === 64 ? [0x48] : []), 0x0f, 0x40 + r.below(16), 0xc1], [0xff, 0xe0]]; // one of two, by a flag
+      case 18:
+        return [e.absolute([0xff], 1, 4, Place.DATA + 0x3f00 + r.below(16) * 4), { opcode: [0x0f, 0x85], block: block(), kind: 'near' }]; // a loop that counts in memory
+      default:
+        return [];
+    }
   }
 
   program(): Program {
-    const { r } = this;
-    const program: Program = [];
+    const { e, r } = this;
+    const blocks: Piece[][] = [];
     for (let i = 0; i < this.blocks; i++) {
-      const pieces: Piece[] = [];
-      for (let n = r.below(9); n >= 0; n--) pieces.push(this.instruction());
-      program.push([...pieces, ...this.end()]);
+      const pieces: Piece[] = this.patchable[i] ? [PATCHABLE] : [];
+      if (r.chance(50)) pieces.push(flagConsumer(e));
+      for (let n = r.below(8); n > 0; n--) pieces.push(this.piece());
+      if (r.chance(50)) pieces.push(flagProducer(e));
+      blocks.push([...pieces, ...this.end(i)].filter((p) => !isBytes(p) || p.length > 0));
     }
-    return program;
+    return { blocks, origin: r.chance(25) ? 0x1000 - r.below(400) : r.below(16) };
   }
 }
+
+const isBytes = (p: Piece): p is readonly number[] => Array.isArray(p);
 
 export const generate = (seed: number, mode: Mode, blocks: number): Program => new Generator(new Random(seed), mode, blocks).program();
 
-/** The bytes at CODE. Blocks lie behind one another; the last jumps to the first. Branches that do not reach go to where they are. */
-export function assemble(program: Program, mode: Mode): Uint8Array {
-  const displacement = mode === 16 ? 2 : 4;
-  const lengthOf = (p: Piece): number => (Array.isArray(p) ? p.length : p.opcode.length + (p.short ? 1 : displacement));
+export interface Assembled {
+  readonly bytes: Uint8Array;
+  /** Offsets in the window of the blocks, and of all pieces. */
+  readonly starts: readonly number[];
+  readonly pieces: readonly number[];
+}
+
+/** The bytes at CODE + origin. Blocks lie behind one another; the last jumps to the first. Short branches that do not reach go to where they are. */
+export function assemble({ blocks, origin }: Program, mode: Mode): Assembled {
+  const width = mode === 16 ? 2 : 4;
+  const lengthOf = (p: Piece): number => (isBytes(p) ? p.length : p.opcode.length + (p.kind === 'short' ? 1 : width) + (p.tail?.length ?? 0));
   const starts: number[] = [];
-  let at = 0;
-  for (const block of program) {
+  const places: number[] = [];
+  let at = origin;
+  for (const block of blocks) {
     starts.push(at);
-    for (const piece of block) at += lengthOf(piece);
-  }
-  const bytes: number[] = [];
-  for (const block of program) {
     for (const piece of block) {
-      if (Array.isArray(piece)) {
-        bytes.push(...piece);
-        continue;
-      }
-      const from = bytes.length + lengthOf(piece);
-      const distance = starts[Math.min(piece.block, starts.length - 1)]! - from;
-      bytes.push(...piece.opcode);
-      if (piece.short) bytes.push(distance >= -128 && distance < 128 ? distance & 0xff : 0xfe);
-      else bytes.push(...(displacement === 2 ? word(distance) : dword(distance)));
+      places.push(at);
+      at += lengthOf(piece);
     }
   }
-  const back = -(bytes.length + 1 + displacement);
-  bytes.push(0xe9, ...(displacement === 2 ? word(back) : dword(back)));
-  if (bytes.length > CODE_PAGES * 0x1000) throw new Error('The program is longer than the room for it.');
-  return Uint8Array.from(bytes);
-}
-
-/** Handlers of exceptions: each sets the address registers anew, drops the frame and starts the program again. */
-export function handlers(mode: Mode): Uint8Array {
-  const bytes = new Uint8Array(0x400);
-  const common = 0x200;
-  for (let vector = 0; vector < 32; vector++) {
-    const from = vector * 16;
-    bytes.set([0xe9, ...dword(common - from - 5)].slice(0, mode === 16 ? 3 : 5), from);
-    if (mode === 16) bytes.set([0x66, 0xe9, ...dword(common - from - 6)], from);
+  const bytes: number[] = [];
+  const number = (n: number): number[] => (width === 2 ? word(n) : dword(n));
+  for (const piece of blocks.flat()) {
+    if (isBytes(piece)) {
+      bytes.push(...piece);
+      continue;
+    }
+    const target = starts[Math.max(0, Math.min(piece.block, starts.length - 1))]! + (piece.offset ?? 0);
+    const distance = target - (origin + bytes.length + lengthOf(piece));
+    bytes.push(...piece.opcode);
+    if (piece.kind === 'short') bytes.push(distance >= -128 && distance < 128 ? distance & 0xff : 0xfe);
+    else bytes.push(...number(piece.kind === 'near' ? distance : target + Place.CODE + (mode === 16 ? 0 : WINDOW)));
+    bytes.push(...(piece.tail ?? []));
   }
-  const p = mode === 16 ? [0x66] : [];
-  const set = (register: number, value: number): number[] => [...p, 0xb8 + register, ...dword(value)];
-  const start = mode === 64 ? CODE : CODE;
-  bytes.set([...set(3, DATA + 0x100), ...set(6, DATA + 0x1200), ...set(7, DATA + 0x2400), ...set(4, STACK), ...p, 0xe9], common);
-  let end = common;
-  while (bytes[end] !== 0xe9 || end < common + 4 * (5 + p.length)) end++;
-  const next = end + 5;
-  bytes.set(dword(start - (HANDLERS + next)), end + 1);
-  return bytes;
+  bytes.push(0xe9, ...number(-(bytes.length + 1 + width)));
+  if (origin + bytes.length > CODE_PAGES * 0x1000) throw new Error('The program is longer than the room for it.');
+  return { bytes: Uint8Array.from(bytes), starts, pieces: places };
 }
 
+/** What the program's data are at first. */
 export const dataBytes = (seed: number): Uint8Array => {
   const r = new Random(seed + 77);
   return Uint8Array.from({ length: DATA_SIZE }, () => r.next() & 0xff);
 };
+
+/** The program as hexadecimal bytes and references, by block. */
+export function textOf({ blocks, origin }: Program): string {
+  const hex = (bytes: readonly number[]): string => Buffer.from(bytes).toString('hex');
+  const lines = blocks.map((block, i) => `${i}: ${block.map((p) => (isBytes(p) ? hex(p) : `${hex(p.opcode)}->${p.block}${p.offset ? `+${p.offset}` : ''}${p.tail?.length ? ` ${hex(p.tail)}` : ''}`)).join(' ')}`);
+  return [`at ${(CODE + origin).toString(16)}`, ...lines.filter((line) => !line.endsWith(': '))].join('\n');
+}

@@ -1,33 +1,74 @@
 /**
  * Two processors with the same memory content and a random program: one interprets, the other translates everything at once.
  * After every run their whole state and memory have to be the same.
+ *
+ * What a program uses lies in a window of 64 KiB, so that 16-bit code reaches it too: its segments begin there.
  */
-import { createEngine } from '../../src/cpu/engine/engine';
-import { translatorPolicy } from '../../src/cpu/engine/translator';
-import { resetProcessor } from '../../src/cpu/engine/reset';
+import type { InterruptController } from '../../src/cpu/bus';
+import { Cr0, Cr4, Efer } from '../../src/cpu/controlBits';
 import type { Cpu } from '../../src/cpu/engine/cpu';
+import { createEngine } from '../../src/cpu/engine/engine';
+import { resetProcessor } from '../../src/cpu/engine/reset';
+import { translatorPolicy } from '../../src/cpu/engine/translator';
+import { readFlags } from '../../src/cpu/flags';
 import { CPU_STATE_SIZE, Gpr, Offset, Seg } from '../../src/cpu/state';
 import { bareParts, noVmx } from '../silicon/flatMachine';
 
-export const CODE = 0x10_0000;
+export type Mode = 16 | 32 | 64;
+
+export const WINDOW = 0x10_0000;
+/** Offsets in the window. */
+export const Place = {
+  CODE: 0,
+  HANDLERS: 0x4000,
+  DATA: 0x5000,
+  /** The first page of DATA once more, the second one read-only, and the first page of CODE. */
+  ALIAS: 0x9000,
+  READ_ONLY: 0xa000,
+  CODE_ALIAS: 0xb000,
+  /** The page table of all this: 8 bytes for a page, those of the window from 0x800 on. */
+  TABLE: 0xc000,
+  /** Not present at first; the stack grows into it. */
+  MISSING: 0xd000,
+  STACK: 0xe000,
+  STACK_TOP: 0xf000,
+  /** Registers: reads tell the clock, writes ask for attention, flush the TLB or raise an interrupt. */
+  DEVICE: 0xf000,
+} as const;
+export const CODE = WINDOW + Place.CODE;
 export const CODE_PAGES = 4;
-export const HANDLERS = 0x10_8000;
-export const DATA = 0x11_0000;
+export const HANDLERS = WINDOW + Place.HANDLERS;
+export const DATA = WINDOW + Place.DATA;
 export const DATA_SIZE = 0x4000;
-export const STACK = 0x11_8000;
-/** A page of registers: reads tell the clock, writes ask for attention or flush the TLB. */
-export const DEVICE = 0x12_0000;
+/** Where interrupts and single-step traps are counted. */
+export const COUNT = Place.DATA + 0x3ff0;
+/** Linear addresses so far apart have the same page table, and the same entry of the TLB. */
+export const CONFLICT = 0x40_0000;
+
 const MEMORY = 0x20_0000;
+/** Physical pages of tables that are put back when a program has spoilt them. */
+const TABLE_PAGES = 9;
+const PML4 = 0x1000;
+const PDPT = 0x2000;
+const PD = 0x3000;
+const PT = 0x4000;
 const GDT = 0x5000;
 const IDT = 0x6000;
+const PAE_PDPT = 0x7000;
+const TSS = 0x8000;
+const MAPPED = 0x80_0000;
+export const INTERRUPT = 0x40;
+const PAGE_FAULT = 14;
+const DEBUG = 1;
+const BREAKPOINT = 3;
+const HLT = 0xf4;
+export const Selector = { CODE: 8, DATA: 0x10, HANDLER: 0x18, FS: 0x20, GS: 0x28 } as const;
 
-/** Bytes of the state that are the engine's own. */
+/** Bytes of the state that are the engine's own; flags are compared as such. */
 const OWNED: readonly (readonly [offset: number, length: number])[] = [
-  [Offset.RIP_BASE, 8], [Offset.BUDGET, 8], [Offset.TLB_BASE, 20], [Offset.EFFECTIVE_ADDRESS, 8], [Offset.CUT_BUDGET, 4], [Offset.SLICE_END, 8],
-  [Offset.SCRATCH, 64], [Offset.SIMD_OPERAND, 48], [Offset.SIMD_SCRATCH, 64],
+  [Offset.RIP_BASE, 8], [Offset.RES, 8], [Offset.AUX, 4], [Offset.BUDGET, 8], [Offset.TLB_BASE, 20], [Offset.EFFECTIVE_ADDRESS, 8], [Offset.CUT_BUDGET, 4], [Offset.SLICE_END, 8],
+  [Offset.SCRATCH, 64], [Offset.SIMD_OPERAND, 48], [Offset.SIMD_SCRATCH, 64], [Offset.SIMD_RESULT, 32],
 ]; // prettier-ignore
-
-export type Mode = 16 | 32 | 64;
 
 export interface Rig {
   readonly cpu: Cpu;
@@ -35,8 +76,39 @@ export interface Rig {
   readonly ram: number;
   /** Regions translated so far. */
   readonly made: () => number;
+  /** An interrupt waits until the processor takes it. */
+  raise(): void;
+  /** Begins to keep the pages that are written, as a snapshot does. */
+  snapshot(): void;
+  /** Memory as it was at the last snapshot, put together from the pages that were kept. */
+  atSnapshot(): Buffer;
+  /** Whether `atSnapshot` is what memory was then. */
+  snapshotHolds(): boolean;
+  /** Puts the tables and the mapping back as they were made. */
+  restoreTables(): void;
   state(): string;
   memory(): Buffer;
+}
+
+const dword = (n: number): number[] => [n & 0xff, (n >>> 8) & 0xff, (n >>> 16) & 0xff, (n >>> 24) & 0xff];
+
+/** Makes the page of CR2 present and writable and goes on; halts where no page table is. */
+function pageFaultHandler(mode: Mode): number[] {
+  const table = (mode === 16 ? 0 : WINDOW) + Place.TABLE;
+  const w = mode === 64 ? [0x48] : [];
+  const body = [
+    ...w, 0x89, 0xc1, ...w, 0xc1, 0xe9, 12, 0x81, 0xe1, ...dword(0x1ff), // the page's number
+    0x80, 0x0c, 0xcd, ...dword(table), 7, // or byte [rcx*8 + table], 7
+    ...(mode === 16 ? [0x0f, 0x20, 0xd8, 0x0f, 0x22, 0xd8] : [0x0f, 0x01, 0x38]), // CR3 anew, or invlpg [rax]
+    0x59, 0x58, ...w, 0x83, 0xc4, mode === 64 ? 8 : 4, ...w, 0xcf,
+  ]; // prettier-ignore
+  return [0x50, 0x51, 0x0f, 0x20, 0xd0, ...w, 0x3d, ...dword(MAPPED), 0x73, body.length, ...body, HLT];
+}
+
+/** Counts and returns. */
+function countingHandler(mode: Mode): number[] {
+  const count = (mode === 16 ? 0 : WINDOW) + COUNT;
+  return mode === 64 ? [0xff, 0x04, 0x25, ...dword(count), 0x48, 0xcf] : [0xff, 0x05, ...dword(count), 0xcf];
 }
 
 /** A processor of its own. `translate` makes everything that a sample finds a region. */
@@ -45,67 +117,155 @@ export function makeRig(mode: Mode, translate: boolean): Rig {
   Object.assign(translatorPolicy, { enabled: translate, threshold: 0, slice: 150, misses: 1 });
   const engine = createEngine({ ramBytes: MEMORY, cpus: 1 });
   Object.assign(translatorPolicy, before);
-  const frame = (page: number): number => (page < MEMORY / 0x1000 && page !== DEVICE / 0x1000 ? engine.frameBase + page * 0x1000 : 0);
+  const { views, frameBase: ram } = engine;
+  const long = mode === 64;
+  const devicePage = (WINDOW + Place.DEVICE) >>> 12;
+  const frame = (page: number): number => (page < MEMORY / 0x1000 && page !== devicePage ? ram + page * 0x1000 : 0);
+  let waiting = false;
+  const interrupts: InterruptController = {
+    pending: () => waiting,
+    acknowledge: () => ((waiting = false), INTERRUPT),
+    getTaskPriority: () => 0,
+    setTaskPriority: () => undefined,
+    setBase: () => undefined,
+  };
+  const kept = new Map<number, Uint8Array>();
+  let whole: Buffer | undefined;
+  const raise = (): void => {
+    waiting = true;
+    cpu.requestAttention();
+  };
   const parts = bareParts({
     frameForRead: frame,
-    frameForWrite: frame,
+    frameForWrite: (page) => {
+      const at = frame(page);
+      if (at !== 0 && whole && !kept.has(page)) kept.set(page, views.u8.slice(at, at + 0x1000));
+      return at;
+    },
     read: (address) => (cpu.state.icount * 3 + address) >>> 0,
-    write: (address) => ((address & 0x10) === 0 ? cpu.flushTlb() : cpu.requestAttention()),
+    write: (address) => ((address & 0x40) !== 0 ? raise() : (address & 0x10) === 0 ? cpu.flushTlb() : cpu.requestAttention()),
     in: (port) => (cpu.state.icount + port) >>> 0,
   });
-  const cpu: Cpu = engine.createProcessor(0, parts);
+  const cpu: Cpu = engine.createProcessor(0, { ...parts, interrupts });
   cpu.intercepts = cpu.secondLevel = noVmx();
   resetProcessor(cpu);
-  const ram = engine.frameBase;
-  const { views, state: s } = cpu;
+  const s = cpu.state;
   const put = (at: number, value: bigint): void => views.data.setBigUint64(ram + at, value, true);
-  put(0x1000, 0x2007n);
-  put(0x2000, 0x3007n);
-  put(0x3000, 0x4007n);
-  for (let page = 1; page < 512; page++) if (page !== 0x12f) put(0x4000 + page * 8, BigInt(page * 0x1000) | 7n);
-  // Descriptors: code and data of the mode; then the interrupt handlers' 64-bit (or 32-bit) code.
-  const codeAccess = mode === 64 ? 0xa09b : mode === 32 ? 0xc09b : 0x009b;
-  put(GDT + 8, mode === 64 ? 0x00af_9b00_0000_ffffn : mode === 32 ? 0x00cf_9b00_0000_ffffn : 0x000f_9b00_0000_ffffn);
-  put(GDT + 16, 0x00cf_9300_0000_ffffn);
-  put(GDT + 24, 0x0040_9310_0000_ffffn | (BigInt(DATA >>> 16) << 32n)); // a data segment of 64 KiB at DATA, not flat
+
+  put(PML4, BigInt(PDPT) | 7n);
+  put(PDPT, BigInt(PD) | 7n);
+  put(PAE_PDPT, BigInt(PD) | 1n);
+  for (let i = 0; i < 4; i++) put(PD + i * 8, BigInt(PT) | 7n);
+  for (let page = 1; page < 512; page++) put(PT + page * 8, BigInt(page * 0x1000) | 7n);
+  const map = (place: number, physical: number, bits: bigint): void => put(PT + ((WINDOW + place) >>> 12) * 8, BigInt(physical) | bits);
+  map(Place.ALIAS, DATA, 7n);
+  map(Place.READ_ONLY, DATA + 0x1000, 5n);
+  map(Place.CODE_ALIAS, CODE, 7n);
+  map(Place.TABLE, PT, 7n);
+  map(Place.MISSING, WINDOW + Place.MISSING, 6n);
+
+  // Bases are the window's in 16-bit code; FS and GS lie elsewhere, GS with a limit.
+  const base = mode === 16 ? WINDOW : 0;
+  const descriptor = (start: number, limit: number, access: number): bigint => BigInt(limit & 0xffff) | (BigInt(start & 0xff_ffff) << 16n) | (BigInt(access) << 40n) | (BigInt(limit >>> 16) << 48n) | (BigInt(start >>> 24) << 56n);
+  const codeAccess = { 64: 0xa09b, 32: 0xc09b, 16: 0x009b }[mode];
+  const limit = mode === 16 ? 0xffff : 0xf_ffff;
+  const [fs, gs] = [DATA + 0x800, DATA + 0x1804];
+  put(GDT + Selector.CODE, descriptor(base, limit, codeAccess));
+  put(GDT + Selector.DATA, descriptor(base, mode === 16 ? 0xf_ffff : limit, mode === 16 ? 0x0093 : 0xc093));
+  put(GDT + Selector.HANDLER, descriptor(0, 0xf_ffff, long ? 0xa09b : 0xc09b));
+  put(GDT + Selector.FS, descriptor(fs, 0xf_ffff, 0xc093));
+  put(GDT + Selector.GS, descriptor(gs, 0x1fff, 0x4093));
+  const gate = (vector: number, at: number): void => {
+    const low = (BigInt(at) & 0xffffn) | (BigInt(Selector.HANDLER) << 16n) | (0x8en << 40n) | (BigInt(at >>> 16) << 48n);
+    if (long) put(IDT + vector * 16, low);
+    else put(IDT + vector * 8, low);
+  };
   for (let vector = 0; vector < 32; vector++) {
-    const handler = BigInt(HANDLERS + vector * 16);
-    const gate = (handler & 0xffffn) | (8n << 16n) | (0x8en << 40n) | ((handler >> 16n) << 48n);
-    if (mode === 64) {
-      put(IDT + vector * 16, gate);
-      put(IDT + vector * 16 + 8, 0n);
-    } else put(IDT + vector * 8, gate);
+    gate(vector, HANDLERS + vector * 16);
+    views.u8[ram + HANDLERS + vector * 16] = HLT;
   }
-  const long = mode === 64;
-  s.set64(Offset.CR3, 0x1000n);
-  s.set64(Offset.CR4, 0x620n);
-  s.set64(Offset.CR0, long ? 0x8000_0011n : 0x11n);
-  s.set64(Offset.EFER, long ? 0x500n : 0n);
-  for (let seg: number = Seg.ES; seg <= Seg.GS; seg++) {
-    s.setAccess(seg, seg === Seg.CS ? codeAccess : 0xc093);
-    s.setLimit(seg, 0xffff_ffff);
-    s.setSegBase(seg, 0n);
-    s.setSelector(seg, seg === Seg.CS ? 8 : 16);
-  }
-  s.setSegBase(Seg.FS, BigInt(DATA + 0x800));
-  s.setSegBase(Seg.GS, BigInt(DATA + 0x1804));
-  if (!long) {
-    s.setLimit(Seg.GS, 0x1fff);
-    s.setAccess(Seg.GS, 0x4093);
-  }
+  views.u8.set(countingHandler(mode), ram + HANDLERS + 0x400);
+  views.u8.set(pageFaultHandler(mode), ram + HANDLERS + 0x440);
+  for (const vector of [INTERRUPT, DEBUG, BREAKPOINT]) gate(vector, HANDLERS + 0x400);
+  gate(PAGE_FAULT, HANDLERS + 0x440);
+  const tables = Buffer.from(views.u8.slice(ram, ram + TABLE_PAGES * 0x1000));
+
+  s.set64(Offset.CR3, BigInt(long ? PML4 : PAE_PDPT));
+  s.set64(Offset.PDPTE, BigInt(PD) | 1n);
+  s.set64(Offset.CR4, BigInt(Cr4.PAE | Cr4.PGE | Cr4.OSFXSR | Cr4.OSXMMEXCPT | Cr4.OSXSAVE | (long ? Cr4.FSGSBASE : 0)));
+  s.set64(Offset.XCR0, 7n);
+  s.set64(Offset.CR0, BigInt(Cr0.PG + Cr0.WP + Cr0.NE + Cr0.ET + Cr0.MP + Cr0.PE));
+  s.set64(Offset.EFER, BigInt(long ? Efer.LME | Efer.LMA | Efer.NXE : 0));
   s.set64(Offset.GDTR_BASE, BigInt(GDT));
-  s.set32(Offset.GDTR_LIMIT, 31);
+  s.set32(Offset.GDTR_LIMIT, 0x7f);
   s.set64(Offset.IDTR_BASE, BigInt(IDT));
   s.set32(Offset.IDTR_LIMIT, 0xfff);
-  s.rip = BigInt(CODE);
-  s.setReg(Gpr.RSP, BigInt(STACK));
-  cpu.stateChanged();
+  s.setAccess(Seg.TR, 0x8b);
+  s.setSegBase(Seg.TR, BigInt(TSS));
+  s.setLimit(Seg.TR, 0x67);
+
+  const restoreTables = (): void => {
+    for (let page = 0; page < TABLE_PAGES; page++) {
+      const at = ram + page * 0x1000;
+      const good = tables.subarray(page * 0x1000, (page + 1) * 0x1000);
+      if (good.equals(views.u8.subarray(at, at + 0x1000))) continue;
+      parts.bus.frameForWrite(page);
+      views.u8.set(good, at);
+      cpu.memoryChanged(page);
+    }
+    s.set64(Offset.CR3, BigInt(long ? PML4 : PAE_PDPT));
+    for (let seg: number = Seg.ES; seg <= Seg.GS; seg++) {
+      s.setSelector(seg, seg === Seg.CS ? Selector.CODE : Selector.DATA);
+      s.setAccess(seg, seg === Seg.CS ? codeAccess : mode === 16 ? 0x0093 : 0xc093);
+      s.setLimit(seg, mode !== 16 ? 0xffff_ffff : seg === Seg.CS ? limit : 0xf_ffff);
+      s.setSegBase(seg, BigInt(base));
+    }
+    for (const [seg, at] of [[Seg.FS, fs], [Seg.GS, gs]] as const) s.setSegBase(seg, BigInt(at));
+    if (!long) {
+      s.setSelector(Seg.FS, Selector.FS);
+      s.setAccess(Seg.FS, 0xc093);
+      s.setLimit(Seg.FS, 0xffff_ffff);
+      s.setSelector(Seg.GS, Selector.GS);
+      s.setAccess(Seg.GS, 0x4093);
+      s.setLimit(Seg.GS, 0x1fff);
+    }
+    s.set64(Offset.KERNEL_GS_BASE, BigInt(DATA + 0x2408));
+    s.set32(Offset.CPL, 0);
+    cpu.flushTlb();
+    cpu.stateChanged();
+  };
+  restoreTables();
+  s.rip = BigInt(CODE - base);
+  s.setReg(Gpr.RSP, BigInt(WINDOW - base + Place.STACK_TOP));
+
   const state = (): string => {
     const bytes = Buffer.from(views.u8.slice(s.base, s.base + CPU_STATE_SIZE));
     for (const [offset, length] of OWNED) bytes.fill(0, offset, offset + length);
+    bytes.writeUInt32LE(readFlags(s), Offset.AUX);
     return bytes.toString('latin1');
   };
-  return { cpu, ram, state, made: () => cpu.regionsMade, memory: () => Buffer.from(views.u8.slice(ram, ram + MEMORY)) };
+  const memory = (): Buffer => Buffer.from(views.u8.buffer, ram, MEMORY);
+  const atSnapshot = (): Buffer => {
+    const bytes = Buffer.from(memory());
+    for (const [page, old] of kept) bytes.set(old, page * 0x1000);
+    return bytes;
+  };
+  return {
+    cpu,
+    ram,
+    state,
+    memory,
+    raise,
+    restoreTables,
+    made: () => cpu.regionsMade,
+    snapshot: () => {
+      kept.clear();
+      whole = Buffer.from(memory());
+      cpu.flushTlb();
+    },
+    atSnapshot,
+    snapshotHolds: () => !whole || whole.equals(atSnapshot()),
+  };
 }
 
 /** Names and values of what differs between two states. */
@@ -120,6 +280,6 @@ export function differences(a: Rig, b: Rig): string {
     lines.push(`${name[0]}+${at - name[1]}: interpreted ${hex(one)}, translated ${hex(other)}`);
   }
   const [m, n] = [a.memory(), b.memory()];
-  for (let at = 0; at < m.length && lines.length < 12; at++) if (m[at] !== n[at]) lines.push(`memory ${at.toString(16)}: interpreted ${m[at]!.toString(16)}, translated ${n[at]!.toString(16)}`);
+  if (!m.equals(n)) for (let at = 0; at < m.length && lines.length < 12; at++) if (m[at] !== n[at]) lines.push(`memory ${at.toString(16)}: interpreted ${m[at]!.toString(16)}, translated ${n[at]!.toString(16)}`);
   return lines.slice(0, 12).join('\n');
 }
