@@ -150,6 +150,10 @@ export const Offset = {
   /** u32, at its place in the FXSAVE image. Written through simd/mxcsr.ts alone. */
   MXCSR: 0x618,
   YMM: 0x800,
+  /** The machine-check MSRs, u64 each: 10 banks of 4, then the global ones (system/machineCheck.ts). */
+  MACHINE_CHECK_BANKS: 0xa00,
+  MCG_STATUS: 0xb40,
+  MCG_CTL: 0xb48,
   /** 64 bytes where accesses that cross a page or reach a device are staged; below every RAM frame. */
   SCRATCH: 0xc00,
   /** u32. Bits of simd/levels.ts that raise #UD or #NM at present. Kept by `stateChanged`. */

@@ -36,7 +36,7 @@ export const FEATURES: readonly FeatureRow[] = [
   leaf1('edx', 'sep', 11),
   leaf1('edx', 'mtrr', 12),
   leaf1('edx', 'pge', 13),
-  leaf1('edx', 'mca', 14, false),
+  leaf1('edx', 'mca', 14, true, 'mce'),
   leaf1('edx', 'cmov', 15),
   leaf1('edx', 'pat', 16),
   leaf1('edx', 'pse36', 17, true, 'pse'),

@@ -5,6 +5,7 @@ import { Vector } from '../fault';
 import type { Processor } from '../processor';
 import { Offset, Seg } from '../state';
 import { eferAllowed, setEfer } from './controlRegisters';
+import { MACHINE_CHECK_MSRS } from './machineCheck';
 import { xssAllowed } from './xsave';
 
 export interface MsrRow {
@@ -101,7 +102,7 @@ const FIXED_MTRRS = [0x250, 0x258, 0x259, 0x268, 0x269, 0x26a, 0x26b, 0x26c, 0x2
 const MISC_ENABLE_FIXED = (1n << 11n) | (1n << 12n);
 
 const ROWS: MsrRow[] = [
-  // Machine checks do not happen here. Kernels switch CR4.MCE on without asking, as every processor has it.
+  // The first processors with machine checks had these alone. Nothing is reported by them.
   constant(0x00, 'IA32_P5_MC_ADDR', 0n, true, 'mce'),
   constant(0x01, 'IA32_P5_MC_TYPE', 0n, true, 'mce'),
   {
@@ -147,9 +148,7 @@ const ROWS: MsrRow[] = [
   constant(0x198, 'IA32_PERF_STATUS', CLOCK_RATIO << 8n),
   stored(0x3b, 'IA32_TSC_ADJUST', Offset.TSC_ADJUST, anything, 'tsc-adjust'),
   constant(0x8b, 'IA32_BIOS_SIGN_ID', MICROCODE << 32n, true),
-  // Nothing is ever reported by them: there are no banks. Xen reads them whatever CPUID says.
-  constant(0x179, 'IA32_MCG_CAP', 0n),
-  constant(0x17a, 'IA32_MCG_STATUS', 0n, true),
+  ...MACHINE_CHECK_MSRS,
   // No promotion to deeper states: there are none. Kernels that idle by MWAIT read it on every processor of this model.
   constant(0x1fc, 'MSR_POWER_CTL', 0n, true, 'monitor'),
   constant(0xfe, 'IA32_MTRRCAP', MTRR_CAPABILITY, false, 'mtrr'),
