@@ -55,6 +55,8 @@ class Pc implements Machine {
   private running = false;
   private stopRequested = false;
   private resetRequested = false;
+  /** The reset that was requested is the end of S3. */
+  private resumes = false;
   private readonly warned = new Set<string>();
   /** Warnings from before the first run, when nobody listens yet. */
   private early: string[] | undefined = [];
@@ -82,6 +84,10 @@ class Pc implements Machine {
       attention: (cpu) => this.signal(cpu),
       resetMachine: () => this.requestReset(),
       powerOff: () => this.end('power-off'),
+      resume: () => {
+        this.resumes = true;
+        this.requestReset();
+      },
       debugExit: (value) => {
         this.debugExit = value;
         this.end('debug-exit');
@@ -193,8 +199,13 @@ class Pc implements Machine {
       const now = this.icount;
       this.input.deliver(now, (event) => this.arrive(event));
       this.board.advance(now);
+      if (this.resetRequested) continue; // something has woken the machine
       if (this.stopRequested) return 'request';
       if (now >= end) return only === undefined ? 'budget' : 'elsewhere';
+      if (this.board.acpi.asleep) {
+        if (!this.sleep(end)) return 'halt';
+        continue;
+      }
       const boundary = this.wakeAtBoundaries(now);
       const turn = this.turns.next(now);
       if (turn < 0) {
@@ -269,10 +280,21 @@ class Pc implements Machine {
     if (this.resetRequested || this.ended || this.stopRequested) return true;
     const waiting = this.cpus.filter((cpu) => !waitsForSipi(cpu));
     if (waiting.length === 0) return false;
-    const s = this.cpu.state;
     const interrupt = waiting.some((cpu) => cpu.intercepts.nonRoot || interruptsEnabled(cpu.state) || breaksMasked(cpu.state)) ? this.board.deadlineThatWakes() : Infinity;
-    const wake = Math.min(boundary, interrupt, this.input.nextDeadline);
+    return this.skip(end, Math.min(boundary, interrupt, this.input.nextDeadline));
+  }
+
+  /** The machine is in S3: skips to what may wake it. False when nothing can. */
+  private sleep(end: number): boolean {
+    if (this.resetRequested || this.ended || this.stopRequested) return true;
+    if (this.board.wakesAt === Infinity) this.warn('The guest sleeps (ACPI S3) and has set no alarm that wakes it; a key on its keyboard does.');
+    return this.skip(end, Math.min(this.board.wakesAt, this.input.nextDeadline));
+  }
+
+  /** Lets time pass to the next thing that happens, at most to `end`. False when nothing can ever wake a processor. */
+  private skip(end: number, wake: number): boolean {
     if (wake === Infinity) return false;
+    const s = this.cpu.state;
     const skipped = Math.min(end, wake, this.board.nextDeadline()) - s.icount;
     if (skipped > 0) {
       s.icount += skipped;
@@ -315,7 +337,13 @@ class Pc implements Machine {
     this.board.reset();
     for (const cpu of this.cpus) cpu.forgetPortAnswers();
     this.bios.reset();
-    this.boot();
+    const resumes = this.resumes;
+    this.resumes = false;
+    if (!resumes) this.boot();
+    else if (!this.bios.resume()) {
+      this.warn('The guest has slept (ACPI S3) without a waking vector in the FACS: it starts anew.');
+      this.boot();
+    }
   }
 
   // Input and output.
@@ -340,7 +368,10 @@ class Pc implements Machine {
 
   private arrive({ device, byte }: InputEvent): void {
     if (device === 'serial') this.board.typeConsole(byte);
-    else this.board.keyboard.type(String.fromCharCode(byte));
+    else {
+      this.board.keyboard.type(String.fromCharCode(byte));
+      this.board.acpi.wake();
+    }
   }
 
   private warn(sentence: string): void {
@@ -372,7 +403,7 @@ class Pc implements Machine {
     return new MachineSnapshot(this);
   }
   restore(snapshot: Snapshot, input?: readonly InputEvent[]): void {
-    this.resetRequested = false;
+    this.resetRequested = this.resumes = false;
     this.stopRequested = false;
     (snapshot as MachineSnapshot).restore(this, input);
   }

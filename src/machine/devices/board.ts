@@ -5,7 +5,7 @@ import type { Device, DeviceHost } from '../device';
 import { type Cabling, cable } from '../disk/cabling';
 import type { Drive } from '../disk/drive';
 import { HPET, IO_APIC, ioApicId } from '../memory/addressMap';
-import { ACPI_PORTS, AcpiPower } from './acpiPower';
+import { ACPI_PORTS, AcpiPower, SCI_LINE } from './acpiPower';
 import { A20Gate } from './a20Gate';
 import { ApicPages } from './apicPages';
 import { BusMasterIde } from './busMasterIde';
@@ -85,6 +85,7 @@ export class Board {
   readonly cabling: Cabling;
   readonly ide: readonly IdeChannel[];
   readonly debugConsole: DebugConsole;
+  readonly acpi: AcpiPower;
   readonly pci: PciHost;
   private readonly consoleKind = new ConsoleKind();
   private readonly virtioConsole: VirtioPci;
@@ -120,7 +121,7 @@ export class Board {
         if (!this.hpet.replacesLegacy) line(irq)(level);
       };
     this.pit = new Pit(wiring, replaceable(Irq.TIMER));
-    this.cmos = new Cmos(wiring, memory, this.cabling.ide.filter((drive, n) => n < 2 && drive?.attachment === 'ide').length, replaceable(Irq.CLOCK));
+    this.cmos = new Cmos(wiring, memory, this.cabling.ide.filter((drive, n) => n < 2 && drive?.attachment === 'ide').length, replaceable(Irq.CLOCK), () => this.acpi.alarm());
     this.a20 = new A20Gate((enabled) => bus.memory.setA20(enabled));
     this.keyboard = new KeyboardController(wiring, this.a20, line(Irq.KEYBOARD), line(Irq.MOUSE), () => wiring.resetMachine());
     this.vga = new Vga(wiring);
@@ -148,9 +149,9 @@ export class Board {
     openConfigurationWindow(bus, this.pci);
     const power = new PowerControl(wiring);
     const firmwareConfig = new FirmwareConfig({ memory, cpus, e820: () => bus.memory.map.e820() }, bus.memory);
-    const acpi = new AcpiPower(wiring, wiring);
+    this.acpi = new AcpiPower(wiring, wiring, line(SCI_LINE));
     const testDevice = new TestDevice((input, level) => (input < ISA_LINES ? line(input)(level) : this.ioApic.setLine(input, level)));
-    this.devices = [this.pic, this.pit, this.hpet, ...this.localApics, this.ioApic, this.cmos, this.a20, this.keyboard, this.vga, ...uarts, ...this.ide, busMaster, lpt1, router, this.pci, ...virtio, port92, power, acpi, this.debugConsole, testDevice, this.coprocessor, firmwareConfig];
+    this.devices = [this.pic, this.pit, this.hpet, ...this.localApics, this.ioApic, this.cmos, this.a20, this.keyboard, this.vga, ...uarts, ...this.ide, busMaster, lpt1, router, this.pci, ...virtio, port92, power, this.acpi, this.debugConsole, testDevice, this.coprocessor, firmwareConfig];
 
     bus.claimPage(pageOf(IO_APIC), this.ioApic);
     bus.claimPage(pageOf(HPET), this.hpet);
@@ -179,7 +180,7 @@ export class Board {
     bus.claimPorts(RESET_CONTROL, 1, power);
     bus.claimPorts(DEBUG_EXIT, 1, power, true);
     for (const port of POWER_OFF_PORTS) bus.claimPorts(port, 1, power, true);
-    bus.claimPorts(ACPI_PORTS.EVENT, 12, acpi, true);
+    bus.claimPorts(ACPI_PORTS.EVENT, 12, this.acpi, true);
     bus.claimPorts(SELECTOR, 2, firmwareConfig, true);
     bus.claimPorts(DMA_ADDRESS, 8, firmwareConfig, true);
     bus.claimPorts(COPROCESSOR_CLEAR, 1, this.coprocessor);
@@ -232,6 +233,11 @@ export class Board {
     const reaches = (irq: number): boolean => (external && !this.pic.masked(irq)) || !this.ioApic.masked(ioApicInput(irq));
     const timers = this.localApics.map((apic) => (apic.timerWakes ? apic.nextDeadline() : Infinity));
     return Math.min(...timers, this.hpet.nextDeadline(), reaches(Irq.TIMER) ? this.pit.nextDeadline() : Infinity, reaches(Irq.CLOCK) ? this.cmos.nextDeadline() : Infinity);
+  }
+
+  /** When a machine that sleeps can wake up at the earliest. */
+  get wakesAt(): number {
+    return this.acpi.alarmWakes ? this.cmos.nextAlarm : Infinity;
   }
 
   nextDeadline(): number {

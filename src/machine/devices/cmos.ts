@@ -42,6 +42,7 @@ export class Cmos implements Device, PortDevice {
     private readonly memory: number,
     private readonly drives: number,
     private readonly setIrq8: (level: boolean) => void,
+    private readonly onAlarm: () => void,
   ) {
     this.reset();
   }
@@ -136,6 +137,12 @@ export class Cmos implements Device, PortDevice {
     if (!(r[Reg.B]! & flags)) return;
     r[Reg.C]! |= 0x80;
     this.setIrq8(true);
+    if (r[Reg.B]! & flags & ALARM) this.onAlarm();
+  }
+
+  /** When the alarm can go off next at the earliest. */
+  get nextAlarm(): number {
+    return this.state.registers[Reg.B]! & ALARM ? this.state.secondAt : Infinity;
   }
 
   private periodicTicks(): number {

@@ -11,6 +11,8 @@ const SLEEP_ENABLE = 0x2000;
 export interface PowerSwitch {
   resetMachine(): void;
   powerOff(): void;
+  /** The machine wakes up from S3; absent where it cannot sleep. */
+  resume?(): void;
   debugExit(value: number): void;
 }
 

@@ -1,8 +1,8 @@
 /**
  * The ACPI tables (ACPI Specification, "ACPI Software Programming Model"): RSDP, RSDT, XSDT, FADT, FACS, MADT, HPET, MCFG and a DSDT with
- * the processors, the PCI bus, the devices of the board that are not found otherwise, and the soft-off state.
+ * the processors, the PCI bus, the devices of the board that are not found otherwise, and the states of sleep and soft-off.
  */
-import { ACPI_PORTS, SCI_LINE } from '../devices/acpiPower';
+import { ACPI_PORTS, SCI_LINE, SLEEP_TYPE } from '../devices/acpiPower';
 import { HPET_BLOCK_ID } from '../devices/hpet';
 import { CONFIGURATION_WINDOW, CONFIGURATION_WINDOW_SIZE, INTERRUPT_ROUTES, PCI_MEMORY } from '../devices/pci/pciTable';
 import { RESET_CONTROL } from '../devices/powerControl';
@@ -14,8 +14,8 @@ import { ascii, checksum, u16, u32, u64 } from './tableBytes';
 const HEADER_SIZE = 36;
 const RSDP_SIZE = 36;
 const RESET_VALUE = 0x06;
-/** FADT: WBINVD works, C1 is HLT, buttons and RTC are no fixed hardware, 32-bit timer, reset register. */
-const FADT_FLAGS = (1 << 0) | (1 << 2) | (1 << 4) | (1 << 5) | (1 << 6) | (1 << 8) | (1 << 10);
+/** FADT: WBINVD works, C1 is HLT, buttons are no fixed hardware (the clock's alarm is), 32-bit timer, reset register. */
+const FADT_FLAGS = (1 << 0) | (1 << 2) | (1 << 4) | (1 << 5) | (1 << 8) | (1 << 10);
 /** FADT boot flags: there are devices on the ISA bus, an 8042 among them. */
 const BOOT_FLAGS = 0x0003;
 const FACS_SIZE = 64;
@@ -119,6 +119,9 @@ const BOARD_DEVICES: readonly (readonly [string, string, ...Aml[]])[] = [
 /** Interrupt routing: device and any function, pin, no link device, interrupt. */
 const routing = (interrupt: (route: (typeof INTERRUPT_ROUTES)[number]) => number): Aml => packageOf(...INTERRUPT_ROUTES.map((route) => packageOf(integer(route.device * 0x1_0000 + 0xffff), integer(route.pin), integer(0), integer(interrupt(route)))));
 
+/** What to write into the control registers for a state, of which this machine has one. */
+const sleepState = (state: string, type: number): Aml => name(state, packageOf(integer(type), integer(type), integer(0), integer(0)));
+
 function dsdt({ cpus }: MpOptions): Aml {
   const pci = device(
     'PCI0',
@@ -136,7 +139,8 @@ function dsdt({ cpus }: MpOptions): Aml {
     // Software tells which interrupt controllers it uses: 0 the 8259s, 1 the I/O APIC.
     ...name('PICF', integer(0)),
     ...method('_PIC', 1, store(ARGUMENT_0, 'PICF')),
-    ...name('_S5', packageOf(integer(0), integer(0), integer(0), integer(0))),
+    ...sleepState('_S3', SLEEP_TYPE.S3),
+    ...sleepState('_S5', SLEEP_TYPE.S5),
     ...scope('\\_SB', ...processors, pci, ...board),
   ];
 }

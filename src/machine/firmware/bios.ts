@@ -21,6 +21,7 @@ import { setUpPci } from './pciSetup';
 import { BIOS_SEGMENT, BOOT_ADDRESS, BOOT_DRIVE, buildRom, DISKETTE_PARAMETERS, POWER_ON_SERVICE, SERVICE_PORT, type StubKind, stubOffset } from './rom';
 import type { FirmwareParts, Service } from './services';
 import { unsupported } from './services';
+import { wakeUp } from './wakeUp';
 
 const BOOT_SECTOR_AT = 0x7c00;
 /** CMOS register of the shutdown status, and its values that ask for a return through 40:67. */
@@ -179,12 +180,25 @@ export class Bios implements Device, PortDevice {
 
   /** Interrupt vectors, data areas and devices. Also what a multiboot kernel finds. */
   initialise(): void {
-    const { board, memory, screen } = this.parts;
+    const { memory, screen } = this.parts;
     const vectors = Uint16Array.from({ length: 512 }, (_, i) => (i & 1 ? BIOS_SEGMENT : stubOffset(i >> 1)));
     memory.writeBytes(0, new Uint8Array(vectors.buffer));
     const vector = (n: number, offset: number): void => memory.store(n * 4, 4, BIOS_SEGMENT * 0x1_0000 + offset);
     vector(0x1e, DISKETTE_PARAMETERS);
     fillBiosData(memory, hardDisks(this.parts).length, this.emulated?.number === FLOPPY_NUMBER, this.mp);
+    this.initialiseDevices();
+    memory.store(Bda.VIDEO_MODE, 1, 3);
+    screen.clear();
+  }
+
+  /** What software needs after it slept, whose memory nobody touches. False when it has left no word of where to go on. */
+  resume(): boolean {
+    this.initialiseDevices();
+    return wakeUp(this.cpu(), this.parts.memory);
+  }
+
+  private initialiseDevices(): void {
+    const { board } = this.parts;
     const { pic, pit } = board;
     const initialise = (port: number, vector: number, cascade: number, mask: number): void => {
       pic.writePort(port, 0x11); // ICW1: edge-triggered, cascaded, ICW4 follows
@@ -203,8 +217,6 @@ export class Bios implements Device, PortDevice {
     const { state } = this.cpu();
     state.set64(Offset.CR0, state.get64(Offset.CR0) & ~CACHES_OFF);
     this.cpu().stateChanged();
-    memory.store(Bda.VIDEO_MODE, 1, 3);
-    screen.clear();
   }
 }
 
