@@ -34,7 +34,7 @@ export function run(program: Program, mode: Mode, seed: number, todo: readonly S
     const whole = i % MEMORY_EVERY === MEMORY_EVERY - 1 || i === todo.length - 1;
     const icounts = both.map(({ cpu }) => cpu.state.icount);
     const hits = both.map(({ cpu }) => (a === 'watch' ? cpu.watchHits.map((h) => `${h.id} ${h.linear.toString(16)} ${h.size} ${h.write}`).join() : ''));
-    if (a !== b || icounts[0] !== icounts[1] || hits[0] !== hits[1] || one.state() !== other.state() || (whole && !one.memory().equals(other.memory()))) {
+    if (a !== b || icounts[0] !== icounts[1] || hits[0] !== hits[1] || !one.state().equals(other.state()) || (whole && !one.memory().equals(other.memory()))) {
       return outcome(`step ${i}, ${length} instructions${happening ? ` after ${JSON.stringify(happening)}` : ''}: ${a} and ${b}, clocks ${icounts.join(' and ')}${hits[0] !== hits[1] ? `, hits ${hits.join(' and ')}` : ''}\n${differences(one, other)}`, i);
     }
     if (whole && !other.snapshotHolds()) return outcome(`step ${i}: a page was written that a snapshot should have kept first`, i);

@@ -16,7 +16,7 @@ import { bareParts, noVmx } from '../silicon/flatMachine';
 
 export type Mode = 16 | 32 | 64;
 
-export const WINDOW = 0x10_0000;
+export const WINDOW = 0x1_0000;
 /** Offsets in the window. */
 export const Place = {
   CODE: 0,
@@ -26,7 +26,7 @@ export const Place = {
   ALIAS: 0x9000,
   READ_ONLY: 0xa000,
   CODE_ALIAS: 0xb000,
-  /** The page table of all this: 8 bytes for a page, those of the window from 0x800 on. */
+  /** The page table of all this: 8 bytes for a page. */
   TABLE: 0xc000,
   /** Not present at first; the stack grows into it. */
   MISSING: 0xd000,
@@ -45,7 +45,8 @@ export const COUNT = Place.DATA + 0x3ff0;
 /** Linear addresses so far apart have the same page table, and the same entry of the TLB. */
 export const CONFLICT = 0x40_0000;
 
-const MEMORY = 0x20_0000;
+/** What lies behind it acts as the device. */
+const MEMORY = 0x2_0000;
 /** Physical pages of tables that are put back when a program has spoilt them. */
 const TABLE_PAGES = 9;
 const PML4 = 0x1000;
@@ -86,7 +87,8 @@ export interface Rig {
   snapshotHolds(): boolean;
   /** Puts the tables and the mapping back as they were made. */
   restoreTables(): void;
-  state(): string;
+  /** Bytes of the state, valid until the next call; without the engine's own. */
+  state(): Buffer;
   memory(): Buffer;
 }
 
@@ -238,17 +240,18 @@ export function makeRig(mode: Mode, translate: boolean): Rig {
   s.rip = BigInt(CODE - base);
   s.setReg(Gpr.RSP, BigInt(WINDOW - base + Place.STACK_TOP));
 
-  const state = (): string => {
-    const bytes = Buffer.from(views.u8.slice(s.base, s.base + CPU_STATE_SIZE));
+  const bytes = Buffer.alloc(CPU_STATE_SIZE);
+  const state = (): Buffer => {
+    bytes.set(views.u8.subarray(s.base, s.base + CPU_STATE_SIZE));
     for (const [offset, length] of OWNED) bytes.fill(0, offset, offset + length);
     bytes.writeUInt32LE(readFlags(s), Offset.AUX);
-    return bytes.toString('latin1');
+    return bytes;
   };
   const memory = (): Buffer => Buffer.from(views.u8.buffer, ram, MEMORY);
   const atSnapshot = (): Buffer => {
-    const bytes = Buffer.from(memory());
-    for (const [page, old] of kept) bytes.set(old, page * 0x1000);
-    return bytes;
+    const then = Buffer.from(memory());
+    for (const [page, old] of kept) then.set(old, page * 0x1000);
+    return then;
   };
   return {
     cpu,
@@ -274,9 +277,9 @@ export function differences(a: Rig, b: Rig): string {
   const [one, other] = [a.state(), b.state()];
   const lines: string[] = [];
   for (let at = 0; at < one.length; at += 8) {
-    if (one.slice(at, at + 8) === other.slice(at, at + 8)) continue;
+    const hex = (bytes: Buffer): string => bytes.readBigUInt64LE(at).toString(16);
+    if (hex(one) === hex(other)) continue;
     const name = names.filter((n) => n[1] <= at + 7).pop()!;
-    const hex = (text: string): string => Buffer.from(text.slice(at, at + 8), 'latin1').readBigUInt64LE().toString(16);
     lines.push(`${name[0]}+${at - name[1]}: interpreted ${hex(one)}, translated ${hex(other)}`);
   }
   const [m, n] = [a.memory(), b.memory()];
