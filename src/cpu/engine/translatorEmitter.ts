@@ -169,8 +169,16 @@ export class TranslatorEmitter extends TranslatorOperands {
 
   // Flags and other state.
 
-  override deferFlags(operation: 'add' | 'sub' | 'logic', a: Value, b: Value, r: Value): boolean {
-    this.flags.defer(operation, a, b, r, this.size, this.exactFlags);
+  override deferFlags(operation: 'add' | 'sub' | 'product' | 'logic', a: Value, b: Value, r: Value): boolean {
+    this.flags.defer(operation, a, b, r, this.size, operation !== 'product' && this.exactFlags);
+    return true;
+  }
+  override deferShift(operation: 'shl' | 'shr' | 'sar', a: Value, n: Value, r: Value, always: boolean): boolean {
+    this.flags.deferShift(operation, a, n, r, this.size, always);
+    return true;
+  }
+  override deferRotation(right: boolean, n: Value, r: Value, always: boolean): boolean {
+    this.flags.deferRotation(right, n, r, this.size, always);
     return true;
   }
   override deferCarry(cf: Value): boolean {

@@ -4,30 +4,84 @@
  */
 import type { FunctionBuilder } from '../../wasm/function';
 import { Value } from '../../wasm/value';
-import type { CallRoutine, Emitter } from '../isa/emitter';
+import type { CallRoutine, DeferredOperation, Emitter } from '../isa/emitter';
+import { multiplyHighSigned } from '../isa/multiply';
 import { routine } from '../isa/routine';
 import { auxOfCarries, carriesOfAdd, carriesOfSub, signOf } from '../isa/statusFlags';
 
 /**
- * Bits of the kind of flags that are kept as operands: 1:0 their size as a power of 2, SUB a subtraction, AUX they tell `aux`,
- * CARRY with another CF, RES they tell `res`. 0: `res` and `aux` are valid.
+ * Bits of the kind of flags that are kept as operands: 1:0 their size as a power of 2, AUX the operands tell `aux`, RES they
+ * tell `res` too, CARRY with another CF, ROTATED before that with the CF and OF of a rotation, 10:8 the operation of which
+ * they are the operands; of the rotation RIGHT its direction and 14:13 its size. 0: `res` and `aux` are valid.
  */
-const Kind = { SUB: 4, CARRY: 8, AUX: 16, RES: 32 } as const;
+const Kind = { SIZE: 3, CARRY: 8, AUX: 16, RES: 32, ROTATED: 0x800, RIGHT: 0x1000 } as const;
+const OPERATION_SHIFT = 8;
+const ROTATION_SIZE_SHIFT = 13;
+/** Everything that tells of a CF, or a CF and OF, that came after the operation. */
+const REPLACED = Kind.CARRY | Kind.ROTATED | Kind.RIGHT | (Kind.SIZE << ROTATION_SIZE_SHIFT);
+/** Numbers of the operations; those of which the operands tell the result come first, the shifts last. */
+const OPERATIONS = { add: 0, sub: 1, product: 2, shl: 3, shr: 4, sar: 5 } as const;
+const SUB = OPERATIONS.sub << OPERATION_SHIFT;
 
-/** Works `aux` out of the kind, the operands and the sign-extended result; `cf` counts when it is replaced. */
-const keptAux = routine('flags.aux', ['i32', 'i64', 'i64', 'i64', 'i32'], 'i32', (r) => {
-  const [kind, a, b, res, cf] = [r.argument(0), r.argument(1), r.argument(2), r.argument(3), r.argument(4)];
-  const carries = r.let(Value.select(kind.and(Kind.SUB), carriesOfSub(a, b, res), carriesOfAdd(a, b, res)));
-  const topTwo = Value.i32(8).shl(kind.and(3)).sub(2);
-  const aux = r.let(carries.shrU(topTwo.extendU()).wrap().shl(30).or(carries.wrap().and(8)));
-  return Value.select(kind.and(Kind.CARRY), withCarry(aux, cf), aux);
+const log2 = (size: number): number => 31 - Math.clz32(size);
+const sizeOf = (kind: number): number => 1 << (kind & Kind.SIZE);
+const operationOf = (kind: number): number => (kind >> OPERATION_SHIFT) & 7;
+const kindOf = (operation: DeferredOperation, size: number): number => Kind.AUX | (OPERATIONS[operation] << OPERATION_SHIFT) | log2(size);
+
+/** `aux` of r = a * b (all sign-extended): CF and OF tell that r is not the whole product. */
+const productAux = routine('flags.productAux', ['i64', 'i64', 'i64'], 'i32', (r) => {
+  const [a, b, res] = [r.argument(0), r.argument(1), r.argument(2)];
+  const low = r.let(a.mul(b));
+  return low.ne(res).or(multiplyHighSigned(r, a, b).ne(low.shrS(63))).shl(31);
 });
 
-/** Works `res` out of the kind and the operands. */
+/** `aux` of a shift of `a` by `n`, which is not 0. */
+const shiftAux = routine('flags.shiftAux', ['i32', 'i64', 'i64', 'i64'], 'i32', (r) => {
+  const [kind, a, n, res] = [r.argument(0), r.argument(1), r.argument(2), r.argument(3)];
+  const unused = r.let(unusedBits(kind));
+  const high = r.let(a.shl(unused));
+  const is = (operation: number): Value => kind.shrU(OPERATION_SHIFT).and(7).eq(operation);
+  const last = n.sub(1);
+  const right = Value.select(is(OPERATIONS.sar), high.shrS(unused).shrS(last), a.shrU(last));
+  const cf = r.let(Value.select(is(OPERATIONS.shl), high.shrU(Value.i64(64).sub(n)), right).wrap().and(1));
+  const differs = Value.select(is(OPERATIONS.shl), res.shrU(63).wrap(), cf.xor(Value.select(is(OPERATIONS.shr), high.shrU(63).wrap(), Value.i32(0))));
+  return cf.shl(31).or(differs.shl(30));
+});
+
+/** `aux` with the CF and OF of a rotation to `rotated`, whose unused high bits are 0. */
+const rotatedAux = routine('flags.rotatedAux', ['i32', 'i32', 'i64'], 'i32', (r) => {
+  const [kind, aux, rotated] = [r.argument(0), r.argument(1), r.argument(2)];
+  const topTwo = r.let(rotated.shrU(Value.i32(8).shl(kind.shrU(ROTATION_SIZE_SHIFT).and(Kind.SIZE)).sub(2).extendU()).wrap());
+  const left = rotated.wrap().shl(31).or(topTwo.and(2).shl(29));
+  return aux.and(0x3fff_ffff).or(Value.select(kind.and(Kind.RIGHT), topTwo.shl(30), left));
+});
+
+/** Works `aux` out of the kind, the operands, the sign-extended result and `aux` itself; `cf` and `rotated` count when it is replaced by them. */
+const keptAux = routine('flags.aux', ['i32', 'i64', 'i64', 'i64', 'i32', 'i32', 'i64'], 'i32', (r) => {
+  const [kind, a, b, res, cf, before, rotated] = [r.argument(0), r.argument(1), r.argument(2), r.argument(3), r.argument(4), r.argument(5), r.argument(6)];
+  const aux = (value: Value): void => r.set(5, value);
+  const operation = r.let(kind.shrU(OPERATION_SHIFT).and(7));
+  r.when(kind.and(Kind.AUX), () => {
+    r.when(operation.ltU(OPERATIONS.product), () => {
+      const carries = r.let(Value.select(operation, carriesOfSub(a, b, res), carriesOfAdd(a, b, res)));
+      const topTwo = Value.i32(8).shl(kind.and(Kind.SIZE)).sub(2);
+      aux(carries.shrU(topTwo.extendU()).wrap().shl(30).or(carries.wrap().and(8)));
+    });
+    r.when(operation.eq(OPERATIONS.product), () => aux(r.call(productAux, a, b, res)));
+    r.when(operation.gtU(OPERATIONS.product), () => aux(r.call(shiftAux, kind, a, b, res)));
+  });
+  r.when(kind.and(Kind.ROTATED), () => aux(r.call(rotatedAux, kind, before, rotated)));
+  return Value.select(kind.and(Kind.CARRY), withCarry(before, cf), before);
+});
+
+/** Bits of a 64-bit number that an operand of the kind's size does not have, i64. */
+const unusedBits = (kind: Value): Value => Value.i32(64).sub(Value.i32(8).shl(kind.and(Kind.SIZE))).extendU();
+
+/** Works `res` out of the kind and the operands of an addition or subtraction. */
 const derivedRes = routine('flags.res', ['i32', 'i64', 'i64'], 'i64', (r) => {
   const [kind, a, b] = [r.argument(0), r.argument(1), r.argument(2)];
-  const unused = r.let(Value.i32(64).sub(Value.i32(8).shl(kind.and(3))).extendU());
-  return Value.select(kind.and(Kind.SUB), a.sub(b), a.add(b)).shl(unused).shrS(unused);
+  const unused = r.let(unusedBits(kind));
+  return Value.select(kind.and(SUB), a.sub(b), a.add(b)).shl(unused).shrS(unused);
 });
 
 /** `aux` with another CF and the same OF. */
@@ -42,7 +96,8 @@ export type KnownFlags =
   /** `aux` holds its part; `res` may be kept as operands. */
   | { state: 'aux' }
   /** `derived`: the operands alone tell the result. */
-  | { state: 'kept'; operation: 'add' | 'sub'; size: number; derived: boolean; carry: boolean };
+  /** Operands are kept, of this kind. */
+  | { state: 'kept'; kind: number };
 
 export const UNKNOWN_FLAGS: KnownFlags = { state: 'unknown' };
 
@@ -50,7 +105,7 @@ export const UNKNOWN_FLAGS: KnownFlags = { state: 'unknown' };
 export function commonFlags(a: KnownFlags, b: KnownFlags): KnownFlags {
   if (a.state !== b.state) return UNKNOWN_FLAGS;
   if (a.state !== 'kept' || b.state !== 'kept') return a;
-  return a.operation === b.operation && a.size === b.size && a.derived === b.derived && a.carry === b.carry ? a : UNKNOWN_FLAGS;
+  return a.kind === b.kind ? a : UNKNOWN_FLAGS;
 }
 
 /** Even conditions of Jcc. */
@@ -58,7 +113,7 @@ const Condition = { O: 0, B: 2, E: 4, BE: 6, S: 8, L: 12, LE: 14 } as const;
 
 export class TranslatorFlags {
   known: KnownFlags = UNKNOWN_FLAGS;
-  readonly locals: { res: number; aux: number; kind: number; a: number; b: number; cf: number };
+  readonly locals: { res: number; aux: number; kind: number; a: number; b: number; cf: number; rotated: number };
   /** The last result, sign-extended, where it is valid. */
   readonly res: Value;
   readonly aux: Value;
@@ -66,27 +121,30 @@ export class TranslatorFlags {
   private readonly a: Value;
   private readonly b: Value;
   private readonly cf: Value;
+  private readonly rotated: Value;
 
   constructor(
     f: FunctionBuilder,
     private readonly e: Emitter & { set(local: number, value: Value): void; when(condition: Value, then: () => void): void },
     private readonly call: CallRoutine,
   ) {
-    const locals = (this.locals = { res: f.local('i64'), aux: f.local('i32'), kind: f.local('i32'), a: f.local('i64'), b: f.local('i64'), cf: f.local('i32') });
+    const locals = (this.locals = { res: f.local('i64'), aux: f.local('i32'), kind: f.local('i32'), a: f.local('i64'), b: f.local('i64'), cf: f.local('i32'), rotated: f.local('i64') });
     this.res = Value.local(locals.res, 'i64');
     this.aux = Value.local(locals.aux, 'i32');
     this.kind = Value.local(locals.kind, 'i32');
     this.a = Value.local(locals.a, 'i64');
     this.b = Value.local(locals.b, 'i64');
     this.cf = Value.local(locals.cf, 'i32');
+    this.rotated = Value.local(locals.rotated, 'i64');
   }
 
-  private kindOf(operation: 'add' | 'sub', size: number, derived: boolean, carry: boolean): Value {
-    return Value.i32(Kind.AUX | (operation === 'sub' ? Kind.SUB : 0) | (derived ? Kind.RES : 0) | (carry ? Kind.CARRY : 0) | (31 - Math.clz32(size)));
+  private keep(kind: number): void {
+    this.e.set(this.locals.kind, Value.i32(kind));
+    this.known = { state: 'kept', kind };
   }
 
   /** As Emitter.deferFlags; `derived` says that a and b alone make r. */
-  defer(operation: 'add' | 'sub' | 'logic', a: Value, b: Value, r: Value, size: number, derived: boolean): void {
+  defer(operation: DeferredOperation | 'logic', a: Value, b: Value, r: Value, size: number, derived: boolean): void {
     const { e, locals } = this;
     if (operation === 'logic') {
       e.set(locals.aux, Value.i32(0));
@@ -97,9 +155,35 @@ export class TranslatorFlags {
     }
     e.set(locals.a, a.extendU());
     e.set(locals.b, b.extendU());
-    e.set(locals.kind, this.kindOf(operation, size, derived, false));
     if (!derived) e.set(locals.res, e.signed64(r, size));
-    this.known = { state: 'kept', operation, size, derived, carry: false };
+    this.keep(kindOf(operation, size) | (derived ? Kind.RES : 0));
+  }
+
+  /** As Emitter.deferShift. */
+  deferShift(operation: 'shl' | 'shr' | 'sar', a: Value, n: Value, r: Value, size: number, always: boolean): void {
+    const { e, locals } = this;
+    if (always) return this.defer(operation, a, n, r, size, false);
+    const shifted = n.eqz();
+    const set = (local: number, before: Value, value: Value): void => e.set(local, Value.select(shifted, before, value));
+    set(locals.a, this.a, a.extendU());
+    set(locals.b, this.b, n.extendU());
+    set(locals.res, this.res, e.signed64(r, size));
+    set(locals.kind, this.kind, Value.i32(kindOf(operation, size)));
+    this.known = UNKNOWN_FLAGS;
+  }
+
+  /** As Emitter.deferRotation. */
+  deferRotation(right: boolean, n: Value, r: Value, size: number, always: boolean): void {
+    const { e, known, locals } = this;
+    const rotation = Kind.ROTATED | (right ? Kind.RIGHT : 0) | (log2(size) << ROTATION_SIZE_SHIFT);
+    if (always && known.state === 'kept') {
+      e.set(locals.rotated, r.extendU());
+      return this.keep((known.kind & ~REPLACED) | rotation);
+    }
+    const kind = this.kind.and(~REPLACED).or(rotation);
+    e.set(locals.rotated, always ? r.extendU() : Value.select(n.eqz(), this.rotated, r.extendU()));
+    e.set(locals.kind, always ? kind : Value.select(n.eqz(), this.kind, kind));
+    this.known = UNKNOWN_FLAGS;
   }
 
   /** As Emitter.deferCarry. */
@@ -107,8 +191,7 @@ export class TranslatorFlags {
     const { known, locals } = this;
     if (known.state !== 'kept') return false;
     this.e.set(locals.cf, cf);
-    this.e.set(locals.kind, this.kindOf(known.operation, known.size, known.derived, true));
-    this.known = { ...known, carry: true };
+    this.keep(known.kind | Kind.CARRY);
     return true;
   }
 
@@ -130,17 +213,23 @@ export class TranslatorFlags {
         if (cc === Condition.S || cc === Condition.L) return res.ltS(0n);
         return cc === Condition.LE ? res.leS(0n) : undefined;
       case 'kept':
-        return this.keptCondition(known, cc);
+        return this.keptCondition(known.kind, cc);
     }
   }
 
-  private keptCondition({ operation, size, derived, carry }: KnownFlags & { state: 'kept' }, cc: number): Value | undefined {
-    const { e, res } = this;
-    if (carry && cc === Condition.B) return this.cf;
-    if (!derived) {
+  private keptCondition(kind: number, cc: number): Value | undefined {
+    const { e, res, rotated } = this;
+    const size = sizeOf(kind);
+    if (kind & Kind.CARRY && cc === Condition.B) return this.cf;
+    if (kind & Kind.ROTATED && cc === Condition.B) {
+      const top = (8 << ((kind >> ROTATION_SIZE_SHIFT) & Kind.SIZE)) - 1;
+      return (kind & Kind.RIGHT ? rotated.shrU(top) : rotated).wrap().and(1);
+    }
+    if (!(kind & Kind.RES)) {
       if (cc === Condition.E) return res.eqz();
       return cc === Condition.S ? res.ltS(0n) : undefined;
     }
+    const operation = operationOf(kind) === OPERATIONS.sub ? 'sub' : 'add';
     const part = (whole: Value): Value => (size === 8 ? whole : whole.wrap());
     const signed = (v: Value): Value => (size < 4 ? v.signExtend(size) : v);
     const [a, b] = [part(this.a), part(this.b)];
@@ -151,9 +240,10 @@ export class TranslatorFlags {
       return cc === Condition.B && size >= 4 ? result.ltU(a) : undefined;
     }
     if (cc === Condition.E) return a.eq(b);
+    if (kind & Kind.ROTATED) return undefined;
     if (cc === Condition.L) return signed(a).ltS(signed(b));
     if (cc === Condition.LE) return signed(a).leS(signed(b));
-    if (carry) return undefined;
+    if (kind & Kind.CARRY) return undefined;
     if (cc === Condition.B) return a.ltU(b);
     return cc === Condition.BE ? a.leU(b) : undefined;
   }
@@ -168,7 +258,7 @@ export class TranslatorFlags {
     e.set(found, this.cf);
     f.else();
     e.set(found, this.aux.shrU(31));
-    e.when(kind.and(Kind.AUX), () => {
+    e.when(kind.and(Kind.AUX | Kind.ROTATED), () => {
       this.deriveRes();
       e.set(found, this.callAux().shrU(31));
     });
@@ -184,7 +274,7 @@ export class TranslatorFlags {
     e.when(kind.and(Kind.RES), () => e.set(locals.res, this.call(derivedRes, kind, this.a, this.b)));
   }
   private callAux(): Value {
-    return this.call(keptAux, this.kind, this.a, this.b, this.res, this.cf);
+    return this.call(keptAux, this.kind, this.a, this.b, this.res, this.cf, this.aux, this.rotated);
   }
 
   /** Makes `res` and `aux` valid. */
@@ -195,19 +285,22 @@ export class TranslatorFlags {
     if (known.state !== 'kept') {
       e.when(this.kind, () => {
         this.deriveRes();
-        if (known.state === 'unknown') e.when(this.kind.and(Kind.AUX), () => e.set(locals.aux, this.callAux()));
+        if (known.state === 'unknown') e.when(this.kind.and(Kind.AUX | REPLACED), () => e.set(locals.aux, this.callAux()));
         e.set(locals.kind, Value.i32(0));
       });
       return;
     }
-    const { size, operation } = known;
-    if (known.derived) {
-      const result = operation === 'sub' ? a.sub(b) : a.add(b);
+    const size = sizeOf(known.kind);
+    const subtraction = operationOf(known.kind) === OPERATIONS.sub;
+    if (known.kind & Kind.RES) {
+      const result = subtraction ? a.sub(b) : a.add(b);
       e.set(locals.res, size === 8 ? result : e.signed64(result.wrap(), size));
     }
-    const carries = operation === 'add' ? carriesOfAdd(a, b, res) : carriesOfSub(a, b, res);
-    const aux = e.let(auxOfCarries(e.let(size === 8 ? carries : carries.wrap()), size));
-    e.set(locals.aux, known.carry ? withCarry(aux, this.cf) : aux);
+    if (operationOf(known.kind) < OPERATIONS.product && !(known.kind & Kind.ROTATED)) {
+      const carries = subtraction ? carriesOfSub(a, b, res) : carriesOfAdd(a, b, res);
+      const aux = e.let(auxOfCarries(e.let(size === 8 ? carries : carries.wrap()), size));
+      e.set(locals.aux, known.kind & Kind.CARRY ? withCarry(aux, this.cf) : aux);
+    } else e.set(locals.aux, this.callAux());
     e.set(locals.kind, Value.i32(0));
   }
 
@@ -223,10 +316,10 @@ export class TranslatorFlags {
     const { e, known, locals } = this;
     e.set(locals.aux, value);
     if (known.state === 'unknown' || known.state === 'aux') {
-      e.set(locals.kind, this.kind.and(~(Kind.AUX | Kind.CARRY)));
+      e.set(locals.kind, this.kind.and(~(Kind.AUX | REPLACED)));
       this.known = { state: 'aux' };
-    } else if (known.state === 'kept' && known.derived) {
-      e.set(locals.kind, Value.i32(Kind.RES | (known.operation === 'sub' ? Kind.SUB : 0) | (31 - Math.clz32(known.size))));
+    } else if (known.state === 'kept' && known.kind & Kind.RES) {
+      e.set(locals.kind, Value.i32(known.kind & ~(Kind.AUX | REPLACED)));
       this.known = { state: 'aux' };
     } else {
       e.set(locals.kind, Value.i32(0));

@@ -26,6 +26,9 @@ export interface Routine {
 }
 export type CallRoutine = (routine: Routine, ...args: Value[]) => Value;
 
+/** Operations whose operands may be kept for their flags. */
+export type DeferredOperation = 'add' | 'sub' | 'product' | 'shl' | 'shr' | 'sar';
+
 export abstract class Emitter {
   /** Operand width in bytes of the instruction at hand. */
   size: Width = 4;
@@ -124,10 +127,18 @@ export abstract class Emitter {
   abstract setRes(value: Value): void;
   abstract setAux(value: Value): void;
   /**
-   * The flags of r = a + b, r = a - b (also with carry or borrow) or of a logical result, in whole. An emitter that knows what
-   * comes next may keep the operands and work `aux` out when it is asked for: then it returns true.
+   * The flags of r = a + b, r = a - b (also with carry or borrow), r = a * b (a and b sign-extended) or of a logical result, in
+   * whole. An emitter that knows what comes next may keep the operands and work `aux` out when it is asked for: then it returns true.
    */
-  deferFlags(_operation: 'add' | 'sub' | 'logic', _a: Value, _b: Value, _r: Value): boolean {
+  deferFlags(_operation: 'add' | 'sub' | 'product' | 'logic', _a: Value, _b: Value, _r: Value): boolean {
+    return false;
+  }
+  /** The same for a shift of `a` by the masked count `n`. `always` says that n is not 0, with which the flags stay. */
+  deferShift(_operation: 'shl' | 'shr' | 'sar', _a: Value, _n: Value, _r: Value, _always: boolean): boolean {
+    return false;
+  }
+  /** The same for ROL and ROR, which write CF and OF alone. */
+  deferRotation(_right: boolean, _n: Value, _r: Value, _always: boolean): boolean {
     return false;
   }
   /** The same for CF (i32 0 or 1) that replaces the one of kept operands. */

@@ -4,10 +4,13 @@ import { Vector } from '../fault';
 import { Gpr } from '../state';
 import { type Emitter, type Semantics } from './emitter';
 
+/** What evaluates into locals. */
+type Lets = { let(value: Value): Value };
+
 const ALL = [1, 2, 4, 8] as const;
 
 /** High 64 bits of the unsigned product of two i64 locals. */
-export function multiplyHighUnsigned(e: Emitter, a: Value, b: Value): Value {
+export function multiplyHighUnsigned(e: Lets, a: Value, b: Value): Value {
   const low = (v: Value): Value => v.and(0xffff_ffffn);
   const [al, ah, bl, bh] = [e.let(low(a)), e.let(a.shrU(32)), e.let(low(b)), e.let(b.shrU(32))];
   const middle = e.let(ah.mul(bl).add(al.mul(bl).shrU(32)));
@@ -16,7 +19,7 @@ export function multiplyHighUnsigned(e: Emitter, a: Value, b: Value): Value {
 }
 
 /** High 64 bits of the signed product. */
-function highSigned(e: Emitter, a: Value, b: Value): Value {
+export function multiplyHighSigned(e: Lets, a: Value, b: Value): Value {
   return e.let(multiplyHighUnsigned(e, a, b).sub(a.shrS(63).and(b)).sub(b.shrS(63).and(a)));
 }
 
@@ -35,7 +38,7 @@ const widening = (mnemonic: string, signed: boolean): Semantics => ({
     const b = e.read(0);
     const a = e.let(e.fixedPart(Gpr.RAX));
     if (e.size === 8) {
-      const high = signed ? highSigned(e, a, b) : multiplyHighUnsigned(e, a, b);
+      const high = signed ? multiplyHighSigned(e, a, b) : multiplyHighUnsigned(e, a, b);
       const low = e.let(a.mul(b));
       e.setFixed(Gpr.RAX, low);
       e.setFixed(Gpr.RDX, high);
@@ -117,7 +120,8 @@ export const multiplyAndDivide: Semantics[] = [
       const a = e.read(1);
       const b = e.read(three ? 2 : 0);
       const low = e.let(e.narrow(a.mul(b)));
-      const overflow = e.size === 8 ? highSigned(e, a, b).ne(low.shrS(63)) : e.signed64(a).mul(e.signed64(b)).ne(e.signed64(low));
+      if (e.deferFlags('product', e.signed64(a), e.signed64(b), low)) return e.write(0, low);
+      const overflow = e.size === 8 ? multiplyHighSigned(e, a, b).ne(low.shrS(63)) : e.signed64(a).mul(e.signed64(b)).ne(e.signed64(low));
       const flag = e.let(overflow);
       e.write(0, low);
       flagsOfProduct(e, low, flag);

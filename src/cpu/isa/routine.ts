@@ -21,6 +21,11 @@ export class RoutineBody {
     this.f.set(local);
     return Value.local(local, value.type);
   }
+  /** Replaces an argument. */
+  set(n: number, value: Value): void {
+    value.emit(this.f);
+    this.f.set(n);
+  }
   store(address: Value, value: Value, size: number, offset = 0): void {
     address.store(this.f, value, size, offset);
   }

@@ -24,10 +24,15 @@ const isZero = (n: Value): Value => n.eqz();
 const keepIfZero = (n: Value, old: Value, changed: Value): Value => Value.select(isZero(n), old, changed);
 const lowBit = (value: Value): Value => value.wrap().and(1);
 
+/** Whether an operand is known to be a count that does not leave the flags as they are. */
+function isNotZero(e: Emitter, operand: number): boolean {
+  const known = e.constantOperand(operand);
+  return known !== undefined && (known & (e.size === 8 ? 63 : 31)) !== 0;
+}
+
 /** Sets the flags unless the masked count `n` (of an operand) is 0. */
 function setShiftFlags(e: Emitter, operand: number, n: Value, aux: Value, res: Value): void {
-  const known = e.constantOperand(operand);
-  if (known !== undefined && (known & (e.size === 8 ? 63 : 31)) !== 0) {
+  if (isNotZero(e, operand)) {
     e.setAux(aux);
     e.setRes(res);
     return;
@@ -42,7 +47,7 @@ interface Shift {
   overflow(e: Emitter, a: Value, r: Value, cf: Value): Value;
 }
 
-const shift = (mnemonic: string, s: Shift): Semantics => ({
+const shift = (mnemonic: 'shl' | 'shr' | 'sar', s: Shift): Semantics => ({
   mnemonic,
   sizes: ALL,
   forms: FORMS,
@@ -50,6 +55,7 @@ const shift = (mnemonic: string, s: Shift): Semantics => ({
     const n = count(e, 1);
     let a!: Value;
     const r = e.modify(0, (old) => e.narrow(s.result(e, (a = old), n)));
+    if (e.deferShift(mnemonic, a, n, r, isNotZero(e, 1))) return;
     const cf = e.let(s.carry(e, a, n));
     const of = e.let(s.overflow(e, a, r, cf));
     setShiftFlags(e, 1, n, auxOfCarryOverflow(cf, of), e.signed64(r));
@@ -92,6 +98,7 @@ const rotate = (
     const n = p === 9 || p === 17 ? e.let(masked.remU(p)) : p < 32 ? e.let(masked.and(p - 1)) : masked;
     let a!: Value;
     const r = e.modify(0, (old) => e.narrow(result(e, (a = old), n)));
+    if ((mnemonic === 'rol' || mnemonic === 'ror') && e.deferRotation(mnemonic === 'ror', masked, r, isNotZero(e, 1))) return;
     const cf = e.let(carryOf(e, a, r, n));
     const of = overflow(e, r, cf);
     e.setAux(keepIfZero(masked, e.aux(), e.aux().and(0x3fff_ffff).or(auxOfCarryOverflow(cf, of))));
