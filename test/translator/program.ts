@@ -8,7 +8,7 @@ import { vectorPiece } from './vectorPieces';
 /** A reference to a block: the opcode, the distance to `offset` bytes behind the block's start or its address, and what follows. */
 export interface Reference {
   readonly opcode: readonly number[];
-  readonly block: number;
+  block: number;
   readonly kind: 'near' | 'short' | 'address';
   readonly offset?: number;
   readonly tail?: readonly number[];
@@ -18,6 +18,8 @@ export interface Program {
   readonly blocks: readonly (readonly Piece[])[];
   /** Where the first one begins in the window. */
   readonly origin: number;
+  /** Blocks at which the program is begun. Where these are few, loops are entered at their heads alone. */
+  readonly entries: readonly number[];
 }
 
 /** Weights of the sources of instructions; each program stresses some of them. */
@@ -33,7 +35,7 @@ const PATCHED = 2;
 class Generator {
   private readonly e: Encoder;
   private readonly weighted: Source[] = [];
-  private readonly patchable: boolean[];
+  private readonly made: Piece[][] = [];
 
   constructor(
     private readonly r: Random,
@@ -43,7 +45,6 @@ class Generator {
     this.e = new Encoder(r, mode);
     const stressed = r.chance(60) ? [r.of(SOURCES), r.of(SOURCES)] : [];
     for (const source of SOURCES) for (let n = WEIGHTS[source] * (stressed.includes(source) ? STRESSED : 1); n > 0; n--) this.weighted.push(source);
-    this.patchable = Array.from({ length: blocks }, () => r.chance(20));
   }
 
   private piece(): Piece {
@@ -112,8 +113,9 @@ class Generator {
   /** A store into the number of a block's first instruction, in place or through another mapping of the page. */
   private patch(): Piece {
     const { r, mode } = this;
-    const block = r.below(this.blocks);
-    if (!this.patchable[block]) return [];
+    const patchable = this.made.flatMap((pieces, i) => (pieces[0] === PATCHABLE ? [i] : []));
+    if (patchable.length === 0) return [];
+    const block = r.of(patchable);
     const offset = PATCHED + (r.chance(30) ? Place.CODE_ALIAS - Place.CODE : 0);
     const direct = mode === 16 ? 0x06 : 0x05;
     const [opcode, tail] = r.of<readonly [number[], number[]]>([[[0xfe, direct], []], [[0xc6, direct], [r.next() & 0xff]], [[0x80, direct | 0x30], [3]]]);
@@ -150,17 +152,62 @@ class Generator {
     }
   }
 
-  program(): Program {
+  /** A block that has not ended yet. */
+  private open(): Piece[] {
     const { e, r } = this;
-    const blocks: Piece[][] = [];
-    for (let i = 0; i < this.blocks; i++) {
-      const pieces: Piece[] = this.patchable[i] ? [PATCHABLE] : [];
-      if (r.chance(50)) pieces.push(flagConsumer(e));
-      for (let n = r.below(8); n > 0; n--) pieces.push(this.piece());
-      if (r.chance(50)) pieces.push(flagProducer(e));
-      blocks.push([...pieces, ...this.end(i)].filter((p) => !isBytes(p) || p.length > 0));
+    const pieces: Piece[] = r.chance(20) ? [PATCHABLE] : [];
+    this.made.push(pieces);
+    if (r.chance(50)) pieces.push(flagConsumer(e));
+    for (let n = r.below(8); n > 0; n--) pieces.push(this.piece());
+    if (r.chance(50)) pieces.push(flagProducer(e));
+    return pieces;
+  }
+
+  /** Blocks that jump and call anywhere. */
+  private tangle(): void {
+    for (let i = 0; i < this.blocks; i++) this.open().push(...this.end(i));
+  }
+
+  /** Choices and loops inside one another, so many at most. Loops count in memory. */
+  private nest(depth: number): void {
+    const { e, made, r } = this;
+    const jump = (opcode: number[]): Reference => ({ opcode, block: 0, kind: 'near' });
+    for (let n = 1 + r.below(3); n > 0 && made.length < this.blocks; n--) {
+      const kind = depth === 0 ? 0 : r.below(4);
+      const before = this.open();
+      if (kind === 1) {
+        const counter = Place.DATA + 0x3f00 + depth * 4;
+        before.push(e.absolute([0xc7], 0, 4, counter, dword(1 + r.below(24))));
+        const head = made.length;
+        this.open();
+        this.nest(depth - 1);
+        this.open().push(e.absolute([0xff], 1, 4, counter), { ...jump([0x0f, 0x85]), block: head });
+      } else if (kind >= 2) {
+        const otherwise = jump([0x0f, 0x80 + r.below(16)]);
+        before.push(otherwise);
+        this.nest(depth - 1);
+        if (kind === 3) {
+          const over = jump([0xe9]);
+          made.at(-1)!.push(over);
+          otherwise.block = made.length;
+          this.nest(depth - 1);
+          this.open();
+          over.block = made.length - 1;
+        } else {
+          otherwise.block = made.length;
+          this.open();
+        }
+      }
     }
-    return { blocks, origin: r.chance(25) ? 0x1000 - r.below(400) : r.below(16) };
+  }
+
+  program(): Program {
+    const { made, r } = this;
+    const nested = r.chance(50);
+    if (nested) this.nest(4);
+    else this.tangle();
+    const all = made.map((_, i) => i);
+    return { blocks: made.map((pieces) => pieces.filter((p) => !isBytes(p) || p.length > 0)), origin: r.chance(25) ? 0x1000 - r.below(400) : r.below(16), entries: r.chance(nested ? 20 : 60) ? all : [0] };
   }
 }
 
@@ -170,13 +217,14 @@ export const generate = (seed: number, mode: Mode, blocks: number): Program => n
 
 export interface Assembled {
   readonly bytes: Uint8Array;
-  /** Offsets in the window of the blocks, and of all pieces. */
+  /** Offsets in the window of the blocks, of those at which the program is begun, and of all pieces. */
   readonly starts: readonly number[];
+  readonly entries: readonly number[];
   readonly pieces: readonly number[];
 }
 
 /** The bytes at CODE + origin. Blocks lie behind one another; the last jumps to the first. Short branches that do not reach go to where they are. */
-export function assemble({ blocks, origin }: Program, mode: Mode): Assembled {
+export function assemble({ blocks, origin, entries }: Program, mode: Mode): Assembled {
   const width = mode === 16 ? 2 : 4;
   const lengthOf = (p: Piece): number => (isBytes(p) ? p.length : p.opcode.length + (p.kind === 'short' ? 1 : width) + (p.tail?.length ?? 0));
   const starts: number[] = [];
@@ -205,7 +253,7 @@ export function assemble({ blocks, origin }: Program, mode: Mode): Assembled {
   }
   bytes.push(0xe9, ...number(-(bytes.length + 1 + width)));
   if (origin + bytes.length > CODE_PAGES * 0x1000) throw new Error('The program is longer than the room for it.');
-  return { bytes: Uint8Array.from(bytes), starts, pieces: places };
+  return { bytes: Uint8Array.from(bytes), starts, entries: entries.map((i) => starts[i]!), pieces: places };
 }
 
 /** What the program's data are at first. */

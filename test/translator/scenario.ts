@@ -65,7 +65,7 @@ export function load({ cpu, ram }: Rig, { bytes, starts }: Assembled, seed: numb
 }
 
 /** The program begins anew at one of its blocks, with other registers and flags, and the tables as they were at first. */
-function kick(rig: Rig, { bytes, starts }: Assembled, mode: Mode, seed: number): void {
+function kick(rig: Rig, { bytes, starts, entries }: Assembled, mode: Mode, seed: number): void {
   const { cpu, ram } = rig;
   const r = new Random(seed);
   const s = cpu.state;
@@ -88,7 +88,7 @@ function kick(rig: Rig, { bytes, starts }: Assembled, mode: Mode, seed: number):
   if (mode !== 64) for (let n = 8; n < 16; n++) s.setReg(n, 0n);
   if (r.chance(50)) s.setReg(Register.C, BigInt(1 + r.below(60)));
   writeFlags(s, (r.next() & 0x8d5) | 0x202);
-  s.rip = BigInt(origin + Place.CODE + r.of(starts));
+  s.rip = BigInt(origin + Place.CODE + r.of(entries));
   s.set32(Offset.ACTIVITY, 0);
   s.set32(Offset.INTERRUPTIBILITY, 0);
   s.set64(Offset.PENDING_DEBUG, 0n);
