@@ -241,6 +241,27 @@ const KEPT_BASE = `
       eb fe                   ; jmp $
 `;
 
+/** To user mode with null selectors alone, of which ES has an RPL. */
+const NULL_SELECTORS = `
+      31 c0                   ; xor eax, eax
+      8e d8                   ; mov ds, eax
+      8e e0                   ; mov fs, eax
+      8e e8                   ; mov gs, eax
+      b0 03                   ; mov al, 3
+      8e c0                   ; mov es, eax
+      8c c2                   ; mov edx, es
+      6a 23                   ; push 0x23
+      68 00 68 00 00          ; push 0x6800
+      6a 02                   ; push 2
+      6a 2b                   ; push 0x2b
+      48 8d 05 03 00 00 00    ; lea rax, [rip+user]
+      50                      ; push rax
+      48 cf                   ; iretq
+                              ; user:
+      8c c3                   ; mov ebx, es
+      eb fe                   ; jmp $
+`;
+
 describe('system programs', () => {
   it('faults push what the manual says and return where the handler wants', () => {
     const pc = longMode(FAULTS);
@@ -275,6 +296,14 @@ describe('system programs', () => {
     assert.deepEqual(pc.log(), []);
     assert.equal(s.reg(Gpr.RBX), 0x12345n);
     assert.equal(s.segBase(Seg.GS), 0x20_0000n);
+  });
+
+  it('a return to user mode clears the RPL of null selectors', () => {
+    const pc = longMode(NULL_SELECTORS);
+    pc.cpu.run(1000);
+    assert.deepEqual(pc.log(), []);
+    assert.equal(pc.cpu.state.reg(Gpr.RDX), 3n);
+    assert.equal(pc.cpu.state.reg(Gpr.RBX), 0n);
   });
 
   it('RFLAGS.TF traps after every instruction, the one that clears it included', () => {

@@ -90,11 +90,13 @@ const interruptReturn = routine('system.iret', ['i32'], 'i32', (b) => {
   const stackHigh = b.let(stack.load('i32', 4, 4));
   b.require(noStack.or(stackHigh.and(DATA_MASK).eq(DATA_RIGHTS).and(stackHigh.shrU(DPL_SHIFT).and(3).eq(rpl))));
   b.require(CPU.add(user.mul(PRIVILEGE_STRIDE)).load('i32', 4, Offset.PRIVILEGES));
-  // Data segments that user code may not keep become null: TypeScript does that.
+  // Data segments that user code may not keep become null, and null selectors 0: TypeScript does that.
   b.when(user, () => {
     for (const seg of [Seg.ES, Seg.DS, Seg.FS, Seg.GS]) {
-      const access = b.let(word(Offset.SEGMENTS + seg * SEGMENT_STRIDE + Segment.ACCESS));
-      b.require(access.and(ACCESS_UNUSABLE).or(access.and(ACCESS_DPL3).eq(ACCESS_DPL3)));
+      const cache = Offset.SEGMENTS + seg * SEGMENT_STRIDE;
+      const access = b.let(word(cache + Segment.ACCESS));
+      const none = access.and(ACCESS_UNUSABLE).ne(0).and(CPU.load('i32', 2, cache + Segment.SELECTOR).eqz());
+      b.require(none.or(access.and(ACCESS_UNUSABLE | ACCESS_DPL3).eq(ACCESS_DPL3)));
     }
   });
 

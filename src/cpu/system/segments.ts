@@ -73,11 +73,14 @@ export function loadSegment(cpu: Processor, seg: number, selector: number): void
   else setNull(s, seg, selector);
 }
 
-/** After a return to an outer privilege level: data segments that it may not use become null. Their bases stay, as on processors: 64-bit code goes on using that of FS and GS. */
+/** After a return to an outer privilege level: data segments that it may not use become null, and of null selectors the RPL goes too. Their bases stay, as on processors: 64-bit code goes on using that of FS and GS. */
 export function dropInnerSegments(s: CpuState): void {
   for (const seg of [Seg.ES, Seg.DS, Seg.FS, Seg.GS]) {
     const access = s.access(seg);
-    if (access & ACCESS_UNUSABLE) continue;
+    if (access & ACCESS_UNUSABLE) {
+      if (isNull(s.selector(seg))) s.setSelector(seg, 0);
+      continue;
+    }
     const guarded = !isCode(access) || !isConforming(access);
     if (!guarded || dplOf(access) >= s.cpl) continue;
     s.setSelector(seg, 0);
