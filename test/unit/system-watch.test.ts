@@ -26,7 +26,7 @@ describe('watched memory', () => {
     pc.cpu.setWatches(watches);
     const seen: string[] = [];
     for (;;) {
-      const reason = pc.cpu.run(10_000);
+      const reason = pc.cpu.run(1_000_000);
       if (reason !== 'watch') {
         assert.equal(reason, 'halt');
         return seen;
@@ -74,6 +74,24 @@ describe('watched memory', () => {
     assert.equal(again.cpu.run(count), 'watch');
     assert.equal(again.cpu.run(0), 'budget');
   });
+
+  const BESIDE = `
+      bc 00 70 00 00             ; mov esp, 0x7000
+      b9 20 4e 00 00             ; mov ecx, 20000
+      89 0c 25 00 02 20 00       ; mov [0x200200], ecx
+      8b 04 25 00 02 20 00       ; mov eax, [0x200200]
+      83 f9 05                   ; cmp ecx, 5
+      75 07                      ; jne over the next one
+      89 0c 25 fd 00 20 00       ; mov [0x2000fd], ecx
+      ff c9                      ; dec ecx
+      75 e2                      ; jnz to the first mov
+      f4                         ; hlt
+`;
+  for (const [kind, read, write] of [['written', false, true], ['read', true, false], ['accessed', true, true]] as const) {
+    it(`of twenty thousand accesses beside bytes that are watched for being ${kind} none is told, of the one that meets them the write`, () => {
+      assert.deepEqual(stops(BESIDE, [watch(0x20_0100, 1, read, write)]), write ? ['24: 1 write 4 at 2000fd 2000fd'] : []);
+    });
+  }
 
   it('a page that is already in the TLB is watched from the call on, and no longer after the next', () => {
     const pc = longMode(`bc 00 70 00 00 45 31 ff 45 31 f6

@@ -114,6 +114,7 @@ export function stage(cpu: Processor, low: number, high: number, flags: number, 
     page = cpu.intercepts.apicAccess!(offset, size, first === size, access, cpu.fault);
     if (page < 0) return 0;
   }
+  if (flags & AccessFlag.PLAIN && cpu.watches.active && cpu.watches.near(linearPage(low, high), page, offset, first)) return 0;
   const met = cpu.watches.active && noteAccess(cpu, low, high, page, first, write, rmw);
   // A watched write is staged even where there is RAM: generated code looks whether to stop only after a staged one.
   if (first === size && !(met && write) && !virtualized && !known) {
@@ -166,7 +167,6 @@ export function access(cpu: Processor, low: number, high: number, flags: number,
  * with nothing done. Then, or when the walk itself asks for attention, the interpreter performs the instruction.
  */
 export function reach(cpu: Processor, low: number, high: number, flags: number, remaining: number): number {
-  if (cpu.watches.active) return 0;
   const host = access(cpu, low, high, flags | AccessFlag.PLAIN, remaining);
   if (host === 0 || cpu.state.get32(Offset.CUT) === 0) return host;
   forget(cpu, low); // so that the interpreter comes to the slow path too and stops behind the instruction

@@ -44,15 +44,16 @@ export function fill(cpu: Processor, low: number, high: number, frame: number, w
   const tagLow = ((low & ~0xfff) | s.get32(Offset.GENERATION)) >>> 0;
   let reads = found.readable && (!write || cpu.bus.frameForRead(found.page) === frame);
   // A clean page gets its write tag at the first write: asking for the frame now would copy it for a snapshot.
-  let writes = write && found.writable;
+  const writes = write && found.writable;
+  let watched = false;
   if (cpu.watches.active) {
     const linear = linearPage(low, high);
     reads &&= !cpu.watches.withholds(linear, found.page, false);
-    writes &&= !cpu.watches.withholds(linear, found.page, true);
+    watched = cpu.watches.withholds(linear, found.page, true);
   }
   u32[i + Word.READ_TAG] = reads ? tagLow : WITHHELD;
   u32[i + Word.READ_TAG + 1] = reads ? high : WITHHELD;
-  u32[i + Word.WRITE_TAG] = !writes ? WITHHELD : cpu.codePages.has(found.page) ? (tagLow | TOLD) >>> 0 : tagLow;
+  u32[i + Word.WRITE_TAG] = !writes ? WITHHELD : watched || cpu.codePages.has(found.page) ? (tagLow | TOLD) >>> 0 : tagLow;
   u32[i + Word.WRITE_TAG + 1] = writes ? high : WITHHELD;
   u32[i + Word.ADDEND] = frame - (low & ~0xfff);
   cpu.translationKept(i, low, high);
@@ -75,8 +76,8 @@ export function lookupIn(u32: Uint32Array, bank: number, generation: number, low
 }
 
 /**
- * Performs what a write of `size` bytes by generated code needs where only the page's code or paging structures withhold
- * the write tag. Returns the host address for the write, or 0: it takes the long way.
+ * Performs what a write of `size` bytes by generated code needs where only the page's code or paging structures, or
+ * watched bytes elsewhere in the page, withhold the write tag. Returns the host address for the write, or 0: it takes the long way.
  */
 export function tellWrite(cpu: Processor, low: number, high: number, size: number): number {
   const offset = low & 0xfff;
@@ -89,7 +90,10 @@ export function tellWrite(cpu: Processor, low: number, high: number, size: numbe
   if (u32[i + Word.WRITE_TAG] !== (page | TOLD) >>> 0 || u32[i + Word.WRITE_TAG + 1] !== high || (high === WITHHELD && page === 0xffff_f000)) return 0;
   if (offset + size > 0x1000 || u32[i] !== (page | s.get32(Offset.GENERATION)) >>> 0 || u32[i + 1] !== high) return 0;
   const physical = u32[i + Word.PAGE]!;
-  if (!cpu.codePages.written(physical, offset, size)) return 0; // it need not be told any more: it can have its tag
+  if (cpu.watches.active && cpu.watches.withholds(linearPage(low, high), physical, true)) {
+    if (cpu.watches.near(linearPage(low, high), physical, offset, size)) return 0;
+    if (cpu.codePages.has(physical)) cpu.codePages.written(physical, offset, size);
+  } else if (!cpu.codePages.written(physical, offset, size)) return 0; // it need not be told any more: it can have its tag
   return (low + u32[i + Word.ADDEND]!) >>> 0;
 }
 

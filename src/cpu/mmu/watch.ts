@@ -1,7 +1,7 @@
 /**
  * Watched memory: the debugger's data breakpoints and the guest software's DR0 to DR3. A page with a watched byte gets no
- * TLB tag for the kind of access that is watched, so every such access comes to the slow path, which asks here. While
- * nothing is watched that is one flag at a TLB miss.
+ * TLB tag for the kind of access that is watched, so every such access comes to the slow path, which asks here; writes
+ * beside watched bytes only as far as `tellWrite` in tlb.ts. While nothing is watched that is one flag at a TLB miss.
  *
  * The accesses of the page walk itself (paging structures, their accessed and dirty bits) and of VMX to its own structures
  * are not seen.
@@ -80,6 +80,16 @@ class Range {
   }
 }
 
+function anyOnPage(ranges: readonly Range[], page: number, write: boolean): boolean {
+  for (const r of ranges) if ((write || r.read) && r.hasPage(page)) return true;
+  return false;
+}
+
+function anyMet(ranges: readonly Range[], page: number, offset: number, length: number): boolean {
+  for (const r of ranges) if (r.meets(page, offset, length)) return true;
+  return false;
+}
+
 /** Page number of a linear address in two halves. */
 export const linearPage = (low: number, high: number): number => (high >>> 0) * 0x10_0000 + (low >>> 12);
 
@@ -122,8 +132,12 @@ export class Watches {
 
   /** Whether a page must not get a TLB tag for reading (writing; instructions that read and write ask for that one alone). Both numbers are page numbers. */
   withholds(linear: number, physical: number, write: boolean): boolean {
-    const watches = (r: Range): boolean => write || r.read;
-    return this.linear.some((r) => watches(r) && r.hasPage(linear)) || this.registers.some((r) => watches(r) && r.hasPage(linear)) || this.physical.some((r) => watches(r) && r.hasPage(physical));
+    return anyOnPage(this.linear, linear, write) || anyOnPage(this.registers, linear, write) || anyOnPage(this.physical, physical, write);
+  }
+
+  /** Whether bytes of one page meet something watched, whatever the kind of access: nothing is noted. */
+  near(linear: number, physical: number, offset: number, length: number): boolean {
+    return anyMet(this.linear, linear, offset, length) || anyMet(this.registers, linear, offset, length) || anyMet(this.physical, physical, offset, length);
   }
 
   /**

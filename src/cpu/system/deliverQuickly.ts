@@ -32,7 +32,7 @@ export function deliverQuickly(cpu: Processor, vector: number, errorCode: number
   const { u32 } = cpu.views;
   const { cpl } = s;
   const inner = cpl === 3;
-  if (!cpu.changePrivilege || !is64(s) || (!inner && cpl !== 0) || cpu.watches.active) return false;
+  if (!cpu.changePrivilege || !is64(s) || (!inner && cpl !== 0)) return false;
   const bank = s.get32(Offset.PRIVILEGES + Privileged.TLB_BASE);
   if (bank === 0) return false;
   const generation = s.get32(Offset.PRIVILEGES + Privileged.GENERATION);

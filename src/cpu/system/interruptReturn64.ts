@@ -46,7 +46,7 @@ export function returnQuickly(cpu: Processor, mask: number): boolean {
   const s = cpu.state;
   const { u32 } = cpu.views;
   // At CPL 3 the tables are not in the bank in use.
-  if (s.cpl === 3 || !is64(s) || s.get32(Offset.FLAGS) & NT || s.get32(Offset.INTERRUPTIBILITY) & BLOCKING_NMI || cpu.watches.active) return false;
+  if (s.cpl === 3 || !is64(s) || s.get32(Offset.FLAGS) & NT || s.get32(Offset.INTERRUPTIBILITY) & BLOCKING_NMI) return false;
   const top = s.reg32(Gpr.RSP);
   if (top & 7) return false;
   const frame = lookup(cpu, top, s.high(Offset.GPR + Gpr.RSP * 8), FRAME_BYTES, false) >>> 2;

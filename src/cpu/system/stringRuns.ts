@@ -18,7 +18,7 @@ function isSimple(cpu: Processor, insn: Instruction): boolean {
   const s = cpu.state;
   if (insn.codeSize !== 64 || insn.addressSize !== 8 || !(insn.prefixes & (Prefix.REP | Prefix.REPNE))) return false;
   if (insn.segment === Seg.FS || insn.segment === Seg.GS) return false;
-  return !(s.get32(Offset.FLAGS) & DF) && !cpu.stepping && !cpu.watches.active && s.high(Offset.GPR + Gpr.RCX * 8) === 0 && s.reg32(Gpr.RCX) <= MOST;
+  return !(s.get32(Offset.FLAGS) & DF) && !cpu.stepping && s.high(Offset.GPR + Gpr.RCX * 8) === 0 && s.reg32(Gpr.RCX) <= MOST;
 }
 
 /** Host address of a register's linear address, or 0 where accesses have to be made singly. Throws the fault. */
