@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Cpu } from '../../src/cpu/engine/cpu';
 import { translatorPolicy } from '../../src/cpu/engine/translator';
-import { Gpr, Offset } from '../../src/cpu/state';
+import { Gpr, Offset, Seg, Segment, SEGMENT_STRIDE } from '../../src/cpu/state';
 import { createFlatMachine } from '../silicon/flatMachine';
 import { compare } from '../translator/compare';
 import { bytes, LOOP, stateOf } from './machineCode';
@@ -18,9 +18,9 @@ interface Translated {
 }
 
 /** A machine in which every sample, taken each 64 instructions, makes a region. */
-function load(program: string, at = CODE): Translated {
+function load(program: string, at = CODE, policy: Partial<typeof translatorPolicy> = {}): Translated {
   const before = { ...translatorPolicy };
-  Object.assign(translatorPolicy, { enabled: true, threshold: 0, slice: 64 });
+  Object.assign(translatorPolicy, { enabled: true, threshold: 0, slice: 64, ...policy });
   const { cpu, ram } = createFlatMachine(16);
   Object.assign(translatorPolicy, before);
   cpu.views.u8.set(bytes(program), ram + at);
@@ -179,6 +179,37 @@ describe('translator', () => {
     assert.equal(stateOf(translated.cpu.state), stateOf(plain.cpu.state));
     assert.equal(translated.cpu.state.get64(Offset.CR2), plain.cpu.state.get64(Offset.CR2));
     assert.ok(translated.regions().made > 0);
+  });
+
+  it('a region made for flat segments leaves others to the interpreter, and is made anew for them', () => {
+    // mov eax, [edi+ecx]; add ebx, eax; push eax; pop edx; inc ecx; jmp: 32-bit code.
+    const program = '8b 04 0f 01 c3 50 5a 41 eb f6';
+    const [translated, plain] = [load(program, CODE, { misses: 2 }), createPlain(program)];
+    const segment = (field: number, value: number, seg: number = Seg.DS): void => {
+      for (const { cpu } of [translated, plain]) {
+        cpu.state.set32(Offset.SEGMENTS + seg * SEGMENT_STRIDE + field, value);
+        cpu.stateChanged();
+      }
+    };
+    for (const { cpu, ram } of [translated, plain]) {
+      for (let i = 0; i < 0x8000; i++) cpu.views.u8[ram + Number(DATA) + i] = (i * 0x9d) >>> 3;
+      cpu.state.set32(Offset.SEGMENTS + Seg.CS * SEGMENT_STRIDE + Segment.ACCESS, 0xc09b);
+    }
+    for (const seg of [Seg.DS, Seg.SS]) for (const [field, value] of [[Segment.ACCESS, 0xc093], [Segment.LIMIT, -1], [Segment.BASE, 0]] as const) segment(field, value, seg);
+    const same = (instructions: number, stop: string): void => {
+      for (const { cpu } of [translated, plain]) assert.equal(cpu.run(instructions), stop);
+      assert.equal(stateOf(translated.cpu.state), stateOf(plain.cpu.state));
+    };
+    same(2000, 'budget');
+    assert.ok(translated.regions().live > 0);
+    const { made } = translated.regions();
+    segment(Segment.BASE, 0x1000);
+    same(2000, 'budget');
+    segment(Segment.ACCESS, 0x8093, Seg.SS); // a stack of 16 bits
+    same(100_000, 'budget');
+    assert.ok(translated.regions().made > made);
+    segment(Segment.LIMIT, Number(DATA) + 0x8000);
+    same(100_000, 'shutdown');
   });
 
   it('a near branch in a region to a non-canonical address faults itself, with the stack as it was', () => {

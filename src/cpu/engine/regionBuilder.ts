@@ -17,6 +17,8 @@ import { commonFlags, type KnownFlags, UNKNOWN_FLAGS } from './translatorFlags';
 
 /** Behind the bytes of the table of entries: how often an access has found no translation and left the region. u32. */
 export const MISSES = PAGE;
+/** And how often the region was entered with segments that it was not made for. u32. */
+export const REFUSALS = PAGE + 4;
 export const ENTRIES_SIZE = PAGE + RECORD_SIZE;
 /** What the table of entries holds for an offset to which a direct jump, or one by register, has left the region. */
 export const LEFT = 0xfe;
@@ -33,6 +35,8 @@ export interface RegionOptions {
   readonly reaches: boolean;
   /** The code is not 64-bit code: its segments have limits. */
   readonly segments: boolean;
+  /** State offsets of the caches of the segments that are flat where the region is entered; elsewhere it refuses. */
+  readonly flat: ReadonlySet<number>;
 }
 
 export class RegionBuilder {
@@ -77,7 +81,7 @@ export class RegionBuilder {
       leaveAtMiss: () => this.leaveBefore(this.missLabel),
       jumpWithin: (offset, record) => this.goTo(offset, record),
       jumpTo: (rip) => this.jumpTo(rip),
-    });
+    }, options.flat);
     this.record = f.local('i32');
     this.target = f.local('i64');
     this.left = f.local('i32');
@@ -99,6 +103,7 @@ export class RegionBuilder {
     misses.store(f, misses.load('i32', 4, MISSES).add(1), 4, MISSES);
     f.end(); // exit
     e.flags.known = UNKNOWN_FLAGS;
+    e.whenRefused(() => misses.store(f, misses.load('i32', 4, REFUSALS).add(1), 4, REFUSALS));
     e.storeState();
     e.state().store(f, Value.local(this.record, 'i32'), 4, Offset.RECORD);
     e.when(Value.local(this.left, 'i32'), () => e.state().store(f, Value.local(this.target, 'i64'), 8, Offset.RIP));

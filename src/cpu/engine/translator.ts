@@ -10,7 +10,8 @@ import { type CodePage, PAGE } from './codePage';
 import type { Handler } from './handlers';
 import { REGION_SLOTS } from './interpreter';
 import { Field, RECORD_SIZE, Special } from './record';
-import { ENTRIES_SIZE, LEFT, MISSED, MISSES, RegionBuilder } from './regionBuilder';
+import { flatSegments } from './flatSegments';
+import { ENTRIES_SIZE, LEFT, MISSED, MISSES, REFUSALS, RegionBuilder } from './regionBuilder';
 
 /** When code is translated. Tests make everything hot at once. */
 export interface TranslatorPolicy {
@@ -68,6 +69,8 @@ class Page {
   readonly tried = new Set<number>();
   /** Accesses have often left regions for want of a translation: TypeScript is called for them instead. */
   reaches = false;
+  /** Regions were often entered with other segments than they were made for: they look at each access. */
+  mixesSegments = false;
   /** Copies of patched records, by record; they are used again. */
   readonly copies = new Map<number, number>();
 }
@@ -102,12 +105,12 @@ export class Translator {
     for (const region of known.regions) {
       if (!region.offsets.has(offset)) continue;
       region.sampled = this.samples;
-      if (this.grows(page, region)) return this.translate(page, known);
+      if (this.grows(page, region)) return this.translate(s, page, known);
       return;
     }
     known.found.set(offset, (known.found.get(offset) ?? 0) + instructions);
     known.heat += instructions;
-    if (known.heat >= this.threshold() * known.patience) this.translate(page, known);
+    if (known.heat >= this.threshold() * known.patience) this.translate(s, page, known);
   }
 
   /** Loops pay soon; where region after region is found hot it is flat code, which pays late. */
@@ -134,8 +137,12 @@ export class Translator {
   private grows(page: CodePage, region: Region): boolean {
     if (++region.samples & (region.samples - 1)) return false; // looked at after 1, 2, 4, 8 samples
     const known = this.pages.get(page)!;
-    if (!known.reaches && this.views.u32[(region.entries + MISSES) >>> 2]! > region.samples * this.policy.misses) {
-      known.reaches = true;
+    const often = (counter: number): boolean => this.views.u32[(region.entries + counter) >>> 2]! > region.samples * this.policy.misses;
+    const misses = !known.reaches && often(MISSES);
+    const refuses = !known.mixesSegments && often(REFUSALS);
+    if (misses || refuses) {
+      known.reaches ||= misses;
+      known.mixesSegments ||= refuses;
       for (const offset of region.offsets) known.found.set(offset, 1);
       this.drop(region);
       return true;
@@ -165,7 +172,7 @@ export class Translator {
     return true;
   }
 
-  private translate(page: CodePage, known: Page): void {
+  private translate(s: CpuState, page: CodePage, known: Page): void {
     const seeds = [...known.found].sort((a, b) => b[1] - a[1]).map(([offset]) => offset);
     known.heat = 0;
     known.found.clear();
@@ -179,7 +186,7 @@ export class Translator {
     while (this.freeSlots.length === 0 || this.bytes > MODULE_BYTES) this.evict();
     const entries = this.freeEntries.pop() ?? this.cache.allocate(ENTRIES_SIZE);
     if (entries === 0 || !this.cache.allocatable(blocks.length * COPY_SIZE)) return; // no room: soon everything will be decoded anew
-    const builder = new RegionBuilder(this.views, blocks, (record) => this.copyOf(known, page, record), entries, { reaches: known.reaches, segments: page.codeSize !== 64 });
+    const builder = new RegionBuilder(this.views, blocks, (record) => this.copyOf(known, page, record), entries, { reaches: known.reaches, segments: page.codeSize !== 64, flat: page.codeSize === 64 || known.mixesSegments ? new Set() : flatSegments(s) });
     const code = builder.build();
     const instance = new WebAssembly.Instance(new WebAssembly.Module(code), { env: { memory: this.views.memory, ...this.imports } });
     const slot = this.freeSlots.pop()!;

@@ -7,12 +7,14 @@ import type { FunctionBuilder } from '../../wasm/function';
 import { Value } from '../../wasm/value';
 import { AccessFlag } from '../accessFlags';
 import { type CallRoutine, type Routine, typeOf } from '../isa/emitter';
-import { type MemoryViews, Offset, Seg, Segment, SEGMENT_STRIDE, TLB_ENTRIES, TLB_ENTRY_SIZE } from '../state';
+import { type MemoryViews, Offset, Seg, Segment, TLB_ENTRIES, TLB_ENTRY_SIZE } from '../state';
+import { someNotFlat, SS_CACHE, STACK_32 } from './flatSegments';
 import { Field } from './record';
 import { TranslatorFlags } from './translatorFlags';
 import { CPU, TranslatorOperands } from './translatorOperands';
 
-const SS_CACHE = Offset.SEGMENTS + Seg.SS * SEGMENT_STRIDE;
+/** The budget of a region that was entered with segments it was not made for: no block is covered by it. */
+const REFUSING = -0x4000_0000;
 
 /** Functions that a region's module has. */
 export interface RegionFunctions {
@@ -43,12 +45,16 @@ export class TranslatorEmitter extends TranslatorOperands {
   exactFlags = true;
   /** Instructions of the block that are counted and not executed yet, the one at hand included. */
   ahead = 0;
+  /** Segment caches that were used as flat ones. */
+  private readonly assumed = new Set<number>();
 
   constructor(
     f: FunctionBuilder,
     views: MemoryViews,
     private readonly functions: RegionFunctions,
     private readonly control: RegionControl,
+    /** State offsets of the caches of segments that may be taken for flat. */
+    private readonly flat: ReadonlySet<number> = new Set(),
   ) {
     super(f, views);
     this.locals = { budget: f.local('i32'), tlb: f.local('i32'), generation: f.local('i64'), simdDisabled: f.local('i32') };
@@ -69,6 +75,21 @@ export class TranslatorEmitter extends TranslatorOperands {
     load(this.locals.tlb, CPU.load('i32', 4, Offset.TLB_BASE));
     load(this.locals.generation, CPU.load('i64', 8, Offset.GENERATION));
     load(this.locals.simdDisabled, CPU.load('i32', 4, Offset.SIMD_DISABLED));
+    const others = someNotFlat(CPU, this.assumed);
+    if (others) load(this.locals.budget, Value.select(others, Value.i32(REFUSING), this.budget));
+  }
+  /** Where the region is left: what there is to do when it was entered with other segments, so that its first block has refused. */
+  whenRefused(then: () => void): void {
+    if (this.assumed.size === 0) return;
+    this.when(this.budget.ltS(REFUSING >> 1), () => {
+      this.set(this.locals.budget, CPU.load('i32', 4, Offset.BUDGET));
+      then();
+    });
+  }
+  private isFlat(segment: number): boolean {
+    if (!this.flat.has(segment)) return false;
+    this.assumed.add(segment);
+    return true;
   }
   /** Puts back what it has changed. */
   storeState(): void {
@@ -90,6 +111,7 @@ export class TranslatorEmitter extends TranslatorOperands {
     const masked = size === 8 ? sum : sum.and(size === 4 ? 0xffff_ffffn : 0xffffn);
     const base = CPU.load('i64', 8, segment + Segment.BASE);
     if (!legacy) return this.set(this.effectiveLocal, segment === Offset.NO_SEGMENT ? masked : masked.add(base));
+    if (this.isFlat(segment)) return this.set(this.effectiveLocal, masked);
     const offset = this.let(masked);
     this.when(CPU.load('i32', 4, segment + Segment.FLAT).eqz(), () => {
       const checked = Value.call(this.functions.checkSegment!, 'i32', CPU, Value.i32(segment), offset.wrap(), Value.i32(this.u16(Field.ACCESS)));
@@ -265,10 +287,12 @@ export class TranslatorEmitter extends TranslatorOperands {
   }
 
   stackMask(): Value {
+    if (this.isFlat(SS_CACHE)) return Value.i64(STACK_32);
     return CPU.load('i64', 8, Offset.SP_MASK);
   }
   stackLinear(offset: Value, size: number, write: boolean): Value {
     if (this.longStack) return offset;
+    if (this.isFlat(SS_CACHE)) return offset.and(STACK_32);
     const within = this.let(offset.and(this.stackMask()));
     this.when(CPU.load('i32', 4, SS_CACHE + Segment.FLAT).eqz(), () => {
       const flags = Value.i32(size | (write ? AccessFlag.WRITE : 0));
