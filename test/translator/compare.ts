@@ -21,8 +21,8 @@ const MEMORY_EVERY = 8;
 /** Runs a program through its steps. */
 export function run(program: Program, mode: Mode, seed: number, todo: readonly Step[]): Outcome {
   const assembled = assemble(program, mode);
-  const one = makeRig(mode, false);
-  const other = makeRig(mode, true);
+  const one = makeRig(mode, false, program.user);
+  const other = makeRig(mode, true, program.user);
   const both = [one, other] as const;
   for (const rig of both) load(rig, assembled, seed);
   const stops: Record<string, number> = {};

@@ -39,6 +39,8 @@ export class Encoder {
   constructor(
     readonly r: Random,
     readonly mode: Mode,
+    /** The program runs in user mode. */
+    readonly user: boolean,
   ) {}
 
   /** A register that instructions may change; rarely one with an address. */
@@ -84,11 +86,11 @@ export class Encoder {
       r.chance(60) ? Place.READ_ONLY + r.below(0xf00) : Place.DATA + 0x800, r.chance(25) ? Place.DEVICE + r.below(0x40) : Place.DATA, r.chance(20) ? Place.MISSING + 0x800 : Place.DATA + 0x1000,
       r.chance(8) ? r.of([Place.CODE, Place.CODE_ALIAS]) + r.below(0x400) : Place.DATA + 0x200,
     ]); // prettier-ignore
-    return this.address(place) + (this.mode !== 16 && r.chance(25) ? CONFLICT : 0);
+    return (this.address(place) & (r.chance(70) ? ~15 : ~0)) + (this.mode !== 16 && r.chance(25) ? CONFLICT : 0);
   }
 
   /** Prefixes, REX and opcode, ModRM with what follows it. `reg` is the field's number, `size` 1, 2, 4, 8, or 0 where no operand-size prefix may be. */
-  modrm(opcode: readonly number[], reg: number, size: number, memory: boolean, immediate: readonly number[] = [], mandatory: readonly number[] = []): number[] {
+  modrm(opcode: readonly number[], reg: number, size: number, memory: boolean, immediate: readonly number[] = [], mandatory: readonly number[] = [], aligned = false): number[] {
     const { r, mode } = this;
     const prefixes: number[] = [];
     let rex = 0;
@@ -103,11 +105,17 @@ export class Encoder {
       if (rm >= 8) rex |= 0x41;
       rest = [0xc0 | field | (rm & 7)];
     } else {
-      if (r.chance(10)) prefixes.push(r.of([0x64, 0x65, 0x64, 0x65, 0x26, 0x3e, 0x36]));
-      const displacement = r.chance(4) ? r.of([0xf00, 0xffd, 0x1000, -0x1000, 0x3fffff, 0x2000]) : r.chance(40) ? r.below(16) * 8 : r.below(0x180) - 0x20;
-      if (mode === 16 && !r.chance(25)) {
+      const segment = r.chance(10) ? r.of([0x64, 0x65, 0x64, 0x65, 0x26, 0x3e, 0x36]) : 0;
+      if (segment !== 0) prefixes.push(segment);
+      const whole = r.chance(4) ? r.of([0xf00, 0xffd, 0x1000, -0x1000, 0x3fffff, 0x2000]) : r.chance(40) ? r.below(16) * 8 : r.below(0x180) - 0x20;
+      const displacement = aligned ? whole & ~15 : whole;
+      if ((segment === 0x64 || segment === 0x65) && r.chance(85)) {
+        // Their bases lie in the data.
+        const offset = aligned ? r.below(0x70) * 16 : r.below(0x700);
+        rest = mode === 64 ? [field | 4, 0x25, ...dword(offset)] : mode === 32 ? [field | 5, ...dword(offset)] : [field | 6, ...word(offset)];
+      } else if (mode === 16 && !r.chance(25)) {
         const rm = r.of([4, 5, 7, 6, 2, 0]); // [si], [di], [bx], [disp16], [bp+si], [bx+si] by mod 2 or 0
-        rest = rm === 6 ? [field | 6, ...word(Place.DATA + r.below(0x2000))] : rm === 0 && !r.chance(20) ? [field | 7] : rm === 2 && !r.chance(10) ? [0x40 | field | 4, r.below(0x70)] : [0x80 | field | rm, ...word(displacement)];
+        rest = rm === 6 ? [field | 6, ...word(Place.DATA + (aligned ? r.below(0x200) * 16 : r.below(0x2000)))] : rm === 0 && !r.chance(20) ? [field | 7] : rm === 2 && !r.chance(10) ? [0x40 | field | 4, r.below(0x70)] : [0x80 | field | rm, ...word(displacement)];
       } else {
         if (mode === 16 || (mode === 64 && r.chance(6))) prefixes.push(0x67);
         const base = r.of(r.chance(12) ? [SP, BP] : POINTERS[mode]);
@@ -120,7 +128,7 @@ export class Encoder {
           const near = r.chance(50);
           const tail = near ? [displacement & 0x7f] : dword(displacement);
           if (low === 4) rest = [(near ? 0x44 : 0x84) | field, 0x24, ...(near ? [displacement & 0x78] : dword(displacement & 0xff))];
-          else if (r.chance(20)) {
+          else if (!aligned && r.chance(20)) {
             if (mode === 64 && r.chance(30)) rex |= 0x42;
             rest = [(near ? 0x44 : 0x84) | field, (r.below(4) << 6) | (r.of([4, 4, 4, 4, C, D]) << 3) | low, ...tail];
           } else if (r.chance(20) && low !== 5) rest = [field | low];

@@ -77,6 +77,25 @@ export function flagProducer(e: Encoder): number[] {
   }
 }
 
+/** Additions, subtractions, comparisons, counts, shifts and rotations of any width: what regions keep the operands of. */
+export function keptProducer(e: Encoder): number[] {
+  const { r } = e;
+  const size = e.size();
+  const wide = size === 1 ? 0 : 1;
+  switch (r.below(8)) {
+    case 0: case 1: case 2: case 3:
+      return e.modrm([r.of([0, 5, 7, 7]) * 8 + 2 + wide], e.register(), size, r.chance(20));
+    case 4:
+      return e.modrm([0xfe + wide], r.below(2), size, false);
+    case 5:
+      return e.modrm([0xc0 + wide], r.below(8), size, false, [r.of([0, 1, 1, 4, 31])]);
+    case 6:
+      return e.modrm([0xd2 + wide], r.below(8), size, false);
+    default:
+      return e.modrm([0x0f, 0xaf], e.register(), size === 1 ? 4 : size, false);
+  }
+}
+
 /** Reads flags and keeps what it found. */
 export function flagConsumer(e: Encoder): number[] {
   const { r, mode } = e;

@@ -1,6 +1,6 @@
 /** What reaches memory in other ways than by a ModRM operand, and what changes how memory is reached: the stack, strings, segment bases, page tables. */
 import { type Encoder, Register, word } from './encoder';
-import { DATA, INTERRUPT, Place, Selector, WINDOW } from './rig';
+import { DATA, FLUSH, INTERRUPT, Place, Selector, WINDOW } from './rig';
 
 const { C, SI, DI } = Register;
 
@@ -72,13 +72,13 @@ export function segmentPiece(e: Encoder): number[] {
   if (mode !== 64) return r.of([load(r.of([Selector.FS, Selector.GS, Selector.DATA]), r.of([4, 5])), [0x0f, 0xa0, 0x0f, 0xa9], load(Selector.DATA, r.of([0, 3]))]);
   const base = DATA + r.of([0, 0x800, 0xff0, 0x1804, 0x2000, 0x1ffd, 0x300]);
   const set = e.set(0, base);
-  switch (r.below(6)) {
+  switch (r.below(e.user ? 5 : 6)) {
     case 0: case 1:
       return [...set, 0xf3, 0x48, 0x0f, 0xae, 0xd0]; // wrfsbase rax
     case 2:
       return [...set, 0xf3, 0x48, 0x0f, 0xae, 0xd8]; // wrgsbase rax
     case 3:
-      return [0x0f, 0x01, 0xf8]; // swapgs
+      return e.user ? [0x0f, 0x05] : [0x0f, 0x01, 0xf8]; // syscall; swapgs
     case 4:
       return [0xf3, 0x48, 0x0f, 0xae, r.of([0xc0, 0xc8])]; // rdfsbase rax, rdgsbase rax
     default:
@@ -94,6 +94,7 @@ export function pagingPiece(e: Encoder): number[] {
   const target = r.chance(50) ? (page === Place.ALIAS || page === Place.READ_ONLY ? DATA : WINDOW + page) : r.of(TARGETS);
   const change = r.chance(75) ? e.absolute([0xc7], 0, 4, entry, [...word((target & 0xf000) | r.of(BITS)), ...word(target >>> 16)]) : r.of([e.absolute([0x80], r.of([1, 4, 6]), 1, entry, [r.of([1, 2, 0x60, 0x9f])]), e.absolute([0x0f, 0xba], 5 + r.below(3), 4, entry, [r.of([0, 1, 1, 5, 6])])]);
   const address = e.absolute([0x0f, 0x01], 7, 0, page + r.below(0x1000)); // invlpg
+  if (e.user) return [...change, ...(r.chance(80) ? [0xcd, FLUSH] : [])];
   const reload = [0x0f, 0x20, 0xd8, 0x0f, 0x22, 0xd8];
   const toggle = [0x0f, 0x20, 0xe0, ...(mode === 64 ? [0x48] : []), ...e.sizePrefix(mode === 64 ? 0 : 4), 0x0f, 0xba, 0xf8, 7, 0x0f, 0x22, 0xe0]; // btc CR4.PGE
   const drop = r.chance(60) ? address : r.chance(70) ? reload : r.chance(30) ? toggle : [];
@@ -109,7 +110,7 @@ export function otherPiece(e: Encoder): number[] {
     case 1:
       return r.of([[0xe4, 0x40], [0xec], [0xf3, 0x90], [0x0f, 0xa2], [0x9b]]); // in, pause, cpuid, fwait
     case 2:
-      return r.of([[0xfa], [0xfb], [0xfb]]); // cli, sti
+      return e.user && e.mode === 64 ? [0x0f, 0x05] : r.of([[0xfa], [0xfb], [0xfb]]); // syscall; cli, sti
     case 3:
       return r.of([[0xcd, INTERRUPT], [0xcc]]);
     case 4:

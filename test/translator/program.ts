@@ -1,6 +1,6 @@
 /** Random programs: blocks of instructions with jumps, loops, calls and returns between them, code that changes itself, faults. */
 import { dword, Encoder, POINTERS, Random, word } from './encoder';
-import { flagConsumer, flagProducer } from './flagPieces';
+import { flagConsumer, flagProducer, keptProducer } from './flagPieces';
 import { otherPiece, pagingPiece, pointerPiece, segmentPiece, stackPiece, stringPiece } from './memoryPieces';
 import { CODE, CODE_PAGES, DATA_SIZE, type Mode, Place, WINDOW } from './rig';
 import { vectorPiece } from './vectorPieces';
@@ -20,6 +20,8 @@ export interface Program {
   readonly origin: number;
   /** Blocks at which the program is begun. Where these are few, loops are entered at their heads alone. */
   readonly entries: readonly number[];
+  /** Whether it runs in user mode. */
+  readonly user: boolean;
 }
 
 /** Weights of the sources of instructions; each program stresses some of them. */
@@ -41,8 +43,9 @@ class Generator {
     private readonly r: Random,
     private readonly mode: Mode,
     private readonly blocks: number,
+    private readonly user: boolean,
   ) {
-    this.e = new Encoder(r, mode);
+    this.e = new Encoder(r, mode, user);
     const stressed = r.chance(60) ? [r.of(SOURCES), r.of(SOURCES)] : [];
     for (const source of SOURCES) for (let n = WEIGHTS[source] * (stressed.includes(source) ? STRESSED : 1); n > 0; n--) this.weighted.push(source);
   }
@@ -157,9 +160,9 @@ class Generator {
     const { e, r } = this;
     const pieces: Piece[] = r.chance(20) ? [PATCHABLE] : [];
     this.made.push(pieces);
-    if (r.chance(50)) pieces.push(flagConsumer(e));
+    if (r.chance(60)) pieces.push(flagConsumer(e));
     for (let n = r.below(8); n > 0; n--) pieces.push(this.piece());
-    if (r.chance(50)) pieces.push(flagProducer(e));
+    if (r.chance(65)) pieces.push(r.chance(50) ? keptProducer(e) : flagProducer(e));
     return pieces;
   }
 
@@ -207,13 +210,14 @@ class Generator {
     if (nested) this.nest(4);
     else this.tangle();
     const all = made.map((_, i) => i);
-    return { blocks: made.map((pieces) => pieces.filter((p) => !isBytes(p) || p.length > 0)), origin: r.chance(25) ? 0x1000 - r.below(400) : r.below(16), entries: r.chance(nested ? 20 : 60) ? all : [0] };
+    return { blocks: made.map((pieces) => pieces.filter((p) => !isBytes(p) || p.length > 0)), origin: r.chance(25) ? 0x1000 - r.below(400) : r.below(16), entries: r.chance(nested ? 20 : 60) ? all : [0], user: this.user };
   }
 }
 
 const isBytes = (p: Piece): p is readonly number[] => Array.isArray(p);
 
-export const generate = (seed: number, mode: Mode, blocks: number): Program => new Generator(new Random(seed), mode, blocks).program();
+/** Every third program runs in user mode. */
+export const generate = (seed: number, mode: Mode, blocks: number): Program => new Generator(new Random(seed), mode, blocks, seed % 3 === 0).program();
 
 export interface Assembled {
   readonly bytes: Uint8Array;
@@ -263,8 +267,8 @@ export const dataBytes = (seed: number): Uint8Array => {
 };
 
 /** The program as hexadecimal bytes and references, by block. */
-export function textOf({ blocks, origin }: Program): string {
+export function textOf({ blocks, origin, user }: Program): string {
   const hex = (bytes: readonly number[]): string => Buffer.from(bytes).toString('hex');
   const lines = blocks.map((block, i) => `${i}: ${block.map((p) => (isBytes(p) ? hex(p) : `${hex(p.opcode)}->${p.block}${p.offset ? `+${p.offset}` : ''}${p.tail?.length ? ` ${hex(p.tail)}` : ''}`)).join(' ')}`);
-  return [`at ${(CODE + origin).toString(16)}`, ...lines.filter((line) => !line.endsWith(': '))].join('\n');
+  return [`${user ? 'in user mode, ' : ''}at ${(CODE + origin).toString(16)}`, ...lines.filter((line) => !line.endsWith(': '))].join('\n');
 }

@@ -58,12 +58,15 @@ const IDT = 0x6000;
 const PAE_PDPT = 0x7000;
 const TSS = 0x8000;
 const MAPPED = 0x80_0000;
+/** Vectors that count and return; that load CR3 anew and return. */
 export const INTERRUPT = 0x40;
+export const FLUSH = 0x41;
 const PAGE_FAULT = 14;
 const DEBUG = 1;
 const BREAKPOINT = 3;
 const HLT = 0xf4;
-export const Selector = { CODE: 8, DATA: 0x10, HANDLER: 0x18, FS: 0x20, GS: 0x28 } as const;
+/** In the order that SYSCALL and SYSRET want. */
+export const Selector = { HANDLER: 8, STACK: 0x10, DATA: 0x18, CODE: 0x20, FS: 0x28, GS: 0x30 } as const;
 
 /** Bytes of the state that are the engine's own; flags are compared as such. */
 const OWNED: readonly (readonly [offset: number, length: number])[] = [
@@ -113,8 +116,14 @@ function countingHandler(mode: Mode): number[] {
   return mode === 64 ? [0xff, 0x04, 0x25, ...dword(count), 0x48, 0xcf] : [0xff, 0x05, ...dword(count), 0xcf];
 }
 
-/** A processor of its own. `translate` makes everything that a sample finds a region. */
-export function makeRig(mode: Mode, translate: boolean): Rig {
+/** push rax; mov rax, cr3; mov cr3, rax; pop rax; iret */
+const flushingHandler = (mode: Mode): number[] => [0x50, 0x0f, 0x20, 0xd8, 0x0f, 0x22, 0xd8, 0x58, ...(mode === 64 ? [0x48] : []), 0xcf];
+
+/** What SYSCALL enters: counts and returns. */
+const systemCall = (): number[] => [0xff, 0x04, 0x25, ...dword(WINDOW + COUNT), 0x48, 0x0f, 0x07];
+
+/** A processor of its own, in user mode if wanted. `translate` makes everything that a sample finds a region. */
+export function makeRig(mode: Mode, translate: boolean, user = false): Rig {
   const before = { ...translatorPolicy };
   Object.assign(translatorPolicy, { enabled: translate, threshold: 0, slice: 150, misses: 1 });
   const engine = createEngine({ ramBytes: MEMORY, cpus: 1 });
@@ -169,16 +178,21 @@ export function makeRig(mode: Mode, translate: boolean): Rig {
   // Bases are the window's in 16-bit code; FS and GS lie elsewhere, GS with a limit.
   const base = mode === 16 ? WINDOW : 0;
   const descriptor = (start: number, limit: number, access: number): bigint => BigInt(limit & 0xffff) | (BigInt(start & 0xff_ffff) << 16n) | (BigInt(access) << 40n) | (BigInt(limit >>> 16) << 48n) | (BigInt(start >>> 24) << 56n);
-  const codeAccess = { 64: 0xa09b, 32: 0xc09b, 16: 0x009b }[mode];
+  const level = user ? 3 : 0;
+  const dpl = level << 5;
+  const codeAccess = { 64: 0xa09b, 32: 0xc09b, 16: 0x009b }[mode] | dpl;
+  const dataAccess = (mode === 16 ? 0x0093 : 0xc093) | dpl;
   const limit = mode === 16 ? 0xffff : 0xf_ffff;
   const [fs, gs] = [DATA + 0x800, DATA + 0x1804];
   put(GDT + Selector.CODE, descriptor(base, limit, codeAccess));
-  put(GDT + Selector.DATA, descriptor(base, mode === 16 ? 0xf_ffff : limit, mode === 16 ? 0x0093 : 0xc093));
+  put(GDT + Selector.DATA, descriptor(base, mode === 16 ? 0xf_ffff : limit, dataAccess));
+  put(GDT + Selector.STACK, descriptor(0, 0xf_ffff, 0xc093));
   put(GDT + Selector.HANDLER, descriptor(0, 0xf_ffff, long ? 0xa09b : 0xc09b));
-  put(GDT + Selector.FS, descriptor(fs, 0xf_ffff, 0xc093));
-  put(GDT + Selector.GS, descriptor(gs, 0x1fff, 0x4093));
+  put(GDT + Selector.FS, descriptor(fs, 0xf_ffff, 0xc093 | dpl));
+  put(GDT + Selector.GS, descriptor(gs, 0x1fff, 0x4093 | dpl));
   const gate = (vector: number, at: number): void => {
-    const low = (BigInt(at) & 0xffffn) | (BigInt(Selector.HANDLER) << 16n) | (0x8en << 40n) | (BigInt(at >>> 16) << 48n);
+    const access = [BREAKPOINT, INTERRUPT, FLUSH].includes(vector) ? 0xeen : 0x8en;
+    const low = (BigInt(at) & 0xffffn) | (BigInt(Selector.HANDLER) << 16n) | (access << 40n) | (BigInt(at >>> 16) << 48n);
     if (long) put(IDT + vector * 16, low);
     else put(IDT + vector * 8, low);
   };
@@ -190,6 +204,12 @@ export function makeRig(mode: Mode, translate: boolean): Rig {
   views.u8.set(pageFaultHandler(mode), ram + HANDLERS + 0x440);
   for (const vector of [INTERRUPT, DEBUG, BREAKPOINT]) gate(vector, HANDLERS + 0x400);
   gate(PAGE_FAULT, HANDLERS + 0x440);
+  views.u8.set(flushingHandler(mode), ram + HANDLERS + 0x480);
+  gate(FLUSH, HANDLERS + 0x480);
+  views.u8.set(systemCall(), ram + HANDLERS + 0x4c0);
+  // The stack of the handlers of a program in user mode, in the page of the handlers.
+  put(TSS + 4, BigInt(HANDLERS + 0xff0) | (long ? 0n : BigInt(Selector.STACK) << 32n));
+  views.data.setUint16(ram + TSS + 0x66, 0x68, true);
   const tables = Buffer.from(views.u8.slice(ram, ram + TABLE_PAGES * 0x1000));
 
   s.set64(Offset.CR3, BigInt(long ? PML4 : PAE_PDPT));
@@ -197,7 +217,10 @@ export function makeRig(mode: Mode, translate: boolean): Rig {
   s.set64(Offset.CR4, BigInt(Cr4.PAE | Cr4.PGE | Cr4.OSFXSR | Cr4.OSXMMEXCPT | Cr4.OSXSAVE | (long ? Cr4.FSGSBASE : 0)));
   s.set64(Offset.XCR0, 7n);
   s.set64(Offset.CR0, BigInt(Cr0.PG + Cr0.WP + Cr0.NE + Cr0.ET + Cr0.MP + Cr0.PE));
-  s.set64(Offset.EFER, BigInt(long ? Efer.LME | Efer.LMA | Efer.NXE : 0));
+  s.set64(Offset.EFER, BigInt(long ? Efer.SCE | Efer.LME | Efer.LMA | Efer.NXE : 0));
+  s.set64(Offset.STAR, (BigInt(Selector.STACK) << 48n) | (BigInt(Selector.HANDLER) << 32n));
+  s.set64(Offset.LSTAR, BigInt(HANDLERS + 0x4c0));
+  s.set64(Offset.FMASK, 0x700n);
   s.set64(Offset.GDTR_BASE, BigInt(GDT));
   s.set32(Offset.GDTR_LIMIT, 0x7f);
   s.set64(Offset.IDTR_BASE, BigInt(IDT));
@@ -217,22 +240,22 @@ export function makeRig(mode: Mode, translate: boolean): Rig {
     }
     s.set64(Offset.CR3, BigInt(long ? PML4 : PAE_PDPT));
     for (let seg: number = Seg.ES; seg <= Seg.GS; seg++) {
-      s.setSelector(seg, seg === Seg.CS ? Selector.CODE : Selector.DATA);
-      s.setAccess(seg, seg === Seg.CS ? codeAccess : mode === 16 ? 0x0093 : 0xc093);
+      s.setSelector(seg, (seg === Seg.CS ? Selector.CODE : Selector.DATA) | level);
+      s.setAccess(seg, seg === Seg.CS ? codeAccess : dataAccess);
       s.setLimit(seg, mode !== 16 ? 0xffff_ffff : seg === Seg.CS ? limit : 0xf_ffff);
       s.setSegBase(seg, BigInt(base));
     }
     for (const [seg, at] of [[Seg.FS, fs], [Seg.GS, gs]] as const) s.setSegBase(seg, BigInt(at));
     if (!long) {
-      s.setSelector(Seg.FS, Selector.FS);
-      s.setAccess(Seg.FS, 0xc093);
+      s.setSelector(Seg.FS, Selector.FS | level);
+      s.setAccess(Seg.FS, 0xc093 | dpl);
       s.setLimit(Seg.FS, 0xffff_ffff);
-      s.setSelector(Seg.GS, Selector.GS);
-      s.setAccess(Seg.GS, 0x4093);
+      s.setSelector(Seg.GS, Selector.GS | level);
+      s.setAccess(Seg.GS, 0x4093 | dpl);
       s.setLimit(Seg.GS, 0x1fff);
     }
     s.set64(Offset.KERNEL_GS_BASE, BigInt(DATA + 0x2408));
-    s.set32(Offset.CPL, 0);
+    s.set32(Offset.CPL, level);
     cpu.flushTlb();
     cpu.stateChanged();
   };

@@ -1,5 +1,7 @@
 /** What happens to a random program from outside: stops at random counts, breakpoints, watches, interrupts, snapshots, and new beginnings. */
 import { writeFlags } from '../../src/cpu/flags';
+import { x87FromFxsave } from '../../src/cpu/fpu/environment';
+import { writeMxcsr } from '../../src/cpu/simd/mxcsr';
 import { Gpr, Offset } from '../../src/cpu/state';
 import { POINTERS, Random, Register } from './encoder';
 import { type Assembled, dataBytes } from './program';
@@ -23,6 +25,9 @@ export interface Step {
 /** Values in registers at a new beginning. */
 const EDGES = [0, 1, 0x7f, 0x80, 0xff, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff] as const;
 const KICKED = 14;
+const X87 = new DataView(new ArrayBuffer(512));
+X87.setUint16(0, 0x37f, true);
+const MXCSR = 0x1f80;
 
 function happening(r: Random): Happening | undefined {
   if (r.chance(KICKED)) return { kind: 'kick', seed: r.next() };
@@ -86,8 +91,10 @@ function kick(rig: Rig, { bytes, starts, entries }: Assembled, mode: Mode, seed:
   for (const n of POINTERS[mode]) s.setReg(n, BigInt(origin + r.of([Place.DATA + 0x200, Place.DATA + 0x1100, Place.DATA + 0x2400, Place.DATA + 0xff0, Place.ALIAS + 0x300])));
   s.setReg(Gpr.RSP, BigInt(origin + Place.STACK_TOP - 0x100));
   if (mode !== 64) for (let n = 8; n < 16; n++) s.setReg(n, 0n);
+  x87FromFxsave(s, X87);
+  writeMxcsr(s, MXCSR);
   if (r.chance(50)) s.setReg(Register.C, BigInt(1 + r.below(60)));
-  writeFlags(s, (r.next() & 0x8d5) | 0x202);
+  writeFlags(s, (r.next() & 0x8d5) | 0x202 | (r.chance(50) ? 0x3000 : 0)); // IOPL lets user mode reach ports
   s.rip = BigInt(origin + Place.CODE + r.of(entries));
   s.set32(Offset.ACTIVITY, 0);
   s.set32(Offset.INTERRUPTIBILITY, 0);

@@ -48,13 +48,13 @@ export function vectorPiece(e: Encoder): number[] {
     case 6:
       return [0x0f, 0x50, 0xc0 | (r.of([0, 1, 2, 5]) << 3) | r.below(8)]; // movmskps
     case 7: case 8:
-      return e.modrm([0x0f, 0x38, r.of(SSE_38)], register(), 0, memory, [], [0x66]);
+      return e.modrm([0x0f, 0x38, r.of(SSE_38)], register(), 0, memory, [], [0x66], r.chance(96));
     case 9:
       return e.modrm([0x0f, r.of([0x71, 0x72, 0x73])], r.of([2, 4, 6, 3, 7]), 0, false, [r.below(20)], [0x66]); // shifts by a number
     default: {
       const [prefix, opcode, immediate] = r.of(SSE);
       const wide = mode === 64 && r.chance(10) && prefix !== 0 ? 8 : 0;
-      return e.modrm([0x0f, opcode], register(), wide, memory, immediate ? [r.next() & 0xff] : [], prefix ? [prefix] : []);
+      return e.modrm([0x0f, opcode], register(), wide, memory, immediate ? [r.next() & 0xff] : [], prefix ? [prefix] : [], r.chance(96));
     }
   }
 }
