@@ -68,8 +68,12 @@ export function stringPiece(e: Encoder): number[] {
 /** Changes of FS and GS. */
 export function segmentPiece(e: Encoder): number[] {
   const { r, mode } = e;
-  const load = (selector: number, sreg: number): number[] => [0x66, 0xb8, ...word(selector), 0x8e, 0xc0 | (sreg << 3)].slice(mode === 16 ? 1 : 0);
-  if (mode !== 64) return r.of([load(r.of([Selector.FS, Selector.GS, Selector.DATA]), r.of([4, 5])), [0x0f, 0xa0, 0x0f, 0xa9], load(Selector.DATA, r.of([0, 3]))]);
+  const load = (selector: number, sreg: number): number[] => [0x66, 0xb8, ...word(selector | (e.user ? 3 : 0)), 0x8e, 0xc0 | (sreg << 3)].slice(mode === 16 ? 1 : 0);
+  if (mode !== 64) {
+    // Mostly back to what DS and ES are, as else little is reached.
+    const other = r.of([Selector.FS, Selector.GS, Selector.DATA]);
+    return r.of([load(other, r.of([4, 5])), [0x0f, 0xa0, 0x0f, 0xa9], load(Selector.DATA, r.of([0, 3])), load(Selector.DATA, r.of([0, 3])), load(other, r.of([0, 3])), load(Selector.DATA, 2)]);
+  }
   const base = DATA + r.of([0, 0x800, 0xff0, 0x1804, 0x2000, 0x1ffd, 0x300]);
   const set = e.set(0, base);
   switch (r.below(e.user ? 5 : 6)) {

@@ -27,7 +27,7 @@ export interface Program {
 /** Weights of the sources of instructions; each program stresses some of them. */
 const SOURCES = ['integer', 'flags', 'reading', 'memory', 'pointer', 'stack', 'string', 'segment', 'paging', 'vector', 'other', 'patch'] as const;
 type Source = (typeof SOURCES)[number];
-const WEIGHTS: Record<Source, number> = { integer: 20, flags: 10, reading: 8, memory: 14, pointer: 6, stack: 5, string: 2, segment: 1, paging: 1, vector: 6, other: 2, patch: 1 };
+const WEIGHTS: Record<Source, number> = { integer: 20, flags: 10, reading: 8, memory: 14, pointer: 6, stack: 5, string: 2, segment: 2, paging: 1, vector: 6, other: 2, patch: 1 };
 const STRESSED = 5;
 
 /** A block that begins with an addition whose number programs change. */
