@@ -113,6 +113,10 @@ export class Encoder {
         // Their bases lie in the data.
         const offset = aligned ? r.below(0x70) * 16 : r.below(0x700);
         rest = mode === 64 ? [field | 4, 0x25, ...dword(offset)] : mode === 32 ? [field | 5, ...dword(offset)] : [field | 6, ...word(offset)];
+      } else if (!aligned && r.chance(5)) {
+        // Over the end of a page.
+        const address = this.address(r.of([Place.DATA + 0x1000, Place.DATA + 0x2000, Place.DATA + 0x3000, Place.ALIAS + 0x1000, Place.CODE_ALIAS]) - 1 - r.below(r.of([1, 8])));
+        rest = mode === 64 ? [field | 4, 0x25, ...dword(address)] : mode === 32 ? [field | 5, ...dword(address)] : [field | 6, ...word(address)];
       } else if (mode === 16 && !r.chance(25)) {
         const rm = r.of([4, 5, 7, 6, 2, 0]); // [si], [di], [bx], [disp16], [bp+si], [bx+si] by mod 2 or 0
         rest = rm === 6 ? [field | 6, ...word(Place.DATA + (aligned ? r.below(0x200) * 16 : r.below(0x2000)))] : rm === 0 && !r.chance(20) ? [field | 7] : rm === 2 && !r.chance(10) ? [0x40 | field | 4, r.below(0x70)] : [0x80 | field | rm, ...word(displacement)];

@@ -22,7 +22,7 @@ export const Place = {
   CODE: 0,
   HANDLERS: 0x4000,
   DATA: 0x5000,
-  /** The first page of DATA once more, the second one read-only, and the first page of CODE. */
+  /** The first page of DATA once more, the third one read-only, and the first page of CODE. */
   ALIAS: 0x9000,
   READ_ONLY: 0xa000,
   CODE_ALIAS: 0xb000,
@@ -169,6 +169,9 @@ export function makeRig(mode: Mode, translate: boolean, user = false): Rig {
   for (let i = 0; i < 4; i++) put(PD + i * 8, BigInt(PT) | 7n);
   for (let page = 1; page < 512; page++) put(PT + page * 8, BigInt(page * 0x1000) | 7n);
   const map = (place: number, physical: number, bits: bigint): void => put(PT + ((WINDOW + place) >>> 12) * 8, BigInt(physical) | bits);
+  // Neighbours in linear memory are none in physical memory.
+  map(Place.DATA + 0x1000, DATA + 0x2000, 7n);
+  map(Place.DATA + 0x2000, DATA + 0x1000, 7n);
   map(Place.ALIAS, DATA, 7n);
   map(Place.READ_ONLY, DATA + 0x1000, 5n);
   map(Place.CODE_ALIAS, CODE, 7n);
