@@ -91,6 +91,7 @@ export class AcpiPower implements Device, PortDevice {
     const type = (this.state.control & SLEEP_TYPE_BITS) >> SLEEP_TYPE_SHIFT;
     if (type === SLEEP_TYPE.S3 && this.machine.resume) {
       this.state.asleep = true;
+      if (this.state.status & this.state.enable) this.wake(); // for what has happened already
       this.host.reschedule();
       return;
     }
