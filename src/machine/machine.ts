@@ -342,6 +342,7 @@ class Pc implements Machine {
     if (!resumes) this.boot();
     else if (!this.bios.resume()) {
       this.warn('The guest has slept (ACPI S3) without a waking vector in the FACS: it starts anew.');
+      this.board.acpi.forget();
       this.boot();
     }
   }

@@ -69,6 +69,11 @@ export class AcpiPower implements Device, PortDevice {
     this.machine.resume?.();
   }
 
+  /** The firmware starts over: nothing has happened. */
+  forget(): void {
+    this.state.status = 0;
+  }
+
   private updateInterrupt(): void {
     this.setInterrupt((this.state.status & this.state.enable) !== 0);
   }
