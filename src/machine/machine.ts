@@ -268,9 +268,8 @@ class Pc implements Machine {
     let next = Infinity;
     this.units.forEach((unit, n) => {
       if (!unit.nonRoot || !this.turns.isAsleep(n) || waitsForSipi(this.cpus[n]!)) return;
-      const due = this.cpus[n]!.state.icount + unit.ticksToBoundary();
-      if (due <= now) this.turns.signal(n, now);
-      else next = Math.min(next, due);
+      if (unit.timerDeadline <= now) this.turns.signal(n, now);
+      else next = Math.min(next, unit.timerDeadline);
     });
     return next;
   }

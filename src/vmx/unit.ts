@@ -123,6 +123,10 @@ export class VmxUnit extends Vmx implements Intercepts, SecondLevel, VmxInspecti
   ticksToBoundary(): number {
     return this.nonRoot ? events.ticksToBoundary(this) : Infinity;
   }
+  /** Clock at which the preemption timer of the guest expires; Infinity when there is none. */
+  get timerDeadline(): number {
+    return this.nonRoot ? this.f64(Private.TIMER_DEADLINE) : Infinity;
+  }
   taskSwitch(selector: number, source: number): void {
     if (this.nonRoot) events.interceptTaskSwitch(this, selector, source);
   }
