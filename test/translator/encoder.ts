@@ -41,6 +41,8 @@ export class Encoder {
     readonly mode: Mode,
     /** The program runs in user mode. */
     readonly user: boolean,
+    /** Only instructions that are generated code: behind others, loops are entered in their middle. */
+    readonly pure = false,
   ) {}
 
   /** A register that instructions may change; rarely one with an address. */

@@ -41,7 +41,7 @@ export function flagProducer(e: Encoder): number[] {
     case 0: case 1: case 2:
       return popf(e);
     case 3:
-      return r.chance(30) ? iret(e) : popf(e);
+      return r.chance(30) && !e.pure ? iret(e) : popf(e);
     case 4:
       return [0xb4, r.next() & 0xff, 0x9e]; // mov ah, n; sahf
     case 5:
@@ -67,7 +67,7 @@ export function flagProducer(e: Encoder): number[] {
     case 17:
       return e.modrm([0x0f, r.of([0x2e, 0x2f])], r.below(8), 0, memory, [], r.of([[], [0x66]])); // ucomis, comis
     case 18:
-      return r.of([[0xd9, 0xe8], [0xd9, 0xee], [0xdb, 0xf0], [0xdb, 0xe9], [0xdf, 0xf1], [0xdb, 0xe3], [0xd9, 0xf7]]); // fld1, fldz, fcomi, fucomi, fcomip, fninit, fincstp
+      return e.pure ? keptProducer(e) : r.of([[0xd9, 0xe8], [0xd9, 0xee], [0xdb, 0xf0], [0xdb, 0xe9], [0xdf, 0xf1], [0xdb, 0xe3], [0xd9, 0xf7]]); // fld1, fldz, fcomi, fucomi, fcomip, fninit, fincstp
     case 19:
       return e.modrm([0x0f, r.of([0xb0, 0xc0]) + wide], reg, size, memory); // cmpxchg, xadd
     case 20:
@@ -84,7 +84,7 @@ export function keptProducer(e: Encoder): number[] {
   const wide = size === 1 ? 0 : 1;
   switch (r.below(8)) {
     case 0: case 1: case 2: case 3:
-      return e.modrm([r.of([0, 5, 7, 7]) * 8 + 2 + wide], e.register(), size, r.chance(20));
+      return e.modrm([r.of([0, 5, 7, 7, 7]) * 8 + 2 + wide], e.register(), size, r.chance(20));
     case 4:
       return e.modrm([0xfe + wide], r.below(2), size, false);
     case 5:
@@ -119,6 +119,6 @@ export function flagConsumer(e: Encoder): number[] {
     case 10:
       return [0x9c, 0x58 + r.of([A, C])];
     default:
-      return mode === 64 ? [0xf5] : r.of([[0x27], [0x2f], [0x37], [0xd6], [0xce]]).slice(0, r.chance(90) ? 1 : 0).concat([0x9f]); // cmc; daa, das, aaa, salc, into
+      return mode === 64 || e.pure ? [0xf5] : r.of([[0x27], [0x2f], [0x37], [0xd6], [0xce]]).slice(0, r.chance(90) ? 1 : 0).concat([0x9f]); // cmc; daa, das, aaa, salc, into
   }
 }

@@ -29,6 +29,8 @@ const SOURCES = ['integer', 'flags', 'reading', 'memory', 'pointer', 'stack', 's
 type Source = (typeof SOURCES)[number];
 const WEIGHTS: Record<Source, number> = { integer: 20, flags: 10, reading: 8, memory: 14, pointer: 6, stack: 5, string: 2, segment: 2, paging: 1, vector: 6, other: 2, patch: 1 };
 const STRESSED = 5;
+/** Of programs in which everything is generated code. */
+const PURE_WEIGHTS: typeof WEIGHTS = { integer: 20, flags: 10, reading: 8, memory: 14, pointer: 4, stack: 2, string: 0, segment: 0, paging: 0, vector: 6, other: 0, patch: 0 };
 
 /** A block that begins with an addition whose number programs change. */
 const PATCHABLE = [0x83, 0xc0, 1] as const;
@@ -36,6 +38,7 @@ const PATCHED = 2;
 
 class Generator {
   private readonly e: Encoder;
+  private readonly nested: boolean;
   private readonly weighted: Source[] = [];
   private readonly made: Piece[][] = [];
 
@@ -45,9 +48,11 @@ class Generator {
     private readonly blocks: number,
     private readonly user: boolean,
   ) {
-    this.e = new Encoder(r, mode, user);
+    this.nested = r.chance(60);
+    const pure = this.nested && r.chance(60);
+    this.e = new Encoder(r, mode, user, pure);
     const stressed = r.chance(60) ? [r.of(SOURCES), r.of(SOURCES)] : [];
-    for (const source of SOURCES) for (let n = WEIGHTS[source] * (stressed.includes(source) ? STRESSED : 1); n > 0; n--) this.weighted.push(source);
+    for (const source of SOURCES) for (let n = (pure ? PURE_WEIGHTS : WEIGHTS)[source] * (stressed.includes(source) ? STRESSED : 1); n > 0; n--) this.weighted.push(source);
   }
 
   private piece(): Piece {
@@ -155,14 +160,14 @@ class Generator {
     }
   }
 
-  /** A block that has not ended yet. */
-  private open(): Piece[] {
+  /** A block that has not ended yet. It may be asked to read flags first, or to set them last. */
+  private open(reads = this.r.chance(60), sets = false): Piece[] {
     const { e, r } = this;
-    const pieces: Piece[] = r.chance(20) ? [PATCHABLE] : [];
+    const pieces: Piece[] = !reads && r.chance(40) ? [PATCHABLE] : [];
     this.made.push(pieces);
-    if (r.chance(60)) pieces.push(flagConsumer(e));
+    if (reads) pieces.push(flagConsumer(e));
     for (let n = r.below(8); n > 0; n--) pieces.push(this.piece());
-    if (r.chance(65)) pieces.push(r.chance(50) ? keptProducer(e) : flagProducer(e));
+    if (sets || r.chance(65)) pieces.push(sets || r.chance(50) ? keptProducer(e) : flagProducer(e));
     return pieces;
   }
 
@@ -177,7 +182,9 @@ class Generator {
     const jump = (opcode: number[]): Reference => ({ opcode, block: 0, kind: 'near' });
     for (let n = 1 + r.below(3); n > 0 && made.length < this.blocks; n--) {
       const kind = depth === 0 ? 0 : r.below(4);
-      const before = this.open();
+      // Operands of one operation or another are kept where the two ways come together.
+      const joins = kind >= 2 && r.chance(50);
+      const before = this.open(undefined, joins);
       if (kind === 1) {
         const counter = Place.DATA + 0x3f00 + depth * 4;
         before.push(e.absolute([0xc7], 0, 4, counter, dword(1 + r.below(24))));
@@ -189,28 +196,27 @@ class Generator {
         const otherwise = jump([0x0f, 0x80 + r.below(16)]);
         before.push(otherwise);
         this.nest(depth - 1);
+        const last = this.open(undefined, joins);
+        const over = jump([0xe9]);
         if (kind === 3) {
-          const over = jump([0xe9]);
-          made.at(-1)!.push(over);
+          last.push(over);
           otherwise.block = made.length;
           this.nest(depth - 1);
-          this.open();
-          over.block = made.length - 1;
-        } else {
-          otherwise.block = made.length;
-          this.open();
-        }
+          this.open(undefined, joins);
+          over.block = made.length;
+        } else otherwise.block = made.length;
+        this.open(joins || undefined);
       }
     }
   }
 
   program(): Program {
     const { made, r } = this;
-    const nested = r.chance(50);
+    const { nested } = this;
     if (nested) this.nest(4);
     else this.tangle();
     const all = made.map((_, i) => i);
-    return { blocks: made.map((pieces) => pieces.filter((p) => !isBytes(p) || p.length > 0)), origin: r.chance(25) ? 0x1000 - r.below(400) : r.below(16), entries: r.chance(nested ? 20 : 60) ? all : [0], user: this.user };
+    return { blocks: made.map((pieces) => pieces.filter((p) => !isBytes(p) || p.length > 0)), origin: r.chance(25) ? 0x1000 - r.below(400) : r.below(16), entries: r.chance(nested ? 10 : 60) ? all : [0], user: this.user };
   }
 }
 

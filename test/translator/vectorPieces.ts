@@ -22,7 +22,7 @@ export function vectorPiece(e: Encoder): number[] {
   const { r, mode } = e;
   const register = (): number => r.below(mode === 64 && r.chance(30) ? 16 : 8);
   const memory = r.chance(45);
-  switch (r.below(20)) {
+  switch (e.pure ? 7 + r.below(13) : r.below(20)) {
     case 0: {
       // VEX of 128 or 256 bits.
       const [pp, opcode, two] = r.of(AVX);
