@@ -1,6 +1,6 @@
-/** REP MOVS and REP STOS in 64-bit code, by runs and singly, against a byte-by-byte model. */
+/** REP MOVS and REP STOS in 64- and 32-bit code, by runs and singly, against a byte-by-byte model. */
 import assert from 'node:assert/strict';
-import { Gpr } from '../../src/cpu/state';
+import { Gpr, Seg } from '../../src/cpu/state';
 import { longMode, PT } from './systemPc';
 
 const AREA = 0x20_0000;
@@ -19,8 +19,8 @@ const OPCODES: Record<string, string> = { movsb: 'f3 a4', movsw: 'f3 66 a5', mov
 const SIZES: Record<string, number> = { b: 1, w: 2, d: 4, q: 8 };
 
 describe('string instructions', () => {
-  for (const mnemonic of Object.keys(OPCODES)) {
-    it(`rep ${mnemonic}: random places, overlaps, page crossings, both directions`, () => {
+  for (const [mnemonic, mode] of Object.keys(OPCODES).flatMap((m) => (m.endsWith('q') ? [[m, 64]] : [[m, 64], [m, 32]]) as [string, 64 | 32][])) {
+    it(`rep ${mnemonic} in ${mode}-bit code: random places, overlaps, page crossings, both directions`, () => {
       const size = SIZES[mnemonic.at(-1)!]!;
       const moves = mnemonic.startsWith('movs');
       const random = numbers(mnemonic.length * 1000 + size);
@@ -47,6 +47,15 @@ describe('string instructions', () => {
         pc.cpu.setBreakpoints(new Set([0x8000n]));
         assert.equal(pc.cpu.run(1000), 'breakpoint');
         pc.cpu.skipBreakpointOnce();
+        if (mode === 32) {
+          s.setAccess(Seg.CS, 0xc09b);
+          for (const seg of [Seg.DS, Seg.ES]) {
+            s.setAccess(seg, 0xc093);
+            s.setLimit(seg, 0xffff_ffff);
+            s.setSegBase(seg, 0n);
+          }
+          pc.cpu.stateChanged();
+        }
         s.setReg(Gpr.RAX, value);
         s.setReg(Gpr.RCX, BigInt(count));
         assert.equal(pc.cpu.run(1000), 'halt');
@@ -57,4 +66,23 @@ describe('string instructions', () => {
       }
     });
   }
+
+  it('a run over code that was executed replaces it', () => {
+    const code = (value: number): bigint => BigInt(value) << 8n | 0x9090_c300_0000_00b8n; // mov eax, value; ret
+    const pc = longMode(`
+      bc 00 70 00 00       ; mov esp, 0x7000
+      b8 00 00 20 00 ff d0 ; mov eax, 0x200000; call rax
+      89 c3                ; mov ebx, eax
+      be 00 10 20 00       ; mov esi, 0x201000
+      bf 00 00 20 00       ; mov edi, 0x200000
+      b9 00 02 00 00       ; mov ecx, 512
+      fc f3 48 a5          ; cld; rep movsq
+      b8 00 00 20 00 ff d0 ; mov eax, 0x200000; call rax
+      f4                   ; hlt`);
+    for (let i = 0; i < 2; i++) pc.put64(PT + i * 8, BigInt(AREA + i * 0x1000) | 7n);
+    pc.put64(AREA, code(0x11));
+    pc.put64(AREA + 0x1000, code(0x22));
+    assert.equal(pc.cpu.run(10_000), 'halt');
+    assert.deepEqual([pc.cpu.state.reg(Gpr.RBX), pc.cpu.state.reg(Gpr.RAX)], [0x11n, 0x22n]);
+  });
 });

@@ -90,8 +90,9 @@ const isApicPage = (cpu: Processor): boolean => cpu.state.get32(Offset.APIC_ACCE
 /**
  * Host address of a byte whose page is plain RAM, so that the rest of the page may be accessed directly; 0 where every
  * access has to be made singly (device, ROM, watched page, page with decoded code when writing). Throws the fault of the translation.
+ * Who is about to write `told` bytes at once gets a page with decoded code too, which loses what is overwritten.
  */
-export function plainHost(cpu: Processor, linear: bigint, write: boolean): number {
+export function plainHost(cpu: Processor, linear: bigint, write: boolean, told = 0): number {
   const low = low32(linear);
   const high = cpu.state.efer & Efer.LMA ? high32(linear) : 0;
   const hit = lookup(cpu, low, high, 1, write);
@@ -99,11 +100,12 @@ export function plainHost(cpu: Processor, linear: bigint, write: boolean): numbe
   if (checksAlignment(cpu)) return 0;
   checkCanonical(cpu, high, false);
   if (!walk(cpu, low, high, write ? ACCESS_WRITE : ACCESS_READ, currentPrivilege(cpu))) throw cpu.fault;
-  if (write && cpu.codePages.has(found.page)) return 0;
-  if (isApicPage(cpu)) return 0;
+  const hasCode = write && cpu.codePages.has(found.page);
+  if ((hasCode && told === 0) || isApicPage(cpu)) return 0;
   if (cpu.watches.active && cpu.watches.withholds(linearPage(low, high), found.page, write)) return 0;
   const frame = write ? cpu.bus.frameForWrite(found.page) : cpu.bus.frameForRead(found.page);
   if (frame === 0) return 0;
+  if (hasCode) cpu.codePages.written(found.page, low & 0xfff, told);
   fill(cpu, low, high, frame, write);
   return frame + (low & 0xfff);
 }

@@ -1,6 +1,6 @@
 /**
- * REP MOVS and REP STOS as kernels use them: 64-bit code and addresses, upwards, plain RAM in the TLB. Everything else is
- * left to stringOperations.ts. It is hot, so there is no bigint.
+ * REP MOVS and REP STOS as kernels and loaders use them: 64-bit code and addresses, or 32-bit addresses in flat segments;
+ * upwards, plain RAM. Everything else is left to stringOperations.ts. It is hot, so there is no bigint.
  */
 import { join64 } from '../../base/bits';
 import { type Instruction, Prefix } from '../decode/instruction';
@@ -8,34 +8,46 @@ import { DF } from '../flags';
 import { plainHost } from '../mmu/linear';
 import { lookup } from '../mmu/tlb';
 import type { Processor } from '../processor';
-import { type CpuState, Gpr, Offset, Seg } from '../state';
+import { type CpuState, Gpr, Offset, Seg, Segment, SEGMENT_STRIDE } from '../state';
 
 /** More elements than this at once are left to the general way, which pauses between. */
 const MOST = 1_000_000;
 
+/** Whether a segment of 16- or 32-bit code begins at 0 and forbids nothing. */
+function isFlat(s: CpuState, segment: number): boolean {
+  const cache = Offset.SEGMENTS + segment * SEGMENT_STRIDE;
+  return s.get32(cache + Segment.FLAT) !== 0 && s.get32(cache + Segment.BASE) === 0;
+}
+
+/** Whether addresses are registers: of 64 bits, or of 32 with nothing above. */
+function isLinear(s: CpuState, insn: Instruction): boolean {
+  if (insn.codeSize === 64) return insn.addressSize === 8 && insn.segment !== Seg.FS && insn.segment !== Seg.GS;
+  if (insn.addressSize !== 4 || !isFlat(s, Seg.ES) || !isFlat(s, insn.segment)) return false;
+  return s.high(Offset.GPR + Gpr.RSI * 8) === 0 && s.high(Offset.GPR + Gpr.RDI * 8) === 0;
+}
+
 /** Whether the instruction and the state are of the simple kind. */
 function isSimple(cpu: Processor, insn: Instruction): boolean {
   const s = cpu.state;
-  if (insn.codeSize !== 64 || insn.addressSize !== 8 || !(insn.prefixes & (Prefix.REP | Prefix.REPNE))) return false;
-  if (insn.segment === Seg.FS || insn.segment === Seg.GS) return false;
+  if (!(insn.prefixes & (Prefix.REP | Prefix.REPNE)) || !isLinear(s, insn)) return false;
   return !(s.get32(Offset.FLAGS) & DF) && !cpu.stepping && s.high(Offset.GPR + Gpr.RCX * 8) === 0 && s.reg32(Gpr.RCX) <= MOST;
 }
 
-/** Host address of a register's linear address, or 0 where accesses have to be made singly. Throws the fault. */
-function hostOf(cpu: Processor, register: number, write: boolean): number {
+/** Host address of a register's linear address, or 0 where accesses have to be made singly. Throws the fault. To write, `bytes` are told. */
+function hostOf(cpu: Processor, register: number, write: boolean, bytes: number): number {
   const s = cpu.state;
   const low = s.reg32(register);
   const high = s.high(Offset.GPR + register * 8);
-  return lookup(cpu, low, high, 1, write) || plainHost(cpu, join64(low, high), write);
+  return lookup(cpu, low, high, 1, write) || plainHost(cpu, join64(low, high), write, write ? bytes : 0);
 }
 
 /** Elements from a register's address to the end of its page. */
 const roomAt = (s: CpuState, register: number, shift: number): number => (0x1000 - (s.reg32(register) & 0xfff)) >>> shift;
 
-function add(s: CpuState, register: number, bytes: number): void {
+function add(s: CpuState, insn: Instruction, register: number, bytes: number): void {
   const sum = s.reg32(register) + bytes;
   s.set32(Offset.GPR + register * 8, sum);
-  if (sum > 0xffff_ffff) s.set32(Offset.GPR + register * 8 + 4, s.high(Offset.GPR + register * 8) + 1);
+  if (sum > 0xffff_ffff && insn.codeSize === 64) s.set32(Offset.GPR + register * 8 + 4, s.high(Offset.GPR + register * 8) + 1);
 }
 
 /** Moves what can be moved page by page. Returns whether nothing is left; the registers say how far it came. */
@@ -47,14 +59,14 @@ export function moveRuns(cpu: Processor, insn: Instruction, size: number): boole
   for (let count = s.reg32(Gpr.RCX); count !== 0; ) {
     const elements = Math.min(count, roomAt(s, Gpr.RSI, shift), roomAt(s, Gpr.RDI, shift));
     if (elements === 0) return false;
-    const source = hostOf(cpu, Gpr.RSI, false);
-    const destination = source === 0 ? 0 : hostOf(cpu, Gpr.RDI, true);
     const bytes = elements << shift;
+    const source = hostOf(cpu, Gpr.RSI, false, bytes);
+    const destination = source === 0 ? 0 : hostOf(cpu, Gpr.RDI, true, bytes);
     // A destination shortly behind the source repeats what was just written.
     if (destination === 0 || (destination > source && destination < source + bytes)) return false;
     u8.copyWithin(destination, source, source + bytes);
-    add(s, Gpr.RSI, bytes);
-    add(s, Gpr.RDI, bytes);
+    add(s, insn, Gpr.RSI, bytes);
+    add(s, insn, Gpr.RDI, bytes);
     count -= elements;
     s.set32(Offset.GPR + Gpr.RCX * 8, count);
   }
@@ -73,13 +85,13 @@ export function storeRuns(cpu: Processor, insn: Instruction, size: number): bool
   for (let count = s.reg32(Gpr.RCX); count !== 0; ) {
     const elements = Math.min(count, roomAt(s, Gpr.RDI, shift));
     if (elements === 0) return false;
-    const at = hostOf(cpu, Gpr.RDI, true);
     const bytes = elements << shift;
+    const at = hostOf(cpu, Gpr.RDI, true, bytes);
     if (at === 0 || at % Math.min(size, 4) !== 0) return false;
     if (size === 1) u8.fill(low, at, at + bytes);
     else if (size === 2) u16.fill(low, at >>> 1, (at + bytes) >>> 1);
     else u32.fill(low, at >>> 2, (at + bytes) >>> 2);
-    add(s, Gpr.RDI, bytes);
+    add(s, insn, Gpr.RDI, bytes);
     count -= elements;
     s.set32(Offset.GPR + Gpr.RCX * 8, count);
   }
