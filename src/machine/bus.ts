@@ -68,6 +68,10 @@ export class Bus implements PhysicalBus {
     return page >= this.firstRegisters && this.registers.has(page) ? 0 : this.memory.frameForWrite(page);
   }
 
+  frameWritten(page: number): number {
+    return page >= this.firstRegisters && this.registers.has(page) ? 0 : this.memory.frameWritten(page);
+  }
+
   read(address: number, size: number): number {
     const page = pageOf(address);
     const device = this.registers.get(page);

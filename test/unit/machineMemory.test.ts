@@ -113,6 +113,22 @@ describe('memory snapshots', () => {
     assert.strictEqual(flushes(), before + 2);
   });
 
+  it('tell the frame of a page that was written since the newest one, and touch nothing', () => {
+    const { memory } = memoryOf(16 * MIB);
+    assert.strictEqual(memory.frameWritten(7), 0, 'not handed out yet');
+    const frame = memory.frameForRead(7);
+    assert.strictEqual(memory.frameWritten(7), 0, 'only read');
+    memory.frameForWrite(7);
+    assert.strictEqual(memory.frameWritten(7), frame);
+    const version = memory.snapshot();
+    assert.strictEqual(memory.frameWritten(7), 0, 'it has to be saved first');
+    assert.strictEqual(memory.keptPages, 0);
+    memory.frameForWrite(7);
+    assert.strictEqual(memory.frameWritten(7), frame);
+    memory.restore(version);
+    assert.strictEqual(memory.frameWritten(7), 0);
+  });
+
   it('report the pages that a restore changed', () => {
     const { memory, changed } = memoryOf(16 * MIB);
     const version = memory.snapshot();

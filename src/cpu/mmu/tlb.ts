@@ -43,8 +43,8 @@ export function fill(cpu: Processor, low: number, high: number, frame: number, w
   const i = entryIndex(s.get32(Offset.TLB_BASE), low);
   const tagLow = ((low & ~0xfff) | s.get32(Offset.GENERATION)) >>> 0;
   let reads = found.readable && (!write || cpu.bus.frameForRead(found.page) === frame);
-  // A clean page gets its write tag at the first write: asking for the frame now would copy it for a snapshot.
-  const writes = write && found.writable;
+  // A clean page gets its write tag at the first write: asking for the frame now would copy it for a snapshot. EPT has not been asked about writes.
+  const writes = found.writable && (write || (!cpu.secondLevel.active && cpu.bus.frameWritten?.(found.page) === frame));
   let watched = false;
   if (cpu.watches.active) {
     const linear = linearPage(low, high);

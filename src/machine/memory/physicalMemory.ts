@@ -76,6 +76,12 @@ export class PhysicalMemory implements PageStore {
     return frame;
   }
 
+  /** The same for a page that has been written since the newest snapshot, without any effect; else 0. ROM is never written. */
+  frameWritten(page: number): number {
+    const frame = this.frame(this.a20 ? page : withoutA20(page));
+    return frame !== 0 && this.writtenIn[frame / PAGE_SIZE - this.firstFrame] === this.epoch ? frame : 0;
+  }
+
   /** The A20 line: while it is off, address bit 20 reads as 0 (8086 wrap-around). */
   get a20Enabled(): boolean {
     return this.a20;
