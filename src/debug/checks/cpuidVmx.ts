@@ -12,6 +12,12 @@ const HYPERVISOR = 1 << 31;
 /** It is a copy of CR4.OSXSAVE, and differs between VMM and guest. */
 const OSXSAVE = 1 << 27;
 
+/** CPUID.1:EDX: FPU, MSR, PAE. A guest in 64-bit mode is told of all of them, whatever its processor. */
+const ALWAYS = 1 | (1 << 5) | (1 << 6);
+
+/** Whether registers hold an answer to the leaf: VMMs of tests go on behind CPUID without giving one. */
+const isAnswer = (edx: number, changed: boolean): boolean => changed && (edx & ALWAYS) === ALWAYS;
+
 const bitNames = (mask: number): string => Array.from({ length: 32 }, (_, n) => n).filter((n) => (mask >>> n) & 1).join(', ');
 
 export const cpuidVmx: VmxCheck = {
@@ -24,6 +30,7 @@ export const cpuidVmx: VmxCheck = {
         const { exit, now, atExit } = trip;
         if (exit?.reason !== Reason.CPUID || atExit[Gpr.RAX * 2] !== FEATURE_LEAF) return;
         const ecx = now[Gpr.RCX * 2]!;
+        if (!isAnswer(now[Gpr.RDX * 2]!, ecx !== atExit[Gpr.RCX * 2] || now[Gpr.RDX * 2] !== atExit[Gpr.RDX * 2])) return;
         if ((ecx & VMX) === 0 || (ecx & HYPERVISOR) !== 0 || field(Encoding.GUEST_RIP) === exit.guestRip) return;
         const cleared = cpuid(target.cpu, FEATURE_LEAF, 0).ecx & ~ecx & ~OSXSAVE;
         report(
