@@ -11,6 +11,7 @@ import type { Block, Unit } from './blocks';
 import { PAGE } from './codePage';
 import { headOf, type Scope, structure } from './structure';
 import { routines } from './interpreter';
+import { LastPages, SLOTS_SIZE } from './lastPages';
 import { Field, Left, RECORD_SIZE, Special } from './record';
 import { TranslatorEmitter } from './translatorEmitter';
 import { commonFlags, type KnownFlags, UNKNOWN_FLAGS } from './translatorFlags';
@@ -19,7 +20,8 @@ import { commonFlags, type KnownFlags, UNKNOWN_FLAGS } from './translatorFlags';
 export const MISSES = PAGE;
 /** And how often the region was entered with segments that it was not made for. u32. */
 export const REFUSALS = PAGE + 4;
-export const ENTRIES_SIZE = PAGE + RECORD_SIZE;
+const SLOTS = PAGE + RECORD_SIZE;
+export const ENTRIES_SIZE = SLOTS + SLOTS_SIZE;
 /** What the table of entries holds for an offset to which a direct jump, or one by register, has left the region. */
 export const LEFT = 0xfe;
 export const MISSED = 0xff;
@@ -68,11 +70,12 @@ export class RegionBuilder {
     private readonly views: MemoryViews,
     blocks: readonly Block[],
     private readonly copyOf: CopyOf,
-    /** Address of the table of entries: a byte for each offset of the page; then MISSES. */
+    /** Address of the table of entries: a byte for each offset of the page; then the counters and slots. */
     private readonly entries: number,
     options: RegionOptions,
   ) {
     const { module, f } = this;
+    this.scope = structure(blocks);
     module.importMemory(1, MAXIMUM_PAGES);
     const reach = options.reaches ? module.importFunction('reach', ['i32', 'i32', 'i32', 'i32', 'i32'], ['i32']) : undefined;
     const checkSegment = options.segments ? module.importFunction('checkSegment', ['i32', 'i32', 'i32', 'i32'], ['i32']) : undefined;
@@ -81,11 +84,10 @@ export class RegionBuilder {
       leaveAtMiss: () => this.leaveBefore(this.missLabel),
       jumpWithin: (offset, record) => this.goTo(offset, record),
       jumpTo: (rip) => this.jumpTo(rip),
-    }, options.flat);
+    }, options.flat, new LastPages(views, this.scope.items, entries + SLOTS));
     this.record = f.local('i32');
     this.target = f.local('i64');
     this.left = f.local('i32');
-    this.scope = structure(blocks);
     this.number(this.scope);
   }
 
@@ -207,7 +209,7 @@ export class RegionBuilder {
     e.when(e.budget.ltS(0), () => this.leaveBefore(this.exitLabel));
     for (const unit of block.units) {
       this.unit = unit;
-      e.at(unit.own);
+      e.begin(unit.own);
       this.emitUnit(unit);
       e.ahead--;
     }

@@ -7,12 +7,15 @@ import type { FunctionBuilder } from '../../wasm/function';
 import { Value } from '../../wasm/value';
 import { AccessFlag } from '../accessFlags';
 import { type CallRoutine, type Routine, typeOf } from '../isa/emitter';
-import { type MemoryViews, Offset, Seg, Segment, TLB_ENTRIES, TLB_ENTRY_SIZE } from '../state';
+import { Gpr, type MemoryViews, Offset, Seg, Segment, TLB_ENTRIES, TLB_ENTRY_SIZE } from '../state';
 import { someNotFlat, SS_CACHE, STACK_32 } from './flatSegments';
+import type { LastPages } from './lastPages';
 import { Field } from './record';
 import { TranslatorFlags } from './translatorFlags';
 import { CPU, TranslatorOperands } from './translatorOperands';
 
+/** Where a TLB entry has what to add to a linear address for the host's. */
+const ADDEND = 16;
 /** The budget of a region that was entered with segments it was not made for: no block is covered by it. */
 const REFUSING = -0x4000_0000;
 
@@ -54,7 +57,8 @@ export class TranslatorEmitter extends TranslatorOperands {
     private readonly functions: RegionFunctions,
     private readonly control: RegionControl,
     /** State offsets of the caches of segments that may be taken for flat. */
-    private readonly flat: ReadonlySet<number> = new Set(),
+    private readonly flat: ReadonlySet<number>,
+    private readonly pages: LastPages,
   ) {
     super(f, views);
     this.locals = { budget: f.local('i32'), tlb: f.local('i32'), generation: f.local('i64'), simdDisabled: f.local('i32') };
@@ -74,6 +78,7 @@ export class TranslatorEmitter extends TranslatorOperands {
     load(this.flags.locals.aux, CPU.load('i32', 4, Offset.AUX));
     load(this.locals.tlb, CPU.load('i32', 4, Offset.TLB_BASE));
     load(this.locals.generation, CPU.load('i64', 8, Offset.GENERATION));
+    this.pages.empty(f);
     load(this.locals.simdDisabled, CPU.load('i32', 4, Offset.SIMD_DISABLED));
     const others = someNotFlat(CPU, this.assumed);
     if (others) load(this.locals.budget, Value.select(others, Value.i32(REFUSING), this.budget));
@@ -128,25 +133,40 @@ export class TranslatorEmitter extends TranslatorOperands {
     CPU.store(this.f, this.load(linear, size), size, Offset.SIMD_OPERAND);
   }
 
-  /** Host address of `size` bytes: by the TLB. */
-  private host(linear: Value, size: number, flags: number): Value {
-    const { f, locals, functions } = this;
+  /** The TLB entry for a page, and whether it is another page's. */
+  private entryFor(linear: Value, size: number, write: boolean): { entry: Value; missed: Value } {
+    const { locals } = this;
     const entry = this.let(linear.wrap().shrU(7).and((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).add(Value.local(locals.tlb, 'i32')));
     const last = size === 1 ? linear : linear.add(size - 1);
     const tag = last.and(~0xfffn).or(Value.local(locals.generation, 'i64'));
-    const missed = tag.ne(entry.load('i64', 8, flags & AccessFlag.WRITE ? 8 : 0));
-    const found = linear.wrap().add(entry.load('i32', 4, 16));
-    if (functions.reach === undefined) {
+    return { entry, missed: tag.ne(entry.load('i64', 8, write ? 8 : 0)) };
+  }
+  /** Host address of `size` bytes: by the page that was accessed last, or by the TLB. */
+  private host(linear: Value, size: number, flags: number): Value {
+    const { f, functions, pages } = this;
+    const write = (flags & AccessFlag.WRITE) !== 0;
+    if (functions.reach !== undefined) return this.hostWithin(linear, size, flags);
+    const find = (): Value => {
+      const { entry, missed } = this.entryFor(linear, size, write);
       this.when(missed, () => this.control.leaveAtMiss());
-      return this.let(found);
-    }
+      return entry.load('i32', 4, ADDEND);
+    };
+    const slot = pages.slotOf(this.addressing, write);
+    if (!slot) return this.let(linear.wrap().add(find()));
+    this.when(pages.isElsewhere(slot, linear, size), () => pages.keep(f, slot, linear, find()));
+    return this.let(pages.hostOf(slot, linear));
+  }
+  /** The same where TypeScript finds what the TLB has not: then anything may have changed. */
+  private hostWithin(linear: Value, size: number, flags: number): Value {
+    const { f } = this;
     const host = f.temporary('i32');
+    const { entry, missed } = this.entryFor(linear, size, (flags & AccessFlag.WRITE) !== 0);
     missed.emit(f);
     f.if();
-    this.set(host, Value.call(functions.reach, 'i32', CPU, linear.wrap(), linear.shrU(32).wrap(), Value.i32(flags | size), this.budget.add(this.ahead - 1)));
+    this.set(host, Value.call(this.functions.reach!, 'i32', CPU, linear.wrap(), linear.shrU(32).wrap(), Value.i32(flags | size), this.budget.add(this.ahead - 1)));
     this.leave(Value.local(host, 'i32').eqz());
     f.else();
-    this.set(host, found);
+    this.set(host, linear.wrap().add(entry.load('i32', 4, ADDEND)));
     f.end();
     return Value.local(host, 'i32');
   }
@@ -291,6 +311,7 @@ export class TranslatorEmitter extends TranslatorOperands {
     return CPU.load('i64', 8, Offset.SP_MASK);
   }
   stackLinear(offset: Value, size: number, write: boolean): Value {
+    this.addressing = Gpr.RSP;
     if (this.longStack) return offset;
     if (this.isFlat(SS_CACHE)) return offset.and(STACK_32);
     const within = this.let(offset.and(this.stackMask()));

@@ -3,6 +3,7 @@ import type { FunctionBuilder } from '../../wasm/function';
 import { Value } from '../../wasm/value';
 import { Emitter, typeOf } from '../isa/emitter';
 import { type MemoryViews, Offset } from '../state';
+import { type AddressedBy, addressedBy } from './lastPages';
 import { Field } from './record';
 
 const GPR_COUNT = 16;
@@ -17,6 +18,8 @@ export abstract class TranslatorOperands extends Emitter {
   private written = 0;
   /** Record of the instruction at hand. */
   protected record = 0;
+  /** By what its memory is addressed; what an ADDRESS record tells stays for the instruction's own. */
+  protected addressing: AddressedBy;
   /** RIP of byte 0 of the page, and what an ADDRESS record has computed. */
   protected readonly ripBaseLocal: number;
   protected readonly effectiveLocal: number;
@@ -31,6 +34,11 @@ export abstract class TranslatorOperands extends Emitter {
     this.effectiveLocal = f.local('i64');
   }
 
+  /** The first record of an instruction. */
+  begin(record: number): void {
+    this.addressing = undefined;
+    this.at(record);
+  }
   /** The instruction's record; its operands are read from there. */
   at(record: number): void {
     this.record = record;
@@ -145,6 +153,7 @@ export abstract class TranslatorOperands extends Emitter {
     const base = this.u16(Field.BASE);
     const index = this.u16(Field.INDEX);
     const displacement = this.i64(Field.DISPLACEMENT);
+    if (base !== Offset.EFFECTIVE_ADDRESS) this.addressing = addressedBy(this.views, this.record);
     let sum = base === Offset.ZERO ? undefined : this.stateValue(base);
     if (index !== Offset.ZERO) {
       const scale = this.u8(Field.SCALE);
