@@ -1,6 +1,7 @@
 /** VM entry: VMLAUNCH and VMRESUME after their own conditions (SDM volume 3, "VM Entries"). */
 import { Efer } from '../cpu/controlBits';
 import { Offset } from '../cpu/state';
+import { eferAllowed } from '../cpu/system/controlRegisters';
 import { CheckMemo } from './checkMemo';
 import { failEntry } from './exit';
 import { Rest } from './guestCode';
@@ -30,6 +31,7 @@ class Context implements EntryContext {
   readonly misc;
   readonly vmFunctions;
   readonly physicalAddressBits;
+  readonly eferBits;
   /** The checks that exist on this processor, by the way in which they fail. */
   readonly checks: readonly EntryCheck[];
   readonly controls: readonly EntryCheck[];
@@ -44,6 +46,7 @@ class Context implements EntryContext {
     this.misc = msr(VmxMsr.MISC);
     this.vmFunctions = msr(VmxMsr.VMFUNC);
     this.physicalAddressBits = vmx.physicalAddressBits;
+    this.eferBits = eferAllowed(vmx.cpu.features);
     this.checks = ENTRY_CHECKS.filter((c) => c.feature === undefined || capabilities.has(c.feature));
     this.controls = this.checks.filter((c) => c.stage === 'control');
     this.host = this.checks.filter((c) => c.stage === 'host');

@@ -1,7 +1,7 @@
 /** Every rule of docs/vm-entry-checks.md, both ways: a VMM that breaks it, and one that only just keeps it. */
 import assert from 'node:assert/strict';
 import { Offset, Seg } from '../../src/cpu/state';
-import { Encoding, ENTRY_CHECKS, Exit, type FieldName, MSR_LOAD_CHECKS, VmxMsr } from '../../src/vmx';
+import { Encoding, Entry, ENTRY_CHECKS, Exit, type FieldName, MSR_LOAD_CHECKS, VmxMsr } from '../../src/vmx';
 import { type EntryCase, EXECUTION_CASES, EXIT_ENTRY_CASES, HOST_CASES, type Writes } from './vmxEntryCases';
 import { MSR_CASES, REGISTER_CASES, SEGMENT_CASES, STATE_CASES } from './vmxEntryGuestCases';
 import { prepare, rigFor, write } from './vmxEntryVmm';
@@ -179,5 +179,25 @@ describe('VM-entry checks: the tables', () => {
   it('rules of MSR loading and of the VMCS have different names', () => {
     const ids = [...ENTRY_CHECKS, ...MSR_LOAD_CHECKS].map((c) => c.id);
     assert.equal(new Set(ids).size, ids.length);
+  });
+});
+
+describe('VM-entry checks: IA32_EFER of a processor without some of its bits', () => {
+  const NXE = 0x800;
+  const LONG_MODE = 0x500;
+  const launch = (without: string[], writes: Parameters<typeof write>[1]): VmxRig => {
+    const rig = rigFor(without, []);
+    prepare(rig, 'long');
+    write(rig, { VM_EXIT_CONTROLS: (v) => v | BigInt(Exit.LOAD_EFER), VM_ENTRY_CONTROLS: (v) => v | BigInt(Entry.LOAD_EFER), HOST_IA32_EFER: LONG_MODE, GUEST_IA32_EFER: LONG_MODE, ...writes });
+    rig.host('0f 01 c2 ; vmlaunch');
+    return rig;
+  };
+  it('guest.efer.reserved: NXE is reserved where there is no execute-disable', () => {
+    assert.equal(launch([], { GUEST_IA32_EFER: LONG_MODE | NXE }).exits.at(-1)!.name, 'CPUID');
+    assert.deepEqual(launch(['nx'], { GUEST_IA32_EFER: LONG_MODE | NXE }).failures.at(-1)!.checks.map((c) => c.id), ['guest.efer.reserved']);
+  });
+  it('host.efer.reserved: so it is in the host state', () => {
+    assert.equal(launch([], { HOST_IA32_EFER: LONG_MODE | NXE }).exits.at(-1)!.name, 'CPUID');
+    assert.equal(launch(['nx'], { HOST_IA32_EFER: LONG_MODE | NXE }).status, 8);
   });
 });

@@ -13,6 +13,8 @@ export interface EntryContext {
   readonly misc: number;
   readonly vmFunctions: number;
   readonly physicalAddressBits: number;
+  /** Bits of IA32_EFER that may be 1 on this processor. */
+  readonly eferBits: number;
   /** EFER.LMA of the VMM that executes the instruction. */
   readonly longMode: boolean;
   /** The current VMCS. */

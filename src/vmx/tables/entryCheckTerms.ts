@@ -13,10 +13,9 @@ export const PG = 0x8000_0000;
 export const PAE = 1 << 5;
 export const PCIDE = 1 << 17;
 export const CET = 1 << 23;
-/** EFER, and the bits of it that exist: SCE, LME, LMA, NXE. */
+/** EFER. */
 export const LME = 1 << 8;
 export const LMA = 1 << 10;
-const EFER_BITS = 0xd01;
 /** RFLAGS. */
 export const TF = 1 << 8;
 export const IF = 1 << 9;
@@ -90,7 +89,7 @@ export function notFixed(c: EntryContext, slot: number, ones: number, may: numbe
 const isMemoryType = (type: number): boolean => type <= 1 || (type >= 4 && type <= 7);
 /** Each byte of a PAT is one of the six memory types. */
 export const patValid = (c: EntryContext, slot: number): boolean => [c.low(slot), c.high(slot)].every((half) => [0, 8, 16, 24].every((shift) => isMemoryType((half >>> shift) & 0xff)));
-export const eferBitsExist = (c: EntryContext, slot: number): boolean => c.high(slot) === 0 && (c.low(slot) & ~EFER_BITS) === 0;
+export const eferBitsExist = (c: EntryContext, slot: number): boolean => c.high(slot) === 0 && (c.low(slot) & ~c.eferBits) === 0;
 /** IA32_PERF_GLOBAL_CTRL of a processor with four programmable and three fixed counters. */
 export const perfGlobalCtrlValid = (c: EntryContext, slot: number): boolean => c.low(slot) >>> 4 === 0 && c.high(slot) >>> 3 === 0;
 /** IA32_S_CET: bits 9:6 are reserved, and SUPPRESS (10) and TRACKER (11) exclude one another. */
