@@ -2,11 +2,10 @@
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import type { Finding } from '../debug/checks/check';
 import type { Debugger } from '../debug/debugger';
-import { eventWords, exitLines, exitTitle, exitWords, failureLines } from '../debug/exits/exitWords';
+import { exitLines, exitTitle, exitWords, failureLines } from '../debug/exits/exitWords';
 import { SYSTEM_EVENTS } from '../debug/exits/systemEvents';
 import type { StopCause } from '../debug/run/stopCause';
-import { undeliverable } from '../debug/inspect/undeliverable';
-import { EventType } from '../cpu/intercepts';
+import { tripleFaultLines } from '../debug/exits/tripleFault';
 import { addressPlace } from '../debug/stack/callStack';
 import { accessWords } from '../debug/watch/dataBreakpoints';
 
@@ -70,12 +69,7 @@ export function stopWords(d: Debugger, cause: StopCause): StopWords {
     }
     case 'triple-fault': {
       const who = cause.world === 'guest' ? 'guest' : 'VMM';
-      const exceptions = cause.exceptions.filter((e) => e.world === cause.world && e.type === EventType.HARDWARE_EXCEPTION);
-      const events = exceptions.map((e) => eventWords(e, (rip) => addressPlace(d.target, cause.world, rip)));
-      const lines = [`The ${who} met an exception that it could not deliver, and then another while delivering the double fault.`];
-      if (events.length > 0) lines.push(`What led to it: ${events.join('; then ')}.`);
-      const why = new Set([...new Set(exceptions.map((e) => e.vector))].map((vector) => undeliverable(d.target, cause.world, vector)));
-      for (const sentence of why) if (sentence !== undefined) lines.push(sentence);
+      const lines = tripleFaultLines(d.target, cause.world, cause.exceptions);
       lines.push(...findingLines(cause.findings));
       if (!cause.record) lines.push('The processor is shut down: only Restart can go on from here.');
       return exception('Triple fault', `Triple fault in the ${who}`, lines);

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import type { Finding } from '../debug/checks/check';
 import { VmxChecks } from '../debug/checks/vmxChecks';
 import { ExitRecorder } from '../debug/exits/exitRecorder';
+import type { DeliveredEvent } from '../debug/run/stopCause';
 import { addressName } from '../debug/stack/callStack';
 import { Target } from '../debug/target';
 import { nodeFiles } from '../adapter/hosts/nodeFiles';
@@ -14,7 +15,7 @@ import type { ExitRecord } from '../vmx/observe';
 import { type Ending, Status } from './ending';
 import { exitReport } from './exitReport';
 import { ExitCounts, exitLine } from './exitTrace';
-import { failureReport } from './failureReport';
+import { failureReport, tripleFaultReport } from './failureReport';
 import { loadMachine, loadSymbols, type LoadedSymbols, withLab } from './images';
 import { Keyboard } from './keyboard';
 import { isDead, Run, type RunHost } from './run';
@@ -24,6 +25,8 @@ import { parseRunOptions, type RunOptions } from './runOptions';
 const TRACE_BUFFER = 1 << 16;
 /** Failed VMX instructions that are told; a VMM that probes for features makes some on purpose. */
 const FAILURES_TOLD = 5;
+/** Events that are remembered until a triple fault asks for them. */
+const KEPT_EVENTS = 4;
 
 const say = (text: string): void => void process.stderr.write(text);
 
@@ -58,6 +61,8 @@ class ExitWatch {
   /** The exit that --break-on-exit waited for. */
   found: ExitRecord | undefined;
   private failures = 0;
+  /** The latest events that were delivered: what leads to a triple fault. */
+  private readonly events: DeliveredEvent[] = [];
 
   constructor(
     machine: Machine,
@@ -73,7 +78,11 @@ class ExitWatch {
       target.recorder = new ExitRecorder(cpu, machine.vmx[i]!, {
         exit: (record) => this.exit(target, record),
         entry: () => {},
-        delivering: () => {},
+        delivering: (event) => {
+          const { events } = this;
+          if (events.length >= KEPT_EVENTS) events.shift();
+          events.push(event);
+        },
         failure: (failure) => {
           if (++this.failures <= FAILURES_TOLD) say('\n' + failureReport(target, failure));
         },
@@ -87,6 +96,10 @@ class ExitWatch {
     // After the end nothing is recorded: otherwise the trace would depend on how the last slice was cut.
     if (this.run.ended) return;
     this.counts.add(record);
+    if (record.name === 'TRIPLE_FAULT' && ++this.failures <= FAILURES_TOLD) {
+      target.activate();
+      say('\n' + tripleFaultReport(target, 'guest', this.events));
+    }
     this.trace?.write(exitLine(record, this.symbol(target, record), this.targets.length > 1) + '\n');
     const { breakOnExit } = this.options;
     if (breakOnExit.length === 0 || !breakOnExit.includes(record.name)) return;
@@ -103,8 +116,13 @@ class ExitWatch {
     return name.startsWith('0x') ? undefined : name;
   }
 
-  /** The run is over: what the run-time checks have to say about its end. */
+  /** The run is over: why the processor shut down, and what the run-time checks have to say. */
   ended(machine: Machine): void {
+    if (machine.ended === 'shutdown') {
+      const target = this.targets[machine.current]!;
+      target.activate();
+      say('\n' + tripleFaultReport(target, target.world, this.events));
+    }
     for (const { recorder } of this.targets) recorder.checks?.ended(machine.ended === 'shutdown' ? 'shutdown' : 'halt');
   }
 }
