@@ -11,7 +11,7 @@ import { createEngine } from '../../src/cpu/engine/engine';
 import { resetProcessor } from '../../src/cpu/engine/reset';
 import { translatorPolicy } from '../../src/cpu/engine/translator';
 import { readFlags } from '../../src/cpu/flags';
-import { CPU_STATE_SIZE, Gpr, Offset, Seg } from '../../src/cpu/state';
+import { CPU_STATE_SIZE, Gpr, Offset, Seg, TLB_ENTRIES } from '../../src/cpu/state';
 import { bareParts, noVmx } from '../silicon/flatMachine';
 
 export type Mode = 16 | 32 | 64;
@@ -43,7 +43,7 @@ export const DATA_SIZE = 0x4000;
 /** Where interrupts and single-step traps are counted. */
 export const COUNT = Place.DATA + 0x3ff0;
 /** Linear addresses so far apart have the same page table, and the same entry of the TLB. */
-export const CONFLICT = 0x40_0000;
+export const CONFLICT = TLB_ENTRIES * 0x1000;
 
 /** What lies behind it acts as the device. */
 const MEMORY = 0x2_0000;
@@ -57,7 +57,7 @@ const GDT = 0x5000;
 const IDT = 0x6000;
 const PAE_PDPT = 0x7000;
 const TSS = 0x8000;
-const MAPPED = 0x80_0000;
+const MAPPED = 2 * CONFLICT;
 /** Vectors that count and return; that load CR3 anew and return. */
 export const INTERRUPT = 0x40;
 export const FLUSH = 0x41;
@@ -153,6 +153,7 @@ export function makeRig(mode: Mode, translate: boolean, user = false): Rig {
       if (at !== 0 && whole && !kept.has(page)) kept.set(page, views.u8.slice(at, at + 0x1000));
       return at;
     },
+    frameWritten: (page) => (!whole || kept.has(page) ? frame(page) : 0),
     read: (address) => (cpu.state.icount * 3 + address) >>> 0,
     write: (address) => ((address & 0x40) !== 0 ? raise() : (address & 0x10) === 0 ? cpu.flushTlb() : cpu.requestAttention()),
     in: (port) => (cpu.state.icount + port) >>> 0,
@@ -166,7 +167,7 @@ export function makeRig(mode: Mode, translate: boolean, user = false): Rig {
   put(PML4, BigInt(PDPT) | 7n);
   put(PDPT, BigInt(PD) | 7n);
   put(PAE_PDPT, BigInt(PD) | 1n);
-  for (let i = 0; i < 4; i++) put(PD + i * 8, BigInt(PT) | 7n);
+  for (let i = 0; i < MAPPED / 0x20_0000; i++) put(PD + i * 8, BigInt(PT) | 7n);
   for (let page = 1; page < 512; page++) put(PT + page * 8, BigInt(page * 0x1000) | 7n);
   const map = (place: number, physical: number, bits: bigint): void => put(PT + ((WINDOW + place) >>> 12) * 8, BigInt(physical) | bits);
   // Neighbours in linear memory are none in physical memory.
