@@ -5,12 +5,9 @@
 
 /** First port, last port, what would be there. */
 const COMMONLY_ABSENT: readonly (readonly [number, number, string])[] = [
-  [0x0000, 0x000f, 'DMA controller 1'],
   [0x0022, 0x0023, 'chip-set index, interrupt mode control register'],
   [0x002e, 0x002f, 'super I/O'],
   [0x004e, 0x004f, 'super I/O'],
-  [0x0080, 0x008f, 'POST codes, delays, DMA page registers'],
-  [0x00c0, 0x00df, 'DMA controller 2'],
   [0x00ed, 0x00ee, 'delays'],
   [0x00f1, 0x00f1, 'coprocessor reset'],
   [0x0170, 0x0177, 'second IDE channel'],

@@ -12,6 +12,7 @@ import { BusMasterIde } from './busMasterIde';
 import { COPROCESSOR_CLEAR, CoprocessorError } from './coprocessorError';
 import { Cmos } from './cmos';
 import { DebugConsole } from './debugConsole';
+import { DMA_REGISTERS, DmaControllers, FIRST_DMA, PAGE_REGISTER_COUNT, PAGE_REGISTERS, SECOND_DMA } from './dmaControllers';
 import { Hpet } from './hpet';
 import { IdeChannel } from './ideChannel';
 import { InterruptBus, isMessage } from './interruptBus';
@@ -132,6 +133,7 @@ export class Board {
     this.ide = [new IdeChannel('primary IDE channel', 0x1f0, [ide[0], ide[1]], 0, wiring, line(Irq.IDE0)), new IdeChannel('secondary IDE channel', 0x170, [ide[2], ide[3]], 2, wiring, line(Irq.IDE1))];
     this.coprocessor = new CoprocessorError(line(Irq.COPROCESSOR));
     this.debugConsole = new DebugConsole();
+    const dma = new DmaControllers(wiring);
     const port92 = new Port92(this.a20, () => wiring.resetMachine());
     const lpt1 = new ParallelPort();
     const busMaster = new BusMasterIde(bus.memory);
@@ -151,7 +153,7 @@ export class Board {
     const firmwareConfig = new FirmwareConfig({ memory, cpus, e820: () => bus.memory.map.e820() }, bus.memory);
     this.acpi = new AcpiPower(wiring, wiring, line(SCI_LINE));
     const testDevice = new TestDevice((input, level) => (input < ISA_LINES ? line(input)(level) : this.ioApic.setLine(input, level)));
-    this.devices = [this.pic, this.pit, this.hpet, ...this.localApics, this.ioApic, this.cmos, this.a20, this.keyboard, this.vga, ...uarts, ...this.ide, busMaster, lpt1, router, this.pci, ...virtio, port92, power, this.acpi, this.debugConsole, testDevice, this.coprocessor, firmwareConfig];
+    this.devices = [this.pic, this.pit, this.hpet, ...this.localApics, this.ioApic, this.cmos, this.a20, this.keyboard, this.vga, ...uarts, ...this.ide, busMaster, lpt1, router, this.pci, ...virtio, port92, power, this.acpi, this.debugConsole, testDevice, this.coprocessor, firmwareConfig, dma];
 
     bus.claimPage(pageOf(IO_APIC), this.ioApic);
     bus.claimPage(pageOf(HPET), this.hpet);
@@ -164,6 +166,9 @@ export class Board {
     bus.claimPorts(0x60, 1, this.keyboard);
     bus.claimPorts(0x64, 1, this.keyboard);
     bus.claimPorts(0x70, 2, this.cmos);
+    bus.claimPorts(FIRST_DMA, DMA_REGISTERS, dma);
+    bus.claimPorts(SECOND_DMA, 2 * DMA_REGISTERS, dma);
+    bus.claimPorts(PAGE_REGISTERS, PAGE_REGISTER_COUNT, dma);
     bus.claimPorts(0x92, 1, port92);
     bus.claimPorts(0x3c0, 0x10, this.vga);
     bus.claimPorts(0x3d4, 2, this.vga);
