@@ -68,7 +68,7 @@ describe('ACPI S3', () => {
       machine.onWarning = (sentence) => warnings.push(sentence);
       assert.equal(machine.run(5_000_000_000), 'halt');
       assert.match(warnings.join(), /no alarm that wakes it/);
-      machine.typeKeyboard('x');
+      machine.typeKeyboard!('x');
       machine.run(1_000_000);
       assert.equal(machine.debugExit, 0);
     }
