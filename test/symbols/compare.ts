@@ -37,6 +37,9 @@ const ADDRESSES = 2000;
 const ORC_ADDRESSES = 40_000;
 /** Assembly inside of C pushes one or two words. */
 const INLINE_PUSHES = 16n;
+/** What a function had pushed before it went to the interrupt stack. */
+const SWITCHED_FRAME = 64n;
+const R10 = 10;
 const SHF_COMPRESSED = 0x800;
 
 /** What a comparison found. */
@@ -348,6 +351,14 @@ const inventedFrame = (pc: bigint): Frame => ({
   memory: (address, length) => Uint8Array.from({ length }, (_, i) => Number(((address + BigInt(7 * i)) >> 3n) & 0xffn) | 1),
 });
 
+/** How two canonical frame addresses differ, as disagreements.ts knows it. */
+function orcDifference(theirs: bigint, ours: bigint, frame: Frame): string {
+  if (ours > theirs && ours <= theirs + INLINE_PUSHES) return 'ORC knows of more pushes';
+  const beyond = ours - readWord(frame, frame.register(RSP)!, 8)!;
+  if (beyond >= 0n && beyond <= SWITCHED_FRAME) return 'ORC follows another stack';
+  return theirs === frame.register(R10) ? 'one by r10' : 'differs';
+}
+
 /** Linux's ORC tables beside the call frame information of the same kernel, at random addresses of functions. */
 function compareOrc(elf: ElfFile, image: SymbolImage): Result {
   const result: Result = { compared: 0, wrong: [] };
@@ -366,7 +377,7 @@ function compareOrc(elf: ElfFile, image: SymbolImage): Result {
     if (!ours || ours === 'end') result.wrong.push(`${where}: ORC has ${ours ?? 'nothing'}`);
     else {
       const [cfi, own] = [theirs, ours].map(({ cfa, frame }) => `cfa ${cfa.toString(16)} rip ${frame.pc.toString(16)} rbp ${frame.register(RBP)?.toString(16)}`);
-      if (cfi !== own) result.wrong.push(`${where}: ${ours.cfa > theirs.cfa && ours.cfa <= theirs.cfa + INLINE_PUSHES ? 'ORC knows of more pushes' : ours.cfa === readWord(inventedFrame(pc), inventedFrame(pc).register(RSP)!, 8)! + 8n ? 'ORC follows another stack' : 'differs'}: call frame information ${cfi}; ORC ${own}`);
+if (cfi !== own) result.wrong.push(`${where}: ${orcDifference(theirs.cfa, ours.cfa, inventedFrame(pc))}: call frame information ${cfi}; ORC ${own}`);
     }
   }
   return result;

@@ -22,6 +22,10 @@ export const DISAGREEMENTS: readonly { readonly difference: RegExp; readonly why
     why: 'assembly inside of C pushes, which compilers do not describe and objtool sees',
   },
   {
+    difference: /: one by r10: /,
+    why: 'where a function aligns its stack, r10 has just got what rsp has, and either tells the same in a real frame',
+  },
+  {
     difference: /: ORC follows another stack: /,
     why: 'the kernel changes to its interrupt stack in assembly inside of C, which compilers do not describe and objtool sees',
   },
