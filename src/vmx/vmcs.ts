@@ -22,6 +22,9 @@ const WIDTH_MASK = { 16: 0xffffn, 32: 0xffff_ffffn, 64: 0xffff_ffff_ffff_ffffn, 
 /** A value cut to the width of a field. */
 export const truncated = (field: Field, value: bigint): bigint => value & WIDTH_MASK[field.width];
 
+/** Of more VMCSs than this it is forgotten who called the writers of their fields. */
+const MOST_VMCSS = 64;
+
 export class Vmcs {
   private readonly u32: Uint32Array;
   private readonly u64: BigUint64Array;
@@ -30,6 +33,8 @@ export class Vmcs {
   private readonly clocks: number;
   private readonly rips: number;
   private readonly returns: number;
+  /** What was on the stack when the fields of other VMCSs were written, by address, for which regions have no room. Three words each: the writer's clock, by which it is known again, and both addresses. */
+  private readonly callers = new Map<number, Uint32Array>();
 
   constructor(private readonly state: CpuState) {
     this.u32 = state.views.u32;
@@ -109,6 +114,14 @@ export class Vmcs {
     return { icount, rip, returns };
   }
 
+  private callersOf(address: number): Uint32Array {
+    let callers = this.callers.get(address);
+    if (callers) return callers;
+    if (this.callers.size >= MOST_VMCSS) this.callers.clear();
+    this.callers.set(address, (callers = new Uint32Array(FIELDS.length * 3)));
+    return callers;
+  }
+
   // The region in memory.
 
   /** Host-physical address of the current VMCS, or -1. */
@@ -129,7 +142,8 @@ export class Vmcs {
     if (frame === 0) return;
     const { u32 } = this;
     u32[(frame + Region.LAUNCH_STATE) >>> 2] = this.state.get32(Private.LAUNCHED);
-    const { clocks, rips } = this;
+    const { clocks, rips, returns } = this;
+    const callers = this.callersOf(address);
     let to = (frame + Region.FIELDS) >>> 2;
     for (let slot = 0; slot < FIELDS.length; slot++, to += Region.STRIDE >>> 2) {
       u32[to] = this.low(slot);
@@ -137,6 +151,9 @@ export class Vmcs {
       u32[to + 2] = u32[clocks + slot * 2]!;
       u32[to + 3] = (u32[clocks + slot * 2 + 1]! & 0xffff) | (u32[rips + slot * 2 + 1]! << 16);
       u32[to + 4] = u32[rips + slot * 2]!;
+      callers[slot * 3] = u32[clocks + slot * 2]!;
+      callers[slot * 3 + 1] = u32[returns + slot * 2]!;
+      callers[slot * 3 + 2] = u32[returns + slot * 2 + 1]!;
     }
     if (cpu.codePages.has(page)) cpu.codePages.written(page, 0, 0x1000);
   }
@@ -148,7 +165,8 @@ export class Vmcs {
     const { u32 } = this;
     const read = (offset: number): number => (frame === 0 ? 0xffff_ffff : u32[(frame + offset) >>> 2]!);
     this.state.set32(Private.LAUNCHED, read(Region.LAUNCH_STATE) === 1 ? 1 : 0);
-    const { clocks, rips } = this;
+    const { clocks, rips, returns } = this;
+    const callers = this.callersOf(address);
     for (let slot = 0, from: number = Region.FIELDS; slot < FIELDS.length; slot++, from += Region.STRIDE) {
       u32[this.words + slot * 2] = read(from);
       u32[this.words + slot * 2 + 1] = read(from + 4);
@@ -157,8 +175,9 @@ export class Vmcs {
       u32[clocks + slot * 2 + 1] = packed & 0xffff;
       u32[rips + slot * 2] = read(from + 16);
       u32[rips + slot * 2 + 1] = (packed | 0) >> 16;
-      // The region has no room for these.
-      u32[this.returns + slot * 2] = u32[this.returns + slot * 2 + 1] = 0;
+      const same = callers[slot * 3] === u32[clocks + slot * 2];
+      u32[returns + slot * 2] = same ? callers[slot * 3 + 1]! : 0;
+      u32[returns + slot * 2 + 1] = same ? callers[slot * 3 + 2]! : 0;
     }
   }
 }

@@ -149,6 +149,10 @@ describe('VMX instructions: fields', () => {
     assert.equal(rig.unit.fieldWriter(Encoding.GUEST_RIP)!.returns[0], back);
     rig.host('e8 01 00 00 00 f4 55 48 89 e5 50 0f 79 d0 c9 c3 ; call 1f; hlt; 1: push rbp; mov rbp, rsp; push rax; vmwrite rdx, rax; leave; ret', registers);
     assert.equal(rig.unit.fieldWriter(Encoding.GUEST_RIP)!.returns[1], back);
+    rig.pointer(VMPTRLD, At.OTHER_VMCS);
+    assert.deepEqual(rig.unit.fieldWriter(Encoding.GUEST_RIP)?.returns ?? [], []);
+    rig.pointer(VMPTRLD, At.VMCS);
+    assert.equal(rig.unit.fieldWriter(Encoding.GUEST_RIP)!.returns[1], back);
     // A stack that is not mapped gives nothing, and no fault.
     rig.host('48 bc 00 00 00 00 00 10 00 00 31 ed 0f 79 d0 ; mov rsp, 1 << 44; xor ebp, ebp; vmwrite rdx, rax', registers);
     assert.equal(rig.status, 'succeed');
