@@ -211,7 +211,7 @@ export const PRIVILEGE_STRIDE = 24;
 export const ACCESS_UNUSABLE = 1 << 16;
 
 /** Software TLB, one bank: TLB_ENTRIES x 32 bytes {u64 read tag, u64 write tag, i32 addend, u32 frame, u64 spare}. */
-export const TLB_ENTRIES = 1024;
+export const TLB_ENTRIES = 4096;
 export const TLB_ENTRY_SIZE = 32;
 /** Code TLB, one bank: TLB_ENTRIES x 16 bytes {u64 tag, i32 code page, spare}. */
 export const CTLB_ENTRY_SIZE = 16;

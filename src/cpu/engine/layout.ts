@@ -5,9 +5,9 @@ import { CPU_BLOCK_SIZE, TLB_ENTRIES, TLB_ENTRY_SIZE } from '../state';
 export const MAXIMUM_CPUS = 8;
 
 /** The first page stays unused, so that address 0 means "none"; then comes the empty TLB bank. */
-export const CPU_BASE = 0x1_0000;
+export const CPU_BASE = 0x3_0000;
 /** Processor blocks are followed by the records; every scratch address is below this, every RAM frame above. */
-export const RECORDS_BASE = 0x20_0000;
+export const RECORDS_BASE = 0x80_0000;
 /** Room for decoded instructions. Virtual until it is used; when it is full everything is decoded anew. */
 export const RECORDS_SIZE = 128 << 20;
 /** RAM frames. */

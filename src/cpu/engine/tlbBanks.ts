@@ -194,12 +194,14 @@ export class TlbBanks {
   /** Makes writes to a host-physical page be told, in every bank. */
   withholdWrites(page: number): void {
     const { u32 } = this.views;
-    const start = this.tlb(0) >>> 2;
-    const end = this.tlb(BANKS) >>> 2;
     const low = page >>> 0;
-    for (let entry = start; entry < end; entry += TLB_ENTRY_SIZE >>> 2) {
-      if (u32[entry + PAGE] !== low) continue;
-      u32[entry + WRITE_TAG]! |= TOLD;
+    for (let bank = 0; bank < BANKS; bank++) {
+      if (this.codeSizes[bank] === 0) continue; // it was never in use
+      const end = this.tlb(bank + 1) >>> 2;
+      for (let entry = this.tlb(bank) >>> 2; entry < end; entry += TLB_ENTRY_SIZE >>> 2) {
+        if (u32[entry + PAGE] !== low) continue;
+        u32[entry + WRITE_TAG]! |= TOLD;
+      }
     }
   }
 }
