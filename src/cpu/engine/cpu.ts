@@ -266,6 +266,7 @@ export class Cpu implements Processor {
   }
   worldChanged(): void {
     if (this.state.get32(Offset.MONITOR) !== 0) this.endMonitoring(); // VM entries and VM exits clear it
+    this.state.set32(Offset.STI_CLOCK + 4, NO_CLOCK); // blocking by STI is now what was loaded
     this.derive();
     this.inNewWorld = true;
   }
@@ -388,6 +389,7 @@ export class Cpu implements Processor {
       const branches = this.debug.stepsBranches;
       const next = !branches ? 0n : trap ? this.nextRip() : s.rip;
       const slice = shadow || trap ? 1 : Math.min(left, this.longestSlice, this.intercepts.ticksToBoundary());
+      this.inNewWorld = false;
       if (this.slice(slice)) {
         this.settle();
         return 'breakpoint';
@@ -395,8 +397,10 @@ export class Cpu implements Processor {
       const retired = s.icount !== before;
       if (retired) events = 0;
       else if (++events > EVENTS_PER_SLICE) return 'budget';
-      if (retired && shadow) s.set32(Offset.INTERRUPTIBILITY, s.get32(Offset.INTERRUPTIBILITY) & ~shadow);
-      if (retired) this.debug.stepped(trap, !branches || s.rip !== next);
+      // A VM entry brings its own blocking and its own pending debug exceptions; a single step of the VMM is none of them.
+      if (!retired || this.inNewWorld) continue;
+      if (shadow) s.set32(Offset.INTERRUPTIBILITY, s.get32(Offset.INTERRUPTIBILITY) & ~shadow);
+      this.debug.stepped(trap, !branches || s.rip !== next);
     }
   }
 
