@@ -83,6 +83,7 @@ export class Encoder {
   somewhere(): number {
     const { r } = this;
     const page = r.of([0, 0, 0x1000, 0x2000]);
+    if (r.chance(10)) return this.address(r.of([Place.DATA + page, Place.ALIAS]) + 0xff8 + r.below(8));
     const place = r.of([
       Place.DATA + page + r.below(0x40) * 0x10, Place.DATA + page + 0xfe0 + r.below(0x20), Place.DATA + page + 0x100, Place.DATA + page + 0x400 + r.below(0x100), Place.ALIAS + r.below(0xf00),
       r.chance(60) ? Place.READ_ONLY + r.below(0xf00) : Place.DATA + 0x800, r.chance(25) ? Place.DEVICE + r.below(0x40) : Place.DATA, r.chance(20) ? Place.MISSING + 0x800 : Place.DATA + 0x1000,
@@ -109,7 +110,7 @@ export class Encoder {
     } else {
       const segment = r.chance(10) ? r.of([0x64, 0x65, 0x64, 0x65, 0x26, 0x3e, 0x36]) : 0;
       if (segment !== 0) prefixes.push(segment);
-      const whole = r.chance(4) ? r.of([0xf00, 0xffd, 0x1000, -0x1000, 0x3fffff, 0x2000]) : r.chance(40) ? r.below(16) * 8 : r.below(0x180) - 0x20;
+      const whole = r.chance(20) ? r.of([0, 4, 6, 7, 8, 12, 14, 15]) : r.chance(4) ? r.of([0xf00, 0xffd, 0x1000, -0x1000, CONFLICT - 1, 0x2000]) : r.chance(40) ? r.below(16) * 8 : r.below(0x180) - 0x20;
       const displacement = aligned ? whole & ~15 : whole;
       if ((segment === 0x64 || segment === 0x65) && r.chance(85)) {
         // Their bases lie in the data.

@@ -88,7 +88,7 @@ function kick(rig: Rig, { bytes, starts, entries }: Assembled, mode: Mode, seed:
     }
   }
   for (let n = 0; n < 16; n++) s.setReg(n, r.chance(50) ? BigInt(r.of(EDGES)) : (BigInt(r.next()) << 32n) | BigInt(r.next()));
-  for (const n of POINTERS[mode]) s.setReg(n, BigInt(origin + r.of([Place.DATA + 0x200, Place.DATA + 0x1100, Place.DATA + 0x2400, Place.DATA + 0xff0, Place.ALIAS + 0x300])));
+  for (const n of POINTERS[mode]) s.setReg(n, BigInt(origin + r.of([Place.DATA + 0x200, Place.DATA + 0x1100, Place.DATA + 0x2400, Place.DATA + 0xff0, Place.DATA + 0x1ff8, Place.DATA + 0x2ff0, Place.ALIAS + 0x300])));
   s.setReg(Gpr.RSP, BigInt(origin + Place.STACK_TOP - 0x100));
   if (mode !== 64) for (let n = 8; n < 16; n++) s.setReg(n, 0n);
   x87FromFxsave(s, X87);
