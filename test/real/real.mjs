@@ -20,6 +20,7 @@ const SCRIPTS = [
   { name: 'xen', quick: false },
   { name: 'qemu', quick: false },
   { name: 'selftests', quick: false },
+  { name: 'processorTests', quick: false },
 ];
 
 for (const script of SCRIPTS) {

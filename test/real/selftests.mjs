@@ -9,6 +9,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { unpacked } from './debian.mjs';
 import { busyboxInitramfs, withFiles } from './initramfs.mjs';
+import { extracted, librariesOf, sourceArchive } from './kernelSource.mjs';
 import { check, needCommand, run, skip, temporaryFolder } from './lib/hyperstep.mjs';
 import { CASES, SKIPPED } from './selftestCases.mjs';
 
@@ -18,7 +19,6 @@ const MOST_INSTRUCTIONS = 20_000_000_000;
 const MOST_SECONDS = 900;
 /** Of the guest's time, per test. */
 const MOST_GUEST_SECONDS = 5;
-const SOURCES = '/usr/src';
 /** What the tests are built from, in the archive. */
 const PARTS = ['tools/testing/selftests', 'tools/include', 'tools/arch/x86', 'tools/build', 'tools/scripts', 'tools/lib/rbtree.c', 'scripts/subarch.include'];
 /** The declarations that a header of the tests does without where the system's headers are newer, and a macro that one test has by another name. */
@@ -26,12 +26,8 @@ const FLAGS = '-include linux/stddef.h -DTEST_ASSERT_EQ=ASSERT_EQ';
 const PROMPT = '/ # ';
 const KERNEL_OPTIONS = 'console=ttyS0 nokaslr mitigations=off quiet cryptomgr.notests';
 
-const installed = () => fs.readdirSync(SOURCES).filter((f) => /^linux-source-.*\.tar\.xz$/.test(f)).sort().map((f) => path.join(SOURCES, f)).pop();
-const archive = options.source ?? (fs.existsSync(SOURCES) ? installed() : undefined);
-if (!archive) skip(`there is no ${SOURCES}/linux-source-*.tar.xz; install Debian's linux-source`);
-needCommand('gcc', 'gcc');
+const archive = sourceArchive(options.source);
 needCommand('make', 'make');
-needCommand('xz', 'xz-utils');
 const { root, why } = unpacked('linux-image-cloud-amd64', 'busybox-static');
 if (why) skip(why);
 const folder = temporaryFolder();
@@ -39,9 +35,7 @@ const cases = CASES.filter(({ name }) => options.only === undefined || options.o
 
 /** The tests as [name, executable], stripped, and the libraries that they load. */
 function built() {
-  const source = path.basename(archive, '.tar.xz');
-  execFileSync('tar', ['xJf', archive, '-C', folder, ...PARTS.map((part) => `${source}/${part}`)]);
-  const tests = path.join(folder, source, 'tools/testing/selftests/kvm');
+  const tests = path.join(extracted(archive, PARTS, folder), 'tools/testing/selftests/kvm');
   const target = ({ name }) => [path.join(tests, 'x86_64', name), path.join(tests, name)].find((file) => fs.existsSync(`${file}.c`));
   const wanted = cases.filter(target);
   const made = spawnSync('make', ['-k', '-C', tests, 'ARCH=x86_64', 'KHDR_INCLUDES=', `EXTRA_CFLAGS=${FLAGS}`, `OUTPUT=${tests}`, ...wanted.map(target)], { encoding: 'utf8' });
@@ -53,7 +47,7 @@ function built() {
   }
   const first = wanted.map(target).find((file) => fs.existsSync(file));
   if (!first) skip(`the tests cannot be built here: ${made.stderr.trim().split('\n').pop()}`);
-  for (const [file] of execFileSync('ldd', [first], { encoding: 'utf8' }).matchAll(/\/lib\S+/g)) files[`lib64/${path.basename(file)}`] = fs.readFileSync(file);
+  for (const file of librariesOf(first)) files[`lib64/${path.basename(file)}`] = fs.readFileSync(file);
   return files;
 }
 
