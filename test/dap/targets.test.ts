@@ -32,6 +32,25 @@ describe('DAP: targets', () => {
     story.expect('step-into-guest');
   });
 
+  it('runs to the cursor, in either world, as editors do it: by a breakpoint that is taken away at the next stop', async () => {
+    await story.launch({});
+    const start = lineWith('lab/guest/main.c', 'CMOS reports');
+    const kept = lineWith('lab/vmm/vmexits.c', 'if (leaf == 1)');
+    await story.breakAt(start, kept);
+    await story.run();
+    const runTo = async (cursor: { source: { path: string }; line: number }): Promise<void> => {
+      const besides = [start, kept].filter(({ source }) => source.path === cursor.source.path);
+      await story.breakAt(...besides, cursor);
+      await story.until('continue');
+      await story.client.request('setBreakpoints', { source: cursor.source, breakpoints: besides.map(({ line }) => ({ line })) });
+    };
+    await runTo(marked('lab/guest/processor.c', 'guest asks for VMX'));
+    story.tell('to a line in front of which another breakpoint stops, and on to it');
+    await runTo(lineWith('lab/vmm/vmexits.c', 'g->regs.rbx = ebx;'));
+    await runTo(lineWith('lab/vmm/vmexits.c', 'g->regs.rcx = ecx;'));
+    story.expect('run-to-cursor');
+  });
+
   it('jumps to a line, and refuses the other world', async () => {
     await story.launch({});
     const from = lineWith('lab/vmm/vmexits.c', 'if (leaf == 1)');
