@@ -79,11 +79,20 @@ export class Encoder {
     return [...this.sizePrefix(4), ...(register >= 8 ? [0x41] : []), 0xb8 + (register & 7), ...dword(value)];
   }
 
+  /** ADD of a small number to a whole register. */
+  step(register: number, by: number): number[] {
+    return [...(this.mode === 64 ? [0x48 | (register >= 8 ? 1 : 0)] : []), 0x83, 0xc0 | (register & 7), by & 0xff];
+  }
+  /** In front of the end of a page of data. */
+  beforeEnd(distance: number): number {
+    return this.address(this.r.of([Place.DATA, Place.DATA + 0x1000, Place.DATA + 0x2000, Place.ALIAS]) + 0x1000 - distance);
+  }
+
   /** Somewhere that pointers point to: mostly data, at edges of pages, in aliases; rarely code, the page table or the device. */
   somewhere(): number {
     const { r } = this;
     const page = r.of([0, 0, 0x1000, 0x2000]);
-    if (r.chance(10)) return this.address(r.of([Place.DATA + page, Place.ALIAS]) + 0xff8 + r.below(8));
+    if (r.chance(10)) return this.beforeEnd(1 + r.below(8));
     const place = r.of([
       Place.DATA + page + r.below(0x40) * 0x10, Place.DATA + page + 0xfe0 + r.below(0x20), Place.DATA + page + 0x100, Place.DATA + page + 0x400 + r.below(0x100), Place.ALIAS + r.below(0xf00),
       r.chance(60) ? Place.READ_ONLY + r.below(0xf00) : Place.DATA + 0x800, r.chance(25) ? Place.DEVICE + r.below(0x40) : Place.DATA, r.chance(20) ? Place.MISSING + 0x800 : Place.DATA + 0x1000,

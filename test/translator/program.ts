@@ -178,7 +178,7 @@ class Generator {
 
   /** Choices and loops inside one another, so many at most. Loops count in memory. */
   private nest(depth: number): void {
-    const { e, made, r } = this;
+    const { e, made, mode, r } = this;
     const jump = (opcode: number[]): Reference => ({ opcode, block: 0, kind: 'near' });
     for (let n = 1 + r.below(3); n > 0 && made.length < this.blocks; n--) {
       const kind = depth === 0 ? 0 : r.below(4);
@@ -188,10 +188,14 @@ class Generator {
       if (kind === 1) {
         const counter = Place.DATA + 0x3f00 + depth * 4;
         before.push(e.absolute([0xc7], 0, 4, counter, dword(1 + r.below(24))));
+        // A pointer often walks over the end of a page.
+        const pointer = r.of(POINTERS[mode]);
+        const walks = r.chance(60);
+        if (walks) before.push(e.set(pointer, e.beforeEnd(r.below(80))));
         const head = made.length;
         this.open();
         this.nest(depth - 1);
-        this.open().push(e.absolute([0xff], 1, 4, counter), { ...jump([0x0f, 0x85]), block: head });
+        this.open().push(...(walks ? [e.step(pointer, r.of([1, 2, 3, 4, 4, 6, 8, 12, -4]))] : []), e.absolute([0xff], 1, 4, counter), { ...jump([0x0f, 0x85]), block: head });
       } else if (kind >= 2) {
         const otherwise = jump([0x0f, 0x80 + r.below(16)]);
         before.push(otherwise);
