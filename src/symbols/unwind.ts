@@ -100,13 +100,13 @@ const movesFramePointer = (code: Uint8Array, at: number): number => {
   return (code[at + rex] === 0x89 && code[at + rex + 1] === 0xe5) || (code[at + rex] === 0x8b && code[at + rex + 1] === 0xec) ? rex + 2 : 0;
 };
 
-/** Bytes of a near CALL: rel32, or through a register or memory (FF /2) with and without a displacement. */
-const CALL_LENGTHS = [5, 2, 3, 6, 7];
+/** Bytes of a near CALL: rel32 (rel16 in 16-bit code), or through a register or memory (FF /2) with and without a displacement. */
+const CALL_LENGTHS = [5, 2, 3, 6, 7, 4];
 
 /** Whether a near CALL stands in front of an address. */
 const isBehindCall = (frame: Frame, address: bigint): boolean => CALL_LENGTHS.some((length) => {
   const code = frame.memory(address - BigInt(length), length);
-  return code !== undefined && (length === 5 ? code[0] === 0xe8 : code[0] === 0xff && ((code[1]! >> 3) & 7) === 2);
+  return code !== undefined && ((length === (frame.bits === 16 ? 3 : 5) && code[0] === 0xe8) || (code[0] === 0xff && ((code[1]! >> 3) & 7) === 2));
 });
 
 /**
@@ -125,13 +125,13 @@ const returnAddressOffset = (frame: Frame, functionStart: bigint | undefined, wo
   const code = frame.memory(functionStart, 12);
   if (!code) return into === 0n ? { offset: 0 } : undefined;
   const push = endbranch(code);
-  if (code[push] !== PUSH_BP) {
-    const sp = frame.register(RSP);
-    const top = sp === undefined ? undefined : readWord(frame, sp, word);
-    if (top !== undefined && isBehindCall(frame, top)) return { offset: 0 };
-  }
+  const sp = frame.register(RSP);
+  const top = sp === undefined ? undefined : readWord(frame, sp, word);
+  const wasCalled = top !== undefined && isBehindCall(frame, top);
+  if (code[push] !== PUSH_BP && wasCalled) return { offset: 0 };
   if (into > 8n) return undefined;
-  if (Number(into) <= push) return { offset: 0 };
+  // The firmware jumps to boot sectors, with anything on the stack.
+  if (Number(into) <= push) return frame.bits !== 16 || wasCalled ? { offset: 0 } : undefined;
   if (code[push] === PUSH_BP && Number(into) === push + 1 && movesFramePointer(code, push + 1) > 0) return { offset: word, savedBp: 0 };
   return undefined;
 };
