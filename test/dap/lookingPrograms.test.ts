@@ -1,10 +1,7 @@
 /** Breakpoints of every sort, targets, frames that start again and expressions, in a program as gcc and clang compile it. */
 import assert from 'node:assert';
-import fs from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
-import { build, BUILDS, lineOf, SOURCE } from './builtPrograms';
-import { Client } from './client';
+import { BUILDS, launchBuilt, lineOf, SOURCE } from './builtPrograms';
+import type { Client } from './client';
 
 interface Frame {
   id: number;
@@ -14,19 +11,9 @@ interface Frame {
 
 for (const [compiler, optimisation] of BUILDS) {
   describe(`DAP: a program of ${compiler} ${optimisation}`, () => {
-    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hyperstep-looking-'));
-    const image = path.join(folder, 'program');
     let client: Client;
 
-    before(function () {
-      if (!build(compiler, optimisation, image)) this.skip();
-    });
-    after(() => fs.rmSync(folder, { recursive: true, force: true }));
-    beforeEach(async () => {
-      client = new Client();
-      await client.launch({ boot: { multiboot: image }, symbols: [image], machine: { memory: '16M' } });
-    });
-    afterEach(() => client.end());
+    launchBuilt(compiler, optimisation, (launched) => (client = launched));
 
     const run = async (): Promise<Record<string, unknown>> => {
       const stopped = client.next('stopped');

@@ -1,10 +1,7 @@
 /** Steps over recursion, inlined functions, tail calls, repeated strings and switches of stacks, as gcc and clang compile them. */
 import assert from 'node:assert';
-import fs from 'node:fs';
-import os from 'node:os';
-import path from 'node:path';
-import { build, BUILDS, lineOf, SOURCE } from './builtPrograms';
-import { Client } from './client';
+import { BUILDS, launchBuilt, lineOf, SOURCE } from './builtPrograms';
+import type { Client } from './client';
 
 interface Frame {
   id: number;
@@ -14,21 +11,11 @@ interface Frame {
 
 for (const [compiler, optimisation] of BUILDS) {
   describe(`DAP: stepping through ${compiler} ${optimisation}`, () => {
-    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hyperstep-stepping-'));
-    const image = path.join(folder, 'program');
     let client: Client;
     // gcc -O2 mixes the code of an inlined call with what is around it.
     const scattered = compiler === 'gcc' && optimisation === '-O2';
 
-    before(function () {
-      if (!build(compiler, optimisation, image)) this.skip();
-    });
-    after(() => fs.rmSync(folder, { recursive: true, force: true }));
-    beforeEach(async () => {
-      client = new Client();
-      await client.launch({ boot: { multiboot: image }, symbols: [image], machine: { memory: '16M' } });
-    });
-    afterEach(() => client.end());
+    launchBuilt(compiler, optimisation, (launched) => (client = launched));
 
     const frames = async (): Promise<Frame[]> => (await client.request<{ stackFrames: Frame[] }>('stackTrace', { threadId: 1 })).stackFrames;
     const top = async (): Promise<Frame> => (await frames())[0]!;
