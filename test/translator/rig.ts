@@ -122,10 +122,10 @@ const flushingHandler = (mode: Mode): number[] => [0x50, 0x0f, 0x20, 0xd8, 0x0f,
 /** What SYSCALL enters: counts and returns. */
 const systemCall = (): number[] => [0xff, 0x04, 0x25, ...dword(WINDOW + COUNT), 0x48, 0x0f, 0x07];
 
-/** A processor of its own, in user mode if wanted. `translate` makes everything that a sample finds a region. */
-export function makeRig(mode: Mode, translate: boolean, user = false): Rig {
+/** A processor of its own, in user mode if wanted. `translate` makes everything that a sample finds a region; after so many `misses` regions call TypeScript. */
+export function makeRig(mode: Mode, translate: boolean, user = false, misses = 1): Rig {
   const before = { ...translatorPolicy };
-  Object.assign(translatorPolicy, { enabled: translate, threshold: 0, slice: 150, misses: 1 });
+  Object.assign(translatorPolicy, { enabled: translate, threshold: 0, slice: 150, misses });
   const engine = createEngine({ ramBytes: MEMORY, cpus: 1 });
   Object.assign(translatorPolicy, before);
   const { views, frameBase: ram } = engine;
