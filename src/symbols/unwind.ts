@@ -11,7 +11,7 @@ export interface Caller {
   readonly frame: Frame;
   /** Canonical frame address of the called frame: its rsp before the call. */
   readonly cfa: bigint;
-  readonly method: 'cfi' | 'orc' | 'frame pointer' | 'prologue';
+  readonly method: 'cfi' | 'orc' | 'frame pointer' | 'prologue' | 'interrupt';
 }
 
 /** A frame that a callee was found to have been called from, or to have interrupted. */

@@ -1,6 +1,6 @@
 /** Filters of VM exits and other events: conditions over what they tell, ranges, counts, functions; what a filter that goes takes with it. */
 import assert from 'node:assert';
-import { Story } from './story';
+import { marked, Story } from './story';
 
 interface Answer {
   breakpoints: { verified: boolean; message?: string }[];
@@ -47,7 +47,36 @@ describe('DAP: filters of exits and events', () => {
     await filters({ filterId: 'event:interrupt', condition: 'vmm && vector in 0x20..0x30' });
     await story.until('continue');
     await story.stack();
+    await filters();
+    await story.until('stepOut');
     story.expect('filter-events');
+  });
+
+  it('exceptions of either world by vector, and a triple fault of the guest', async () => {
+    await story.launch({});
+    const told = async (): Promise<void> => {
+      const stopped = await story.client.until('continue');
+      await story.tellStop('continue', stopped);
+      story.tell(`  ${String(stopped['text']).replaceAll('\n', ' ')}`);
+    };
+    await filters({ filterId: 'event:guest-exception', condition: 'vector == GP && errorCode == 0' }, { filterId: 'event:vmm-exception', condition: '6' }, { filterId: 'exit:TRIPLE_FAULT', condition: 'reason == 2' });
+    await story.breakAt(marked('lab/guest/processor.c', 'guest asks for VMX'));
+    await story.run();
+    await story.evaluate('$rip = 0xdead000000000000', 'repl');
+    await told();
+    await story.stack();
+    await story.until('restart');
+    await story.breakAt(marked('lab/vmm/vmexits.c', 'in handle_cpuid'));
+    await story.until('continue');
+    // UD2 in place of the next instruction.
+    await story.evaluate('*(uint16_t *)$rip = 0x0b0f', 'repl');
+    await told();
+    await story.stack();
+    await story.until('restart');
+    await story.evaluate('$idtr_limit = 0', 'repl');
+    await story.evaluate('$rip = 0xdead000000000000', 'repl');
+    await told();
+    story.expect('filter-exceptions');
   });
 
   it('function breakpoints named exit: and event: count hits', async () => {

@@ -129,10 +129,11 @@ export class RunControl {
     this.turn++;
   }
 
-  /** From within the machine: stop after the present instruction, for this cause. The first cause counts, but a failure outranks what somebody waits for. */
+  /** From within the machine: stop after the present instruction, for this cause. The first cause counts, but a failure outranks what somebody waits for, and a VM exit the event whose delivery led to it. */
   requestStop(cause: StopCause): void {
     if (!this.running) return;
-    if (!this.pending || (isAwaited(this.pending.cause) && !isAwaited(cause))) this.pending = { cause, cpu: this.machine.current };
+    const outranks = (before: StopCause): boolean => (isAwaited(before) && !isAwaited(cause)) || (before.kind === 'event' && cause.kind === 'exit');
+    if (!this.pending || outranks(this.pending.cause)) this.pending = { cause, cpu: this.machine.current };
     this.machine.requestStop();
   }
 

@@ -9,10 +9,12 @@ import { unwindByFramePointer } from '../../symbols/unwind';
 import { exitTitle } from '../exits/exitWords';
 import type { RegisterFile } from '../registers/registerFile';
 import type { SourcePlace } from '../inspect/node';
+import { ASSEMBLY } from '../symbols/codeMap';
 import type { LoadedImage } from '../symbols/imageSet';
 import type { Target } from '../target';
 import { otherWorld, type World } from '../world';
 import { innermostFrame } from './innermostFrame';
+import { interruptedFrame } from './interruptedFrame';
 
 /** A frame of code. */
 export interface CodeFrame {
@@ -63,10 +65,20 @@ function imageOf(target: Target, world: World, frame: Frame, callee: LoadedImage
   return target.images.at(world, lookupAddress(frame)) ?? (callee && frame.isCaller && isBehindCall(callee, frame.pc) ? callee : undefined);
 }
 
-/** The caller of a frame, by call frame information, else by the frame pointer where code and chain make sense. */
+/** Code of an assembly file, or that only a symbol names. */
+const isAssembly = (image: SymbolImage, address: bigint): boolean => {
+  const row = image.lineAt(address);
+  return row === undefined ? image.functionAt(address) === undefined : ASSEMBLY.test(row.file.path);
+};
+
+/** The caller of a frame, by call frame information; of a handler's stub what it interrupts; else by the frame pointer where code and chain make sense. */
 export function callerOf(target: Target, world: World, frame: Frame, loaded = target.images.at(world, lookupAddress(frame))): { frame: Frame; cfa: bigint } | undefined {
   const image = loaded?.image;
   const caller = image ? image.unwind(frame) : frame.bits === 64 ? unwindByFramePointer(frame) : undefined;
+  if (image && caller?.method !== 'cfi' && caller?.method !== 'orc' && isAssembly(image, lookupAddress(frame))) {
+    const interrupted = interruptedFrame(target, world, frame, caller?.method === 'prologue');
+    if (interrupted) return interrupted;
+  }
   if (!caller) return undefined;
   // A return address that is not mapped is no return address.
   return caller.frame.memory(caller.frame.pc - 1n, 1) ? caller : undefined;

@@ -14,7 +14,8 @@ export interface CodeLine {
   inlines: readonly number[];
 }
 
-const ASSEMBLY = /\.(s|asm|nasm)$/i;
+/** Names of assembly files. */
+export const ASSEMBLY = /\.(s|asm|nasm)$/i;
 
 /** The line that makes a call. */
 export interface CallSite {
