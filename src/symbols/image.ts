@@ -20,6 +20,7 @@
  */
 import { Companions, NO_COMPANIONS } from './companions';
 import { CallFrames } from './dwarf/cfi';
+import type { NameKind } from './dwarf/nameScan';
 import { DwarfSections, type SectionSource } from './dwarf/sections';
 import { UnitIndex } from './dwarf/unitIndex';
 import { ElfFile, ElfSymbol } from './elf';
@@ -64,6 +65,7 @@ function nearestColumn(columns: readonly number[], wanted: number): number | und
 export class SymbolImage {
   private readonly units: UnitIndex;
   private readonly lines: Lines;
+  private readonly nameIndex: NameIndex;
   private readonly functions: Functions;
   private readonly callFrames: CallFrames;
   private readonly variables: Variables;
@@ -85,7 +87,7 @@ export class SymbolImage {
     this.units = new UnitIndex(sections, companions);
     this.lines = new Lines(() => this.units.programUnits, (address) => this.units.at(address));
     this.macros = new Macros(this.units, this.lines);
-    const names = new NameIndex(this.units);
+    const names = (this.nameIndex = new NameIndex(this.units));
     this.functions = new Functions(this.units, this.lines, names);
     this.callFrames = new CallFrames(sections);
     this.variables = new Variables(names, this.lines, this.functions, elf.machine, (frame) => this.unwind(frame));
@@ -299,6 +301,11 @@ export class SymbolImage {
   /** Names of all variables at file scope. */
   globalNames(): string[] {
     return this.variables.globalNames();
+  }
+
+  /** All names of a kind: bare, as in `guest` for `struct guest`. */
+  names(kind: NameKind): Iterable<string> {
+    return this.nameIndex.names(kind);
   }
 
   /** Types by name: `struct x`, `enum x`, a typedef or a base type. */

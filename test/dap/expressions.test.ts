@@ -76,6 +76,8 @@ describe('DAP: expressions', () => {
       story.tell(`${text}| ${targets.slice(0, 8).map((t) => `${t.text ?? t.label} (${t.type}${t.detail ? `: ${t.detail}` : ''})`).join('; ')}${targets.length > 8 ? ' ...' : ''}`);
     };
     for (const text of ['g->', '1 + g->regs.rb', '(*g).re', 'wal', 'gp', '$guest.ri', '$vmcs.GUEST_CR', '$ea', 'le', 'nothing_like_it']) await complete(text);
+    // Casts, functions, enumerators, names of the other world, fields by name, words of the console.
+    for (const text of ['(struct gu', '*(uint3', 'sizeof(enum ver', '&handle_c', 'EXIT_CP', 'guest:processor_c', 'vmcs("GUEST_CS_A', 'info re', 'monitor info', 'info nothing']) await complete(text);
     story.expect('completions');
   });
 

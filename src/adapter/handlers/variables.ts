@@ -1,12 +1,12 @@
 /** variables, evaluate, setVariable, setExpression, completions, locations. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { UserError } from '../../base/errors';
-import { COMMAND_WORDS, perform } from '../../debug/console/commands';
+import { commandWords, perform } from '../../debug/console/commands';
 import { complete, type Completion } from '../../debug/evaluate/completions';
 import { fieldConstantText, fieldOfConstant, hoverExpression } from '../../debug/evaluate/hover';
 import type { InspectionNode } from '../../debug/inspect/node';
 import { evaluatedNode } from '../../debug/inspect/variable';
-import type { CodeFrame } from '../../debug/stack/callStack';
+import { worldFrames, type CodeFrame } from '../../debug/stack/callStack';
 import type { Handlers } from '../protocol';
 import type { Session } from '../session';
 import { placeOf } from '../sources';
@@ -86,7 +86,7 @@ function changedBy(session: Session, expression: string): void {
   if (/[^=!<>]=[^=]/.test(expression)) session.changed();
 }
 
-const KINDS: Record<Completion['kind'], DebugProtocol.CompletionItemType> = { variable: 'variable', function: 'function', property: 'property', keyword: 'keyword', field: 'field', constant: 'value' };
+const KINDS: Record<Completion['kind'], DebugProtocol.CompletionItemType> = { variable: 'variable', function: 'function', property: 'property', keyword: 'keyword', field: 'field', constant: 'value', type: 'class' };
 
 export const variableHandlers = (session: Session): Handlers => ({
   variables(args: DebugProtocol.VariablesArguments) {
@@ -139,11 +139,11 @@ export const variableHandlers = (session: Session): Handlers => ({
     // Of several lines the one counts that is being typed.
     const line = args.text.split('\n')[(args.line ?? 1) - 1] ?? args.text;
     const before = line.slice(0, args.column - 1);
-    const { length, list } = complete(before, frame, () => session.debugger.evaluator(frame));
+    const { length, list } = complete(before, frame, () => session.debugger.evaluator(frame), (world) => worldFrames(session.debugger.target, world)[0]);
     const targets = list.map(({ label, text, detail, kind }): DebugProtocol.CompletionItem => ({ label, text, detail, type: KINDS[kind], start: before.length - length, length }));
-    // A line may begin with a command.
-    if (/^[a-z-]+$/.test(before)) for (const { name, sentence } of COMMAND_WORDS) if (name.startsWith(before)) targets.push({ label: name, detail: sentence, type: 'keyword', start: 0, length: before.length });
-    return { targets };
+    const words = commandWords(before).map(({ name, sentence, typed }): DebugProtocol.CompletionItem => ({ label: name, detail: sentence, type: 'keyword', start: before.length - typed, length: typed }));
+    // A line that begins like a command may be an expression too; behind `info` there is none.
+    return { targets: /\s/.test(before) && words.length > 0 ? words : [...targets, ...words] };
   },
 
   /** Where a name is declared or a value comes from. */

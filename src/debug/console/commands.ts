@@ -7,7 +7,7 @@ import type { Format } from '../evaluate/syntax';
 import { shown, type ConsoleCommand, type ConsoleContext } from './command';
 import { elsewhere } from './elsewhere';
 import { examine, stackWords } from './examine';
-import { info, registers, registerTable } from './info';
+import { info, registers, registerTable, TOPICS } from './info';
 import { typeText } from './types';
 
 const PRINT_FORMATS: Readonly<Record<string, Format>> = { x: 'x', z: 'x', a: 'x', d: 'd', u: 'd', t: 'b', c: 'c', s: 's' };
@@ -145,5 +145,11 @@ export function perform(context: ConsoleContext, line: string): string | undefin
   return advice ?? shown(context.evaluate(`${name}(${rest})`));
 }
 
-/** The commands, for completions. */
-export const COMMAND_WORDS: readonly { name: string; sentence: string }[] = COMMANDS.map((c) => ({ name: c.names[0]!, sentence: c.sentence }));
+/** Words that a line of the console can go on with: commands at its beginning, and what `info` tells. `typed` characters of them are there. */
+export function commandWords(line: string): { name: string; sentence: string; typed: number }[] {
+  const [, topic, command = ''] = /^(?:(?:info|i)\s+([a-z0-9-]*)|(?:(?:monitor|mon)\s+)?([a-z-]+))$/.exec(line) ?? [undefined, undefined, undefined];
+  if (topic === undefined && command === '') return [];
+  const words = topic === undefined ? COMMANDS : TOPICS;
+  const typed = topic ?? command;
+  return words.filter(({ names }) => names[0]!.startsWith(typed)).map(({ names, sentence }) => ({ name: names[0]!, sentence, typed: typed.length }));
+}

@@ -4,14 +4,16 @@ import { lookupAddress } from '../../symbols/frame';
 import { stripped, typeName, type StructType } from '../../symbols/types';
 import { FIELDS } from '../../vmx/tables';
 import { ALIAS_NAMES, REGISTERS } from '../registers/registerTable';
+import type { SymbolImage } from '../../symbols/image';
 import type { CodeFrame } from '../stack/callStack';
 import { frameVariables } from '../stack/frameScopes';
+import type { World } from '../world';
 import type { Evaluator } from './evaluator';
 import { INSPECTION_FUNCTIONS } from './inspectionNames';
 
 export interface Completion {
   label: string;
-  kind: 'variable' | 'function' | 'property' | 'keyword' | 'field' | 'constant';
+  kind: 'variable' | 'function' | 'property' | 'keyword' | 'field' | 'constant' | 'type';
   /** Type or meaning. */
   detail?: string | undefined;
   /** What is inserted, where that is not the label. */
@@ -88,7 +90,34 @@ function machineNames(word: string): Completion[] {
   ];
 }
 
-function names(frame: CodeFrame | undefined): Completion[] {
+const begins = (name: string, word: string): boolean => name.toLowerCase().startsWith(word.toLowerCase());
+
+/** Types that begin with a word, as they are written behind `keyword` (struct, union, enum), or alone where there is none. */
+function types(image: SymbolImage, word: string, keyword?: string): Completion[] {
+  const written = (name: string): string => (keyword === undefined ? name : `${keyword} ${name}`);
+  // `guest` alone names no type of C where there is a struct guest.
+  const isWritten = (name: string): boolean => image.types(written(name)).some((type) => typeName(type) === written(name));
+  return first(image.names('type'), (name) => begins(name, word) && isWritten(name)).map((label): Completion => ({ label, kind: 'type', detail: 'type' }));
+}
+
+/** The first names that something holds of, as many as are shown. */
+function first(names: Iterable<string>, holds: (name: string) => boolean): string[] {
+  const found: string[] = [];
+  for (const name of names) {
+    if (found.length === MOST) break;
+    if (holds(name)) found.push(name);
+  }
+  return found;
+}
+
+/** What an image has thousands of: told once there is something to tell them apart by. */
+function manyNames(image: SymbolImage, word: string): Completion[] {
+  if (word === '') return [];
+  const named = (kind: 'function' | 'enumerator', as: Completion['kind'], detail: string): Completion[] => first(image.names(kind), (name) => begins(name, word)).map((label): Completion => ({ label, kind: as, detail }));
+  return [...named('function', 'function', 'function of the program'), ...named('enumerator', 'constant', 'enumerator'), ...types(image, word)];
+}
+
+function names(frame: CodeFrame | undefined, word: string): Completion[] {
   const image = frame?.image?.image;
   const locals = frame && image ? frameVariables(frame).map((v): Completion => ({ label: v.name, kind: 'variable', detail: typeName(v.type) })) : [];
   return [
@@ -96,22 +125,30 @@ function names(frame: CodeFrame | undefined): Completion[] {
     ...INSPECTION_FUNCTIONS.map((f): Completion => ({ label: f.signature, text: f.most === 0 ? `${f.name}()` : `${f.name}(`, kind: 'function', detail: f.sentence })),
     ...SPACES.map(([label, detail]): Completion => ({ label, kind: 'keyword', detail })),
     ...(image ? image.globalNames().map((label): Completion => ({ label, kind: 'variable', detail: 'global' })) : []),
+    ...(image ? manyNames(image, word) : []),
     ...(frame && image ? image.macros.names(lookupAddress(frame.frame)).filter((name) => !name.startsWith('__')).map((label): Completion => ({ label, kind: 'constant', detail: 'macro' })) : []),
   ];
 }
 
-/** Completions for `text`, which ends where the user types. */
-export function complete(text: string, frame: CodeFrame | undefined, evaluator: () => Evaluator): Completions {
+const FIELD_NAMES: readonly Completion[] = FIELDS.map((f) => ({ label: f.name, kind: 'property', detail: 'VMCS field' }));
+
+/** Completions for `text`, which ends where the user types. `frameIn` tells where the other world stands, for `guest:` and `vmm:`. */
+export function complete(text: string, frame: CodeFrame | undefined, evaluator: () => Evaluator, frameIn: (world: World) => CodeFrame | undefined): Completions {
   const member = /(\.|->)([A-Za-z_][A-Za-z0-9_]*)?$/.exec(text);
   const machine = /\$[A-Za-z0-9_.]*$/.exec(text)?.[0];
   const word = machine ?? /[A-Za-z_][A-Za-z0-9_]*$/.exec(text)?.[0] ?? '';
-  let all: Completion[];
+  const before = text.slice(0, text.length - word.length);
+  const keyword = /\b(struct|union|enum)\s+$/.exec(before)?.[1];
+  const world = /\b(vmm|guest):$/.exec(before)?.[1] as World | undefined;
+  let all: readonly Completion[];
   if (machine !== undefined) all = machineNames(machine);
   else if (member) {
-    const before = text.slice(0, member.index);
-    all = members(evaluator(), before.slice(operandStart(before)));
-  } else all = names(frame);
+    const object = text.slice(0, member.index);
+    all = members(evaluator(), object.slice(operandStart(object)));
+  } else if (/\bvmcs\(\s*"$/.test(before)) all = FIELD_NAMES;
+  else if (keyword !== undefined) all = frame?.image ? types(frame.image.image, word, keyword) : [];
+  else all = names(world === undefined ? frame : frameIn(world), word);
   const seen = new Set<string>();
-  const list = all.filter(({ label }) => label.toLowerCase().startsWith(word.toLowerCase()) && !seen.has(label) && seen.add(label));
+  const list = all.filter(({ label }) => begins(label, word) && !seen.has(label) && seen.add(label));
   return { length: word.length, list: list.slice(0, MOST) };
 }
