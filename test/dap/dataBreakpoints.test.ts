@@ -60,6 +60,26 @@ describe('DAP: data breakpoints', () => {
     story.expect('data-spaces');
   });
 
+  it('ranges and expressions of every address space, by mode, every n-th time', async () => {
+    await story.launch({});
+    const place = marked('lab/guest/processor.c', 'guest asks for VMX');
+    await story.breakAt(place);
+    await story.run();
+    await story.client.request('setBreakpoints', { source: place.source, breakpoints: [] });
+    const frameId = (await story.frames())[0]!.id;
+    await info({ name: 'hpa:ept(0x6000)', bytes: 44, frameId });
+    await info({ name: 'guest:0xffffffff80100000', bytes: 4096 });
+    await info({ name: '&eax', asAddress: true, bytes: 4, frameId });
+    await info({ name: '(char *)vmm:guest.ept_root,16', frameId });
+    const rcx = await info({ name: 'vmm:guest.regs.rcx', mode: 'vmm', frameId });
+    await info({ name: 'vmm:guest.regs.rcx', mode: 'sideways', frameId });
+    await watch({ dataId: rcx!, accessType: 'write', hitCondition: '2' });
+    await until();
+    await watch({ dataId: rcx!.replace('!vmm', '!guest'), accessType: 'write' }, { dataId: (await info({ name: 'hpa:0xb8000', bytes: 4000 }))!, accessType: 'write', condition: '$cr3 == 0x1000 || 1' });
+    await until();
+    story.expect('data-ranges');
+  });
+
   it('VMCS fields: read by VMREAD, written by VMWRITE, changed by a VM exit', async () => {
     await story.launch({});
     await story.breakAt(lineWith('lab/vmm/vmexits.c', 'if (leaf == 1)'));

@@ -21,6 +21,28 @@ describe('DAP: VM exits', () => {
     story.expect('cpuid-exit');
   });
 
+  it('tells qualifications by their reason, registers in words, what is injected, and what the VMM has written since', async () => {
+    await story.launch({});
+    await story.client.request('setExceptionBreakpoints', { filters: ['exit:EPT_VIOLATION'] });
+    await story.run();
+    await story.scope('VMCS', { path: ['Exit information'], only: /QUAL|ADDRESS|INFO|ERROR/ });
+    await story.scope('VMCS', { path: ['Exit information', 'EXIT_QUALIFICATION'] });
+    await story.client.request('setExceptionBreakpoints', { filters: ['exit:IO_INSTRUCTION'] });
+    await story.until('continue');
+    await story.scope('VMCS', { path: ['Exit information', 'EXIT_QUALIFICATION'] });
+    for (const field of ['VM_ENTRY_INTERRUPTION_INFO', 'IDT_VECTORING_INFO']) {
+      await story.evaluate(`$vmcs.${field} = 0x80000b0e`, 'repl');
+      await story.evaluate(`vmcs("${field}")`, 'repl');
+    }
+    await story.scope('Registers', { path: ['Segments', 'cs'] });
+    await story.scope('Registers', { path: ['Segments', 'tr'] });
+    for (const assignment of ['$dr7 = 0x000d0402', '$st0 = 0x4000c000000000000000', '$xmm3 = 0x3f8000004000000040400000c0800000', '$mxcsr = 0x1fa2', '$lstar = &handle_cpuid', '$pat = 0x0007040600070401']) await story.evaluate(assignment, 'repl');
+    await story.scope('Registers', { path: ['Debug', 'dr7'], only: /^(G0|LE|RW0|LEN0)$/ });
+    await story.scope('Registers', { path: ['Vector', 'xmm3'] });
+    for (const register of ['$dr7', '$st0', '$xmm3', '$ymm3', '$mxcsr', '$lstar', '$pat', '$apic_base', '$eflags']) await story.evaluate(register);
+    story.expect('exit-information');
+  });
+
   it('stops at HOST_RIP itself when asked to', async () => {
     await story.launch({ breakOnExit: ['CPUID'], vmexit: { stopAt: 'exit' } });
     await story.run();

@@ -17,6 +17,9 @@ const CHANGE = 'change';
 /** `vmm:0x1000+8!change guest->lapic`: what is watched, a mode, and what the user calls it. */
 const DATA_ID = /^(\S+?)(?:!([a-z]+))?(?: (.*))?$/;
 
+/** An expression in an address space. */
+const IN_SPACE = /^\s*(vmm|guest|gpa|hpa)\s*:/;
+
 /** What a name, or a line of the Variables pane, stands for. Throws a UserError that says why it cannot be watched. */
 function watchable(session: Session, args: DebugProtocol.DataBreakpointInfoArguments): { watched: Watchable; label: string } {
   const { target } = session.debugger;
@@ -34,9 +37,11 @@ function watchable(session: Session, args: DebugProtocol.DataBreakpointInfoArgum
   if (named) return { watched: named.kind === 'memory' && args.bytes ? { ...named, length: args.bytes } : named, label: name };
   const { result } = session.debugger.evaluator(frame).evaluate(name, false);
   const { value, space } = result;
-  const address = args.asAddress ? integerOf(value, result.reader) : value.location.kind === 'memory' ? value.location.address : undefined;
+  // `gpa:` in front of an expression makes it the address of what is meant, as in memory views.
+  const isAddress = args.asAddress === true || (IN_SPACE.test(name) && value.location.kind !== 'memory');
+  const address = isAddress ? integerOf(value, result.reader) : value.location.kind === 'memory' ? value.location.address : undefined;
   if (address === undefined) throw new UserError('data-breakpoint', `${name} is a value that is in no memory: watch a variable, an address such as vmm:0x1000, a register such as $cr3, or a field such as $vmcs.GUEST_RIP.`);
-  return { watched: { kind: 'memory', space, address: BigInt.asUintN(64, address), length: args.bytes ?? (args.asAddress ? 8 : (sizeOf(value.type) ?? 8)) }, label: args.asAddress ? `${args.bytes ?? 8} bytes at ${hex(address)}` : name };
+  return { watched: { kind: 'memory', space, address: BigInt.asUintN(64, address), length: args.bytes ?? (isAddress ? 8 : (sizeOf(value.type) ?? 8)) }, label: args.asAddress ? `${args.bytes ?? 8} bytes at ${hex(address)}` : name };
 }
 
 function requestOf(session: Session, { dataId, accessType, condition, hitCondition }: DebugProtocol.DataBreakpoint): DataRequest {

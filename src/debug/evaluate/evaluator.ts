@@ -412,6 +412,11 @@ export class Evaluator {
     if (!mayAssign) throw new UserError('expression', 'An assignment changes the machine: write it in the Debug Console.');
     const target = this.compute(e.target, mayAssign);
     if (!target.store) throw new UserError('expression', `${target.value.name} has no place that could be assigned.`);
+    // Registers are wider than any type of C.
+    if (e.operator === undefined && e.target.kind === 'machine' && e.value.kind === 'number') {
+      target.store(e.value.value);
+      return this.compute(e.target, false);
+    }
     let value = this.decayed(this.compute(e.value, mayAssign));
     if (e.operator !== undefined) value = this.operate(e.operator, target, value);
     target.store(this.integer(value));
