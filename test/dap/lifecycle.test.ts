@@ -67,6 +67,16 @@ describe('DAP: running', () => {
     story.expect('log-point');
   });
 
+  it('log points print in either world, on a condition, every so often, and from the frame they are in', async () => {
+    await story.launch({});
+    const place = lineWith('lab/lib/e820.c', 'for (');
+    await story.client.request('setBreakpoints', { source: place.source, breakpoints: [{ line: place.line, mode: 'both', condition: 'mb->mmap_length > 72', logMessage: 'a map of {mb->mmap_length / 24} entries at {mb}: {*mb}, {nothing}' }] });
+    await story.breakAt({ ...marked('lab/vmm/vmexits.c', 'in handle_io'), hitCondition: '% 2', logMessage: 'port {$vmcs.EXIT_QUALIFICATION >> 16,x} by {$guest.rip}' }, marked('lab/vmm/vmexits.c', 'in handle_cpuid'));
+    await story.run();
+    story.tell(story.client.console);
+    story.expect('log-points');
+  });
+
   it('tells why a VM entry failed, and who wrote the fields to blame', async () => {
     await story.launch({});
     await story.client.request('setExceptionBreakpoints', { filters: ['entry-failure', 'instruction-failure', 'triple-fault', 'vmx-checks'] });

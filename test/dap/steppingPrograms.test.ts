@@ -73,6 +73,28 @@ for (const [compiler, optimisation] of BUILDS) {
       assert.strictEqual((await top()).line, lineOf('behind the string'));
     });
 
+    it('over a repeated string instruction by instruction: all of it is one step, forwards and back', async () => {
+      await runTo('string');
+      const at = async (): Promise<{ instruction: string; count: string }> => {
+        const { instructionPointerReference: memoryReference } = (await client.request<{ stackFrames: { instructionPointerReference: string }[] }>('stackTrace', { threadId: 1 })).stackFrames[0]!;
+        const { instructions } = await client.request<{ instructions: { instruction: string }[] }>('disassemble', { memoryReference, instructionCount: 1 });
+        const { result } = await client.request<{ result: string }>('evaluate', { expression: '$ecx,d', context: 'watch' });
+        return { instruction: instructions[0]!.instruction, count: result };
+      };
+      let here = await at();
+      for (let i = 0; i < 20 && !here.instruction.startsWith('rep'); i++) {
+        await client.until('stepIn', { granularity: 'instruction' });
+        here = await at();
+      }
+      assert.deepStrictEqual([here.instruction.slice(0, 9), here.count], ['rep movsb', '64']);
+      await client.until('stepIn', { granularity: 'instruction' });
+      const behind = await at();
+      assert(!behind.instruction.startsWith('rep'));
+      assert.strictEqual(behind.count, '0');
+      await client.until('stepBack', { granularity: 'instruction' });
+      assert.deepStrictEqual(await at(), here);
+    });
+
     it('over a switch of stacks: the other task runs until it switches back', async () => {
       await runTo('other task');
       const before = await frames();

@@ -23,12 +23,16 @@ describe('DAP: targets', () => {
     story.expect('step-into-target');
   });
 
-  it('offers the guest where VMLAUNCH is', async () => {
+  it('offers the guest where VMLAUNCH and VMRESUME are', async () => {
     await story.launch({});
     await story.breakAt(lineWith('lab/vmm/vmentry.S', 'vmlaunch'));
     await story.run();
     const [guest] = await targets();
     await story.until('stepIn', { targetId: guest!.id });
+    await story.breakAt(lineWith('lab/vmm/vmentry.S', 'vmresume'));
+    await story.until('continue');
+    const [again] = await targets();
+    await story.until('stepIn', { targetId: again!.id });
     story.expect('step-into-guest');
   });
 
