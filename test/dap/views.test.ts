@@ -55,6 +55,26 @@ describe('DAP: views', () => {
     assert.deepStrictEqual(await written(), ['GUEST_RIP']);
   });
 
+  it('lists several VMCSs, marks the current one, and tells the other in full', async () => {
+    await stopAt('lab/vmm/vmexits.c', 'in handle_cpuid');
+    const frameId = (await story.frames())[0]!.id;
+    const type = (expression: string): Promise<unknown> => story.client.request('evaluate', { expression, context: 'repl', frameId });
+    const first = (await ask<VmcsResponse>('vmcs')).address!;
+    // A region of the same revision, and VMPTRLD [RIP + 0xf8] to make it current, in memory that nobody uses.
+    await type('*(uint32_t *)(KERNBASE + 0x1f000000) = *(uint32_t *)hpa:$vmcs & 0x7fffffff');
+    await type('*(uint64_t *)(KERNBASE + 0x1f001000) = 0xf835c70f');
+    await type('*(uint64_t *)(KERNBASE + 0x1f0010ff) = 0x1f000000');
+    await type('$rip = KERNBASE + 0x1f001000');
+    await story.client.until('stepIn', { granularity: 'instruction' });
+    const both = await ask<VmcsResponse>('vmcs');
+    assert.deepStrictEqual(both.list.map(({ address, current, launched }) => [address, current, launched]), [[first, false, true], ['0x1f000000', true, false]]);
+    assert.strictEqual(both.address, '0x1f000000');
+    const other = await ask<VmcsResponse>('vmcs', { address: first });
+    const reason = other.groups.flatMap((g) => g.entries).find((e) => e.name === 'VM_EXIT_REASON')!;
+    assert.match(reason.value, /^CPUID/);
+    assert.strictEqual(other.list[0]!.guestRip !== undefined, true);
+  });
+
   it('tells the line that wrote a field', async () => {
     await stopAt('lab/vmm/vmexits.c', 'in handle_cpuid');
     const { groups } = await ask<VmcsResponse>('vmcs');

@@ -3,7 +3,9 @@
  * under gdb, stops at every `BP:` marker, and writes registers, memory, gdb's backtrace and gdb's variables to
  * test/fixtures/symbols/stops.json. Run it after test/fixtures/symbols/build.sh, on Linux for x86-64 with gdb:
  *
- *   npx tsx test/symbols/recordStops.ts
+ *   npx tsx test/symbols/recordStops.ts [FIXTURE.elf]...
+ *
+ * Fixtures that are not named keep their stops; without names all are recorded.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -79,7 +81,11 @@ const record = (elf: string): unknown[] => {
   }
 };
 
+const file = path.join(fixtures, 'stops.json');
+const built = readdirSync(fixtures).filter((name) => name.endsWith('.elf')).sort();
+const wanted = process.argv.slice(2);
+const kept = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown[]>;
 const all: Record<string, unknown[]> = {};
-for (const file of readdirSync(fixtures).filter((name) => name.endsWith('.elf')).sort()) all[file] = record(path.join(fixtures, file));
-writeFileSync(path.join(fixtures, 'stops.json'), JSON.stringify(all) + '\n');
-for (const [file, stops] of Object.entries(all)) console.log(`${file}: ${stops.length} stops`);
+for (const name of built) all[name] = wanted.length === 0 || wanted.includes(name) ? record(path.join(fixtures, name)) : kept[name];
+writeFileSync(file, JSON.stringify(all) + '\n');
+for (const [name, stops] of Object.entries(all)) console.log(`${name}: ${stops.length} stops`);
