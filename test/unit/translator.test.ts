@@ -20,7 +20,7 @@ interface Translated {
 /** A machine in which every sample, taken each 64 instructions, makes a region. */
 function load(program: string, at = CODE, policy: Partial<typeof translatorPolicy> = {}): Translated {
   const before = { ...translatorPolicy };
-  Object.assign(translatorPolicy, { enabled: true, threshold: 0, slice: 64, ...policy });
+  Object.assign(translatorPolicy, { enabled: true, threshold: 0, slice: 64, leaves: 0, ...policy });
   const { cpu, ram } = createFlatMachine(16);
   Object.assign(translatorPolicy, before);
   cpu.views.u8.set(bytes(program), ram + at);
@@ -154,6 +154,58 @@ describe('translator', () => {
     for (let i = 0; i < 200; i++) sum += (i << 24) >> 24;
     assert.equal(cpu.state.reg(Gpr.RAX), BigInt.asUintN(32, BigInt(sum)));
     assert.ok(regions().live > 0, 'the rest of the loop stays translated');
+  });
+
+  for (const size of [2, 4, 8]) {
+    it(`a loop goes over the ends of pages with accesses of ${size} bytes of which half is in the next, which lies elsewhere`, () => {
+      const prefix = { 2: '66', 4: '', 8: '48' }[size]!;
+      const body = `${prefix} 8b 07 ; mov rax, [rdi]
+        ${prefix} 01 c2 ; add rdx, rax
+        ${prefix} 89 17 ; mov [rdi], rdx
+        48 83 c7 0${size / 2} ; add rdi, size / 2
+        ff c9 75 ${(256 - 14 - (prefix ? 3 : 0)).toString(16)} ; dec ecx; jnz`;
+      const rounds = 0x4000 / (size / 2) - 2;
+      const program = `b9 ${(rounds & 0xff).toString(16)} ${(rounds >> 8).toString(16)} 00 00 ; mov ecx, rounds
+        ${body}
+        f4`;
+      const run = (machine: { cpu: Cpu; ram: number }): string => {
+        const { cpu, ram } = machine;
+        const table = 0x50_0000;
+        // Linear 0x800000: four pages, each two of which have changed places.
+        cpu.views.data.setBigUint64(ram + 0x3000 + 4 * 8, BigInt(table) | 7n, true);
+        for (let i = 0; i < 4; i++) cpu.views.data.setBigUint64(ram + table + i * 8, BigInt(0x60_0000 + (i ^ 1) * 0x1000) | 7n, true);
+        for (let i = 0; i < 0x4000; i++) cpu.views.u8[ram + 0x60_0000 + i] = (i * 0x6b) >>> 2;
+        cpu.flushTlb();
+        cpu.state.setReg(Gpr.RDI, 0x80_0000n);
+        assert.equal(cpu.run(1e6), 'halt');
+        return Buffer.from(cpu.views.u8.slice(ram + 0x60_0000, ram + 0x60_4000)).toString('hex');
+      };
+      const translated = load(program);
+      assert.equal(run(translated), run(createPlain(program)));
+      assert.ok(translated.regions().live > 0);
+    });
+  }
+
+  it('a region is made anew with where jumps leave it for, where they do so often', () => {
+    // The second half of the rounds is made by way of a place that was never executed when the region was made.
+    const program = `b9 00 20 00 00 ; mov ecx, 0x2000
+      ff c3 ; top: inc ebx
+      81 f9 00 10 00 00 ; cmp ecx, 0x1000
+      0f 82 0d 01 00 00 ; jb far
+      ff c9 ; dec ecx
+      75 ee ; jnz top
+      f4 ${'90 '.repeat(264)}
+      ff c9 ; far: dec ecx
+      0f 85 dd fe ff ff ; jnz top
+      f4`;
+    const regionsWith = (leaves: number): number => {
+      const { cpu, regions } = load(program, CODE, { leaves });
+      assert.equal(cpu.run(1e6), 'halt');
+      assert.equal(cpu.state.reg(Gpr.RBX), 0x2000n);
+      return regions().live;
+    };
+    assert.equal(regionsWith(0), 1);
+    assert.equal(regionsWith(1000), 2);
   });
 
   it('one page of code that is mapped twice runs in either place, with its own RIP', () => {

@@ -20,6 +20,8 @@ import { commonFlags, type KnownFlags, UNKNOWN_FLAGS } from './translatorFlags';
 export const MISSES = PAGE;
 /** And how often the region was entered with segments that it was not made for. u32. */
 export const REFUSALS = PAGE + 4;
+/** And how often a jump has left it. u32. */
+export const LEAVES = PAGE + 8;
 const SLOTS = PAGE + RECORD_SIZE;
 export const ENTRIES_SIZE = SLOTS + SLOTS_SIZE;
 /** What the table of entries holds for an offset to which a direct jump, or one by register, has left the region. */
@@ -238,6 +240,12 @@ export class RegionBuilder {
     handler.semantics.emit(e);
   }
 
+  /** One more of what is counted at an offset of the table of entries. */
+  private countUp(counter: number): void {
+    const table = Value.i32(this.entries);
+    table.store(this.f, table.load('i32', 4, counter).add(1), 4, counter);
+  }
+
   /** Out of the region; the interpreter goes on at a record. */
   private leaveTo(record: number): void {
     this.e.set(this.record, Value.i32(record));
@@ -270,7 +278,10 @@ export class RegionBuilder {
     }
     const number = this.numbers.get(offset);
     if (number === undefined) {
-      if (offset < PAGE) Value.i32(offset).store(this.f, Value.i32(LEFT), 1, this.entries);
+      if (offset < PAGE) {
+        Value.i32(offset).store(this.f, Value.i32(LEFT), 1, this.entries);
+        this.countUp(LEAVES);
+      }
       return this.leaveTo(record);
     }
     this.e.set(1, Value.i32(number));
@@ -288,6 +299,7 @@ export class RegionBuilder {
         f.branch(this.loopLabel);
       });
       offset.wrap().store(f, Value.i32(MISSED), 1, this.entries);
+      this.countUp(LEAVES);
     });
     e.set(this.record, Value.i32(this.unit.own)); // so that the branch is known should no code be allowed there
     e.set(this.target, rip);

@@ -11,7 +11,7 @@ import type { Handler } from './handlers';
 import { REGION_SLOTS } from './interpreter';
 import { Field, RECORD_SIZE, Special } from './record';
 import { flatSegments } from './flatSegments';
-import { ENTRIES_SIZE, LEFT, MISSED, MISSES, REFUSALS, RegionBuilder } from './regionBuilder';
+import { ENTRIES_SIZE, LEAVES, LEFT, MISSED, MISSES, REFUSALS, RegionBuilder } from './regionBuilder';
 
 /** When code is translated. Tests make everything hot at once. */
 export interface TranslatorPolicy {
@@ -21,10 +21,12 @@ export interface TranslatorPolicy {
   slice: number;
   /** Accesses in a sample that leave a region for want of a translation, on average, after which it is made anew to call TypeScript for them. */
   misses: number;
+  /** Jumps in a sample that leave a region, on average, for which it is made anew with where they lead: less often it is better off small. */
+  leaves: number;
 }
 
 /** A new engine's. */
-export const translatorPolicy: TranslatorPolicy & { enabled: boolean } = { enabled: true, threshold: 3_000_000, slice: 50_000, misses: 250 };
+export const translatorPolicy: TranslatorPolicy & { enabled: boolean } = { enabled: true, threshold: 3_000_000, slice: 50_000, misses: 250, leaves: 50 };
 
 /** Instructions and blocks of a region: V8's optimising compiler needs about 0.1 ms for each instruction. */
 const REGION_LIMIT = 300;
@@ -137,9 +139,9 @@ export class Translator {
   private grows(page: CodePage, region: Region): boolean {
     if (++region.samples & (region.samples - 1)) return false; // looked at after 1, 2, 4, 8 samples
     const known = this.pages.get(page)!;
-    const often = (counter: number): boolean => this.views.u32[(region.entries + counter) >>> 2]! > region.samples * this.policy.misses;
-    const misses = !known.reaches && often(MISSES);
-    const refuses = !known.mixesSegments && often(REFUSALS);
+    const often = (counter: number, times: number): boolean => this.views.u32[(region.entries + counter) >>> 2]! > region.samples * times;
+    const misses = !known.reaches && often(MISSES, this.policy.misses);
+    const refuses = !known.mixesSegments && often(REFUSALS, this.policy.misses);
     if (misses || refuses) {
       known.reaches ||= misses;
       known.mixesSegments ||= refuses;
@@ -147,6 +149,7 @@ export class Translator {
       this.drop(region);
       return true;
     }
+    if (!often(LEAVES, this.policy.leaves)) return false;
     const entries = this.views.u8.subarray(region.entries, region.entries + PAGE);
     const together = new Set([region]);
     const missed = new Set<number>();
