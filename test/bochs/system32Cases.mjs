@@ -185,7 +185,7 @@ const debug = [
   ['rep movsb over a write breakpoint', 'mov eax, DATA + 0x22; mov dr0, eax; mov eax, 0x00010402; mov dr7, eax; mov esi, DATA + 0x10; mov edi, DATA + 0x20; mov ecx, 5; rep movsb; done'],
   ['general detect', 'mov eax, 0x2400; mov dr7, eax; mov ebx, dr0; done'],
   ['DR4 and DR5', 'mov eax, dr4; mov ebx, dr5; mov ecx, cr4; or ecx, 8; mov cr4, ecx; resume 1f; mov eax, dr4; 1: done'],
-  ['I/O breakpoint', 'mov ecx, cr4; or ecx, 8; mov cr4, ecx; mov eax, 0x80; mov dr0, eax; mov eax, 0x00020402; mov dr7, eax; out 0x80, al; in al, 0x81; in ax, 0x7f; done'],
+  ['I/O breakpoint', 'mov ecx, cr4; or ecx, 8; mov cr4, ecx; mov eax, 0xa8; mov dr0, eax; mov eax, 0x00020402; mov dr7, eax; out 0xa8, al; in al, 0xa9; in ax, 0xa7; done'],
   ['fixed bits', 'mov eax, -1; mov dr6, eax; mov ebx, dr6; mov eax, 0xffff0000; mov dr7, eax; mov ecx, dr7; mov eax, 0xd800; mov dr7, eax; mov edx, dr7; xor eax, eax; mov dr7, eax; mov dr6, eax; done'],
   ['ICEBP', '.byte 0xf1; done'],
   ['two breakpoints at one instruction', 'mov eax, offset 1f; mov dr0, eax; mov dr3, eax; mov eax, 0x4c2; mov dr7, eax; 1: nop; done'],
