@@ -7,7 +7,7 @@
  * of registers and kind, whose upper half changed with Linux 6.3 and 6.4.
  */
 import { ElfFile } from './elf';
-import { callerFrame, type Caller } from './unwind';
+import { callerFrame, keepRegisters, type Caller } from './unwind';
 import { Frame, lookupAddress, readWord } from './frame';
 import { RBP, RIP, RSP } from './registers';
 
@@ -135,9 +135,10 @@ export class OrcTable {
     const spBase = word & 0x0f;
     const kind = this.layout.kind(word, spBase);
     if (kind === 'end') return 'end';
-    const sp = kind === 'unknown' ? undefined : this.stackPointer(frame, spBase, this.entries.getInt16(number * ENTRY_BYTES, true), kind);
+    const spOffset = this.entries.getInt16(number * ENTRY_BYTES, true);
+    const sp = kind === 'unknown' ? undefined : this.stackPointer(frame, spBase, spOffset, kind);
     if (sp === undefined) return undefined;
-    const registers = kind === 'call' ? callersRegisters(frame, sp) : interruptedRegisters(frame, sp, kind === 'registers');
+    const registers = kind === 'call' ? callersRegisters(frame, sp, spBase === Base.sp && spOffset === WORD) : interruptedRegisters(frame, sp, kind === 'registers');
     if (!registers.get(RIP)) return undefined;
     const bp = this.framePointer(frame, ((word >> 4) & 0x0f) as number, this.entries.getInt16(number * ENTRY_BYTES + 2, true), sp);
     if (kind !== 'registers' && bp !== undefined) registers.set(RBP, bp);
@@ -178,9 +179,15 @@ export class OrcTable {
   }
 }
 
-/** Of a caller nothing but rsp, rip and rbp is known: where its other registers were pushed is not in these tables. */
-function callersRegisters(frame: Frame, sp: bigint): Map<number, bigint> {
-  const registers = new Map([[RSP, sp]]);
+/**
+ * Of a caller nothing but rsp, rip and rbp is known: where its other registers were pushed is not in these tables. A
+ * function that has only its return address on the stack (`bare`) has kept nothing there that it could give back: what
+ * the caller relies on is still in its registers.
+ */
+function callersRegisters(frame: Frame, sp: bigint, bare: boolean): Map<number, bigint> {
+  const registers = new Map<number, bigint>();
+  if (bare) keepRegisters(frame, registers);
+  registers.set(RSP, sp);
   const back = readWord(frame, sp - BigInt(WORD), WORD);
   if (back !== undefined) registers.set(RIP, back);
   return registers;

@@ -24,7 +24,7 @@ export const callerFrame = (frame: Frame, registers: Map<number, bigint>, isCall
 });
 
 /** Callers only rely on what is kept. That may be more than the ABI asks for: gcc (-fipa-ra) knows what its own functions leave alone. */
-const keepRegisters = (frame: Frame, registers: Map<number, bigint>): void => {
+export const keepRegisters = (frame: Frame, registers: Map<number, bigint>): void => {
   for (let number = 0; number < GENERAL_REGISTERS; number++) {
     const value = frame.register(number);
     if (value !== undefined) registers.set(number, value);

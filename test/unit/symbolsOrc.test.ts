@@ -115,7 +115,11 @@ describe('symbols: ORC tables', () => {
         assert.deepEqual(unwind(0x10, [1n, 2n, 0xabcn, CALLER], { [RBP]: STACK + 16n }), [CALLER, STACK + 32n, 0xabcn, true]);
       });
       it('do not claim to know the other registers of a caller', () => {
-        assert.equal(image.unwind(frameAt(0x00, [CALLER], { 3: 7n }))!.frame.register(3), undefined);
+        assert.equal(image.unwind(frameAt(0x05, [1n, 0xabcn, CALLER], { 3: 7n }))!.frame.register(3), undefined);
+      });
+      it('but where nothing is on the stack that could be given back', () => {
+        const { frame } = image.unwind(frameAt(0x00, [CALLER], { 3: 7n, 2: 9n }))!;
+        assert.deepEqual([frame.register(3), frame.register(2), frame.register(RBP)], [7n, 9n, 0xbbn]);
       });
       it('look a return address up in front of it: the next entry may begin there', () => {
         assert.deepEqual(unwind(0x10, [1n, 0xabcn, CALLER], {}, true), [CALLER, STACK + 24n, 0xabcn, true]);
