@@ -33,6 +33,13 @@ export interface InlinedCall extends FunctionInfo {
 const wildcard = (pattern: string): RegExp =>
   new RegExp('^' + pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&').replace(/\*/g, '.*').replace(/\?/g, '.') + '$');
 
+/**
+ * Whether an inlined call begins at an address that none of its ranges has. gcc -O2 writes a range without bytes where the
+ * call begins in front of an instruction that belongs to the code around it: its first statements are there all the same,
+ * and that is where one stops in front of the call.
+ */
+const beginsAt = (die: Die, address: bigint): boolean => die.tag === Tag.inlined_subroutine && die.has(At.ranges) && die.address(At.entry_pc) === address;
+
 /** What the symbol table calls an address. */
 const symbolName = (unit: Unit, address: bigint): string | undefined => {
   const { symbols } = unit.sections.elf;
@@ -121,7 +128,7 @@ export class Functions {
       if (child.tag !== Tag.lexical_block && child.tag !== Tag.inlined_subroutine) continue;
       const ranges = rangesOf(child);
       // A block without code of its own may still contain some.
-      if (ranges.length > 0 && !contains(ranges, address)) continue;
+      if (ranges.length > 0 && !contains(ranges, address) && !beginsAt(child, address)) continue;
       const inner = [...this.nest(child, address)];
       if (ranges.length === 0 && inner.length === 0) continue;
       if (ranges.length > 0) yield child;

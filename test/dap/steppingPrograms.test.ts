@@ -12,25 +12,22 @@ interface Frame {
 for (const [compiler, optimisation] of BUILDS) {
   describe(`DAP: stepping through ${compiler} ${optimisation}`, () => {
     let client: Client;
-    // gcc -O2 mixes the code of an inlined call with what is around it.
-    const scattered = compiler === 'gcc' && optimisation === '-O2';
-
     launchBuilt(compiler, optimisation, (launched) => (client = launched));
 
     const frames = async (): Promise<Frame[]> => (await client.request<{ stackFrames: Frame[] }>('stackTrace', { threadId: 1 })).stackFrames;
     const top = async (): Promise<Frame> => (await frames())[0]!;
-    const runTo = async (comment: string, exactly = true): Promise<void> => {
+    const runTo = async (comment: string): Promise<void> => {
       await client.request('setBreakpoints', { source: { path: SOURCE }, breakpoints: [{ line: lineOf(comment) }] });
       const stopped = client.next('stopped');
       await client.configured();
       await stopped;
-      if (exactly) assert.strictEqual((await top()).line, lineOf(comment));
+      assert.strictEqual((await top()).line, lineOf(comment));
       await client.request('setBreakpoints', { source: { path: SOURCE }, breakpoints: [] });
     };
     const depth = async (name: string): Promise<number> => (await frames()).filter((f) => f.name === name).length;
 
     it('over an inlined call, and back', async () => {
-      await runTo('inlined call', !scattered);
+      await runTo('inlined call');
       assert.strictEqual((await top()).name, 'work');
       // gcc gives lines of the inlined body to code outside of it, as GDB shows too.
       const most = compiler === 'gcc' && optimisation !== '-O0' ? 5 : 1;
@@ -42,8 +39,6 @@ for (const [compiler, optimisation] of BUILDS) {
     });
 
     it('to the line of an inlined call, into it and out', async () => {
-      // There is no instruction at which the call begins.
-      if (scattered) return;
       await runTo('before the inlined call');
       // The call's code may be scheduled in between the code of the line in front of it.
       for (let i = 0; i < 3 && (await top()).line !== lineOf('inlined call'); i++) await client.until('next');
