@@ -6,7 +6,7 @@ export const DISAGREEMENTS: readonly { readonly difference: RegExp; readonly why
   },
   {
     difference: /^fewer inlined calls at /,
-    why: 'addr2line of binutils 2.40 misses inlined calls whose ranges are given by index (clang), or in units behind type units; readelf has their ranges as we do (scopes)',
+    why: 'addr2line of binutils 2.40 misses inlined calls whose ranges are given by index (clang), or in units behind type units, or that begin with an empty range (gcc -O2); readelf has their ranges as we do (scopes)',
   },
   {
     // The same functions and lines, but for the name of the innermost file.
