@@ -9,6 +9,9 @@ const REG31 = 0x6f;
 const isCallSite = (die: Die): boolean => die.tag === Tag.call_site || die.tag === Tag.GNU_call_site;
 const isTailCall = (site: Die): boolean => site.flag(At.call_tail_call) || site.flag(At.call_all_tail_calls) || site.flag(At.GNU_tail_call);
 
+/** What the linker calls a function that is declared: gcc names `memchr` __builtin_memchr where it knows what it does. */
+const linkedName = (declared: Die): string | undefined => declared.string(At.linkage_name) ?? declared.string(At.MIPS_linkage_name) ?? declared.name;
+
 /** Longer chains of jumps from function to function are not followed. */
 const MOST_TAIL_CALLS = 5;
 
@@ -52,7 +55,9 @@ export class CallSites {
 
   private leadsTo(target: Die, fn: FunctionInfo): boolean {
     const low = target.address(At.low_pc);
-    return low === undefined ? target.name === fn.name : low === fn.low;
+    if (low !== undefined) return low === fn.low;
+    const name = linkedName(target);
+    return name !== undefined && (name === (fn.linkageName ?? fn.name) || name === fn.name);
   }
 
   /** Whether a function may have been left by jumps and come to again: then its caller's call says nothing of it. */
@@ -78,7 +83,9 @@ export class CallSites {
   private defined(target: Die): FunctionInfo | undefined {
     const low = target.address(At.low_pc);
     if (low !== undefined) return this.functions.at(low);
-    const named = target.name === undefined ? [] : this.functions.find(target.name);
+    const linked = linkedName(target);
+    const found = linked === undefined ? [] : this.functions.find(linked);
+    const named = found.length === 0 && target.name !== undefined ? this.functions.find(target.name) : found;
     return named.length === 1 ? named[0] : named.find((fn) => fn.die.unit === target.unit);
   }
 
