@@ -1,4 +1,4 @@
-/** Random numbers for the comparison with silicon. */
+/** Random numbers for the comparisons with silicon and of the two tiers. */
 
 /** A small fast generator with a seed, so that a failure can be had again. */
 export class Random {

@@ -1,23 +1,9 @@
 /** Random encodings for random programs: prefixes, ModRM and what follows it, over the registers that programs keep addresses in. */
+import { Random as Numbers } from '../silicon/random';
 import { CONFLICT, type Mode, Place, WINDOW } from './rig';
 
-/** xorshift32: the same seed gives the same program everywhere. */
-export class Random {
-  private state: number;
-  constructor(seed: number) {
-    this.state = (seed * 2654435761 + 1) >>> 0 || 1;
-    for (let i = 0; i < 4; i++) this.next();
-  }
-  next(): number {
-    let x = this.state;
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    return (this.state = x >>> 0);
-  }
-  below(n: number): number {
-    return this.next() % n;
-  }
+/** What programs are made of by chance. */
+export class Random extends Numbers {
   chance(percent: number): boolean {
     return this.below(100) < percent;
   }

@@ -200,6 +200,17 @@ const REAL = `
       cf                ; iret
 `;
 
+/** The way to user mode, with a stack at 0x6800. */
+const TO_USER_MODE = `
+      6a 23                   ; push 0x23
+      68 00 68 00 00          ; push 0x6800
+      6a 02                   ; push 2
+      6a 2b                   ; push 0x2b
+      48 8d 05 03 00 00 00    ; lea rax, [rip+user]
+      50                      ; push rax
+      48 cf                   ; iretq
+                              ; user:`;
+
 const FAR_BRANCHES = `
       bc 00 70 00 00                ; mov esp, 0x7000
       45 31 f6                      ; xor r14d, r14d
@@ -229,14 +240,7 @@ const KEPT_BASE = `
       31 d2                   ; xor edx, edx
       0f 30                   ; wrmsr
       c7 04 25 40 01 20 00 45 23 01 00 ; mov dword ptr [0x200140], 0x12345
-      6a 23                   ; push 0x23
-      68 00 68 00 00          ; push 0x6800
-      6a 02                   ; push 2
-      6a 2b                   ; push 0x2b
-      48 8d 05 03 00 00 00    ; lea rax, [rip+user]
-      50                      ; push rax
-      48 cf                   ; iretq
-                              ; user:
+${TO_USER_MODE}
       65 8b 1c 25 40 01 00 00 ; mov ebx, gs:[0x140]
       eb fe                   ; jmp $
 `;
@@ -250,14 +254,7 @@ const NULL_SELECTORS = `
       b0 03                   ; mov al, 3
       8e c0                   ; mov es, eax
       8c c2                   ; mov edx, es
-      6a 23                   ; push 0x23
-      68 00 68 00 00          ; push 0x6800
-      6a 02                   ; push 2
-      6a 2b                   ; push 0x2b
-      48 8d 05 03 00 00 00    ; lea rax, [rip+user]
-      50                      ; push rax
-      48 cf                   ; iretq
-                              ; user:
+${TO_USER_MODE}
       8c c3                   ; mov ebx, es
       eb fe                   ; jmp $
 `;
