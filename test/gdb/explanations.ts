@@ -23,6 +23,12 @@ const EXPLANATIONS: readonly Explanation[] = [
     pattern: /rw_verify_area:\d+ pos is optimized out for gdb/,
     why: 'Read through the entry value of the parameter ppos, which GDB gives up.',
   },
+  {
+    scene: 'linux',
+    // The addresses of struct page, of which a folio is the first.
+    pattern: /^#\d+ folio_mark_accessed:\d+ folio is .* for gdb, ours 0xffffea[0-9a-f]{10}\b/,
+    why: 'An entry value that GDB gives up, as among the tail calls that it follows one has no known target (__rcu_report_exp_rnp). At 20 stops of 20 at ffffffff812835fd Hyperstep\'s value was what RDI still held.',
+  },
 ];
 
 /** For what the machine has shown to be right. */
