@@ -1,6 +1,6 @@
 /**
  * What registers had when functions were entered, seen by the machine itself: where GDB and Hyperstep disagree about an
- * entry value, the instructions before the stop are executed once more, one at a time.
+ * entry value, the instructions before the stop are executed once more, with a breakpoint where the function begins.
  */
 import type { CodeFrame } from '../../src/debug/stack/callStack';
 import type { Debugger } from '../../src/debug/debugger';
@@ -35,14 +35,18 @@ export function entryValueOf(frame: CodeFrame, name: string): EntryValue | undef
 /** Executes from where the machine stands to an instruction count; yields what the register had at the last such entry, if there was one. */
 export function observe(d: Debugger, until: number, { register, low, rsp }: EntryValue): bigint | undefined {
   const { machine, target } = d;
+  const { cpu } = target;
   const number = REGISTER_NUMBERS.indexOf(register);
   let seen: bigint | undefined;
+  cpu.setBreakpoints(new Set([low]));
   while (machine.instructions < until) {
-    const before = machine.instructions;
-    machine.run(1);
-    const { state } = target.cpu;
-    if (machine.instructions !== before && state.rip === low && state.reg(4) === rsp) seen = state.reg(number);
+    machine.run(until - machine.instructions);
+    const { state } = cpu;
+    if (state.rip !== low || machine.instructions >= until) continue;
+    if (state.reg(4) === rsp) seen = state.reg(number);
+    cpu.skipBreakpointOnce();
   }
+  cpu.setBreakpoints(new Set());
   return seen;
 }
 

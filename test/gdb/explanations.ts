@@ -34,5 +34,8 @@ const EXPLANATIONS: readonly Explanation[] = [
 /** For what the machine has shown to be right. */
 export const ENTRY_VALUE_CHECKED = 'An entry value that GDB gives up, or computes with the callee\'s registers instead of the caller\'s: executing the instructions before the stop again has shown that the register had Hyperstep\'s value when the function was entered.';
 
+/** For a function named where debug information says that its inlined call begins. */
+export const EMPTY_RANGE = 'An inlined call of gcc -O2 that begins with a range without bytes: GDB drops the range and tells the line in the function around it, Hyperstep in the function whose line it is.';
+
 /** Why a difference is none to mend; undefined for one that nobody has explained. */
 export const explanationOf = (scene: string, sentence: string): string | undefined => EXPLANATIONS.find((e) => (e.scene === undefined || e.scene === scene) && e.pattern.test(sentence))?.why;
