@@ -29,6 +29,12 @@ const EXPLANATIONS: readonly Explanation[] = [
     pattern: /^#\d+ folio_mark_accessed:\d+ folio is .* for gdb, ours 0xffffea[0-9a-f]{10}\b/,
     why: 'An entry value that GDB gives up, as among the tail calls that it follows one has no known target (__rcu_report_exp_rnp). At 20 stops of 20 at ffffffff812835fd Hyperstep\'s value was what RDI still held.',
   },
+  {
+    scene: 'linux',
+    // An offset in a page.
+    pattern: /^#\d+ page_copy_sane:\d+ offset is optimized out for gdb, ours \d{1,4}\b/,
+    why: 'The function adds its third argument to its second, offset, in RSI; GDB gives up the entry value. At 20 calls of 20 Hyperstep\'s value was RSI less RDX.',
+  },
 ];
 
 /** For what the machine has shown to be right. */
