@@ -1,5 +1,6 @@
 // The built debug adapter, spoken to as an editor does: over its standard input and output.
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -69,7 +70,9 @@ export class Session {
   }
   async end() {
     await this.ask('disconnect').catch(() => {});
+    const gone = this.child.exitCode === null && this.child.signalCode === null ? once(this.child, 'exit') : undefined;
     this.child.kill();
+    await gone; // what comes next is timed
   }
 
   /** Seconds of processor time that the adapter's main thread has taken, on which the machine runs; of wall time where the system does not tell. */

@@ -47,10 +47,11 @@ export async function runningCosts(runs, images = ['exits', 'compute']) {
   const costs = {};
   for (const image of images) {
     const seconds = { alone: [], history: [], ...Object.fromEntries(Object.keys(SETTINGS).map((name) => [name, []])) };
-    for (let i = 0; i < runs; i++) {
-      seconds.alone.push(await run(image, false));
-      for (const [name, set] of Object.entries(SETTINGS)) seconds[name].push(await run(image, false, set));
-      seconds.history.push(await run(image, true));
+    const names = Object.keys(seconds);
+    for (let i = 0; i < runs * names.length; i++) {
+      // Each round begins with another, so that none always comes behind the same.
+      const name = names[(i + Math.floor(i / names.length)) % names.length];
+      seconds[name].push(await run(image, name === 'history', SETTINGS[name]));
     }
     // The quickest of each: everything else that a machine does only adds.
     const alone = Math.min(...seconds.alone);
