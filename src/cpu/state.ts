@@ -181,6 +181,10 @@ export const Offset = {
   VMCS_SLOTS: 0x3800,
 } as const;
 
+export const GPR_COUNT = 16;
+/** The number of the general-purpose register of which an offset of the state is a byte; undefined of other offsets. */
+export const gprAt = (offset: number): number | undefined => (offset >= Offset.GPR && offset < Offset.GPR + GPR_COUNT * 8 ? (offset - Offset.GPR) >>> 3 : undefined);
+
 /** A segment cache: the descriptor's hidden part, in the VMCS's formats. */
 export const Segment = {
   /** u16. */

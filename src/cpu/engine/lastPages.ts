@@ -6,7 +6,7 @@
  */
 import type { FunctionBuilder } from '../../wasm/function';
 import { Value } from '../../wasm/value';
-import { Gpr, type MemoryViews, Offset } from '../state';
+import { Gpr, gprAt, type MemoryViews, Offset } from '../state';
 import type { Unit } from './blocks';
 import { Field, RECORD_SIZE } from './record';
 import { type Item } from './structure';
@@ -27,13 +27,12 @@ const TURNS = 8;
 const LEAST = 8;
 
 const ON_STACK = /^(push|pop|call|ret|leave)/;
-const GPR_END = Offset.GPR + 16 * 8;
 
 /** The first register of a record's address; undefined also where an ADDRESS record has computed it. */
 export function addressedBy(views: MemoryViews, record: number): AddressedBy {
   const base = views.u16[(record + Field.BASE) >>> 1]!;
   const first = base === Offset.ZERO ? views.u16[(record + Field.INDEX) >>> 1]! : base;
-  return first >= Offset.GPR && first < GPR_END ? (first - Offset.GPR) >>> 3 : undefined;
+  return gprAt(first);
 }
 
 export class LastPages {

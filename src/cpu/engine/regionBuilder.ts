@@ -103,11 +103,10 @@ export class RegionBuilder {
     f.end(); // loop
     f.unreachable();
     f.end(); // miss
-    const misses = Value.i32(this.entries);
-    misses.store(f, misses.load('i32', 4, MISSES).add(1), 4, MISSES);
+    this.countUp(MISSES);
     f.end(); // exit
     e.flags.known = UNKNOWN_FLAGS;
-    e.whenRefused(() => misses.store(f, misses.load('i32', 4, REFUSALS).add(1), 4, REFUSALS));
+    e.whenRefused(() => this.countUp(REFUSALS));
     e.storeState();
     e.state().store(f, Value.local(this.record, 'i32'), 4, Offset.RECORD);
     e.when(Value.local(this.left, 'i32'), () => e.state().store(f, Value.local(this.target, 'i64'), 8, Offset.RIP));

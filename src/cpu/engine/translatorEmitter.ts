@@ -7,7 +7,7 @@ import type { FunctionBuilder } from '../../wasm/function';
 import { Value } from '../../wasm/value';
 import { AccessFlag } from '../accessFlags';
 import { type CallRoutine, type Routine, typeOf } from '../isa/emitter';
-import { Gpr, type MemoryViews, Offset, Seg, Segment, TLB_ENTRIES, TLB_ENTRY_SIZE } from '../state';
+import { Gpr, gprAt, type MemoryViews, Offset, Seg, Segment, TLB_ENTRIES, TLB_ENTRY_SIZE } from '../state';
 import { someNotFlat, SS_CACHE, STACK_32 } from './flatSegments';
 import type { LastPages } from './lastPages';
 import { Field } from './record';
@@ -196,7 +196,7 @@ export class TranslatorEmitter extends TranslatorOperands {
   }
   registerHost(operand: number): Value {
     const offset = this.registerOffset(operand);
-    if (this.isGpr(offset)) throw new Error('A general-purpose register of a region has no address.');
+    if (gprAt(offset) !== undefined) throw new Error('A general-purpose register of a region has no address.');
     return this.let(CPU.add(offset));
   }
   stateHost(): Value {

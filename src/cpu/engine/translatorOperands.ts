@@ -2,12 +2,10 @@
 import type { FunctionBuilder } from '../../wasm/function';
 import { Value } from '../../wasm/value';
 import { Emitter, typeOf } from '../isa/emitter';
-import { type MemoryViews, Offset } from '../state';
+import { GPR_COUNT, gprAt, type MemoryViews, Offset } from '../state';
 import { type AddressedBy, addressedBy } from './lastPages';
 import { Field } from './record';
 
-const GPR_COUNT = 16;
-const GPR_END = Offset.GPR + GPR_COUNT * 8;
 /** Address of the processor's state: the first parameter of a region's function. */
 export const CPU = Value.local(0, 'i32');
 
@@ -91,12 +89,10 @@ export abstract class TranslatorOperands extends Emitter {
     this.written |= 1 << n;
     this.set(this.registers[n]!, value);
   }
-  protected isGpr(offset: number): boolean {
-    return offset >= Offset.GPR && offset < GPR_END;
-  }
   /** A u64 of the state by its offset, as address records name it. */
   private stateValue(offset: number): Value {
-    if (this.isGpr(offset)) return this.fixed((offset - Offset.GPR) >>> 3);
+    const register = gprAt(offset);
+    if (register !== undefined) return this.fixed(register);
     switch (offset) {
       case Offset.ZERO:
         return Value.i64(0);
@@ -121,8 +117,9 @@ export abstract class TranslatorOperands extends Emitter {
       case 'x':
       case 's': {
         const offset = this.registerOffset(operand);
-        if (!this.isGpr(offset)) return this.let(CPU.load(typeOf(size), size, offset));
-        const whole = this.fixed((offset - Offset.GPR) >>> 3);
+        const n = gprAt(offset);
+        if (n === undefined) return this.let(CPU.load(typeOf(size), size, offset));
+        const whole = this.fixed(n);
         const high = (offset & 1) * 8;
         return this.let(size === 8 ? whole : this.narrow((high === 0 ? whole : whole.shrU(high)).wrap(), size));
       }
@@ -140,8 +137,8 @@ export abstract class TranslatorOperands extends Emitter {
   write(operand: number, value: Value, size: number = this.size): void {
     if (this.form[operand] === 'm') return this.store(this.let(this.address()), value, size);
     const offset = this.registerOffset(operand);
-    if (!this.isGpr(offset)) return CPU.store(this.f, size === 4 ? value.extendU() : value, size === 4 ? 8 : size, offset);
-    const n = (offset - Offset.GPR) >>> 3;
+    const n = gprAt(offset);
+    if (n === undefined) return CPU.store(this.f, size === 4 ? value.extendU() : value, size === 4 ? 8 : size, offset);
     if (size >= 4) return this.setFixed(n, value.extendU());
     const shift = (offset & 1) * 8;
     const mask = (size === 1 ? 0xffn : 0xffffn) << BigInt(shift);
