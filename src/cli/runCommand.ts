@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import type { Finding } from '../debug/checks/check';
 import { VmxChecks } from '../debug/checks/vmxChecks';
 import { ExitRecorder } from '../debug/exits/exitRecorder';
+import { remember } from '../debug/exits/tripleFault';
 import type { DeliveredEvent } from '../debug/run/stopCause';
 import { addressName } from '../debug/stack/callStack';
 import { Target } from '../debug/target';
@@ -25,8 +26,6 @@ import { parseRunOptions, type RunOptions } from './runOptions';
 const TRACE_BUFFER = 1 << 16;
 /** Failed VMX instructions that are told; a VMM that probes for features makes some on purpose. */
 const FAILURES_TOLD = 5;
-/** Events that are remembered until a triple fault asks for them. */
-const KEPT_EVENTS = 4;
 
 const say = (text: string): void => void process.stderr.write(text);
 
@@ -61,8 +60,8 @@ class ExitWatch {
   /** The exit that --break-on-exit waited for. */
   found: ExitRecord | undefined;
   private failures = 0;
-  /** The latest events that were delivered: what leads to a triple fault. */
-  private readonly events: DeliveredEvent[] = [];
+  /** The latest events that each processor was delivered: what leads to a triple fault. */
+  private readonly events = new Map<Target, DeliveredEvent[]>();
 
   constructor(
     machine: Machine,
@@ -75,14 +74,12 @@ class ExitWatch {
     for (const { name, image, world } of symbols) first.images.add(name, name, image, world);
     this.targets = machine.cpus.map((cpu, i) => {
       const target = i === 0 ? first : new Target(machine, i, first);
+      const events: DeliveredEvent[] = [];
+      this.events.set(target, events);
       target.recorder = new ExitRecorder(cpu, machine.vmx[i]!, {
         exit: (record) => this.exit(target, record),
         entry: () => {},
-        delivering: (event) => {
-          const { events } = this;
-          if (events.length >= KEPT_EVENTS) events.shift();
-          events.push(event);
-        },
+        delivering: (event) => remember(events, event),
         failure: (failure) => {
           if (++this.failures <= FAILURES_TOLD) say('\n' + failureReport(target, failure));
         },
@@ -98,7 +95,7 @@ class ExitWatch {
     this.counts.add(record);
     if (record.name === 'TRIPLE_FAULT' && ++this.failures <= FAILURES_TOLD) {
       target.activate();
-      say('\n' + tripleFaultReport(target, 'guest', this.events));
+      say('\n' + tripleFaultReport(target, 'guest', this.events.get(target)!));
     }
     this.trace?.write(exitLine(record, this.symbol(target, record), this.targets.length > 1) + '\n');
     const { breakOnExit } = this.options;
@@ -121,7 +118,7 @@ class ExitWatch {
     if (machine.ended === 'shutdown') {
       const target = this.targets[machine.current]!;
       target.activate();
-      say('\n' + tripleFaultReport(target, target.world, this.events));
+      say('\n' + tripleFaultReport(target, target.world, this.events.get(target)!));
     }
     for (const { recorder } of this.targets) recorder.checks?.ended(machine.ended === 'shutdown' ? 'shutdown' : 'halt');
   }

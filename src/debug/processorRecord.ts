@@ -1,14 +1,12 @@
 /** What the debugger keeps of one processor. */
 import type { ExitRecorder } from './exits/exitRecorder';
 import type { SystemMonitor } from './exits/systemMonitor';
+import { remember } from './exits/tripleFault';
 import type { TranslationWatch } from './inspect/translationWatch';
 import type { DeliveredEvent } from './run/stopCause';
 import type { StackEntry } from './stack/callStack';
 import type { Target } from './target';
 import type { ExitRecord } from '../vmx/observe';
-
-/** How many delivered events are remembered, to tell what led to a triple fault. */
-const KEPT_EVENTS = 4;
 
 export class ProcessorRecord {
   /** Both are set at once by the debugger, which they report to. */
@@ -31,8 +29,7 @@ export class ProcessorRecord {
 
   delivered(event: DeliveredEvent): void {
     this.deliveries++;
-    if (this.events.length >= KEPT_EVENTS) this.events.shift();
-    this.events.push(event);
+    remember(this.events, event);
   }
 
   /** Forgets everything: the machine is back at power-on. */

@@ -7,6 +7,15 @@ import type { World } from '../world';
 import { eventWords } from './exitWords';
 import type { DeliveredEvent } from '../run/stopCause';
 
+/** How many delivered events of a processor are remembered, to tell what led to a triple fault. */
+const KEPT_EVENTS = 4;
+
+/** Adds an event to those that a processor was delivered last. */
+export function remember(events: DeliveredEvent[], event: DeliveredEvent): void {
+  if (events.length >= KEPT_EVENTS) events.shift();
+  events.push(event);
+}
+
 /** Sentences about a triple fault of a world that has just been; `events` are the latest that were delivered, of either world. */
 export function tripleFaultLines(target: Target, world: World, events: readonly DeliveredEvent[]): string[] {
   const exceptions = events.filter((e) => e.world === world && e.type === EventType.HARDWARE_EXCEPTION);
