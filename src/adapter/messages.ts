@@ -296,3 +296,9 @@ export type FromWorker =
   | { kind: 'file'; id: number; method: 'size' | 'modified' | 'read' | 'exists' | 'list' | 'write'; path: string; bytes?: Uint8Array }
   /** The worker itself failed: a sentence for the user. */
   | { kind: 'fatal'; error: string };
+
+/** What the extension adds to a launch configuration; keys that begin so are none of the user's. */
+export interface ExtensionArguments {
+  /** The command that builds the folder and starts again, offered where there is no image yet. Absent where nothing can be built. */
+  __remedyNotBuilt: { command: string; title: string };
+}

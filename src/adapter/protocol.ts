@@ -15,6 +15,8 @@ export type Handlers = Record<string, Handler>;
 const UNNUMBERED = 0;
 
 export class Protocol extends ProtocolServer {
+  /** By an error's code: the command of the client that takes care of it, and its title. */
+  readonly remedies = new Map<string, { command: string; title: string }>();
   private readonly handlers: Handlers = {};
   /** Requests are handled one after the other, also where one waits for a file. */
   private queue: Promise<void> = Promise.resolve();
@@ -57,7 +59,7 @@ export class Protocol extends ProtocolServer {
       this.sendResponse({ ...response, success: true, body });
     } catch (error) {
       this.afterAnswer = [];
-      this.sendResponse({ ...response, success: false, ...failure(error, request.command) });
+      this.sendResponse({ ...response, success: false, ...failure(error, request.command, this.remedies) });
     }
     for (const task of this.afterAnswer) task();
   }
@@ -70,9 +72,11 @@ export class Protocol extends ProtocolServer {
 const SHOWN_IN_PLACE: ReadonlySet<string> = new Set(['threads', 'stackTrace', 'scopes', 'variables', 'evaluate', 'completions', 'exceptionInfo']);
 
 /** An error as the protocol tells it. A UserError is a sentence for the user; anything else is a defect and says so. */
-function failure(error: unknown, command: string): { message: string; body: { error: DebugProtocol.Message } } {
+function failure(error: unknown, command: string, remedies: Protocol['remedies']): { message: string; body: { error: DebugProtocol.Message } } {
   const user = error instanceof UserError;
   const sentence = user ? error.message : `Hyperstep failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+  const remedy = user ? remedies.get(error.code) : undefined;
+  const link = remedy && { url: `command:${remedy.command}`, urlLabel: remedy.title };
   // The sentence goes as a variable, so that braces in it are not taken for variables. Clients that do not look there show the message.
-  return { message: sentence, body: { error: { id: user ? 1 : 2, format: '{sentence}', variables: { sentence }, showUser: !user || !SHOWN_IN_PLACE.has(command) } } };
+  return { message: sentence, body: { error: { id: user ? 1 : 2, format: '{sentence}', variables: { sentence }, showUser: !user || !SHOWN_IN_PLACE.has(command), ...link } } };
 }

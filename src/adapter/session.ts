@@ -32,6 +32,7 @@ import { imageNames, ImageTimes, symbolsSentence } from './launch/changedImages'
 import type { LaunchConfiguration } from './launch/configuration';
 import { loadMachine, loadSymbols } from './launch/load';
 import { readSourceMacros } from './launch/sourceMacros';
+import { otherBuilds } from './launch/otherBuilds';
 import { baseName } from './launch/paths';
 import { staleSources } from './launch/staleSources';
 import { findTargets } from './launch/targets';
@@ -119,6 +120,7 @@ export class Session {
       stopped: (cause) => this.hasStopped(cause),
       guestMapRead: () => this.state({ what: 'memory-map', icount: machine.icount }),
       tell: (sentence) => this.tell(sentence),
+      complain: (sentence) => this.tell(sentence, 'important'),
     }, new Set(configuration.checksOff));
     // What has been printed is not printed again when the machine goes back and repeats it.
     machine.onSerial = (byte) => void (d.repeats || serial.byte(byte));
@@ -134,9 +136,12 @@ export class Session {
     const images = await ImageTimes.of(files, booted);
     const symbolTimes = await ImageTimes.of(files, symbols.map((s) => s.path).filter((path) => !booted.includes(path)), symbolsSentence);
     this.launched = { configuration, debugger: d, sources, images, serial, activity, gdb, symbolTimes };
-    if (targets.note !== undefined) this.tell(targets.note);
+    if (targets.note !== undefined) this.tell(targets.note, targets.unexpected ? 'important' : 'console');
     for (const { image } of symbols) for (const sentence of image.warnings()) this.tell(sentence);
-    if (!targets.shipped) for (const sentence of await staleSources(files, sources, symbols)) this.tell(sentence, 'important');
+    if (!targets.shipped) {
+      const named = symbols.filter(({ path }) => targets.symbols.some(({ file }) => file === path));
+      for (const sentence of [...(await staleSources(files, sources, symbols, targets.roots)), ...(await otherBuilds(files, machine.options, named, targets.roots))]) this.tell(sentence, 'important');
+    }
     await readSourceMacros(files, sources, symbols, targets.roots);
     this.protocol.event('initialized');
     for (const module of d.target.images.images) {

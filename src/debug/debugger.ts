@@ -35,8 +35,10 @@ export interface DebuggerListener {
   stopped(cause: StopCause): void;
   /** The VMM has given its guest a memory map. */
   guestMapRead(): void;
-  /** Something to tell the user: a log message, a condition that failed. */
+  /** Something to tell the user, such as a log message. */
   tell(sentence: string): void;
+  /** A condition that failed, for all to see: the machine stops where nobody meant it to. Told like anything else unless there is this. */
+  complain?(sentence: string): void;
 }
 
 function* nothing(): Part {}
@@ -70,14 +72,14 @@ export class Debugger {
       fault: (condition) => this.expressions.syntaxFault(condition),
       holds: (condition) => this.expressions.innermost().holds(condition),
       log: (message) => this.tell(this.expressions.interpolate(message)),
-      complain: (sentence) => this.tell(sentence),
+      complain: (sentence) => this.complain(sentence),
     });
     this.exitBreakpoints = new ExitBreakpoints({
       constant: constantNamed,
       number: (expression) => this.evaluator(undefined).numberOf(expression),
       functionAt: (world, rip) => addressName(this.target, world, rip).replace(/\+0x[0-9a-f]+$/, ''),
     });
-    this.exitBreakpoints.onError = (sentence) => this.tell(sentence);
+    this.exitBreakpoints.onError = (sentence) => this.complain(sentence);
     this.exitBreakpoints.onKinds = () => this.happenings.watchSystem();
     this.data = new DataBreakpoints({
       target: () => this.target,
@@ -347,6 +349,12 @@ export class Debugger {
 
   private tell(sentence: string): void {
     if (!this.back.quiet) this.listener.tell(sentence);
+  }
+
+  private complain(sentence: string): void {
+    if (this.back.quiet) return;
+    if (this.listener.complain) this.listener.complain(sentence);
+    else this.listener.tell(sentence);
   }
 
   private callers(most: number): { pc: bigint; cfa: bigint }[] {

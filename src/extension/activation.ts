@@ -1,6 +1,6 @@
 /** What the extension registers, whichever host it runs in; `node.ts` and `web.ts` add what differs. */
 import * as vscode from 'vscode';
-import { ConfigurationProvider, debugFolder } from './configuration';
+import { ConfigurationProvider, debugFolder, type Make } from './configuration';
 import { openDebugViewAtFirstStop } from './debugView';
 import { copyLab } from './labCopy';
 import { startLanguageClientWhenNeeded, type StartLanguageClient } from './languageClient';
@@ -18,11 +18,13 @@ export const DEBUG_TYPE = 'hyperstep';
 export interface Host {
   adapterFactory: vscode.DebugAdapterDescriptorFactory;
   startLanguageClient: StartLanguageClient;
+  /** Absent where there is no shell. */
+  make?: Make;
 }
 
 /** Registers everything. All of it is undone through `context.subscriptions`. */
 export function activate(context: vscode.ExtensionContext, host: Host): void {
-  const provider = new ConfigurationProvider();
+  const provider = new ConfigurationProvider(host.make);
   const sessions = new Sessions(DEBUG_TYPE);
   const terminals = new SerialTerminals(sessions);
   const screens = new ScreenTerminals(sessions);
@@ -37,6 +39,7 @@ export function activate(context: vscode.ExtensionContext, host: Host): void {
     vscode.debug.registerDebugConfigurationProvider(DEBUG_TYPE, provider),
     vscode.debug.registerDebugConfigurationProvider(DEBUG_TYPE, provider, vscode.DebugConfigurationProviderTriggerKind.Dynamic),
     vscode.commands.registerCommand('hyperstep.debugFolder', debugFolder),
+    vscode.commands.registerCommand('hyperstep.makeAndDebug', () => provider.makeAndDebug()),
     vscode.commands.registerCommand('hyperstep.copyLab', () => copyLab(context.extensionUri)),
     vscode.commands.registerCommand('hyperstep.showSerial', () => terminals.show(vscode.debug.activeDebugSession)),
     vscode.commands.registerCommand('hyperstep.showScreen', () => screens.show(sessions.active)),

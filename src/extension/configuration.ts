@@ -1,10 +1,20 @@
 /** Completes launch configurations, so that F5 works in a folder without launch.json. */
 import * as vscode from 'vscode';
+import type { ExtensionArguments } from '../adapter/messages';
 
 /** What F5 starts where nothing is written down: the adapter looks for images in the folder, else it takes the built-in lab. */
 const DEFAULT: vscode.DebugConfiguration = { type: 'hyperstep', request: 'launch', name: 'Hyperstep' };
 
+/** Where nothing is built yet, this is one click away. */
+const REMEDY: ExtensionArguments = { __remedyNotBuilt: { command: 'hyperstep.makeAndDebug', title: 'Make and Start' } };
+
 export class ConfigurationProvider implements vscode.DebugConfigurationProvider {
+  /** What was started last, and from which folder: for the command that builds it and starts again. */
+  last: { folder: vscode.WorkspaceFolder | undefined; config: vscode.DebugConfiguration } | undefined;
+
+  /** `make` builds a folder and tells whether that went well; absent where there is no shell. */
+  constructor(private readonly make: Make | undefined) {}
+
   /** Offered for a new launch.json and in the list of configurations. */
   provideDebugConfigurations(): vscode.DebugConfiguration[] {
     return [{ ...DEFAULT, breakOnExit: ['CPUID'] }];
@@ -20,12 +30,25 @@ export class ConfigurationProvider implements vscode.DebugConfigurationProvider 
   /** After variables are substituted: tells the adapter the folder that relative paths start from. */
   resolveDebugConfigurationWithSubstitutedVariables(folder: vscode.WorkspaceFolder | undefined, config: vscode.DebugConfiguration): vscode.DebugConfiguration {
     const home = folder ?? vscode.workspace.workspaceFolders?.[0];
-    return config.cwd || !home ? config : { ...config, cwd: folderPath(home.uri) };
+    this.last = { folder: home, config };
+    const complete = this.make ? { ...config, ...REMEDY } : config;
+    return config.cwd || !home ? complete : { ...complete, cwd: folderPath(home.uri) };
+  }
+
+  /** The command: makes, and starts again what could not be started. */
+  async makeAndDebug(): Promise<void> {
+    const { folder, config } = this.last ?? { folder: vscode.workspace.workspaceFolders?.[0], config: DEFAULT };
+    if (!this.make || !folder) return void vscode.window.showErrorMessage('There is no folder that make could be run in: open the one with the makefile.');
+    if (await this.make(folder)) await vscode.debug.startDebugging(folder, config);
+    else void vscode.window.showErrorMessage('make has failed, so nothing was started: the terminal says why.');
   }
 }
 
 /** The folder as adapters see it: on another file system than the local one (in a browser) its plain path, which workerAdapter.ts maps back. */
 const folderPath = (uri: vscode.Uri): string => (uri.scheme === 'file' ? uri.fsPath : uri.path);
+
+/** Builds a folder; whether that went well. */
+export type Make = (folder: vscode.WorkspaceFolder) => Promise<boolean>;
 
 /** VS Code asks with empty strings or nothing at all where no launch.json exists. */
 const withoutEmpty = (config: vscode.DebugConfiguration): Partial<vscode.DebugConfiguration> =>

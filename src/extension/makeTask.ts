@@ -24,6 +24,21 @@ const hasMakefile = async (folder: vscode.WorkspaceFolder): Promise<boolean> => 
   return names.some(([name]) => MAKEFILES.includes(name));
 };
 
+/** Runs make in a folder, its output in a terminal; whether it succeeded. */
+export async function make(folder: vscode.WorkspaceFolder): Promise<boolean> {
+  const task = makeTask(folder, { type: TYPE, task: 'make' });
+  const ended = new Promise<number | undefined>((resolve) => {
+    const subscription = vscode.tasks.onDidEndTaskProcess((event) => {
+      const { name, source } = event.execution.task;
+      if (name !== task.name || source !== TYPE) return;
+      subscription.dispose();
+      resolve(event.exitCode);
+    });
+  });
+  await vscode.tasks.executeTask(task);
+  return (await ended) === 0;
+}
+
 /** Registers the task for the folders that have a makefile. It needs a shell, hence a Node extension host. */
 export const registerMakeTask = (): vscode.Disposable =>
   vscode.tasks.registerTaskProvider(TYPE, {

@@ -3,12 +3,13 @@ import path from 'node:path';
 import * as vscode from 'vscode';
 import { LanguageClient, TransportKind } from 'vscode-languageclient/node';
 import * as activation from './activation';
-import { registerMakeTask } from './makeTask';
+import { make, registerMakeTask } from './makeTask';
 
 export function activate(context: vscode.ExtensionContext): void {
   context.subscriptions.push(registerMakeTask());
   const script = (name: string): string => path.join(context.extensionPath, 'dist', name);
   activation.activate(context, {
+    make,
     adapterFactory: {
       // The extension host's own executable is Node everywhere: in the desktop application this variable makes it so.
       createDebugAdapterDescriptor: () =>

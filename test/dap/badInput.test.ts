@@ -3,7 +3,7 @@ import assert from 'node:assert';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { Client } from './client';
+import { Client, type RequestFailed } from './client';
 
 const LAB = path.resolve(__dirname, '../../lab');
 
@@ -51,7 +51,18 @@ describe('DAP: bad input', () => {
     await assert.rejects(client.request('launch', { machine: { memory: '1P' } }), /"machine\.memory" is "1P"/);
   });
   it('an unknown key', () => refused({ machin: {} }, /"machin" is not a key of the launch configuration: did you mean "machine"\?/));
-  it('an unknown feature', () => refused({ machine: { cpu: { without: ['etp'] } } }, /etp/));
+  it('an unknown feature', () => refused({ machine: { cpu: { without: ['etp'] } } }, /no feature "etp" to do without: did you mean ept\?/));
+  it('the beginning of features', () => refused({ machine: { cpu: { without: ['unrestricted'] } } }, /did you mean unrestricted-guest\?/));
+  it('a condition that would change the machine', () => refused({ breakOnExit: ['CPUID if leaf = 1'] }, /must not change the machine: compare with ==/));
+  it('a tree that is not built, with the command that builds it where the client has one', async () => {
+    fs.writeFileSync(path.join(folder, 'Makefile'), '');
+    await client.request('initialize', { adapterID: 'hyperstep' });
+    await assert.rejects(client.request('launch', { cwd: folder, boot: { disk: 'k.img' }, __remedyNotBuilt: { command: 'build', title: 'Build' } }), (failed: RequestFailed) => {
+      assert.match(failed.message, /k\.img does not exist: run make first/);
+      assert.deepStrictEqual([failed.error.url, failed.error.urlLabel], ['command:build', 'Build']);
+      return true;
+    });
+  });
   it('an unknown VM exit', () => refused({ breakOnExit: ['CPUDI'] }, /did you mean "CPUID"/));
   it('a condition that cannot be read', () => refused({ breakOnExit: ['CPUID if leaf =='] }, /wrong condition/));
   it('more processors than there are', () => refused({ machine: { cpus: 9 } }, /cpus/));
@@ -65,6 +76,16 @@ describe('DAP: bad input', () => {
     fs.utimesSync(path.join(folder, 'vmm/vmx.c'), new Date(2021, 1, 1), new Date(2021, 1, 1));
     await client.launch({ cwd: folder });
     assert.match(client.console, /vmm\/vmx\.c changed after vmm\.elf was built: build it again/);
+    assert.doesNotMatch(client.console, /guest\.elf/);
+  });
+
+  it('symbols of another build than the image are told, and the launch goes on', async () => {
+    const elf = Uint8Array.from(lab('vmm.elf'));
+    // Somewhere in its code, a kilobyte is another.
+    elf.copyWithin(0x2400, 0x2410, 0x2800);
+    for (const [name, bytes] of [['vmm.img', lab('vmm.img')], ['guest.img', lab('guest.img')], ['vmm.elf', elf], ['guest.elf', lab('guest.elf')]] as const) file(name, bytes);
+    await client.launch({ cwd: folder, boot: { disk: 'vmm.img' }, drives: ['guest.img'], symbols: ['vmm.elf', { file: 'guest.elf', world: 'guest' }] });
+    assert.match(client.console, /^vmm\.img holds another build than vmm\.elf, whose symbols are used: make both again/m);
     assert.doesNotMatch(client.console, /guest\.elf/);
   });
 

@@ -9,9 +9,10 @@ type Body = Record<string, unknown>;
 export class RequestFailed extends Error {
   constructor(
     readonly command: string,
-    sentence: string,
+    /** What the adapter says of it. */
+    readonly error: DebugProtocol.Message,
   ) {
-    super(sentence);
+    super(error.variables!['sentence']!);
   }
 }
 
@@ -62,7 +63,7 @@ export class Client {
       const waiting = this.answers.get(response.request_seq);
       this.answers.delete(response.request_seq);
       if (response.success) waiting?.resolve(response.body);
-      else waiting?.reject(new RequestFailed(response.command, (response.body as { error: DebugProtocol.Message }).error.variables!['sentence']!));
+      else waiting?.reject(new RequestFailed(response.command, (response.body as { error: DebugProtocol.Message }).error));
       return;
     }
     const { event, body = {} } = message as DebugProtocol.Event;

@@ -38,7 +38,11 @@ describe('launch configuration', () => {
 
   const WRONG: [string, object, RegExp][] = [
     ['an unknown key', { machine: { memroy: '1G' } }, /^"machine\.memroy" is not a key of the launch configuration: did you mean "machine\.memory"\?$/],
-    ['an unknown key unlike any', { zzz: 1 }, /^"zzz" is not a key of the launch configuration: the keys are "machine", "boot"/],
+    ['an unknown key unlike any', { zzz: 1 }, /^"zzz" is not a key of the launch configuration\. The keys are "machine", "boot"/],
+    ['several unknown keys, and the list once', { zzz: 1, yyy: 2 }, /^"zzz" is not a key of the launch configuration\. "yyy" is not a key of the launch configuration\. The keys are [^.]*\.$/],
+    ["another debugger's key", { program: 'kernel' }, /^"program" is not a key of the launch configuration: what the machine starts is "boot": \{ "disk": "file" \}/],
+    ['a text for boot', { boot: 'a.img' }, /^"boot" is a text, but says how to start too: write \{ "disk": "a\.img" \}/],
+    ['memory in bytes that was meant in mebibytes', { machine: { memory: '512' } }, /^"machine\.memory" is "512", but the machine needs 2M at least: did you mean "512M"\?$/],
     ['memory of nothing', { machine: { memory: 0 } }, /^"machine\.memory" is 0, but the machine needs 2M at least/],
     ['memory of a petabyte', { machine: { memory: '1P' } }, /^"machine\.memory" is "1P", but the machine can have 1T at most/],
     ['memory in words', { machine: { memory: 'lots' } }, /which is not a size: write a number with K, M, G or T/],
@@ -47,7 +51,7 @@ describe('launch configuration', () => {
     ['an empty boot', { boot: {} }, /^"boot" says nothing to start from/],
     ['two kernels', { boot: { kernel: 'vmlinuz', multiboot: 'b' } }, /^"boot" has both "multiboot" and "kernel"/],
     ['a wrong key beside a Linux kernel', { boot: { kernel: 'vmlinuz', initramfs: 'b' } }, /^"boot\.initramfs" is not a key/],
-    ['a text instead of a list', { drives: 'fs.img' }, /^"drives" is "fs\.img", but must be a list/],
+    ['a text instead of a list', { drives: 'fs.img' }, /^"drives" is "fs\.img", but must be a list: \["fs\.img"\]\.$/],
     ['a world that does not exist', { symbols: [{ file: 'a', world: 'gest' }] }, /^"symbols\[0\]\.world" is "gest", which is unknown: did you mean "guest"\?$/],
     ['symbols without a file', { symbols: [{ world: 'guest' }] }, /^"symbols\[0\]" needs the key "file"/],
     ['a place to stop that does not exist', { vmexit: { stopAt: 'here' } }, /^"vmexit\.stopAt" is "here", but must be one of "source", "exit"/],
@@ -63,6 +67,11 @@ describe('launch configuration', () => {
     assert.deepStrictEqual(exitRequest('cpuid if leaf == 1'), { name: 'CPUID', condition: 'leaf == 1' });
     assert.strictEqual(exitRequest('any').name, undefined);
     assert.match(sentence(() => exitRequest('CPUIT')), /did you mean "CPUID"/);
+  });
+
+  it('says where a condition on a VM exit belongs', () => {
+    assert.match(sentence(() => exitRequest('CPUID leaf == 1')), /write a condition behind "if": "CPUID if leaf == 1"\.$/);
+    assert.match(sentence(() => exitRequest('CPUID if')), /a condition belongs behind "if"/);
   });
 
   it('reads sizes of memory', () => {
@@ -119,6 +128,17 @@ describe('what to start', () => {
   it('a JOS tree without its file system, and says so', async () => assert.match((await started(['/w/obj/kern/kernel.img'])).note!, /no obj\/fs\/fs\.img, so it has one disk only: make builds it/));
   it('not the lab in place of a JOS tree that has not been built', () =>
     assert.rejects(started(['/w/kern/Makefrag', '/w/boot/Makefrag', '/w/vmm/vmx.c']), /\/w holds a JOS tree that has not been built: there is no obj\/kern\/kernel\.img\. Run make first/));
+  it('says to run make where the disk is missing beside a makefile', () => assert.rejects(started(['/w/GNUmakefile'], { boot: { disk: 'obj/k.img' } }), { code: 'not-built', message: '/w/obj/k.img does not exist: run make first, or check the path.' }));
+  it("a tree's own disk brings along what is not mentioned", async () => {
+    const tree = ['/w/obj/kern/kernel.img', '/w/obj/kern/kernel', '/w/obj/fs/fs.img'];
+    const boot = { disk: 'obj/kern/kernel.img' };
+    const t = await started(tree, { boot });
+    assert.deepStrictEqual([t.drives, t.symbols.map((s) => s.file)], [['/w/obj/fs/fs.img'], ['/w/obj/kern/kernel']]);
+    assert.match(t.note!, /^"drives" and "symbols" are not given: taken from the tree in \/w\.$/);
+    assert.deepStrictEqual((await started(tree, { boot, drives: [] })).drives, []);
+    assert.deepStrictEqual((await started(tree, { boot, symbols: [] })).symbols, []);
+    assert.deepStrictEqual((await started([...tree, '/w/other.img'], { boot: { disk: 'other.img' } })).symbols, []);
+  });
   it('an xv6 tree in the folder', async () => {
     const t = await started(['/w/xv6.img', '/w/fs.img', '/w/kernel', '/w/kernel.asm', '/w/bootblock.o', '/w/_sh', '/w/_cat', '/w/sh.c']);
     assert.deepStrictEqual([t.boot, t.drives, t.symbols], [{ kind: 'disk', disk: '/w/xv6.img' }, ['/w/fs.img'], [{ file: '/w/kernel', world: undefined }]]);

@@ -46,7 +46,7 @@ describe('package.json', () => {
   it('describes the keys that the adapter knows, and no others', () => {
     // The adapter lists its keys when it meets one that resembles none of them.
     const sentence = complaint({ qqqqqqqqqqqq: 1 });
-    const known = [...sentence.slice(sentence.indexOf('the keys are')).matchAll(/"(\w+)"/g)].map(([, key]) => key);
+    const known = [...sentence.slice(sentence.indexOf('The keys are')).matchAll(/"(\w+)"/g)].map(([, key]) => key);
     // VS Code sets noDebug itself, for "Start Without Debugging".
     assert.deepEqual(Object.keys(launch).sort(), known.filter((key) => key !== 'noDebug').sort());
   });

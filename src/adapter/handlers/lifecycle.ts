@@ -3,6 +3,8 @@ import type { DebugProtocol } from '@vscode/debugprotocol';
 import { UserError } from '../../base/errors';
 import { exceptionFilters } from '../filters';
 import { readConfiguration } from '../launch/configuration';
+import { NOT_BUILT } from '../launch/targets';
+import type { ExtensionArguments } from '../messages';
 import type { Handlers } from '../protocol';
 import { BREAKPOINT_MODES } from './breakpoints';
 import type { Session } from '../session';
@@ -56,6 +58,8 @@ export const lifecycleHandlers = (session: Session): Handlers => ({
   },
 
   async launch(args: unknown) {
+    const remedy = (args as Partial<ExtensionArguments>).__remedyNotBuilt;
+    if (remedy) session.protocol.remedies.set(NOT_BUILT, remedy);
     await session.launch(readConfiguration(args));
   },
 

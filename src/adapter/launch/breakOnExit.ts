@@ -24,7 +24,7 @@ export function exitRequest(text: string): ExitBreakpointRequest {
   const [, word = '', condition] = /^\s*(\S+)(?:\s+if\s+(.*))?\s*$/.exec(text) ?? [];
   const request = named(word);
   if (request) return { ...request, condition };
-  throw new UserError('launch-configuration', `"breakOnExit" has ${JSON.stringify(text)}, which is no VM exit: ${suggestion(word)}`);
+  throw new UserError('launch-configuration', `"breakOnExit" has ${JSON.stringify(text)}, which is no VM exit: ${misplaced(text) ?? suggestion(word)}`);
 }
 
 /** A function breakpoint named `exit:REASON` or `event:KIND`; undefined for a function. Throws a UserError for a name that does not exist. */
@@ -34,6 +34,13 @@ export function exitOfFunctionName(text: string): ExitBreakpointRequest | undefi
   const request = named(word!);
   if (!request) throw new UserError('breakpoint', `There is no VM exit and no event ${word}: ${suggestion(word!)}`);
   return { ...request, condition };
+}
+
+/** What to write where a name is right and what stands behind it is not, as the end of a sentence. */
+function misplaced(text: string): string | undefined {
+  const [, word = '', rest = ''] = /^\s*(\S+)\s*(.*?)\s*$/.exec(text) ?? [];
+  if (rest === '' || !named(word)) return undefined;
+  return rest === 'if' ? `a condition belongs behind "if", as in "${word} if n > 10".` : `write a condition behind "if": "${word} if ${rest}".`;
 }
 
 function suggestion(word: string): string {

@@ -11,7 +11,8 @@ export interface LaunchConfiguration {
   machine: { memory: number; cpus: number; without: string[]; e820: string | undefined; translator: boolean | undefined };
   /** Undefined: a tree found in the folder, or the built-in lab. */
   boot: BootConfiguration | undefined;
-  drives: string[];
+  /** Undefined: those of the tree that the boot disk belongs to. */
+  drives: string[] | undefined;
   persistDrives: boolean;
   /** Undefined: those that belong to the lab or the tree found, or none. */
   symbols: SymbolFile[] | undefined;
@@ -94,6 +95,7 @@ const BOOT_FORMS = '{ "disk": "file" }, { "cdrom": "file" }, { "multiboot": "fil
 const BOOT: Shape = {
   kind: 'choose',
   by: (value): Shape => {
+    if (typeof value === 'string' && value !== '') return { kind: 'rule', check: (key) => `"${key}" is a text, but says how to start too: write ${/\.iso$/i.test(value) ? `{ "cdrom": ${JSON.stringify(value)} }` : `{ "disk": ${JSON.stringify(value)} } for a disk image, { "kernel": ${JSON.stringify(value)} } for a kernel`}.` };
     const boot = typeof value === 'object' && value !== null ? value : {};
     const forms = ['disk', 'cdrom', 'multiboot', 'kernel', 'lab'].filter((form) => form in boot);
     if (forms.length > 1) return { kind: 'rule', check: (key) => `"${key}" has both "${forms[0]}" and "${forms[1]}": keep the one the machine is to start from.` };
@@ -119,8 +121,23 @@ const BOOT: Shape = {
 
 const WORLD: Shape = { kind: 'word', words: ['vmm', 'guest'] };
 
+/** What launch configurations of other debuggers call it. */
+const FOREIGN_KEYS: Readonly<Record<string, string>> = {
+  program: 'what the machine starts is "boot": { "disk": "file" }, and whose source is debugged "symbols": ["file"]',
+  image: 'what the machine starts is "boot": { "disk": "file" }',
+  disk: 'what the machine starts is "boot": { "disk": "file" }',
+  kernel: 'what the machine starts is "boot": { "kernel": "file" }',
+  args: 'a kernel\'s command line is "boot": { "kernel": "file", "append": "..." }',
+  symbolFile: 'files with symbols are "symbols": ["file"]',
+  sourceFileMap: 'prefixes of source paths are replaced by "sourceMap"',
+  memory: 'the amount of RAM is "machine": { "memory": "512M" }',
+  cpus: 'the number of processors is "machine": { "cpus": 2 }',
+  stopAtEntry: 'it is called "stopOnEntry"',
+};
+
 const CONFIGURATION: Shape = {
   kind: 'object',
+  foreign: FOREIGN_KEYS,
   ignore: (key) => CLIENT_KEYS.has(key) || key.startsWith('__') || key.startsWith('$'),
   keys: {
     machine: {
@@ -182,7 +199,7 @@ export function readConfiguration(value: unknown): LaunchConfiguration {
   return {
     machine: { memory, cpus: w.machine?.cpus ?? 1, e820: w.machine?.e820, translator: w.machine?.translator, without: [...(withheldBy(w.machine?.cpu?.model ?? '') ?? []), ...(w.machine?.cpu?.without ?? [])] },
     boot: readBoot(w.boot),
-    drives: w.drives ?? [],
+    drives: w.drives,
     persistDrives: w.persistDrives ?? false,
     symbols: w.symbols?.map((s) => (typeof s === 'string' ? { file: s, world: undefined } : { file: s.file, world: s.world })),
     sourceMap: w.sourceMap ?? {},

@@ -24,7 +24,7 @@ export function checkElf(name: string, bytes: Uint8Array): void {
 /** Checks a disk that is to be booted. Throws a UserError when it is empty, cut short or has no boot signature. */
 export function checkBootDisk(name: string, bytes: Uint8Array): void {
   if (bytes.length < SECTOR) throw new UserError('image', `${name} is truncated: a disk image has at least one sector of 512 bytes, the file has ${bytes.length}.`);
-  if (isElf(bytes)) throw new UserError('image', `${name} is an ELF file, not a disk image: use "boot": { "multiboot": ... }, or name the disk image made from it.`);
+  if (isElf(bytes)) throw new UserError('image', `${name} is an ELF file, not a disk image: boot it as a kernel ("boot": { "kernel": ... }, or --kernel), or name the disk image made from it.`);
   if (bytes[510] !== 0x55 || bytes[511] !== 0xaa) {
     throw new UserError('image', `${name} has no boot signature (0x55 0xAA at offset 510): the BIOS cannot start from it. Give the image that holds the boot sector.`);
   }

@@ -31,3 +31,9 @@ export function folderOf(path: string): string {
 
 /** The last part of a path. */
 export const baseName = (path: string): string => path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1);
+
+/** `path` as seen from the first of the folders that holds it; else whole. */
+export function shortName(path: string, folders: readonly string[]): string {
+  const folder = folders.find((f) => path.startsWith(`${f}/`));
+  return folder === undefined ? path : path.slice(folder.length + 1);
+}

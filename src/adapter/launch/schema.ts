@@ -12,7 +12,9 @@ export type Shape =
   | { kind: 'list'; of: Shape }
   /** Keys that the user chooses, with values of one shape. */
   | { kind: 'map'; of: Shape }
-  | { kind: 'object'; keys: Readonly<Record<string, Shape>>; required?: readonly string[]; ignore?: (key: string) => boolean }
+  | { kind: 'object'; keys: Readonly<Record<string, Shape>>; required?: readonly string[]; ignore?: (key: string) => boolean;
+      /** Keys that other debuggers have for the same, and what to write here, as the end of a sentence. */
+      foreign?: Readonly<Record<string, string>> }
   /** A shape chosen by the value itself. */
   | { kind: 'choose'; by: (value: unknown) => Shape }
   /** A rule of its own: yields the sentence, or undefined. */
@@ -20,6 +22,8 @@ export type Shape =
 
 const shown = (value: unknown): string => JSON.stringify(value) ?? 'undefined';
 const join = (key: string, part: string): string => (key === '' ? part : `${key}.${part}`);
+/** What a list of one could be made of. */
+const isPlain = (value: unknown): boolean => typeof value === 'string' && value !== '';
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** All that is wrong with `value`, one sentence each; `key` is where it stands, '' for the whole. */
@@ -39,7 +43,7 @@ export function check(shape: Shape, key: string, value: unknown): string[] {
       return [`"${key}" is ${shown(value)}, ` + (near ? `which is unknown: did you mean "${near}"?` : `but must be one of ${shape.words.map((w) => `"${w}"`).join(', ')}.`)];
     }
     case 'list':
-      return Array.isArray(value) ? value.flatMap((v, i) => check(shape.of, `${key}[${i}]`, v)) : [`"${key}" is ${shown(value)}, but must be a list: [ ... ].`];
+      return Array.isArray(value) ? value.flatMap((v, i) => check(shape.of, `${key}[${i}]`, v)) : [`"${key}" is ${shown(value)}, but must be a list: ${isPlain(value) ? `[${shown(value)}]` : '[ ... ]'}.`];
     case 'map':
       return isObject(value) ? Object.entries(value).flatMap(([k, v]) => check(shape.of, join(key, k), v)) : [`"${key}" is ${shown(value)}, but must be an object: { ... }.`];
     case 'object':
@@ -55,6 +59,7 @@ export function check(shape: Shape, key: string, value: unknown): string[] {
 
 function checkObject(shape: Shape & { kind: 'object' }, key: string, value: Record<string, unknown>): string[] {
   const sentences: string[] = [];
+  let unlisted = false;
   for (const [k, v] of Object.entries(value)) {
     if (shape.ignore?.(k) || v === undefined) continue;
     const inner = Object.hasOwn(shape.keys, k) ? shape.keys[k] : undefined;
@@ -62,10 +67,13 @@ function checkObject(shape: Shape & { kind: 'object' }, key: string, value: Reco
       sentences.push(...check(inner, join(key, k), v));
       continue;
     }
-    const near = nearest(k, Object.keys(shape.keys));
-    const known = Object.keys(shape.keys).map((known) => `"${known}"`).join(', ');
-    sentences.push(`"${join(key, k)}" is not a key of the launch configuration: ` + (near ? `did you mean "${join(key, near)}"?` : `${key === '' ? 'the keys are' : `"${key}" has`} ${known}.`));
+    const instead = shape.foreign?.[k];
+    const near = instead === undefined ? nearest(k, Object.keys(shape.keys)) : undefined;
+    unlisted ||= instead === undefined && near === undefined;
+    sentences.push(`"${join(key, k)}" is not a key of the launch configuration` + (instead !== undefined ? `: ${instead}.` : near ? `: did you mean "${join(key, near)}"?` : '.'));
   }
+  // The list of the keys is long enough to be told once.
+  if (unlisted) sentences.push(`${key === '' ? 'The keys are' : `"${key}" has`} ${Object.keys(shape.keys).map((known) => `"${known}"`).join(', ')}.`);
   for (const k of shape.required ?? []) {
     if (value[k] === undefined) sentences.push(`"${key}" needs the key "${k}".`);
   }

@@ -2,7 +2,7 @@
 import type { FileSource } from '../../base/files';
 import type { SourceLookup } from '../../symbols/sourceLookup';
 import type { LoadedSymbols } from './load';
-import { baseName } from './paths';
+import { baseName, shortName } from './paths';
 
 /** File systems store times with a second or two of precision, and copying rounds them. */
 const TOLERANCE_MS = 2000;
@@ -10,8 +10,8 @@ const TOLERANCE_MS = 2000;
 /** The sources of a whole operating system are not looked for one by one: that takes longer than anybody waits. */
 const MOST_UNITS = 500;
 
-/** One sentence per image that is older than sources of it. */
-export async function staleSources(files: FileSource, lookup: SourceLookup, symbols: readonly LoadedSymbols[]): Promise<string[]> {
+/** One sentence per image that is older than sources of it; they are named as seen from the folder that they are in. */
+export async function staleSources(files: FileSource, lookup: SourceLookup, symbols: readonly LoadedSymbols[], roots: readonly string[]): Promise<string[]> {
   const sentences: string[] = [];
   for (const { path, image } of symbols) {
     const built = await files.modified(path);
@@ -24,7 +24,7 @@ export async function staleSources(files: FileSource, lookup: SourceLookup, symb
     }
     if (newer.length === 0) continue;
     const others = newer.length > 1 ? ` and ${newer.length - 1} more` : '';
-    sentences.push(`${newer[0]}${others} changed after ${baseName(path)} was built: build it again, or lines and variables will not fit.`);
+    sentences.push(`${shortName(newer[0]!, roots)}${others} changed after ${baseName(path)} was built: build it again, or lines and variables will not fit.`);
   }
   return sentences;
 }

@@ -9,6 +9,8 @@ import { expandSymbols, symbolFolders } from './symbolFiles';
 export interface LaunchTargets {
   /** For the console: what was chosen when the configuration left it open. */
   note: string | undefined;
+  /** The note is for all to see: what starts is hardly what the user has in the folder. */
+  unexpected?: boolean;
   boot: Exclude<BootConfiguration, { kind: 'lab' }>;
   drives: string[];
   /** File with the memory map that the firmware is to report. */
@@ -30,6 +32,9 @@ const JOS = { disk: 'obj/kern/kernel.img', fileSystem: 'obj/fs/fs.img', kernel: 
 const JOS_BOOT: readonly SymbolFile[] = [{ file: 'obj/boot/boot.out', world: undefined }, { file: 'vmm/guest/obj/boot/boot.out', world: 'guest' }];
 /** What a JOS tree has before it is built. */
 const JOS_SOURCES = ['kern/Makefrag', 'boot/Makefrag'];
+/** The code of an error that make takes care of. */
+export const NOT_BUILT = 'not-built';
+const MAKEFILES = ['GNUmakefile', 'makefile', 'Makefile'];
 /** An xv6 tree's images; its programs with symbols are called `_sh` and the like. Where the kernel lies varies. */
 const XV6 = { disk: 'xv6.img', fileSystem: 'fs.img', kernels: ['kernel', 'kernel.elf', 'out/kernel.elf', 'kernelmemfs'], boot: 'bootblock.o', program: /^_\w+$/ };
 /** Folders of a JOS tree with user programs, by world. */
@@ -54,20 +59,36 @@ export async function findTargets(configuration: LaunchConfiguration, files: Fil
   const { boot } = configuration;
   const builtIn = (): LaunchTargets => ({ ...lab(`${packageRoot}/lab/images/complete`, `${packageRoot}/lab`), shipped: true });
   let targets: LaunchTargets;
-  if (boot === undefined) targets = (await found(files, cwd)) ?? { ...builtIn(), note: 'No images were found in the folder and "boot" is not given: this is the built-in lab.' };
-  else if (boot.kind === 'lab') targets = builtIn();
-  else targets = { note: undefined, boot: wholeBoot(boot, cwd), drives: [], e820: undefined, symbols: [], optionalSymbols: [], roots: [], shipped: false };
+  if (boot === undefined) {
+    await refuseUnbuilt(files, cwd);
+    const unexpected = cwd !== undefined && (await files.list(cwd)).length > 0;
+    targets = (await found(files, cwd)) ?? { ...builtIn(), unexpected, note: 'No images were found in the folder and "boot" is not given: this is the built-in lab.' };
+  } else if (boot.kind === 'lab') targets = builtIn();
+  else targets = await named(configuration, wholeBoot(boot, cwd), files, cwd);
   const expanded = configuration.symbols && (await expandSymbols(files, configuration.symbols.map((s) => ({ ...s, file: whole(s.file, cwd) }))));
   const symbols = expanded?.named;
   return {
     ...targets,
     e820: configuration.machine.e820 === undefined ? undefined : whole(configuration.machine.e820, cwd),
-    drives: configuration.drives.length > 0 ? configuration.drives.map((d) => whole(d, cwd)) : targets.drives,
+    drives: configuration.drives?.map((d) => whole(d, cwd)) ?? targets.drives,
     symbols: symbols ?? (targets.boot.kind === 'multiboot' && boot !== undefined ? [{ file: targets.boot.multiboot, world: undefined }] : targets.symbols),
     // A kernel that is an ELF has its own symbols; a bzImage has none.
     optionalSymbols: expanded ? expanded.found : targets.boot.kind === 'kernel' ? [{ file: targets.boot.kernel, world: undefined }] : targets.optionalSymbols,
     roots: [...new Set([...(cwd === undefined ? [] : [cwd]), ...targets.roots, ...symbolFolders(expanded ? [...expanded.named, ...expanded.found] : targets.symbols)])],
   };
+}
+
+/** A disk that belongs to a tree brings along what the configuration does not mention: the tree's other drives and its symbols. */
+async function named(configuration: LaunchConfiguration, boot: LaunchTargets['boot'], files: FileSource, cwd: string | undefined): Promise<LaunchTargets> {
+  const alone: LaunchTargets = { note: undefined, boot, drives: [], e820: undefined, symbols: [], optionalSymbols: [], roots: [], shipped: false };
+  if (boot.kind !== 'disk') return alone;
+  if (!(await files.exists(boot.disk)) && cwd !== undefined && (await Promise.all(MAKEFILES.map((name) => files.exists(`${cwd}/${name}`)))).includes(true)) {
+    throw new UserError(NOT_BUILT, `${boot.disk} does not exist: run make first, or check the path.`);
+  }
+  const tree = await found(files, cwd);
+  if (tree?.boot.kind !== 'disk' || tree.boot.disk !== boot.disk) return alone;
+  const taken = [...(configuration.drives === undefined && tree.drives.length > 0 ? ['"drives"'] : []), ...(configuration.symbols === undefined ? ['"symbols"'] : [])];
+  return { ...tree, note: taken.length === 0 ? undefined : `${taken.join(' and ')} ${taken.length > 1 ? 'are' : 'is'} not given: taken from the tree in ${cwd}.` };
 }
 
 function whole(path: string, cwd: string | undefined): string {
@@ -82,6 +103,13 @@ function wholeBoot(boot: Exclude<BootConfiguration, { kind: 'lab' }>, cwd: strin
   return { ...boot, multiboot: whole(boot.multiboot, cwd), modules: boot.modules.map((m) => ({ ...m, file: whole(m.file, cwd) })) };
 }
 
+/** A JOS tree without its image is to be built: starting the built-in lab in its place would help nobody. */
+async function refuseUnbuilt(files: FileSource, cwd: string | undefined): Promise<void> {
+  if (cwd === undefined || (await files.exists(`${cwd}/${JOS.disk}`))) return;
+  const sources = await Promise.all(JOS_SOURCES.map((path) => files.exists(`${cwd}/${path}`)));
+  if (sources.every(Boolean)) throw new UserError(NOT_BUILT, `${cwd} holds a JOS tree that has not been built: there is no ${JOS.disk}. Run make first, or give "boot".`);
+}
+
 /** The images of the lab, of a JOS tree or of an xv6 tree in a folder. */
 async function found(files: FileSource, cwd: string | undefined): Promise<LaunchTargets | undefined> {
   if (cwd === undefined) return undefined;
@@ -90,12 +118,7 @@ async function found(files: FileSource, cwd: string | undefined): Promise<Launch
     return { ...lab(`${cwd}/${folder}`, `${cwd}/${folder.replace(/\/?images\/complete$/, '')}`), note: `Starting the lab in ${cwd}/${folder}.` };
   }
   const present = async (path: string): Promise<string[]> => ((await files.exists(`${cwd}/${path}`)) ? [`${cwd}/${path}`] : []);
-  if ((await present(JOS.disk)).length === 0) {
-    if ((await Promise.all(JOS_SOURCES.map(present))).flat().length === JOS_SOURCES.length) {
-      throw new UserError('launch-configuration', `${cwd} holds a JOS tree that has not been built: there is no ${JOS.disk}. Run make first, or give "boot".`);
-    }
-    return xv6(files, cwd, present);
-  }
+  if ((await present(JOS.disk)).length === 0) return xv6(files, cwd, present);
   const programs = await Promise.all(
     JOS_PROGRAMS.map(async ([folder, world]) => {
       // Linked programs have no extension; beside them lie objects and listings.

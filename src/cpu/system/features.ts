@@ -3,6 +3,7 @@
  * name, the CPUID bit that announces it (if one does), whether it exists yet, and the features that it needs.
  */
 import { UserError } from '../../base/errors';
+import { nearest } from '../../base/nearest';
 import type { Features } from '../processor';
 
 export type CpuidRegister = 'eax' | 'ebx' | 'ecx' | 'edx';
@@ -139,6 +140,14 @@ const BY_NAME: ReadonlyMap<string, FeatureRow> = new Map(FEATURES.map((row) => [
 /** Every name that may be withheld. */
 export const featureNames = (): string[] => FEATURES.map((row) => row.name).sort();
 
+/** The end of a sentence about a name that does not exist: those that begin with it, else the nearest, else all. */
+function likely(name: string): string {
+  const names = featureNames();
+  const longer = name.length > 2 ? names.filter((n) => n.startsWith(`${name.toLowerCase()}-`)) : [];
+  const near = longer.length > 0 ? longer.join(' or ') : nearest(name, names);
+  return near ? `: did you mean ${near}?` : `; the names are: ${names.join(', ')}.`;
+}
+
 /** What exists less what is withheld, and less what needs something that is not there. */
 export class CpuFeatures implements Features {
   private readonly present = new Set<string>();
@@ -146,7 +155,7 @@ export class CpuFeatures implements Features {
   /** Throws a UserError (code `unknown-feature`) that lists the valid names. */
   constructor(without: readonly string[]) {
     for (const name of without) {
-      if (!BY_NAME.has(name)) throw new UserError('unknown-feature', `The processor has no feature "${name}" to do without; the names are: ${featureNames().join(', ')}.`);
+      if (!BY_NAME.has(name)) throw new UserError('unknown-feature', `The processor has no feature "${name}" to do without${likely(name)}`);
     }
     const withheld = new Set(without);
     const exists = (name: string): boolean => {

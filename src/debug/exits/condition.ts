@@ -74,8 +74,6 @@ class Computation {
         return this.unary(e);
       case 'binary':
         return this.binary(e);
-      case 'assign':
-        return refuse('A condition must not change the machine: compare with ==.');
       default:
         return this.surroundings.number(e);
     }
@@ -169,9 +167,14 @@ export function firstQuestion(text: string): FirstQuestion | undefined {
   return right.value >= 0n && right.value <= 0xffff_ffffn ? { name: left.name, number: Number(right.value) } : undefined;
 }
 
+/** Whether something in an expression would change the machine. */
+const assigns = (part: object): boolean =>
+  ('kind' in part && part.kind === 'assign') || Object.values(part).some((inner: unknown) => typeof inner === 'object' && inner !== null && assigns(inner));
+
 /** Compiles a condition. Throws a UserError that says what is wrong with its syntax; the condition itself throws one for a name that the event does not have. */
 export function compileCondition(text: string, surroundings: Surroundings): Condition {
   const { expression } = parseExpression(text);
+  if (assigns(expression)) refuse('A condition must not change the machine: compare with ==.');
   return (subject, hits) => {
     const value = new Computation(subject, surroundings, hits).compute(expression);
     // `14` or `PF` alone is a value to compare with, not a truth.

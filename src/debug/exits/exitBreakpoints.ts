@@ -38,7 +38,7 @@ export class ExitBreakpoints {
   private readonly byOwner = new Map<ExitBreakpointOwner, ExitBreakpoint[]>();
   private exits: ExitBreakpoint[] = [];
   private events: ExitBreakpoint[] = [];
-  /** Told of a condition that cannot be computed for an exit; the exit then stops the machine, so that nobody waits for ever. */
+  /** Told, in a sentence, of a condition that cannot be computed for an exit; the exit then stops the machine, so that nobody waits for ever. */
   onError: (sentence: string) => void = () => {};
   /** Told when there are breakpoints on other kinds of events than before. */
   onKinds: () => void = () => {};
@@ -134,7 +134,7 @@ export class ExitBreakpoints {
       } catch (error) {
         if (!(error instanceof UserError)) throw error;
         if (lenient) return false;
-        this.onError(error.message);
+        this.onError(`The condition "${breakpoint.condition!.trim()}" cannot be computed, so the machine stops: ${error.message}`);
         return true;
       }
     }

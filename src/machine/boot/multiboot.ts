@@ -44,7 +44,7 @@ export function bootMultiboot(boot: Multiboot, cpu: Processor, memory: PhysicalM
 /** Checks an image without loading it. Throws the same UserErrors. */
 export function kernelOf(image: DiskImage): ElfImage {
   const header = findHeader(image);
-  const missing = (): UserError => new UserError('boot.noMultibootHeader', `${image.name} has no multiboot header in its first 8 KiB: it is not a multiboot kernel.`);
+  const missing = (): UserError => new UserError('boot.noMultibootHeader', `${image.name} has no multiboot header in its first 8 KiB: it is not a multiboot kernel. Boot it as a kernel to have it started at its entry point, or boot the disk image made from it.`);
   if (header && header.flags & FLAG_ADDRESSES) return byAddresses(image, header);
   const elf = readElf(image); // says more than "no header" when it is no usable ELF
   if (!header) throw missing();
