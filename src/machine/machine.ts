@@ -206,6 +206,10 @@ class Pc implements Machine {
         if (!this.sleep(end)) return 'halt';
         continue;
       }
+      if (now < this.bios.state.busyUntil && !this.turns.contended) {
+        this.skip(end, this.bios.state.busyUntil);
+        continue;
+      }
       const boundary = this.wakeAtBoundaries(now);
       const turn = this.turns.next(now);
       if (turn < 0) {

@@ -4,7 +4,7 @@ import { UserError } from '../../src/base/errors';
 import { readFlags } from '../../src/cpu/flags';
 import { createMachine } from '../../src/machine/machine';
 import type { DiskImage, Machine, MachineOptions } from '../../src/machine/machineInterface';
-import { BIOS_CALLS, BIOS_WAIT, ECHO, LAPIC_TIMER, PIT_INTERRUPTS, PIT_POLLING, STAGE1 } from './machinePrograms';
+import { BIOS_CALLS, BIOS_POLLING, BIOS_TYPING, BIOS_WAIT, ECHO, LAPIC_TIMER, PIT_INTERRUPTS, PIT_POLLING, STAGE1 } from './machinePrograms';
 
 const MIB = 0x10_0000;
 
@@ -62,6 +62,23 @@ describe('PC booting from a disk', () => {
     // 0x186A0 microseconds, to the next of 1024 periods a second.
     assert.ok(m.icount >= 100e6 && m.icount < 102e6, String(m.icount));
     assert.ok(m.instructions < 50_000, String(m.instructions));
+  });
+
+  it('INT 16h 01h and INT 1Ah 00h without news take time but no instructions: who waits for seconds is not executed for seconds', () => {
+    const m = machine({ sector: BIOS_POLLING });
+    assert.strictEqual(m.run(1e9), 'budget');
+    assert.ok(m.instructions < 2e6, String(m.instructions));
+    m.typeKeyboard!('x');
+    assert.strictEqual(m.run(1e6), 'debug-exit');
+    assert.ok(m.debugExit === 18 || m.debugExit === 19, `18.2 timer ticks in a second: ${m.debugExit}`);
+  });
+
+  it('a long line typed at once reaches a program that reads key after key by INT 16h', () => {
+    const m = machine({ sector: BIOS_TYPING });
+    m.run(20e6);
+    m.typeKeyboard!('The quick brown fox jumps over the lazy dog.\n');
+    assert.strictEqual(m.run(2e9), 'debug-exit');
+    assert.strictEqual(m.screenText()[0], 'The quick brown fox jumps over the lazy dog.');
   });
 
   it('A20, protected mode, PIO reads: the program is at 1 MiB after a few thousand instructions', () => {

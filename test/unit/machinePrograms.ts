@@ -276,3 +276,32 @@ export const BIOS_WAIT = bytes(`
   e6 f4                             ; out 0xf4,al
   f4                                ; hlt
 `);
+
+/** Looks for a key and at the time, by turns, until there is a key, and exits with the low byte of the timer's ticks. */
+export const BIOS_POLLING = bytes(`
+  fb                                ; sti
+  b4 01                             ; mov ah,0x1
+  cd 16                             ; int 0x16
+  75 06                             ; jne 0xd
+  b4 00                             ; mov ah,0x0
+  cd 1a                             ; int 0x1a
+  eb f4                             ; jmp 0x1
+  88 d0                             ; mov al,dl
+  e6 f4                             ; out 0xf4,al
+  f4                                ; hlt
+`);
+
+/** Reads keys and shows them until Enter. */
+export const BIOS_TYPING = bytes(`
+  fb                                ; sti
+  b4 00                             ; mov ah,0x0
+  cd 16                             ; int 0x16
+  3c 0d                             ; cmp al,0xd
+  74 06                             ; je 0xf
+  b4 0e                             ; mov ah,0xe
+  cd 10                             ; int 0x10
+  eb f2                             ; jmp 0x1
+  b0 00                             ; mov al,0x0
+  e6 f4                             ; out 0xf4,al
+  f4                                ; hlt
+`);

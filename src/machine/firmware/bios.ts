@@ -20,7 +20,7 @@ import type { MpOptions } from './mpTable';
 import { setUpPci } from './pciSetup';
 import { BIOS_SEGMENT, BOOT_ADDRESS, BOOT_DRIVE, buildRom, DISKETTE_PARAMETERS, POWER_ON_SERVICE, SERVICE_PORT, type StubKind, stubOffset } from './rom';
 import type { FirmwareParts, Service } from './services';
-import { unsupported } from './services';
+import { POLL_TICKS, unsupported } from './services';
 import { wakeUp } from './wakeUp';
 
 const BOOT_SECTOR_AT = 0x7c00;
@@ -40,7 +40,7 @@ const CLOCK_CAUSE = 0x0c;
 /** CR0 bits that are set at reset: caches off. */
 const CACHES_OFF = 0x6000_0000n;
 
-const powerOnState = () => ({ result: 0, control: 0, status: 0, /** A disk in the CD is one of the BIOS's. */ emulating: false });
+const powerOnState = () => ({ result: 0, control: 0, status: 0, /** A disk in the CD is one of the BIOS's. */ emulating: false, /** Tick at which a service that takes time is over. */ busyUntil: 0 });
 
 interface Entry {
   kind: StubKind;
@@ -84,7 +84,7 @@ export class Bios implements Device, PortDevice {
 
   constructor(
     private readonly cpu: () => Processor,
-    parts: Omit<FirmwareParts, 'emulated' | 'endEmulation'>,
+    parts: Omit<FirmwareParts, 'emulated' | 'endEmulation' | 'polled'>,
     private readonly mp: MpOptions,
   ) {
     const entry = parts.bootsCd && parts.cds[0] ? findBootEntry(parts.cds[0]) : undefined;
@@ -96,6 +96,10 @@ export class Bios implements Device, PortDevice {
         return emulated();
       },
       endEmulation: () => (this.state.emulating = false),
+      polled: () => {
+        this.state.busyUntil = parts.host.now() + POLL_TICKS;
+        parts.host.reschedule();
+      },
     };
     for (const [vector, { service }] of SERVICES) this.byAddress.set(stubOffset(vector), service);
   }

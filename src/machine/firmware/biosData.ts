@@ -35,6 +35,8 @@ export const Bda = {
   CHARACTER_HEIGHT: 0x485,
   VIDEO_CONTROL: 0x487,
   KEYBOARD_TYPE: 0x496,
+  /** This BIOS's own: 1 while the keyboard's controller holds a code for which the buffer had no room. */
+  KEY_WITHHELD: 0x4f6,
   /** This BIOS's own: tick at which the wait of INT 15h 86h is over, 8 bytes; 0 while nobody waits. */
   WAIT_UNTIL: 0x4f8,
 } as const;
@@ -82,13 +84,15 @@ export function fillBiosData(memory: PhysicalMemory, drives: number, floppy: boo
 
 /** Appends a key (scan code, character) to the BIOS's keyboard buffer; false when it is full. */
 export function pushKey(memory: PhysicalMemory, key: number): boolean {
+  if (!hasRoomForKey(memory)) return false;
   const tail = memory.load(Bda.KEY_TAIL, 2);
-  const next = following(memory, tail);
-  if (next === memory.load(Bda.KEY_HEAD, 2)) return false;
   memory.store(0x400 + tail, 2, key);
-  memory.store(Bda.KEY_TAIL, 2, next);
+  memory.store(Bda.KEY_TAIL, 2, following(memory, tail));
   return true;
 }
+
+/** Whether the buffer has room for another key. */
+export const hasRoomForKey = (memory: PhysicalMemory): boolean => following(memory, memory.load(Bda.KEY_TAIL, 2)) !== memory.load(Bda.KEY_HEAD, 2);
 
 /** The oldest key of the buffer, taken out when `take` is set; undefined when there is none. */
 export function nextKey(memory: PhysicalMemory, take: boolean): number | undefined {

@@ -1,7 +1,7 @@
 /** INT 16h, the keyboard, and INT 09h, its interrupt. */
 import { characterOf } from '../devices/scancodes';
-import { Bda, nextKey, pushKey } from './biosData';
-import type { Service } from './services';
+import { Bda, hasRoomForKey, nextKey, pushKey } from './biosData';
+import type { FirmwareParts, Service } from './services';
 import { unsupported } from './services';
 
 const VECTOR = 0x16;
@@ -18,6 +18,7 @@ export const int16: Service = (call, parts) => {
       const key = nextKey(memory, true);
       if (key === undefined) return true; // the stub waits for an interrupt and asks again
       call.ax = key;
+      if (memory.load(Bda.KEY_WITHHELD, 1)) takeCode(parts);
       return;
     }
     case 0x01:
@@ -25,6 +26,7 @@ export const int16: Service = (call, parts) => {
       const key = nextKey(memory, false);
       call.zero = key === undefined;
       if (key !== undefined) call.ax = key;
+      else parts.polled();
       return;
     }
     case 0x02:
@@ -42,12 +44,22 @@ export const int16: Service = (call, parts) => {
   return unsupported(call, parts, VECTOR);
 };
 
-/** IRQ 1: takes the scan code and puts the key into the buffer. */
-export const int09: Service = (_call, { memory, board }) => {
+/**
+ * IRQ 1: takes the scan code and puts the key into the buffer. A code for which there is no room stays in the controller until a key
+ * has been taken: what is typed for a program comes faster than any typist, and is not to be lost.
+ */
+export const int09: Service = (_call, parts) => {
+  if (hasRoomForKey(parts.memory)) takeCode(parts);
+  else parts.memory.store(Bda.KEY_WITHHELD, 1, 1);
+  parts.board.pic.writePort(0x20, 0x20);
+};
+
+/** The controller then interrupts for the code behind it. */
+function takeCode({ memory, board }: FirmwareParts): void {
+  memory.store(Bda.KEY_WITHHELD, 1, 0);
   const code = board.keyboard.readPort(0x60);
   const flags = memory.load(Bda.KEYBOARD_FLAGS, 1);
   const modifier = MODIFIERS[code & 0x7f];
   if (modifier) memory.store(Bda.KEYBOARD_FLAGS, 1, code & 0x80 ? flags & ~modifier : flags | modifier);
   else if (!(code & 0x80)) pushKey(memory, (code << 8) | characterOf(code, (flags & SHIFT) !== 0, (flags & CONTROL) !== 0));
-  board.pic.writePort(0x20, 0x20);
-};
+}

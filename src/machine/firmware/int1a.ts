@@ -19,6 +19,7 @@ export const int1a: Service = (call, parts) => {
       call.dx = ticks & 0xffff;
       call.al = memory.load(Bda.MIDNIGHT, 1);
       memory.store(Bda.MIDNIGHT, 1, 0);
+      parts.polled();
       return;
     }
     case 0x01:

@@ -22,7 +22,15 @@ export interface FirmwareParts {
   restartKernel(): boolean;
   screen: TextScreen;
   host: DeviceHost;
+  /** Called by a service that was asked for something which is not there yet: see POLL_TICKS. */
+  polled(): void;
 }
+
+/**
+ * What a look for a key or at the time takes, in ticks: boot loaders do nothing else for the seconds that a menu is shown, and on a
+ * PC too it is the firmware that most of the time goes to. Time only passes; nothing is executed.
+ */
+export const POLL_TICKS = 100_000;
 
 /** Returns true when its stub shall take the other way (wait and call again, or stop): see StubKind. */
 export type Service = (call: CallFrame, parts: FirmwareParts) => boolean | void;
