@@ -3,13 +3,14 @@ import { writerPlace } from '../debug/exits/fieldWriter';
 import { exitLines, exitTitle } from '../debug/exits/exitWords';
 import { vmcsGroups } from '../debug/inspect/vmcs';
 import { callStack, type StackEntry } from '../debug/stack/callStack';
+import { fileWords } from '../debug/stack/fileWords';
 import type { Target } from '../debug/target';
 import { hex } from '../base/bits';
 import type { ExitRecord } from '../vmx/observe';
 
 function stackLine(entry: StackEntry): string {
   if (entry.kind === 'label') return `  -- ${entry.name} --`;
-  const place = entry.file ? ` at ${entry.file.written}:${entry.line}` : '';
+  const place = entry.file ? ` at ${fileWords(entry.file)}:${entry.line}` : '';
   return `  ${entry.world.padEnd(5)} ${hex(entry.frame.pc)} ${entry.name}${place}`;
 }
 

@@ -6,6 +6,7 @@ import { textTable } from '../inspect/table';
 import type { Format } from '../evaluate/syntax';
 import { shown, type ConsoleCommand, type ConsoleContext } from './command';
 import { elsewhere } from './elsewhere';
+import { fileWords } from '../stack/fileWords';
 import { examine, stackWords } from './examine';
 import { info, registers, registerTable, TOPICS } from './info';
 import { typeText } from './types';
@@ -39,7 +40,7 @@ function backtrace({ debugger: d }: ConsoleContext, rest: string): string {
   let level = 0;
   const rows = d.stack().slice(0, most).map((entry) => {
     if (entry.kind === 'label') return `    --- ${entry.name} ---`;
-    return `#${String(level++).padEnd(3)}${entry.world === 'guest' ? 'guest ' : ''}${entry.name}${entry.file && entry.line > 0 ? ` at ${entry.file.written}:${entry.line}` : ''}`;
+    return `#${String(level++).padEnd(3)}${entry.world === 'guest' ? 'guest ' : ''}${entry.name}${entry.file && entry.line > 0 ? ` at ${fileWords(entry.file)}:${entry.line}` : ''}`;
   });
   return rows.length === 0 ? 'There is no stack.' : rows.join('\n');
 }

@@ -9,6 +9,7 @@ import { registerGroups } from '../inspect/registers';
 import { textTable } from '../inspect/table';
 import { registerNamed, type RegisterGroup } from '../registers/registerTable';
 import { addressName, addressPlace, type CodeFrame } from '../stack/callStack';
+import { fileWords } from '../stack/fileWords';
 import { WORLD_NAME } from '../world';
 import { shown, type ConsoleContext } from './command';
 
@@ -57,7 +58,7 @@ function line(context: ConsoleContext, rest: string): string {
   const address = rest === '' ? lookupAddress(frameOf(context).frame) : context.evaluator.addressOf(rest).address;
   const range = target.images.at(world, address)?.image.lineRangeAt(address);
   if (!range || range.entry.line === 0) return `Symbols know no line for ${world}:${hex(address)}.`;
-  return `${range.entry.file.written}:${range.entry.line} is the code from ${hex(range.low)} to ${hex(range.high - 1n)}, ${addressName(target, world, address)}.`;
+  return `${fileWords(range.entry.file)}:${range.entry.line} is the code from ${hex(range.low)} to ${hex(range.high - 1n)}, ${addressName(target, world, address)}.`;
 }
 
 function frame(context: ConsoleContext): string {
@@ -67,7 +68,7 @@ function frame(context: ConsoleContext): string {
     { name: 'world', value: WORLD_NAME[world] },
     { name: 'rip', value: hex(frame.pc, 16) },
     ...(cfa === undefined ? [] : [{ name: 'CFA', value: `${hex(cfa, 16)}, where the caller's RSP was before the call` }]),
-    ...(file ? [{ name: 'line', value: `${file.written}:${line}` }] : []),
+    ...(file ? [{ name: 'line', value: `${fileWords(file)}:${line}` }] : []),
     { name: 'code', value: `${frame.bits}-bit` },
   ]);
 }

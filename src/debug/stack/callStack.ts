@@ -13,6 +13,7 @@ import { ASSEMBLY } from '../symbols/codeMap';
 import type { LoadedImage } from '../symbols/imageSet';
 import type { Target } from '../target';
 import { otherWorld, type World } from '../world';
+import { fileWords } from './fileWords';
 import { innermostFrame } from './innermostFrame';
 import { interruptedFrame } from './interruptedFrame';
 
@@ -100,11 +101,11 @@ export function addressPlace(target: Target, world: World, address: bigint): str
   const line = target.code.lineAt(world, address)?.entry;
   const name = addressName(target, world, address);
   if (!line) return name;
-  const here = `${line.file.written}:${line.line}`;
+  const here = `${fileWords(line.file)}:${line.line}`;
   const calls = target.images.at(world, address)?.image.inlinedAt(address) ?? [];
   const outermost = calls.at(-1);
   if (!outermost?.callFile || outermost.callLine === undefined) return `${name} (${here})`;
-  return `${name} (${outermost.callFile.written}:${outermost.callLine}), by ${calls[0]!.name} (${here}) inlined there`;
+  return `${name} (${fileWords(outermost.callFile)}:${outermost.callLine}), by ${calls[0]!.name} (${here}) inlined there`;
 }
 
 /** The line of an address of code, if symbols know one: where a function was inlined there, its own. */

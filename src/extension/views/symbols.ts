@@ -10,6 +10,9 @@ const WORLDS = { vmm: 'VMM', guest: 'guest' } as const;
 const LOADED = new vscode.ThemeIcon('pass', new vscode.ThemeColor('charts.green'));
 const ABSENT = new vscode.ThemeIcon('circle-outline', new vscode.ThemeColor('disabledForeground'));
 
+/** The folder of a file as seen from the workspace. */
+const folderOf = (path: string): string => vscode.workspace.asRelativePath(path, false).replace(/[\\/][^\\/]*$/, '');
+
 class SymbolTree implements vscode.TreeDataProvider<SymbolFile> {
   readonly #changed = new vscode.EventEmitter<void>();
   readonly onDidChangeTreeData = this.#changed.event;
@@ -27,9 +30,11 @@ class SymbolTree implements vscode.TreeDataProvider<SymbolFile> {
   getTreeItem(file: SymbolFile): vscode.TreeItem {
     const item = new vscode.TreeItem(file.name);
     const where = file.appliesIn === undefined ? '' : file.appliesIn.length === 0 ? 'not in memory now' : `in the ${file.appliesIn.map((w) => WORLDS[w]).join(' and the ')}`;
-    const knows = file.sources === 0 ? 'no debug information' : `${file.sources} source files`;
+    const knows = file.sources === 0 ? 'no debug information' : file.sources === 1 ? '1 source file' : `${file.sources} source files`;
+    // Kernels of the same name are told apart by where they are.
+    const folder = this.#files.some((other) => other !== file && other.name === file.name) ? folderOf(file.path) : '';
     item.id = file.path;
-    item.description = [where, knows].filter(Boolean).join(', ');
+    item.description = [folder, where, knows].filter(Boolean).join(', ');
     item.iconPath = file.appliesIn?.length ? LOADED : ABSENT;
     item.tooltip = [file.path, where && `Its code is ${where}.`, `Code at ${file.address}, ${knows}.`].filter(Boolean).join('\n');
     return item;
