@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
 import { readConfiguration } from '../../src/adapter/launch/configuration';
+import { featureNames } from '../../src/cpu/system/features';
+import { SYSTEM_EVENTS } from '../../src/debug/exits/systemEvents';
 import { CHECKS } from '../../src/debug/checks/table';
 import { EXIT_REASONS } from '../../src/vmx/tables';
 
@@ -30,6 +32,11 @@ describe('package.json', () => {
   it('offers the exit reasons of the table', () => {
     const offered: string[] = launch.breakOnExit.items.anyOf[0].enum;
     assert.deepEqual(offered, EXIT_REASONS.map(({ name }) => name));
+  });
+
+  it('offers the other events that breakOnExit takes, and the features that can be withheld', () => {
+    assert.deepEqual(launch.breakOnExit.items.anyOf[1].enum, ['any', ...SYSTEM_EVENTS.map(({ kind }) => kind)]);
+    assert.deepEqual(launch.machine.properties.cpu.properties.without.items.enum, featureNames());
   });
 
   it('offers the run-time checks of the table, and says what they watch for', () => {
