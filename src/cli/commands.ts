@@ -4,25 +4,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../base/errors';
 import { Status } from './ending';
+import { helpOf } from './help';
 import { runCommand } from './runCommand';
-import { runOptionsHelp, suggestion } from './runOptions';
-
-const USAGE = `Usage: hyperstep COMMAND [OPTION...]
-
-  hyperstep run          runs a machine with an Intel processor and VMX; with no image, the built-in lab
-  hyperstep lab build    builds the lab from its sources (hyperstep lab build --state cpuid --cc clang --out FOLDER)
-  hyperstep dap          serves the Debug Adapter Protocol on standard input and output, or on --port N
-  hyperstep gdb          a machine with the options of run that waits for GDB on --port N (1234 unless told)
-  hyperstep --version
-
-The serial console goes to standard output, what is typed to the serial port; Ctrl+C ends.
-
-Options of run:
-${runOptionsHelp()}
-
-Exit status: 0 what was asked for happened, 1 it did not, 2 wrong option or file, 3 a limit was reached,
-4 the guest wrote a value other than 0 to port 0xF4, 5 triple fault, 130 Ctrl+C.
-`;
+import { suggestion } from './runOptions';
 
 const usage = (sentence: string): UserError => new UserError('usage', sentence);
 
@@ -34,10 +18,20 @@ function packageFolder(): string {
   }
 }
 
+/** Copies the lab into a folder that is not there yet. */
+function newLab([folder, ...more]: readonly string[]): number {
+  if (folder === undefined || more.length > 0) throw usage('hyperstep lab new needs one word behind it: the folder that is to be made.');
+  if (fs.existsSync(folder)) throw new UserError('file', `${folder} is there already: name a folder that is to be made.`);
+  fs.cpSync(path.join(packageFolder(), 'lab'), folder, { recursive: true });
+  process.stdout.write(`The lab is in ${folder}. Its README.md has the exercises; hyperstep lab build, or node build.mjs in the folder, builds it.\n`);
+  return Status.DONE;
+}
+
 function lab(words: readonly string[]): number {
   const [command, ...rest] = words;
-  if (command === 'new' || command === 'grade') throw usage(`hyperstep lab ${command} does not exist yet.`);
-  if (command !== 'build') throw usage(command === undefined ? 'hyperstep lab needs a command: build.' : `There is no command hyperstep lab ${command}; there is hyperstep lab build.`);
+  if (command === 'new') return newLab(rest);
+  if (command === 'grade') throw usage('hyperstep lab grade does not exist yet: hyperstep run --expect TEXT tells by its exit status whether the console has shown a text.');
+  if (command !== 'build') throw usage(command === undefined ? 'hyperstep lab needs a command: new FOLDER, or build.' : `There is no command hyperstep lab ${command}${suggestion(command, ['new', 'build'])}`);
   const script = path.join(packageFolder(), 'lab', 'build.mjs');
   if (!fs.existsSync(script)) throw new UserError('file', 'The sources of the lab are not in this package: clone the repository to build it.');
   return spawnSync(process.execPath, [script, ...rest], { stdio: 'inherit' }).status ?? Status.FAILED;
@@ -49,8 +43,8 @@ function version(): number {
   return Status.DONE;
 }
 
-function help(): number {
-  process.stdout.write(USAGE);
+function help([command]: readonly string[]): number {
+  process.stdout.write(helpOf(command));
   return Status.DONE;
 }
 
@@ -71,5 +65,5 @@ export async function perform([name, ...words]: readonly string[]): Promise<numb
   if (name === undefined) throw usage('hyperstep needs a command, such as run; hyperstep --help lists all there are.');
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name]! : undefined;
   if (!command) throw usage(`There is no command ${name}${suggestion(name, Object.keys(COMMANDS))}`);
-  return words.includes('--help') ? help() : command(words);
+  return words.includes('--help') || words.includes('-h') ? help([name]) : command(words);
 }

@@ -25,6 +25,7 @@ const MEANINGLESS: readonly [string, (options: RunOptions) => boolean][] = [
   ['--exits', (o) => o.exits !== undefined],
   ['--stats', (o) => o.stats !== undefined],
   ['--summary', (o) => o.summary],
+  ['--screen', (o) => o.screen],
 ];
 
 /** `--port` and the machine's options. Throws a UserError for anything else. */
@@ -80,7 +81,7 @@ export async function gdbCommand(words: readonly string[]): Promise<number> {
     },
     guestMapRead: () => {},
     tell: (sentence) => void (stub.tell(sentence) || say(`\n${sentence}\n`)),
-  });
+  }, new Set(options.checksOff));
   // GDB wants to stand at the exit itself: it steps by its own symbols.
   d.stopAt = 'exit';
   d.keepHistory(() => performance.now());

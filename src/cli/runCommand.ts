@@ -29,6 +29,8 @@ const FAILURES_TOLD = 5;
 
 const say = (text: string): void => void process.stderr.write(text);
 
+const UNWRITABLE: Readonly<Record<string, string>> = { ENOENT: 'its folder does not exist', ENOTDIR: 'a part of the path is not a folder', EISDIR: 'it is a folder', EACCES: 'writing there is not permitted', EROFS: 'the disk can only be read' };
+
 /** A file to be written during the run. Opened before it starts, so that a wrong path costs nothing. */
 class OutputFile {
   private readonly descriptor: number;
@@ -38,7 +40,7 @@ class OutputFile {
     try {
       this.descriptor = fs.openSync(file, 'w');
     } catch (error) {
-      throw new UserError('file', `${option} ${file} cannot be written: ${(error as Error).message}.`);
+      throw new UserError('file', `${option} ${file} cannot be written: ${UNWRITABLE[(error as NodeJS.ErrnoException).code ?? ''] ?? (error as Error).message}.`);
     }
   }
 

@@ -236,9 +236,24 @@ export function suggestion(word: string, words: readonly string[]): string {
   return near ? `; did you mean ${near}?` : '; hyperstep --help lists all there are.';
 }
 
+/** Headings of the help, by the option that each stands above. */
+const HEADINGS: Readonly<Record<string, string>> = {
+  '--disk': 'What it boots:',
+  '--memory': 'The machine:',
+  '--expect': 'The console, and when it ends:',
+  '--exits': 'What it tells:',
+};
+
 /** The options, one a line, for `--help`. */
-export function runOptionsHelp(): string {
-  const rows = Object.entries(OPTIONS).map(([name, o]) => [o.argument === undefined ? name : `${name} ${o.argument}`, o.help] as const);
-  const width = Math.max(...rows.map(([left]) => left.length));
-  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`).join('\n');
+export function runOptionsHelp(without: readonly string[] = []): string {
+  const left = (name: string): string => [name, OPTIONS[name]!.argument ?? []].flat().join(' ');
+  const names = Object.keys(OPTIONS);
+  const width = Math.max(...names.map((name) => left(name).length));
+  const lines: string[] = [];
+  for (const name of names) {
+    if (name in HEADINGS) lines.push(...(lines.length > 0 ? [''] : []), HEADINGS[name]!);
+    if (!without.includes(name)) lines.push(`  ${left(name).padEnd(width)}  ${OPTIONS[name]!.help}`);
+  }
+  // A heading with nothing below it goes.
+  return lines.filter((line, i) => !line.endsWith(':') || line.startsWith(' ') || lines[i + 1]?.startsWith(' ')).join('\n').replace(/\n{3,}/g, '\n\n').trimEnd();
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { UserError } from '../../src/base/errors';
 import { parseDapOptions } from '../../src/cli/dapCommand';
+import { helpOf } from '../../src/cli/help';
 import { parseRunOptions, runOptionsHelp } from '../../src/cli/runOptions';
 import { unescape } from '../../src/cli/unescape';
 
@@ -79,6 +80,15 @@ describe('options of hyperstep run', () => {
 
   it('are all in the help', () => {
     for (const name of ['--disk', '--multiboot', '--expect', '--exits FILE', '--break-on-exit NAME']) assert(runOptionsHelp().includes(name), name);
+  });
+
+  it('are listed by command, those of GDB without what only a run can do', () => {
+    assert.match(helpOf('run'), /^The machine:\n {2}--memory SIZE/m);
+    assert.match(helpOf('gdb'), /--port N[^]*--break-on-exit NAME +stops[^]*--disk FILE[^]*What it tells:\n {2}--no-check ID/);
+    assert.doesNotMatch(helpOf('gdb'), /--expect|The console/);
+    assert.match(helpOf('dap'), /^Usage: hyperstep dap \[--port N\]\n/);
+    assert.match(helpOf('lab'), /--state NAME/);
+    assert.match(helpOf(undefined), /hyperstep COMMAND --help/);
   });
 });
 
