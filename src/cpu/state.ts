@@ -32,7 +32,7 @@ export const Offset = {
   RECORD: 0x0ac,
   /** u64. CS.base where it is added to RIP; 0 in 64-bit mode. Kept by `segmentChanged`. */
   CS_BASE: 0x0b0,
-  /** i32. Address of the selected TLB bank; i32 of the code TLB bank; u64 generation in the low 12 bits (tags carry it). */
+  /** i32. Address of the selected TLB bank; i32 of the code TLB bank; u64 generation in the low 11 bits (tags carry it). */
   TLB_BASE: 0x0b8,
   CTLB_BASE: 0x0bc,
   GENERATION: 0x0c0,
@@ -214,7 +214,7 @@ export const PRIVILEGE_STRIDE = 24;
 
 export const ACCESS_UNUSABLE = 1 << 16;
 
-/** Software TLB, one bank: TLB_ENTRIES x 32 bytes {u64 read tag, u64 write tag, i32 addend, u32 frame, u64 spare}. */
+/** Software TLB, one bank: TLB_ENTRIES x 32 bytes {u64 read tag, u64 write tag, i32 addend, u32 page, u32 first watched byte, u32 watched bytes}: see mmu/tlb.ts. */
 export const TLB_ENTRIES = 4096;
 export const TLB_ENTRY_SIZE = 32;
 /** Code TLB, one bank: TLB_ENTRIES x 16 bytes {u64 tag, i32 code page, spare}. */
@@ -231,6 +231,9 @@ export const PortAnswer = {
   /** u64. Clock from which the port has to be asked again; 0 when no answer is kept. */
   UNTIL: 8,
 } as const;
+
+/** 2 x u32. How many reads and how many writes beside watched bytes the TLB miss has let by since the translator looked last. Not architectural. */
+export const LET_BY = 0x4810;
 
 export const TLB_OFFSET = 0x4840;
 export const CTLB_OFFSET = TLB_OFFSET + BANKS * TLB_ENTRIES * TLB_ENTRY_SIZE;

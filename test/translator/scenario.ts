@@ -10,7 +10,9 @@ import { CODE, DATA, type Mode, Place, type Rig, WINDOW } from './rig';
 export type Happening =
   | { kind: 'kick'; seed: number }
   | { kind: 'breakpoints'; seeds: readonly number[] }
-  | { kind: 'watch'; place: number; length: number; read: boolean; write: boolean; physical: boolean }
+  | { kind: 'watch'; ranges: readonly { place: number; length: number; read: boolean; write: boolean; physical: boolean }[] }
+  /** A data breakpoint in DR0, of a length and a kind as DR7 has them; without a place it is lifted. */
+  | { kind: 'debugRegister'; place: number | undefined; length: number; type: number }
   | { kind: 'unwatch' | 'interrupt' | 'snapshot' | 'flush' | 'registers' }
   /** The debugger writes a byte of the program, or changes whether a page is present or writable. */
   | { kind: 'poke'; seed: number }
@@ -29,6 +31,10 @@ const X87 = new DataView(new ArrayBuffer(512));
 X87.setUint16(0, 0x37f, true);
 const MXCSR = 0x1f80;
 
+/** Where data breakpoints are: mostly near to what programs access all the time. */
+const watched = (r: Random): number =>
+  r.of([Place.DATA + r.below(0x3000), Place.DATA + 0x200, ...[0x1f8, 0x240, 0x10f0, 0x1120, 0x2430, 0xfe0, 0x2000].map((at) => Place.DATA + at), Place.ALIAS + 0x310, Place.STACK_TOP - r.below(0x140), Place.STACK_TOP - 0x800, Place.CODE + r.below(0x100)]);
+
 function happening(r: Random): Happening | undefined {
   if (r.chance(KICKED)) return { kind: 'kick', seed: r.next() };
   switch (r.below(40)) {
@@ -36,8 +42,8 @@ function happening(r: Random): Happening | undefined {
       return { kind: 'breakpoints', seeds: [r.next(), r.next()].slice(0, 1 + r.below(2)) };
     case 2: case 3:
       return { kind: 'breakpoints', seeds: [] };
-    case 4: case 5:
-      return { kind: 'watch', place: r.of([Place.DATA + r.below(0x3000), Place.DATA + 0x200, Place.STACK_TOP - r.below(0x140), Place.CODE + r.below(0x100)]), length: 1 + r.below(r.of([8, 64, 0x1000])), read: r.chance(40), write: r.chance(80), physical: r.chance(50) };
+    case 4: case 5: case 23: case 24: case 25: case 26:
+      return { kind: 'watch', ranges: Array.from({ length: r.of([1, 1, 2, 3]) }, () => ({ place: watched(r), length: 1 + r.below(r.of([1, 8, 8, 64, 0x1000])), read: r.chance(40), write: r.chance(80), physical: r.chance(50) })) };
     case 6: case 7: case 8:
       return { kind: 'unwatch' };
     case 9: case 10: case 11: case 12:
@@ -52,6 +58,10 @@ function happening(r: Random): Happening | undefined {
       return { kind: 'protect', place: r.of([Place.DATA, Place.DATA + 0x1000, Place.STACK, Place.ALIAS, Place.CODE]), bits: r.of([7, 5, 6, 7]) };
     case 19: case 20:
       return { kind: 'registers' };
+    case 21:
+      return { kind: 'debugRegister', place: watched(r) & ~7, length: r.below(4), type: r.of([1, 3]) };
+    case 22:
+      return { kind: 'debugRegister', place: undefined, length: 0, type: 1 };
     default:
       return undefined;
   }
@@ -112,7 +122,11 @@ export function happen(rig: Rig, what: Happening, program: Assembled, mode: Mode
     case 'breakpoints':
       return cpu.setBreakpoints(new Set(what.seeds.map((seed) => BigInt(CODE + program.pieces[seed % program.pieces.length]!))));
     case 'watch':
-      return cpu.setWatches([{ id: 1, space: what.physical ? 'physical' : 'linear', start: BigInt(WINDOW + what.place), length: what.length, read: what.read, write: what.write || !what.read }]);
+      return cpu.setWatches(what.ranges.map((w, i) => ({ id: i + 1, space: w.physical ? 'physical' : 'linear', start: BigInt(WINDOW + w.place), length: w.length, read: w.read, write: w.write || !w.read })));
+    case 'debugRegister':
+      if (what.place !== undefined) s.set64(Offset.DR0, BigInt(WINDOW + what.place));
+      s.set64(Offset.DR7, what.place === undefined ? 0x400n : 0x402n | (BigInt(what.type) << 16n) | (BigInt(what.length) << 18n));
+      return cpu.stateChanged();
     case 'unwatch':
       return cpu.setWatches([]);
     case 'interrupt':

@@ -204,7 +204,7 @@ describe('cached translations', () => {
     it('no generation comes back while entries with it may be there', () => {
       const { banks: b, generation } = banks();
       const seen = new Set<number>();
-      for (let i = 0; i < 4000; i++) {
+      for (let i = 0; i < 2000; i++) {
         b.switchContext(i % 7, (i + 1) % 7, false);
         assert(!seen.has(generation()), `generation ${generation()} again`);
         seen.add(generation());

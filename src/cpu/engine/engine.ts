@@ -66,11 +66,20 @@ class EngineImplementation implements Engine {
       instructionChanges: (page, offset) => this.translator?.dropInstruction(page, offset),
     });
     this.cache.monitored.onWrite = (processor) => this.cpus[processor]?.endMonitoring();
+    const checkSegment = (base: number, segment: number, offset: number, flags: number): number => this.checkSegment(this.cpuAt(base), segment, offset, flags);
     this.interpreter = createInterpreter(module, memory, {
       access: (base, low, high, flags, budget) => {
         const cpu = this.cpuAt(base);
         cpu.synchronize(budget);
         return access(cpu, low, high, flags, budget);
+      },
+      reach: (base, low, high, flags, budget) => {
+        const cpu = this.cpuAt(base);
+        cpu.synchronize(budget);
+        const drops = this.translator?.drops;
+        const host = reach(cpu, low, high, flags, budget);
+        // The write, or accessed bits that the walk has set, may have changed code: the region's own perhaps.
+        return drops === this.translator?.drops ? host : 0;
       },
       commit: (base) => commit(this.cpuAt(base)),
       portIn: (base, port, size, budget) => {
@@ -88,23 +97,9 @@ class EngineImplementation implements Engine {
         cpu.bus.out(port, size, value >>> 0);
       },
       invalidatePage: (base, low, high) => this.cpuAt(base).flushPageAt(low >>> 0, high >>> 0),
-      checkSegment: (base, segment, offset, flags) => this.checkSegment(this.cpuAt(base), segment, offset, flags),
+      checkSegment,
     });
-    if (translate) {
-      const regionImports = {
-        reach: (base: number, low: number, high: number, flags: number, budget: number) => {
-          const cpu = this.cpuAt(base);
-          cpu.synchronize(budget);
-          const { drops } = translator;
-          const host = reach(cpu, low, high, flags, budget);
-          // The write, or accessed bits that the walk has set, may have changed code: the region's own perhaps.
-          return drops === translator.drops ? host : 0;
-        },
-        checkSegment: (base: number, segment: number, offset: number, flags: number) => this.checkSegment(this.cpuAt(base), segment, offset, flags),
-      };
-      const translator = new Translator(this.views, this.cache, handlers.handlers, this.interpreter.regions, regionImports, { ...translatorPolicy });
-      this.translator = translator;
-    }
+    if (translate) this.translator = new Translator(this.views, this.cache, handlers.handlers, this.interpreter.regions, { reach: this.interpreter.reach, checkSegment }, { ...translatorPolicy });
   }
 
   get monitored(): MonitoredLines {

@@ -6,16 +6,22 @@ import type { CallRoutine, Routine } from '../isa/emitter';
 import { FunctionBuilder, type Label } from '../../wasm/function';
 import { MAXIMUM_PAGES, ModuleBuilder } from '../../wasm/module';
 import { Value } from '../../wasm/value';
+import { AccessFlag } from '../accessFlags';
+import { ADDEND, entryOf, liesBeside, tagOf, watchedTag } from '../mmu/tlbCode';
+import { CTLB_ENTRY_SIZE, LET_BY, Offset, Segment, TLB_ENTRIES, TLB_ENTRY_SIZE } from '../state';
+import { keep } from '../stateCode';
 import { caseOrder } from './caseOrder';
-import { CTLB_ENTRY_SIZE, Offset, Segment, TLB_ENTRIES, TLB_ENTRY_SIZE } from '../state';
 import type { Handler } from './handlers';
 import { type HelperFunctions, InterpreterEmitter } from './interpreterEmitter';
 import { Exit, Field, Left, Special } from './record';
 
+/** What is called for want of a translation, as `access` and `reach` of mmu/slowPath.ts. */
+export type Miss = (cpu: number, low: number, high: number, flags: number, budget: number) => number;
+
 /** What the generated module calls. */
 export interface InterpreterImports {
-  /** The TLB miss: mmu/slowPath.ts. */
-  access(cpu: number, low: number, high: number, flags: number, budget: number): number;
+  access: Miss;
+  reach: Miss;
   commit(cpu: number): void;
   portIn(cpu: number, port: number, size: number, budget: number): number;
   portOut(cpu: number, port: number, size: number, value: number, budget: number): void;
@@ -30,6 +36,8 @@ export interface Interpreter {
   run(cpu: number): number;
   /** Functions of translated regions, (cpu, entry) -> Left, by Field.REGION. */
   readonly regions: WebAssembly.Table;
+  /** `reach`, behind what lies beside watched bytes. */
+  readonly reach: Miss;
 }
 
 /** Regions that can exist at a time. */
@@ -53,6 +61,32 @@ function translateFunction(size: number, write: boolean, accessImport: number): 
   f.return();
   f.end();
   Value.call(accessImport, 'i32', CPU, linear.wrap(), linear.shrU(32).wrap(), Value.local(2, 'i32'), Value.local(3, 'i32')).emit(f);
+  return f;
+}
+
+/**
+ * What generated code calls at a TLB miss, with the parameters of the import that does the work: accesses beside watched
+ * bytes are let by here.
+ */
+function missFunction(accessImport: number): FunctionBuilder {
+  const f = new FunctionBuilder(['i32', 'i32', 'i32', 'i32', 'i32'], ['i32']);
+  const [low, flags] = [Value.local(1, 'i32'), Value.local(3, 'i32')];
+  const linear = keep(f, low.extendU().or(Value.local(2, 'i32').extendU().shl(32)));
+  const size = keep(f, flags.and(AccessFlag.SIZE));
+  const entry = keep(f, entryOf(linear, CPU.load('i32', 4, Offset.TLB_BASE)));
+  const tag = watchedTag(withGeneration(linear.add(size.extendU()).sub(1).and(PAGE_MASK)));
+  const write = flags.and(AccessFlag.WRITE);
+  tag.eq(Value.select(write, entry.load('i64', 8, tagOf(true)), entry.load('i64', 8, tagOf(false)))).emit(f);
+  f.if();
+  liesBeside(entry, linear, size).emit(f);
+  f.if();
+  const count = keep(f, Value.select(write, CPU.add(4), CPU));
+  count.store(f, count.load('i32', 4, LET_BY).add(1), 4, LET_BY);
+  low.add(entry.load('i32', 4, ADDEND)).emit(f);
+  f.return();
+  f.end();
+  f.end();
+  Value.call(accessImport, 'i32', ...[0, 1, 2, 3, 4].map((n) => Value.local(n, 'i32'))).emit(f);
   return f;
 }
 
@@ -226,12 +260,15 @@ export function routines(module: ModuleBuilder): CallRoutine {
 export function generateInterpreter(handlers: readonly Handler[]): Uint8Array<ArrayBuffer> {
   const module = new ModuleBuilder();
   module.importMemory(1, MAXIMUM_PAGES);
-  const access = module.importFunction('access', ['i32', 'i32', 'i32', 'i32', 'i32'], ['i32']);
+  const accessImport = module.importFunction('access', ['i32', 'i32', 'i32', 'i32', 'i32'], ['i32']);
+  const reachImport = module.importFunction('reach', ['i32', 'i32', 'i32', 'i32', 'i32'], ['i32']);
   const commit = module.importFunction('commit', ['i32'], []);
   const portIn = module.importFunction('portIn', ['i32', 'i32', 'i32', 'i32'], ['i32']);
   const portOut = module.importFunction('portOut', ['i32', 'i32', 'i32', 'i32', 'i32'], []);
   const invalidatePage = module.importFunction('invalidatePage', ['i32', 'i32', 'i32'], []);
   const checkSegment = module.importFunction('checkSegment', ['i32', 'i32', 'i32', 'i32'], ['i32']);
+  const access = module.add(missFunction(accessImport));
+  module.add(missFunction(reachImport), 'reach');
   const helpers: HelperFunctions = { access, translate: {}, commit, portIn, portOut, invalidatePage, checkSegment, lookup: 0, regionType: module.signature(['i32', 'i32'], ['i32']), call: routines(module) };
   module.exportTable(REGION_SLOTS, 'regions');
   helpers.translate['r16'] = module.add(translateFunction(16, false, access));
@@ -243,7 +280,7 @@ export function generateInterpreter(handlers: readonly Handler[]): Uint8Array<Ar
 
 /** Connects the interpreter with a memory and with the TypeScript that it calls. */
 export function createInterpreter(module: WebAssembly.Module, memory: WebAssembly.Memory, imports: InterpreterImports): Interpreter {
-  const { access, commit, portIn, portOut, invalidatePage, checkSegment } = imports;
-  const instance = new WebAssembly.Instance(module, { env: { memory, access, commit, portIn, portOut, invalidatePage, checkSegment } });
-  return { run: instance.exports.run as (cpu: number) => number, regions: instance.exports.regions as WebAssembly.Table };
+  const { access, reach, commit, portIn, portOut, invalidatePage, checkSegment } = imports;
+  const instance = new WebAssembly.Instance(module, { env: { memory, access, reach, commit, portIn, portOut, invalidatePage, checkSegment } });
+  return { run: instance.exports.run as (cpu: number) => number, regions: instance.exports.regions as WebAssembly.Table, reach: instance.exports.reach as Miss };
 }

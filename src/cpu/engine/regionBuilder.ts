@@ -11,7 +11,7 @@ import type { Block, Unit } from './blocks';
 import { PAGE } from './codePage';
 import { headOf, type Scope, structure } from './structure';
 import { routines } from './interpreter';
-import { LastPages, SLOTS_SIZE } from './lastPages';
+import { LastPages, SLOTS_SIZE, type WatchedKinds } from './lastPages';
 import { Field, Left, RECORD_SIZE, Special } from './record';
 import { TranslatorEmitter } from './translatorEmitter';
 import { commonFlags, type KnownFlags, UNKNOWN_FLAGS } from './translatorFlags';
@@ -37,6 +37,8 @@ export type CopyOf = (record: number) => number;
 export interface RegionOptions {
   /** An access without a translation calls TypeScript instead of leaving the region, which makes every other one slower. */
   readonly reaches: boolean;
+  /** Accesses that are often beside watched bytes: the region looks at that itself. */
+  readonly watched: WatchedKinds;
   /** The code is not 64-bit code: its segments have limits. */
   readonly segments: boolean;
   /** State offsets of the caches of the segments that are flat where the region is entered; elsewhere it refuses. */
@@ -86,7 +88,7 @@ export class RegionBuilder {
       leaveAtMiss: () => this.leaveBefore(this.missLabel),
       jumpWithin: (offset, record) => this.goTo(offset, record),
       jumpTo: (rip) => this.jumpTo(rip),
-    }, options.flat, new LastPages(views, this.scope.items, entries + SLOTS));
+    }, options.flat, new LastPages(views, this.scope.items, entries + SLOTS, options.watched));
     this.record = f.local('i32');
     this.target = f.local('i64');
     this.left = f.local('i32');

@@ -1,6 +1,6 @@
 /**
  * The TLB banks: one for each of user and supervisor, VMX root and non-root. Flushing is a new generation, which no
- * tag has yet; the bytes are cleared only when the 12 bits of the generation have been used up.
+ * tag has yet; the bytes are cleared only when the 11 bits of the generation have been used up.
  *
  * What a change of address space keeps (SDM volume 3, "Operations that Invalidate TLBs and Paging-Structure Caches"):
  * a user bank has a generation per process-context identifier, so that an address space finds its translations again. A
@@ -12,8 +12,8 @@ import { EMPTY_BANK, TOLD } from '../mmu/tlb';
 import { BANKS, type CpuState, CTLB_ENTRY_SIZE, CTLB_OFFSET, type MemoryViews, Offset, PRIVILEGE_STRIDE, Privileged, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_OFFSET } from '../state';
 import { LocalEntries } from './localEntries';
 
-/** 0 marks empty entries, and 0xfff would collide with withheld tags. */
-const LAST_GENERATION = 0xffe;
+/** 0 marks empty entries, the bit above is that of `BESIDE`, and with it 0x7ff would collide with withheld tags. */
+const LAST_GENERATION = 0x7fe;
 
 /** Words of a TLB entry (mmu/tlb.ts). */
 const WRITE_TAG = 2;

@@ -3,7 +3,7 @@
  * slices find; a region's blocks are entered through their first records, which are patched. Which tier runs never shows in
  * the state.
  */
-import { CTLB_ENTRY_SIZE, type CpuState, type MemoryViews, Offset, TLB_ENTRIES } from '../state';
+import { CTLB_ENTRY_SIZE, type CpuState, LET_BY, type MemoryViews, Offset, TLB_ENTRIES } from '../state';
 import { type Block, PageBlocks } from './blocks';
 import type { CodeCache } from './codeCache';
 import { type CodePage, PAGE } from './codePage';
@@ -11,6 +11,7 @@ import type { Handler } from './handlers';
 import { REGION_SLOTS } from './interpreter';
 import { Field, RECORD_SIZE, Special } from './record';
 import { flatSegments } from './flatSegments';
+import type { WatchedKinds } from './lastPages';
 import { ENTRIES_SIZE, LEAVES, LEFT, MISSED, MISSES, REFUSALS, RegionBuilder } from './regionBuilder';
 
 /** When code is translated. Tests make everything hot at once. */
@@ -23,10 +24,12 @@ export interface TranslatorPolicy {
   misses: number;
   /** Jumps in a sample that leave a region, on average, for which it is made anew with where they lead: less often it is better off small. */
   leaves: number;
+  /** Reads or writes beside watched bytes in a sample for which the region that was found is made anew, to look at that itself. */
+  letBy: number;
 }
 
 /** A new engine's. */
-export const translatorPolicy: TranslatorPolicy & { enabled: boolean } = { enabled: true, threshold: 3_000_000, slice: 50_000, misses: 250, leaves: 50 };
+export const translatorPolicy: TranslatorPolicy & { enabled: boolean } = { enabled: true, threshold: 3_000_000, slice: 50_000, misses: 250, leaves: 50, letBy: 25 };
 
 /** Instructions and blocks of a region: V8's optimising compiler needs about 0.1 ms for each instruction. */
 const REGION_LIMIT = 300;
@@ -52,6 +55,8 @@ interface Region {
   readonly entries: number;
   /** Patched records. */
   readonly records: readonly number[];
+  /** Accesses beside watched bytes that it looks at itself. */
+  readonly watched: WatchedKinds;
   /** Offsets of its instructions. */
   readonly offsets: ReadonlySet<number>;
   /** Number of the sample that found it last. */
@@ -71,6 +76,8 @@ class Page {
   readonly tried = new Set<number>();
   /** Accesses have often left regions for want of a translation: TypeScript is called for them instead. */
   reaches = false;
+  /** Accesses are often beside watched bytes: regions look at that themselves. */
+  watched: WatchedKinds = { reads: false, writes: false };
   /** Regions were often entered with other segments than they were made for: they look at each access. */
   mixesSegments = false;
   /** Copies of patched records, by record; they are used again. */
@@ -99,6 +106,8 @@ export class Translator {
 
   /** The slice before has ended at the state's RIP after so many instructions. */
   sample(s: CpuState, instructions: number): void {
+    const reads = this.wereLetBy(s.base + LET_BY);
+    const writes = this.wereLetBy(s.base + LET_BY + 4);
     const page = this.pageAt(s);
     if (!page) return;
     this.samples++;
@@ -107,6 +116,12 @@ export class Translator {
     for (const region of known.regions) {
       if (!region.offsets.has(offset)) continue;
       region.sampled = this.samples;
+      const { watched } = region;
+      if ((reads && !watched.reads) || (writes && !watched.writes)) {
+        known.watched = { reads: known.watched.reads || reads, writes: known.watched.writes || writes };
+        this.makeAnew(known, region);
+        return this.translate(s, page, known);
+      }
       if (this.grows(page, region)) return this.translate(s, page, known);
       return;
     }
@@ -145,8 +160,7 @@ export class Translator {
     if (misses || refuses) {
       known.reaches ||= misses;
       known.mixesSegments ||= refuses;
-      for (const offset of region.offsets) known.found.set(offset, 1);
-      this.drop(region);
+      this.makeAnew(known, region);
       return true;
     }
     if (!often(LEAVES, this.policy.leaves)) return false;
@@ -175,6 +189,20 @@ export class Translator {
     return true;
   }
 
+  /** Whether a counter of accesses beside watched bytes has come far; it begins anew. */
+  private wereLetBy(counter: number): boolean {
+    const { u32 } = this.views;
+    const many = u32[counter >>> 2]! >= this.policy.letBy;
+    u32[counter >>> 2] = 0;
+    return many;
+  }
+
+  /** Drops a region for one with the same instructions. */
+  private makeAnew(known: Page, region: Region): void {
+    for (const offset of region.offsets) known.found.set(offset, 1);
+    this.drop(region);
+  }
+
   private translate(s: CpuState, page: CodePage, known: Page): void {
     const seeds = [...known.found].sort((a, b) => b[1] - a[1]).map(([offset]) => offset);
     known.heat = 0;
@@ -189,7 +217,7 @@ export class Translator {
     while (this.freeSlots.length === 0 || this.bytes > MODULE_BYTES) this.evict();
     const entries = this.freeEntries.pop() ?? this.cache.allocate(ENTRIES_SIZE);
     if (entries === 0 || !this.cache.allocatable(blocks.length * COPY_SIZE)) return; // no room: soon everything will be decoded anew
-    const builder = new RegionBuilder(this.views, blocks, (record) => this.copyOf(known, page, record), entries, { reaches: known.reaches, segments: page.codeSize !== 64, flat: page.codeSize === 64 || known.mixesSegments ? new Set() : flatSegments(s) });
+    const builder = new RegionBuilder(this.views, blocks, (record) => this.copyOf(known, page, record), entries, { reaches: known.reaches, watched: known.watched, segments: page.codeSize !== 64, flat: page.codeSize === 64 || known.mixesSegments ? new Set() : flatSegments(s) });
     const code = builder.build();
     const instance = new WebAssembly.Instance(new WebAssembly.Module(code), { env: { memory: this.views.memory, ...this.imports } });
     const slot = this.freeSlots.pop()!;
@@ -204,7 +232,7 @@ export class Translator {
       records.push(block.units[0]!.first);
     }
     const offsets = new Set(blocks.flatMap((b) => b.units.map((u) => u.offset)));
-    const region: Region = { page, slot, bytes: code.length, entries, records, offsets, sampled: this.samples, samples: 0 };
+    const region: Region = { page, slot, watched: known.watched, bytes: code.length, entries, records, offsets, sampled: this.samples, samples: 0 };
     this.bytes += code.length;
     known.regions.push(region);
     page.regions++;

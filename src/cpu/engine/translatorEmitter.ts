@@ -7,15 +7,14 @@ import type { FunctionBuilder } from '../../wasm/function';
 import { Value } from '../../wasm/value';
 import { AccessFlag } from '../accessFlags';
 import { type CallRoutine, type Routine, typeOf } from '../isa/emitter';
-import { Gpr, gprAt, type MemoryViews, Offset, Seg, Segment, TLB_ENTRIES, TLB_ENTRY_SIZE } from '../state';
+import { ADDEND, besideIn, entryOf, liesBeside, tagOf, watchedTag } from '../mmu/tlbCode';
+import { Gpr, gprAt, type MemoryViews, Offset, Seg, Segment } from '../state';
 import { someNotFlat, SS_CACHE, STACK_32 } from './flatSegments';
-import type { LastPages } from './lastPages';
+import type { LastPages, Slot } from './lastPages';
 import { Field } from './record';
 import { TranslatorFlags } from './translatorFlags';
 import { CPU, TranslatorOperands } from './translatorOperands';
 
-/** Where a TLB entry has what to add to a linear address for the host's. */
-const ADDEND = 16;
 /** The budget of a region that was entered with segments it was not made for: no block is covered by it. */
 const REFUSING = -0x4000_0000;
 
@@ -133,40 +132,73 @@ export class TranslatorEmitter extends TranslatorOperands {
     CPU.store(this.f, this.load(linear, size), size, Offset.SIMD_OPERAND);
   }
 
-  /** The TLB entry for a page, and whether it is another page's. */
-  private entryFor(linear: Value, size: number, write: boolean): { entry: Value; missed: Value } {
-    const { locals } = this;
-    const entry = this.let(linear.wrap().shrU(7).and((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).add(Value.local(locals.tlb, 'i32')));
+  /** The TLB entry for a page, and the tag that it has when it is the page's. */
+  private entryFor(linear: Value, size: number): { entry: Value; tag: Value } {
+    const entry = this.let(entryOf(linear, Value.local(this.locals.tlb, 'i32')));
     const last = size === 1 ? linear : linear.add(size - 1);
-    const tag = last.and(~0xfffn).or(Value.local(locals.generation, 'i64'));
-    return { entry, missed: tag.ne(entry.load('i64', 8, write ? 8 : 0)) };
+    return { entry, tag: last.and(~0xfffn).or(Value.local(this.locals.generation, 'i64')) };
   }
   /** Host address of `size` bytes: by the page that was accessed last, or by the TLB. */
   private host(linear: Value, size: number, flags: number): Value {
     const { f, functions, pages } = this;
     const write = (flags & AccessFlag.WRITE) !== 0;
     if (functions.reach !== undefined) return this.hostWithin(linear, size, flags);
+    const slot = pages.slotOf(this.addressing, this.displacement, size, write);
     const find = (): Value => {
-      const { entry, missed } = this.entryFor(linear, size, write);
-      this.when(missed, () => this.control.leaveAtMiss());
-      return entry.load('i32', 4, ADDEND);
+      const { entry, tag } = this.entryFor(linear, size);
+      if (pages.isWatched(write)) return this.findBeside(entry, tag, linear, size, write, slot);
+      this.when(tag.ne(entry.load('i64', 8, tagOf(write))), () => this.control.leaveAtMiss());
+      const addend = entry.load('i32', 4, ADDEND);
+      if (slot) pages.keep(f, slot, linear, size, addend);
+      return addend;
     };
-    const slot = pages.slotOf(this.addressing, write);
     if (!slot) return this.let(linear.wrap().add(find()));
-    this.when(pages.isElsewhere(slot, linear, size), () => pages.keep(f, slot, linear, find()));
+    this.when(pages.isElsewhere(slot, linear, size), find);
     return this.let(pages.hostOf(slot, linear));
+  }
+  /** Leaves unless the entry lets the access by, beside watched bytes perhaps; yields what to add, and keeps it in the slot. */
+  private findBeside(entry: Value, tag: Value, linear: Value, size: number, write: boolean, slot: Slot | undefined): Value {
+    const { f, pages } = this;
+    const addend = entry.load('i32', 4, ADDEND);
+    const wanted = this.let(tag);
+    wanted.ne(entry.load('i64', 8, tagOf(write))).emit(f);
+    f.if();
+    const isBeside = watchedTag(wanted).eq(entry.load('i64', 8, tagOf(write))).and(liesBeside(entry, linear, size));
+    this.when(isBeside.eqz(), () => this.control.leaveAtMiss());
+    if (slot) {
+      const { from, to } = besideIn(entry, linear);
+      pages.keepPart(f, slot, linear, size, addend, this.let(from), to);
+      f.else();
+      pages.keep(f, slot, linear, size, addend);
+    }
+    f.end();
+    return addend;
   }
   /** The same where TypeScript finds what the TLB has not: then anything may have changed. */
   private hostWithin(linear: Value, size: number, flags: number): Value {
     const { f } = this;
+    const write = (flags & AccessFlag.WRITE) !== 0;
     const host = f.temporary('i32');
-    const { entry, missed } = this.entryFor(linear, size, (flags & AccessFlag.WRITE) !== 0);
-    missed.emit(f);
+    const { entry, tag } = this.entryFor(linear, size);
+    const watched = this.pages.isWatched(write);
+    const wanted = watched ? this.let(tag) : tag;
+    const setHost = (): void => this.set(host, linear.wrap().add(entry.load('i32', 4, ADDEND)));
+    const reach = (): void => {
+      this.set(host, Value.call(this.functions.reach!, 'i32', CPU, linear.wrap(), linear.shrU(32).wrap(), Value.i32(flags | size), this.budget.add(this.ahead - 1)));
+      this.leave(Value.local(host, 'i32').eqz());
+    };
+    wanted.ne(entry.load('i64', 8, tagOf(write))).emit(f);
     f.if();
-    this.set(host, Value.call(this.functions.reach!, 'i32', CPU, linear.wrap(), linear.shrU(32).wrap(), Value.i32(flags | size), this.budget.add(this.ahead - 1)));
-    this.leave(Value.local(host, 'i32').eqz());
+    if (watched) {
+      watchedTag(wanted).eq(entry.load('i64', 8, tagOf(write))).and(liesBeside(entry, linear, size)).emit(f);
+      f.if();
+      setHost();
+      f.else();
+      reach();
+      f.end();
+    } else reach();
     f.else();
-    this.set(host, linear.wrap().add(entry.load('i32', 4, ADDEND)));
+    setHost();
     f.end();
     return Value.local(host, 'i32');
   }

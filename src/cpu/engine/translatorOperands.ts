@@ -18,6 +18,8 @@ export abstract class TranslatorOperands extends Emitter {
   protected record = 0;
   /** By what its memory is addressed; what an ADDRESS record tells stays for the instruction's own. */
   protected addressing: AddressedBy;
+  /** And what is added to that. */
+  protected displacement = 0n;
   /** RIP of byte 0 of the page, and what an ADDRESS record has computed. */
   protected readonly ripBaseLocal: number;
   protected readonly effectiveLocal: number;
@@ -35,6 +37,7 @@ export abstract class TranslatorOperands extends Emitter {
   /** The first record of an instruction. */
   begin(record: number): void {
     this.addressing = undefined;
+    this.displacement = 0n;
     this.at(record);
   }
   /** The instruction's record; its operands are read from there. */
@@ -150,7 +153,10 @@ export abstract class TranslatorOperands extends Emitter {
     const base = this.u16(Field.BASE);
     const index = this.u16(Field.INDEX);
     const displacement = this.i64(Field.DISPLACEMENT);
-    if (base !== Offset.EFFECTIVE_ADDRESS) this.addressing = addressedBy(this.views, this.record);
+    if (base !== Offset.EFFECTIVE_ADDRESS) {
+      this.addressing = addressedBy(this.views, this.record);
+      this.displacement = displacement;
+    }
     let sum = base === Offset.ZERO ? undefined : this.stateValue(base);
     if (index !== Offset.ZERO) {
       const scale = this.u8(Field.SCALE);

@@ -5,7 +5,8 @@
  */
 import { Value } from '../../wasm/value';
 import { DF, TF } from '../flags';
-import { Gpr, Offset, Seg, Segment, SEGMENT_STRIDE, TLB_ENTRIES, TLB_ENTRY_SIZE } from '../state';
+import { ADDEND, entryOf, liesBeside, tagOf, watchedTag } from '../mmu/tlbCode';
+import { Gpr, Offset, Seg, Segment, SEGMENT_STRIDE } from '../state';
 import { type Emitter, type Routine, type Semantics, typeOf, type Width } from './emitter';
 import { routine, type RoutineBody } from './routine';
 
@@ -15,9 +16,6 @@ export const StringKind = { PLAIN_32: 0, REPEATED_64: 1 } as const;
 const MASK32 = 0xffff_ffffn;
 const PAGE = 0x1000;
 const CPU = Value.local(0, 'i32');
-const READ_TAG = 0;
-const WRITE_TAG = 8;
-const ADDEND = 16;
 
 /** Linear address of the string at a register. Leaves when the segment asks for more than its base. */
 function stringAt(e: Emitter, seg: number, register: number): Value {
@@ -32,9 +30,14 @@ function advance(e: Emitter, ...registers: number[]): void {
 }
 
 /** Host address of `bytes` bytes (not 0) that the TLB has; ends the routine where it has them not, or not all. */
-function runAt(b: RoutineBody, linear: Value, bytes: Value, tag: number): Value {
-  const entry = b.let(linear.wrap().shrU(7).and((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE).add(CPU.load('i32', 4, Offset.TLB_BASE)));
-  b.require(linear.add(bytes.extendU()).sub(1).and(~0xfffn).or(CPU.load('i64', 8, Offset.GENERATION)).eq(entry.load('i64', 8, tag)));
+function runAt(b: RoutineBody, linear: Value, bytes: Value, write: boolean): Value {
+  const entry = b.let(entryOf(linear, CPU.load('i32', 4, Offset.TLB_BASE)));
+  const present = b.let(entry.load('i64', 8, tagOf(write)));
+  const wanted = b.let(linear.add(bytes.extendU()).sub(1).and(~0xfffn).or(CPU.load('i64', 8, Offset.GENERATION)));
+  b.when(wanted.ne(present), () => {
+    b.require(watchedTag(wanted).eq(present));
+    b.require(liesBeside(entry, linear, bytes));
+  });
   return b.let(linear.wrap().add(entry.load('i32', 4, ADDEND)));
 }
 
@@ -51,7 +54,7 @@ function bytesOf(b: RoutineBody, count: Value, size: number): Value {
 const storeRun = (size: Width): Routine =>
   routine(`string.store${size}`, ['i32', 'i64', 'i64', 'i64'], 'i32', (b) => {
     const bytes = bytesOf(b, b.argument(2), size);
-    const start = runAt(b, b.argument(1), bytes, WRITE_TAG);
+    const start = runAt(b, b.argument(1), bytes, true);
     const value = b.let(typeOf(size) === 'i64' ? b.argument(3) : b.argument(3).wrap());
     if (size === 1) b.fill(start, value, bytes);
     else b.each(start, bytes, size, (at) => b.store(at, value, size));
@@ -62,8 +65,8 @@ const storeRun = (size: Width): Routine =>
 const moveRun = (size: Width): Routine =>
   routine(`string.move${size}`, ['i32', 'i64', 'i64', 'i64'], 'i32', (b) => {
     const bytes = bytesOf(b, b.argument(3), size);
-    const from = runAt(b, b.argument(1), bytes, READ_TAG);
-    const to = runAt(b, b.argument(2), bytes, WRITE_TAG);
+    const from = runAt(b, b.argument(1), bytes, false);
+    const to = runAt(b, b.argument(2), bytes, true);
     // A destination shortly behind the source repeats what was just written.
     b.require(to.sub(from).sub(1).geU(bytes.sub(1)));
     b.copy(to, from, bytes);

@@ -7,7 +7,7 @@ import { ACCESS_FETCH, ACCESS_READ, ACCESS_WRITE } from '../intercepts';
 import type { Processor } from '../processor';
 import { Offset } from '../state';
 import { commit, stage } from './slowPath';
-import { checksAlignment, fill, lookup } from './tlb';
+import { checksAlignment, fill, lookup, lookupPage } from './tlb';
 import { found, Privilege, walk } from './walk';
 import { linearPage } from './watch';
 
@@ -84,28 +84,34 @@ export function writeLinearAs(cpu: Processor, linear: bigint, size: number, valu
   if (address === cpu.state.base + Offset.SCRATCH) commit(cpu);
 }
 
+/** For `plainHost`: all of the page. */
+const WHOLE = 0;
+
 /** Whether the page that was found is the APIC-access page of VMX, where VMX decides about every access. */
 const isApicPage = (cpu: Processor): boolean => cpu.state.get32(Offset.APIC_ACCESS_PAGE) === found.page + 1;
 
 /**
- * Host address of a byte whose page is plain RAM, so that the rest of the page may be accessed directly; 0 where every
- * access has to be made singly (device, ROM, watched page, page with decoded code when writing). Throws the fault of the translation.
- * Who is about to write `told` bytes at once gets a page with decoded code too, which loses what is overwritten.
+ * Host address of a byte whose page is plain RAM, so that the rest of the page may be accessed directly, or of `bytes` bytes
+ * of which that is true; 0 where every access has to be made singly (device, ROM, watched bytes, page with decoded code when
+ * writing). Throws the fault of the translation. Who is about to write the bytes at once (`told`) gets a page with decoded
+ * code too, which loses what is overwritten.
  */
-export function plainHost(cpu: Processor, linear: bigint, write: boolean, told = 0): number {
+export function plainHost(cpu: Processor, linear: bigint, write: boolean, bytes = WHOLE, told = false): number {
   const low = low32(linear);
   const high = cpu.state.efer & Efer.LMA ? high32(linear) : 0;
-  const hit = lookup(cpu, low, high, 1, write);
+  const hit = bytes === WHOLE ? lookupPage(cpu, low, high, write) : lookup(cpu, low, high, bytes, write);
   if (hit !== 0) return hit;
   if (checksAlignment(cpu)) return 0;
   checkCanonical(cpu, high, false);
   if (!walk(cpu, low, high, write ? ACCESS_WRITE : ACCESS_READ, currentPrivilege(cpu))) throw cpu.fault;
   const hasCode = write && cpu.codePages.has(found.page);
-  if ((hasCode && told === 0) || isApicPage(cpu)) return 0;
-  if (cpu.watches.active && cpu.watches.withholds(linearPage(low, high), found.page, write)) return 0;
+  if ((hasCode && !told) || isApicPage(cpu)) return 0;
+  if (cpu.watches.active && cpu.watches.withholds(linearPage(low, high), found.page, write)) {
+    if (bytes === WHOLE || cpu.watches.near(linearPage(low, high), found.page, low & 0xfff, bytes)) return 0;
+  }
   const frame = write ? cpu.bus.frameForWrite(found.page) : cpu.bus.frameForRead(found.page);
   if (frame === 0) return 0;
-  if (hasCode) cpu.codePages.written(found.page, low & 0xfff, told);
+  if (hasCode) cpu.codePages.written(found.page, low & 0xfff, bytes);
   fill(cpu, low, high, frame, write);
   return frame + (low & 0xfff);
 }

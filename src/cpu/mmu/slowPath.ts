@@ -114,8 +114,11 @@ export function stage(cpu: Processor, low: number, high: number, flags: number, 
     page = cpu.intercepts.apicAccess!(offset, size, first === size, access, cpu.fault);
     if (page < 0) return 0;
   }
-  if (flags & AccessFlag.PLAIN && cpu.watches.active && cpu.watches.near(linearPage(low, high), page, offset, first)) return 0;
-  const met = cpu.watches.active && noteAccess(cpu, low, high, page, first, write, rmw);
+  let met = false;
+  if (cpu.watches.active && cpu.watches.onPage(linearPage(low, high), page)) {
+    if (flags & AccessFlag.PLAIN && cpu.watches.near(linearPage(low, high), page, offset, first)) return 0;
+    met = noteAccess(cpu, low, high, page, first, write, rmw);
+  }
   // A watched write is staged even where there is RAM: generated code looks whether to stop only after a staged one.
   if (first === size && !(met && write) && !virtualized && !known) {
     const frame = write ? cpu.bus.frameForWrite(page) : cpu.bus.frameForRead(page);

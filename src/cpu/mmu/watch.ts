@@ -1,7 +1,8 @@
 /**
  * Watched memory: the debugger's data breakpoints and the guest software's DR0 to DR3. A page with a watched byte gets no
- * TLB tag for the kind of access that is watched, so every such access comes to the slow path, which asks here; writes
- * beside watched bytes only as far as `tellWrite` in tlb.ts. While nothing is watched that is one flag at a TLB miss.
+ * TLB tag for the kind of access that is watched but one that says where these bytes are (tlb.ts): generated code lets by
+ * what lies beside them, and all else comes to the slow path, which asks here. While nothing is watched that is one flag at
+ * a TLB miss.
  *
  * The accesses of the page walk itself (paging structures, their accessed and dirty bits) and of VMX to its own structures
  * are not seen.
@@ -47,6 +48,7 @@ export interface RegisterWatch {
 
 const PAGE_BITS = 12n;
 const PAGE_MASK = 0xfffn;
+const PAGE_LAST = 0xfff;
 
 /** A range as (page, offset) pairs: page numbers are exact as JavaScript numbers, whole addresses are not. */
 class Range {
@@ -72,6 +74,19 @@ class Range {
   hasPage(page: number): boolean {
     return page >= this.firstPage && page <= this.lastPage;
   }
+  get lowest(): number {
+    return this.firstPage;
+  }
+  get highest(): number {
+    return this.lastPage;
+  }
+  /** Offsets of its first and its last byte in a page that it has. */
+  firstIn(page: number): number {
+    return page === this.firstPage ? this.firstOffset : 0;
+  }
+  lastIn(page: number): number {
+    return page === this.lastPage ? this.lastOffset : PAGE_LAST;
+  }
 
   /** Whether bytes of one page meet the range. */
   meets(page: number, offset: number, length: number): boolean {
@@ -80,9 +95,17 @@ class Range {
   }
 }
 
-function anyOnPage(ranges: readonly Range[], page: number, write: boolean): boolean {
-  for (const r of ranges) if ((write || r.read) && r.hasPage(page)) return true;
-  return false;
+/** Page numbers between which ranges are: most pages are known at once to have nothing. */
+class Span {
+  lowest = Infinity;
+  highest = -1;
+
+  constructor(ranges: readonly Range[]) {
+    for (const r of ranges) {
+      this.lowest = Math.min(this.lowest, r.lowest);
+      this.highest = Math.max(this.highest, r.highest);
+    }
+  }
 }
 
 function anyMet(ranges: readonly Range[], page: number, offset: number, length: number): boolean {
@@ -99,6 +122,11 @@ export class Watches {
   /** DR0 to DR3 where they watch data; the id is the register's number. */
   private registers: Range[] = [];
   private enabledRegisters = 0;
+  private linearSpan = new Span([]);
+  private physicalSpan = new Span([]);
+
+  /** What `onPage` has found: offsets between which the page's watched bytes are, and whether reading some is watched. */
+  readonly found = { first: 0, last: 0, reads: false };
 
   /** Whether anything is watched: asked at every TLB miss. */
   active = false;
@@ -127,12 +155,41 @@ export class Watches {
   }
 
   private update(): void {
+    this.linearSpan = new Span([...this.linear, ...this.registers]);
+    this.physicalSpan = new Span(this.physical);
     this.active = this.linear.length + this.physical.length + this.registers.length > 0;
   }
 
-  /** Whether a page must not get a TLB tag for reading (writing; instructions that read and write ask for that one alone). Both numbers are page numbers. */
+  /** Whether a page has watched bytes; then `found` says where. Both numbers are page numbers. */
+  onPage(linear: number, physical: number): boolean {
+    const { linearSpan, physicalSpan } = this;
+    const asLinear = linear >= linearSpan.lowest && linear <= linearSpan.highest;
+    const asPhysical = physical >= physicalSpan.lowest && physical <= physicalSpan.highest;
+    if (!asLinear && !asPhysical) return false;
+    const { found } = this;
+    found.first = PAGE_LAST;
+    found.last = 0;
+    found.reads = false;
+    if (asLinear) {
+      this.merge(this.linear, linear);
+      this.merge(this.registers, linear);
+    }
+    if (asPhysical) this.merge(this.physical, physical);
+    return found.first <= found.last;
+  }
+  private merge(ranges: readonly Range[], page: number): void {
+    const { found } = this;
+    for (const r of ranges) {
+      if (!r.hasPage(page)) continue;
+      found.first = Math.min(found.first, r.firstIn(page));
+      found.last = Math.max(found.last, r.lastIn(page));
+      found.reads ||= r.read;
+    }
+  }
+
+  /** Whether a page has watched bytes so that accesses of a kind have to be made singly. */
   withholds(linear: number, physical: number, write: boolean): boolean {
-    return anyOnPage(this.linear, linear, write) || anyOnPage(this.registers, linear, write) || anyOnPage(this.physical, physical, write);
+    return this.onPage(linear, physical) && (write || this.found.reads);
   }
 
   /** Whether bytes of one page meet something watched, whatever the kind of access: nothing is noted. */

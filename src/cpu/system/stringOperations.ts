@@ -79,6 +79,11 @@ class Strings {
     return elements;
   }
 
+  /** Bytes of so many elements from the present one on, for `plainHost`, which is not told of those that lie downwards. */
+  upwards(elements: number): number | undefined {
+    return this.step > 0 ? elements * this.size : undefined;
+  }
+
   /** Moves the registers past `elements` elements. */
   advance(elements: number, source: boolean, destination: boolean): void {
     const by = BigInt(elements * this.step);
@@ -169,8 +174,8 @@ function movs(cpu: Processor, insn: Instruction): void {
     const to = afterReading(cpu, from, size, () => strings.destination(true));
     let elements = Math.min(strings.run(Gpr.RSI, insn.segment, from, false, most), strings.run(Gpr.RDI, Seg.ES, to, true, most));
     if (elements > 1) {
-      const source = plainHost(cpu, from, false);
-      const destination = source === 0 ? 0 : plainHost(cpu, to, true);
+      const source = plainHost(cpu, from, false, strings.upwards(elements));
+      const destination = source === 0 ? 0 : plainHost(cpu, to, true, strings.upwards(elements));
       if (source === 0 || destination === 0 || !copyHost(u8, destination, source, elements, strings.step)) elements = 1;
     }
     if (elements === 1) writeLinear(cpu, to, size, readLinear(cpu, from, size));
@@ -200,7 +205,7 @@ function stos(cpu: Processor, insn: Instruction): void {
   repeat(cpu, strings, (most) => {
     const to = strings.destination(true);
     let elements = strings.run(Gpr.RDI, Seg.ES, to, true, most);
-    const host = elements > 1 ? plainHost(cpu, to, true) : 0;
+    const host = elements > 1 ? plainHost(cpu, to, true, strings.upwards(elements)) : 0;
     if (host !== 0) fillHost(cpu, strings.step > 0 ? host : host - (elements - 1) * size, elements, size, value);
     else {
       elements = 1;
@@ -218,7 +223,7 @@ function lods(cpu: Processor, insn: Instruction): void {
   repeat(cpu, strings, (most) => {
     const from = strings.source();
     const elements = strings.run(Gpr.RSI, insn.segment, from, false, most);
-    const host = elements > 1 ? plainHost(cpu, from, false) : 0;
+    const host = elements > 1 ? plainHost(cpu, from, false, strings.upwards(elements)) : 0;
     const handled = host === 0 ? 1 : elements;
     writeGpr(cpu.state, Gpr.RAX, strings.size, readLinear(cpu, from + BigInt((handled - 1) * strings.step), strings.size));
     strings.advance(handled, true, false);
@@ -250,8 +255,8 @@ function cmps(cpu: Processor, insn: Instruction): void {
     // Elements that do not end the repetition are skipped quickly; the one that does, or the last, sets the flags.
     const elements = Math.min(strings.run(Gpr.RSI, insn.segment, from, false, most), strings.run(Gpr.RDI, Seg.ES, to, false, most));
     if (elements > 1) {
-      const b = plainHost(cpu, to, false);
-      const a = b === 0 ? 0 : plainHost(cpu, from, false);
+      const b = plainHost(cpu, to, false, strings.upwards(elements));
+      const a = b === 0 ? 0 : plainHost(cpu, from, false, strings.upwards(elements));
       if (a !== 0) {
         let skipped = 0;
         while (skipped < elements - 1 && goesOn(strings, sameHost(cpu, a + skipped * strings.step, b + skipped * strings.step, size))) skipped++;
@@ -279,7 +284,7 @@ function scas(cpu: Processor, insn: Instruction): void {
     const to = strings.destination(false);
     const elements = size < 8 ? strings.run(Gpr.RDI, Seg.ES, to, false, most) : 1;
     if (elements > 1) {
-      const at = plainHost(cpu, to, false);
+      const at = plainHost(cpu, to, false, strings.upwards(elements));
       if (at !== 0) {
         let skipped = 0;
         while (skipped < elements - 1 && goesOn(strings, loadHost(cpu, at + skipped * strings.step, size) === wantedNumber)) skipped++;
@@ -307,7 +312,7 @@ function ins(cpu: Processor, insn: Instruction): boolean | undefined {
   repeat(cpu, strings, (most) => {
     const to = strings.destination(true);
     const elements = strings.run(Gpr.RDI, Seg.ES, to, true, most);
-    const host = elements > 1 && !cpu.breaksOnPort(port, size) ? plainHost(cpu, to, true) : 0;
+    const host = elements > 1 && !cpu.breaksOnPort(port, size) ? plainHost(cpu, to, true, strings.upwards(elements)) : 0;
     if (host === 0) {
       probeWrite(cpu, to, size);
       cpu.portAccessed(port, size);
@@ -338,7 +343,7 @@ function outs(cpu: Processor, insn: Instruction): boolean | undefined {
   repeat(cpu, strings, (most) => {
     const from = strings.source();
     const elements = strings.run(Gpr.RSI, insn.segment, from, false, most);
-    const host = elements > 1 && !cpu.breaksOnPort(port, size) ? plainHost(cpu, from, false) : 0;
+    const host = elements > 1 && !cpu.breaksOnPort(port, size) ? plainHost(cpu, from, false, strings.upwards(elements)) : 0;
     if (host === 0) {
       const value = Number(readLinear(cpu, from, size));
       cpu.portAccessed(port, size);

@@ -33,12 +33,12 @@ function isSimple(cpu: Processor, insn: Instruction): boolean {
   return !(s.get32(Offset.FLAGS) & DF) && !cpu.stepping && s.high(Offset.GPR + Gpr.RCX * 8) === 0 && s.reg32(Gpr.RCX) <= MOST;
 }
 
-/** Host address of a register's linear address, or 0 where accesses have to be made singly. Throws the fault. To write, `bytes` are told. */
+/** Host address of `bytes` bytes at a register's linear address, or 0 where accesses have to be made singly. Throws the fault. Those that will be written are told. */
 function hostOf(cpu: Processor, register: number, write: boolean, bytes: number): number {
   const s = cpu.state;
   const low = s.reg32(register);
   const high = s.high(Offset.GPR + register * 8);
-  return lookup(cpu, low, high, 1, write) || plainHost(cpu, join64(low, high), write, write ? bytes : 0);
+  return lookup(cpu, low, high, bytes, write) || plainHost(cpu, join64(low, high), write, bytes, write);
 }
 
 /** Elements from a register's address to the end of its page. */
