@@ -2,6 +2,8 @@
 import * as vscode from 'vscode';
 
 const TYPE = 'hyperstep';
+/** Of package.json: what the compiler complains of is marked in the editor. */
+const PROBLEMS = '$hyperstep-gcc';
 const MAKEFILES = ['GNUmakefile', 'makefile', 'Makefile'];
 
 /** What tasks.json may say of it; package.json describes it. */
@@ -13,7 +15,7 @@ interface MakeDefinition extends vscode.TaskDefinition {
 
 function makeTask(folder: vscode.WorkspaceFolder, definition: MakeDefinition): vscode.Task {
   const command = definition.target === undefined ? new vscode.ShellExecution('make') : new vscode.ShellExecution('make', [definition.target]);
-  const task = new vscode.Task(definition, folder, 'make', TYPE, command);
+  const task = new vscode.Task(definition, folder, 'make', TYPE, command, PROBLEMS);
   task.group = vscode.TaskGroup.Build;
   task.presentationOptions = { reveal: vscode.TaskRevealKind.Silent };
   return task;

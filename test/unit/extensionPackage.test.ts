@@ -67,6 +67,7 @@ describe('package.json', () => {
 
   it('has a command, a view and a file behind every name', () => {
     for (const { command } of contributes.commands) assert.ok(sources.includes(`'${command}'`), `nothing registers ${command}`);
+    for (const { name } of contributes.problemMatchers) assert.ok(sources.includes(`'$${name}'`), `nothing uses ${name}`);
     for (const { id, icon } of contributes.views.debug) {
       assert.ok(sources.includes(`'${id}'`), `nothing shows ${id}`);
       assert.ok(fs.existsSync(path.join(ROOT, icon)), icon);
