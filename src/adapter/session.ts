@@ -10,6 +10,7 @@ import type { Evaluator } from '../debug/evaluate/evaluator';
 import { exitWords } from '../debug/exits/exitWords';
 import type { VariableContext } from '../debug/inspect/variable';
 import type { StopCause } from '../debug/run/stopCause';
+import { readAhead } from '../debug/symbols/readAhead';
 import { changedDrives } from '../machine/machine';
 import { SourceLookup } from '../symbols/sourceLookup';
 import type { ValueReader } from '../symbols/values';
@@ -144,6 +145,7 @@ export class Session {
     }
     await readSourceMacros(files, sources, symbols, targets.roots);
     this.protocol.event('initialized');
+    readAhead(symbols.map((s) => s.image).filter((image) => image.isLarge), this.host.scheduler);
     for (const module of d.target.images.images) {
       this.protocol.event('module', { reason: 'new', module: { id: module.id, name: module.name, path: this.format.path(module.path), symbolStatus: module.image.hasDebugInformation ? 'Symbols loaded.' : 'No debug information.' } });
     }

@@ -3,7 +3,7 @@ import { Die } from './dwarf/die';
 import { AddressRange, contains, rangesOf } from './dwarf/ranges';
 import { Unit } from './dwarf/unit';
 import { UnitIndex } from './dwarf/unitIndex';
-import { Lines, SourceFile } from './lines';
+import { entryOf, Lines, SourceFile } from './lines';
 import { NameIndex } from './nameIndex';
 
 /** A function that has code of its own (an out-of-line copy), or one inlined into another. */
@@ -30,6 +30,9 @@ export interface InlinedCall extends FunctionInfo {
   readonly callColumn?: number;
 }
 
+/** What has code inside of a function. */
+const NESTED: ReadonlySet<number> = new Set([Tag.lexical_block, Tag.inlined_subroutine]);
+
 const wildcard = (pattern: string): RegExp =>
   new RegExp('^' + pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&').replace(/\*/g, '.*').replace(/\?/g, '.') + '$');
 
@@ -48,9 +51,43 @@ const symbolName = (unit: Unit, address: bigint): string | undefined => {
   return symbol?.address === address ? symbol.name : undefined;
 };
 
+/** A DIE that has code, and what is known of where. */
+interface Code {
+  readonly die: Die;
+  /** Where it begins; undefined for one that DW_AT_ranges describes. */
+  readonly low: bigint | undefined;
+  ranges?: readonly AddressRange[];
+}
+
+/** The DIEs that have code. Thousands are looked at for one that is wanted: no more than where they begin is read. */
+const withCode = (dies: Iterable<Die>): Code[] => {
+  const list: Code[] = [];
+  for (const die of dies) {
+    if (die.has(At.ranges)) list.push({ die, low: undefined });
+    else if (die.has(At.low_pc)) list.push({ die, low: die.address(At.low_pc) });
+  }
+  return list;
+};
+
+/** The one whose code covers an address. */
+const covering = (list: readonly Code[], address: bigint): Code | undefined => {
+  let nearest: Code | undefined;
+  for (const code of list) {
+    if (code.low === undefined) {
+      if (contains((code.ranges ??= codeOf(code.die)), address)) return code;
+    } else if (code.low <= address && (nearest === undefined || code.low >= nearest.low!)) nearest = code;
+  }
+  return nearest && contains((nearest.ranges ??= codeOf(nearest.die)), address) ? nearest : undefined;
+};
+
+/** Where a DIE has code. Functions that the linker dropped keep address 0 and are no code of the image. */
+const codeOf = (die: Die): AddressRange[] => rangesOf(die).filter(({ low }) => die.unit.sections.elf.isCode(low));
+
 /** Functions of an image by address and by name; each unit is read when a question touches it. */
 export class Functions {
-  private readonly byUnit = new Map<Unit, FunctionInfo[]>();
+  private readonly byUnit = new Map<Unit, Code[]>();
+  /** Functions inside of functions. */
+  private readonly innerByUnit = new Map<Unit, Code[]>();
   private readonly byDie = new Map<number, FunctionInfo>();
 
   constructor(
@@ -80,24 +117,20 @@ export class Functions {
     };
   }
 
-  /** Functions with code in a unit. */
-  of(unit: Unit): readonly FunctionInfo[] {
-    let list = this.byUnit.get(unit);
-    if (list) return list;
-    list = [];
-    for (const die of unit.withTag(Tag.subprogram)) {
-      const ranges = rangesOf(die).filter(({ low }) => unit.sections.elf.isCode(low));
-      if (ranges.length > 0) list.push(this.known(die, ranges));
-    }
-    this.byUnit.set(unit, list);
-    return list;
+  /** The function of a unit whose code covers an address. */
+  private inUnit(unit: Unit, address: bigint): Code | undefined {
+    const found = covering(entryOf(this.byUnit, unit, () => withCode(unit.tree.functions())), address);
+    // Code of functions inside of functions lies beside theirs.
+    return found ?? covering(entryOf(this.innerByUnit, unit, () => withCode(unit.tree.functionsInFunctions())), address);
   }
 
   /** The function whose code covers an address; the innermost where GNU C nests them. */
   at(address: bigint): FunctionInfo | undefined {
-    let best: FunctionInfo | undefined;
-    for (const unit of this.units.at(address)) for (const candidate of this.of(unit)) if (contains(candidate.ranges, address)) best = candidate;
-    return best;
+    for (const unit of this.units.at(address)) {
+      const found = this.inUnit(unit, address);
+      if (found) return this.known(found.die, found.ranges!);
+    }
+    return undefined;
   }
 
   /** Functions whose name (or linkage name) matches; `*` and `?` stand for any text and any character. */
@@ -107,8 +140,7 @@ export class Functions {
     const found = new Set<FunctionInfo>();
     for (const name of names) {
       for (const die of this.names.find('function', name)) {
-        // Functions that the linker dropped keep address 0 and are no code of the image.
-        const ranges = rangesOf(die).filter(({ low }) => die.unit.sections.elf.isCode(low));
+        const ranges = codeOf(die);
         if (ranges.length > 0) found.add(this.known(die, ranges));
       }
     }
@@ -124,8 +156,7 @@ export class Functions {
 
   /** DIEs from the function's inwards whose code covers an address: blocks and inlined calls, outermost first. */
   *nest(die: Die, address: bigint): IterableIterator<Die> {
-    for (const child of die.children()) {
-      if (child.tag !== Tag.lexical_block && child.tag !== Tag.inlined_subroutine) continue;
+    for (const child of die.children(NESTED)) {
       const ranges = rangesOf(child);
       // A block without code of its own may still contain some.
       if (ranges.length > 0 && !contains(ranges, address) && !beginsAt(child, address)) continue;

@@ -62,6 +62,9 @@ function nearestColumn(columns: readonly number[], wanted: number): number | und
   return sorted.find((column) => column >= wanted) ?? sorted.at(-1);
 }
 
+/** Bytes of .debug_info that are read in about 20 ms. */
+const LARGE = 2_000_000;
+
 export class SymbolImage {
   private readonly units: UnitIndex;
   private readonly lines: Lines;
@@ -116,6 +119,11 @@ export class SymbolImage {
     return this.symbolFile.symbols;
   }
 
+  /** Whether reading all of it takes so long that it is worth being done before anybody asks. */
+  get isLarge(): boolean {
+    return ((this.companions.debugFile ?? this.elf).section('.debug_info')?.size ?? 0) > LARGE;
+  }
+
   /** Whether there is any DWARF; without it only `symbolAt`, `symbolsNamed` and `loadedBytes` know anything. */
   get hasDebugInformation(): boolean {
     return this.units.units.length > 0;
@@ -134,6 +142,23 @@ export class SymbolImage {
     const missing = this.units.skeletons.length > 0 ? this.units.programUnits.filter((unit) => unit.splitFile !== undefined && unit.skeleton === undefined) : [];
     if (this.units.notes.length > 0 || missing.length === 0) return [...this.units.notes];
     return [`${this.name} was built with -gsplit-dwarf (${missing[0].splitFile} and ${missing.length - 1} more), and the .dwo files were not found: variables and functions are missing.`];
+  }
+
+  /**
+   * Reads what questions need of the whole image, which takes two or three seconds of a kernel: a piece (of a millisecond,
+   * but for the first few) each time that the next is asked for. What has not been read when a question needs it is read then.
+   */
+  *readAhead(): IterableIterator<void> {
+    void this.functionAt(0n);
+    yield;
+    void this.callFrames.row(0n);
+    yield;
+    void this.symbolsNamed('');
+    yield;
+    void this.orc;
+    yield;
+    yield* this.nameIndex.readAhead();
+    yield* this.lines.readAhead();
   }
 
   /** The bytes the image has at a linear address (zeros for .bss), undefined when not all of them are in a segment. */

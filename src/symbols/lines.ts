@@ -36,7 +36,7 @@ export interface LineAddress {
 }
 
 /** What a map has for a key, made when it has nothing. */
-const entryOf = <K, V>(map: Map<K, V>, key: K, make: () => V): V => {
+export const entryOf = <K, V>(map: Map<K, V>, key: K, make: () => V): V => {
   let value = map.get(key);
   if (value === undefined) map.set(key, (value = make()));
   return value;
@@ -64,6 +64,8 @@ export class Lines {
   private readonly filesByTable = new WeakMap<LineTable, (SourceFile | undefined)[]>();
   private readonly unitsByFile = new Map<SourceFile, Unit[]>();
   private fileList: SourceFile[] | undefined;
+  /** Units whose files have not been read. */
+  private rest: IterableIterator<Unit> | undefined;
 
   constructor(
     private readonly units: () => readonly Unit[],
@@ -82,44 +84,60 @@ export class Lines {
     return table;
   }
 
-  private tableFiles(unit: Unit, table: LineTable): (SourceFile | undefined)[] {
+  /** The file that a number of a unit's line table stands for; undefined where it stands for none. */
+  private fileOf(unit: Unit, table: LineTable, index: number): SourceFile | undefined {
     let files = this.filesByTable.get(table);
-    if (files && files.length === table.files.length) return files;
+    if (!files) this.filesByTable.set(table, (files = []));
+    return (files[index] ??= this.readFile(unit, table, index));
+  }
+
+  private readFile(unit: Unit, table: LineTable, index: number): SourceFile | undefined {
+    const file = table.files.at(index);
+    if (!file) return undefined;
     const directory = unit.compilationDirectory;
     const folders = entryOf(this.filesByGiven, directory, () => new Map<string, Map<string, SourceFile>>());
-    files = table.files.map((file) => {
-      if (!file) return undefined;
-      const inFolder = entryOf(folders, file.folder, () => new Map<string, SourceFile>());
-      let known = inFolder.get(file.name);
-      if (known) return known;
+    return entryOf(entryOf(folders, file.folder, () => new Map<string, SourceFile>()), file.name, () => {
       const path = joinPath(directory, file.written);
-      known = this.filesByPath.get(path);
-      if (!known) this.filesByPath.set(path, (known = { path, written: normalisePath(file.written) }));
-      inFolder.set(file.name, known);
-      return known;
+      return entryOf(this.filesByPath, path, () => ({ path, written: normalisePath(file.written) }));
     });
-    this.filesByTable.set(table, files);
-    return files;
   }
 
   /** The file a DW_AT_decl_file or DW_AT_call_file of a unit means. */
   file(unit: Unit, index: number): SourceFile | undefined {
     const table = this.table(unit);
-    return table && this.tableFiles(unit, table)[index];
+    return table && this.fileOf(unit, table, index);
   }
 
   /** Every file any line table names, headers included. */
   files(): readonly SourceFile[] {
     if (this.fileList) return this.fileList;
-    for (const unit of this.units()) {
+    for (const pieces = this.readFiles(); !pieces.next().done;);
+    return (this.fileList = [...this.unitsByFile.keys()]);
+  }
+
+  /** Reads which files there are, unit by unit, each time that the next is asked for. */
+  private *readFiles(): IterableIterator<void> {
+    this.rest ??= this.units().values();
+    for (let next = this.rest.next(); !next.done; next = this.rest.next()) {
+      const unit = next.value;
       const table = this.table(unit);
       if (!table) continue;
-      for (const file of this.tableFiles(unit, table)) {
+      for (let index = 0; index < table.files.length; index++) {
+        const file = this.fileOf(unit, table, index);
         const units = file && entryOf(this.unitsByFile, file, () => []);
         if (units && units[units.length - 1] !== unit) units.push(unit);
       }
+      yield;
     }
-    return (this.fileList = [...this.unitsByFile.keys()]);
+  }
+
+  /** Reads which files and which lines there are, unit by unit, each time that the next is asked for. */
+  *readAhead(): IterableIterator<void> {
+    yield* this.readFiles();
+    for (const unit of this.units()) {
+      void this.table(unit)?.statementLines;
+      yield;
+    }
   }
 
   /** The files the compiler was called with for the units that use a file: itself, or what includes or renames it. */
@@ -143,7 +161,7 @@ export class Lines {
   }
 
   private entry(unit: Unit, table: LineTable, sequence: LineSequence, row: number): LineEntry | undefined {
-    const file = this.tableFiles(unit, table)[sequence.files[row]];
+    const file = this.fileOf(unit, table, sequence.files[row]);
     if (!file) return undefined;
     let next = row + 1;
     while (next < sequence.offsets.length && sequence.offsets[next] === sequence.offsets[row]) next++;
@@ -188,39 +206,45 @@ export class Lines {
     }
   }
 
-  /** Visits the statement rows of a file in all units. */
-  private visit(file: SourceFile, visitor: (line: number, address: () => bigint, column: number) => void): void {
+  /** Each unit that has statements in a file: its line table, the file's number in it, and the lines. */
+  private *statements(file: SourceFile): IterableIterator<{ table: LineTable; index: number; lines: Uint32Array }> {
     this.files();
     for (const unit of this.unitsByFile.get(file) ?? []) {
       const table = this.table(unit);
-      if (!table) continue;
-      const wanted = this.tableFiles(unit, table).map((candidate) => candidate === file);
-      for (const sequence of table.sequences) {
-        for (let row = 0; row < sequence.offsets.length; row++) {
-          if (!wanted[sequence.files[row]] || sequence.lines[row] === 0 || !(sequence.flags[row] & ROW_IS_STMT)) continue;
-          visitor(sequence.lines[row], () => sequence.start + BigInt(sequence.offsets[row]), sequence.columns[row]);
-        }
+      const found = table?.statementLines;
+      for (let index = 0; table && found && index < found.length; index++) {
+        const lines = found[index];
+        if (lines && this.fileOf(unit, table, index) === file) yield { table, index, lines };
       }
     }
   }
 
   /** Lines of a file that have code, ascending. */
   executableLines(file: SourceFile): number[] {
-    const lines = new Set<number>();
-    this.visit(file, (line) => lines.add(line));
-    return [...lines].sort((a, b) => a - b);
+    const all = new Set<number>();
+    for (const { lines } of this.statements(file)) for (const line of lines) all.add(line);
+    return [...all].sort((a, b) => a - b);
   }
 
   /** Every statement row of the first line at or after `line` that has code in the file; empty when none has. */
   addressesOf(file: SourceFile, line: number): LineAddress[] {
     let best = Infinity;
-    let found: LineAddress[] = [];
-    this.visit(file, (candidate, address, column) => {
-      if (candidate < line || candidate > best) return;
-      if (candidate < best) found = [];
-      best = candidate;
-      found.push({ address: address(), file, line: candidate, column });
-    });
+    let tables: { table: LineTable; index: number }[] = [];
+    for (const { table, index, lines } of this.statements(file)) {
+      const first = lines.find((candidate) => candidate >= line);
+      if (first === undefined || first > best) continue;
+      if (first < best) tables = [];
+      best = first;
+      tables.push({ table, index });
+    }
+    const found: LineAddress[] = [];
+    for (const { table, index } of tables) {
+      for (const { start, offsets, files, lines, columns, flags } of table.sequences) {
+        for (let row = 0; row < lines.length; row++) {
+          if (lines[row] === best && files[row] === index && flags[row] & ROW_IS_STMT) found.push({ address: start + BigInt(offsets[row]), file, line: best, column: columns[row] });
+        }
+      }
+    }
     return found.sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0));
   }
 }

@@ -4,9 +4,6 @@ import { NameKind, NameVisitor, scanNames } from './dwarf/nameScan';
 import { Unit } from './dwarf/unit';
 import { UnitIndex } from './dwarf/unitIndex';
 
-/** DW_LANG numbers of C and assembly, whose names at file scope are all there are. */
-const FLAT_LANGUAGES = new Set([0x01, 0x02, 0x0c, 0x1d, 0x2c, 0x8001]);
-
 /** Thousands of units define the same type: so many definitions of a name and kind are kept. */
 const MOST_DEFINITIONS = 4;
 
@@ -25,7 +22,10 @@ type Entries = Map<string, Entry[]>;
  * asked for. Names of C++ and Rust are in it as they stand in their namespace, and with it: `Vec` and `alloc::vec::Vec`.
  */
 export class NameIndex {
-  private maps: Record<NameKind, Entries> | undefined;
+  private readonly maps = { function: new Map(), global: new Map(), type: new Map(), enumerator: new Map() } satisfies Record<NameKind, Entries>;
+  private readonly flat = new FlatNames(this.maps);
+  /** Units that have not been read. */
+  private rest: IterableIterator<Unit> | undefined;
 
   constructor(private readonly units: UnitIndex) {}
 
@@ -49,14 +49,19 @@ export class NameIndex {
   }
 
   private read(): Record<NameKind, Entries> {
-    if (this.maps) return this.maps;
-    const maps = { function: new Map(), global: new Map(), type: new Map(), enumerator: new Map() } satisfies Record<NameKind, Entries>;
-    const flat = new FlatNames(maps);
-    for (const unit of this.units.namingUnits) {
-      if (FLAT_LANGUAGES.has(unit.root.number(At.language) ?? unit.skeleton?.root.number(At.language) ?? 0x0c)) flat.scan(unit);
-      else new NestedNames(unit, maps).scan();
+    for (const pieces = this.readAhead(); !pieces.next().done;);
+    return this.maps;
+  }
+
+  /** Reads names, unit by unit, each time that the next is asked for; what has not been read when a name is asked for is read then. */
+  *readAhead(): IterableIterator<void> {
+    this.rest ??= this.units.namingUnits.values();
+    for (let next = this.rest.next(); !next.done; next = this.rest.next()) {
+      const unit = next.value;
+      if (unit.nests) new NestedNames(unit, this.maps).scan();
+      else this.flat.scan(unit);
+      yield;
     }
-    return (this.maps = maps);
   }
 }
 

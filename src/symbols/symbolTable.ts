@@ -25,6 +25,46 @@ const LAYOUT = {
   64: { size: 24, address: 8, length: 16, info: 4, section: 6 },
 } as const;
 
+/** Strings of a string section by what they are: a hash table whose entries are their numbers. */
+class NameTable {
+  /** By hash: one more than the number of the last string that has it. */
+  private readonly heads: Uint32Array;
+  /** By number: one more than that of the string before it with the same hash. */
+  private readonly before: Uint32Array;
+
+  constructor(
+    private readonly bytes: Uint8Array,
+    private readonly offsets: Uint32Array,
+  ) {
+    this.heads = new Uint32Array(2 ** Math.ceil(Math.log2(offsets.length + 1)));
+    this.before = new Uint32Array(offsets.length);
+    for (let i = 0; i < offsets.length; i++) {
+      const slot = this.slot(bytes, offsets[i]);
+      this.before[i] = this.heads[slot];
+      this.heads[slot] = i + 1;
+    }
+  }
+
+  /** FNV-1a of the bytes up to a zero byte or the end. */
+  private slot(bytes: Uint8Array, at: number): number {
+    let hash = 0x811c9dc5;
+    for (; bytes[at]; at++) hash = Math.imul(hash ^ bytes[at], 0x01000193);
+    return (hash >>> 0) & (this.heads.length - 1);
+  }
+
+  /** Numbers of the strings that have these bytes, ascending. */
+  find(name: Uint8Array): number[] {
+    const found: number[] = [];
+    for (let entry = this.heads[this.slot(name, 0)]; entry > 0; entry = this.before[entry - 1]) {
+      const at = this.offsets[entry - 1];
+      let same = 0;
+      while (same < name.length && this.bytes[at + same] === name[same]) same++;
+      if (same === name.length && !this.bytes[at + same]) found.unshift(entry - 1);
+    }
+    return found;
+  }
+}
+
 /**
  * The symbols of a file, sorted by address. A kernel has a hundred thousand, of which few are ever looked at: the table
  * keeps where they are, and makes an object of one (always the same) when it is asked for.
@@ -34,6 +74,7 @@ export class SymbolTable {
   private readonly positions: Uint32Array;
   private readonly addresses: BigUint64Array;
   private readonly made = new Map<number, ElfSymbol>();
+  private names: NameTable | undefined;
 
   constructor(
     private readonly entries: Reader,
@@ -113,12 +154,14 @@ export class SymbolTable {
 
   /** Symbols of a name, in the order of addresses. */
   named(name: string): ElfSymbol[] {
-    const offsets = new Set(occurrences(this.strings.bytes, name));
-    if (offsets.size === 0) return [];
+    const names = (this.names ??= new NameTable(this.strings.bytes, this.nameOffsets()));
+    return names.find(new TextEncoder().encode(name)).map((index) => this.at(index));
+  }
+
+  /** Where the symbols' names begin, in the order of addresses. */
+  private nameOffsets(): Uint32Array {
     const view = new DataView(this.entries.bytes.buffer, this.entries.bytes.byteOffset, this.entries.bytes.byteLength);
-    const list: ElfSymbol[] = [];
-    for (let index = 0; index < this.positions.length; index++) if (offsets.has(view.getUint32(this.positions[index], true))) list.push(this.at(index));
-    return list;
+    return this.positions.map((position) => view.getUint32(position, true));
   }
 
   /** Addresses of functions that have a size. */
@@ -134,14 +177,3 @@ export class SymbolTable {
   }
 }
 
-/** Offsets at which a string and its zero byte stand; linkers let names share the ends of longer ones. */
-function occurrences(bytes: Uint8Array, name: string): number[] {
-  const wanted = new TextEncoder().encode(name + '\0');
-  const offsets: number[] = [];
-  for (let at = bytes.indexOf(wanted[0]); at >= 0; at = bytes.indexOf(wanted[0], at + 1)) {
-    let same = 1;
-    while (same < wanted.length && bytes[at + same] === wanted[same]) same++;
-    if (same === wanted.length) offsets.push(at);
-  }
-  return offsets;
-}

@@ -51,12 +51,13 @@ export class Variables {
   private describe(die: Die, fn?: FunctionInfo): Variable {
     const declared = die.holder(At.decl_line);
     const fileIndex = declared?.number(At.decl_file);
-    const { typeReader } = this;
+    const { typeReader, lines } = this;
     return {
       name: die.name ?? '',
       get type() { return typeReader.typeOf(die); },
       isParameter: die.tag === Tag.formal_parameter,
-      file: declared && fileIndex !== undefined ? this.lines.file(declared.unit, fileIndex) : undefined,
+      // Thousands of files may have a static variable of a name.
+      get file() { return declared && fileIndex !== undefined ? lines.file(declared.unit, fileIndex) : undefined; },
       line: declared?.number(At.decl_line),
       die,
       function: fn,

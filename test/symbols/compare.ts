@@ -78,7 +78,7 @@ function* ourTables(sections: DwarfSections): IterableIterator<string[]> {
     const rows: string[] = [];
     for (const sequence of table.sequences) {
       for (let i = 0; i < sequence.offsets.length; i++) {
-        const name = path.basename(table.files[sequence.files[i]]?.written ?? '<unknown>');
+        const name = path.basename(table.files.at(sequence.files[i])?.written ?? '<unknown>');
         rows.push(`${(sequence.start + BigInt(sequence.offsets[i])).toString(16)} ${name} ${sequence.lines[i]} ${sequence.flags[i] & ROW_IS_STMT ? 'x' : '-'}`);
       }
     }

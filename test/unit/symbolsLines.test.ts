@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { SymbolImage } from '../../src/symbols/image';
 import { fileNamed, fixtureNames, markerLine, openFixture, sourceText } from './symbolsFixtures';
 
 const isOptimised = (name: string): boolean => name.includes('O2');
@@ -103,5 +106,26 @@ describe('symbols: lines and functions', () => {
       assert.ok(nests.includes(name.startsWith('gcc') ? 'twice in handle_cpuid' : 'handle_cpuid'), `${name}: ${[...new Set(nests)].join(', ')}`);
       assert.ok(nests.includes(''), name);
     }
+  });
+
+  it('finds functions inside of functions, whose code lies beside theirs', () => {
+    const image = SymbolImage.open('nested.elf', readFileSync(path.join(__dirname, '../fixtures/symbols/nested/nested.elf')));
+    const [add] = image.symbolsNamed('add.0');
+    assert.equal(image.functionAt(add!.address + 4n)?.name, 'add');
+    assert.equal(image.functionAt(image.symbolsNamed('sum')[0]!.address)?.name, 'sum');
+    assert.equal(image.functionAt(image.findFunctions('start')[0]!.low)?.name, 'start');
+  });
+
+  it('answers the same where part of an image has been read ahead', () => {
+    const [name] = fixtureNames;
+    const whole = openFixture(name!);
+    const image = SymbolImage.open('part', readFileSync(path.join(__dirname, '../fixtures/symbols', name!)));
+    const pieces = image.readAhead();
+    for (let i = 0; i < 6; i++) pieces.next();
+    assert.deepEqual([...image.names('function')], [...whole.names('function')]);
+    assert.deepEqual(image.files(), whole.files());
+    for (; !pieces.next().done;);
+    assert.deepEqual(image.executableLines(fileNamed(image, 'source/main.c')), whole.executableLines(fileNamed(whole, 'source/main.c')));
+    assert.deepEqual([...image.names('type')], [...whole.names('type')]);
   });
 });

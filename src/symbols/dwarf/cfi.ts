@@ -48,6 +48,13 @@ interface Fde {
   readonly end: number;
 }
 
+/** FDEs in the order of their code. */
+interface FdeIndex {
+  readonly lows: BigUint64Array;
+  /** Where each begins in the section. */
+  readonly places: Uint32Array;
+}
+
 const DW_EH_PE_omit = 0xff;
 const DW_EH_PE_pcrel = 0x10;
 const DW_EH_PE_indirect = 0x80;
@@ -77,7 +84,7 @@ const encodedPointer = (reader: Reader, encoding: number, addressSize: number, s
 /** Call frame information of one section: .debug_frame or .eh_frame. */
 class FrameTable {
   private readonly cies = new Map<number, Cie | undefined>();
-  private list: Fde[] | undefined;
+  private known: FdeIndex | undefined;
 
   constructor(
     private readonly sections: DwarfSections,
@@ -103,8 +110,9 @@ class FrameTable {
     const end = reader.position + length;
     if (end > reader.end) reader.damaged();
     const idPosition = reader.position;
-    const raw = reader.unsigned(offsetSize);
-    return { end, idPosition, offsetSize, id: raw > 0xffff_ffffn ? -1 : Number(raw) };
+    if (offsetSize === 4) return { end, idPosition, offsetSize, id: reader.u32() };
+    const id = reader.u64();
+    return { end, idPosition, offsetSize, id: id > 0xffff_ffffn ? -1 : Number(id) };
   }
 
   private isCie(id: number, offsetSize: 4 | 8): boolean {
@@ -148,42 +156,61 @@ class FrameTable {
     return { codeAlignment, dataAlignment, returnRegister, addressSize, pointerEncoding, hasAugmentationData: augmentation !== '', isSignalFrame, start: reader.position, end: header.end };
   }
 
-  private get fdes(): Fde[] {
-    if (this.list) return this.list;
-    const list: Fde[] = [];
+  /** Where each FDE begins, and the code it is about, in the order of that: a kernel has sixty thousand, of which few are needed. */
+  private get index(): FdeIndex {
+    if (this.known) return this.known;
+    const lows: bigint[] = [];
+    const places: number[] = [];
     const reader = this.sections.reader(this.section);
     while (!reader.atEnd) {
+      const place = reader.position;
       const header = this.header(reader);
       if (!header) {
         if (this.isEh) break; // a zero length ends .eh_frame
         continue;
       }
-      if (!this.isCie(header.id, header.offsetSize)) {
-        const cie = this.cie(this.isEh ? header.idPosition - header.id : header.id);
-        const low = cie && encodedPointer(reader, this.isEh ? cie.pointerEncoding : 0, cie.addressSize, this.sectionAddress);
-        if (cie && low !== undefined) {
-          // The length has the format of the address but is not relative to anything.
-          const length = encodedPointer(reader, this.isEh ? cie.pointerEncoding & 0x0f : 0, cie.addressSize, 0n) ?? 0n;
-          if (cie.hasAugmentationData) reader.skip(reader.uleb());
-          if (this.sections.elf.isCode(low)) list.push({ low, high: low + length, cie, start: reader.position, end: header.end });
-        }
+      const low = this.isCie(header.id, header.offsetSize) ? undefined : this.begin(reader, header)?.low;
+      if (low !== undefined && this.sections.elf.isCode(low)) {
+        lows.push(low);
+        places.push(place);
       }
       reader.position = header.end;
     }
-    list.sort((a, b) => (a.low < b.low ? -1 : a.low > b.low ? 1 : 0));
-    return (this.list = list);
+    let sorted = true;
+    for (let i = 1; i < lows.length && sorted; i++) sorted = lows[i - 1] <= lows[i];
+    const order = sorted ? undefined : Uint32Array.from(lows, (_, i) => i).sort((a, b) => (lows[a] < lows[b] ? -1 : lows[a] > lows[b] ? 1 : a - b));
+    return (this.known = { lows: BigUint64Array.from(order ? Array.from(order, (i) => lows[i]) : lows), places: Uint32Array.from(order ? Array.from(order, (i) => places[i]) : places) });
+  }
+
+  /** Reads an FDE's CIE and where its code begins, from behind its header. */
+  private begin(reader: Reader, { idPosition, id }: { idPosition: number; id: number }): { cie: Cie; low: bigint } | undefined {
+    const cie = this.cie(this.isEh ? idPosition - id : id);
+    const low = cie && encodedPointer(reader, this.isEh ? cie.pointerEncoding : 0, cie.addressSize, this.sectionAddress);
+    return cie && low !== undefined ? { cie, low } : undefined;
+  }
+
+  private fdeAt(place: number): Fde | undefined {
+    const reader = this.sections.reader(this.section, place);
+    const header = this.header(reader);
+    const begun = header && this.begin(reader, header);
+    if (!begun) return undefined;
+    const { cie, low } = begun;
+    // The length has the format of the address but is not relative to anything.
+    const length = encodedPointer(reader, this.isEh ? cie.pointerEncoding & 0x0f : 0, cie.addressSize, 0n) ?? 0n;
+    if (cie.hasAugmentationData) reader.skip(reader.uleb());
+    return { low, high: low + length, cie, start: reader.position, end: header.end };
   }
 
   private find(address: bigint): Fde | undefined {
-    const { fdes } = this;
+    const { lows, places } = this.index;
     let low = 0;
-    let high = fdes.length;
+    let high = lows.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (fdes[middle].low <= address) low = middle + 1;
+      if (lows[middle] <= address) low = middle + 1;
       else high = middle;
     }
-    const candidate = fdes[low - 1];
+    const candidate = low > 0 ? this.fdeAt(places[low - 1]) : undefined;
     return candidate && address < candidate.high ? candidate : undefined;
   }
 

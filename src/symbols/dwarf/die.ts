@@ -1,7 +1,7 @@
 import { Reader } from '../reader';
 import { Abbreviation } from './abbreviations';
 import { At, Form } from './constants';
-import { fixedSize, skipForm } from './forms';
+import { skipForm } from './forms';
 import type { Unit } from './unit';
 
 /** Where the value of an attribute is: a reader placed on it, and its form after DW_FORM_indirect is resolved. */
@@ -20,10 +20,11 @@ export class Die {
     readonly unit: Unit,
     /** Offset in the section; `identity` is what tells it from DIEs of other files. */
     readonly offset: number,
-    private readonly abbreviation: Abbreviation,
-    private readonly attributesAt: number,
-    /** Index among the unit's DIEs, when known. */
-    readonly index?: number,
+    readonly abbreviation: Abbreviation,
+    /** Where its attributes begin. */
+    readonly attributesAt: number,
+    /** What it was found below, when it was found so. */
+    private readonly above?: Die,
   ) {}
 
   /** Tells the DIE from all others of the image, whichever of its files they are in. */
@@ -39,33 +40,28 @@ export class Die {
     return this.abbreviation.hasChildren;
   }
 
-  children(): IterableIterator<Die> {
-    return this.unit.children(this);
+  /** Its children, or those whose tags are among `tags`: what is between them costs less than to look at each. */
+  children(tags?: ReadonlySet<number>): IterableIterator<Die> {
+    return this.unit.tree.children(this, tags);
   }
 
   get parent(): Die | undefined {
-    return this.unit.parent(this);
+    return this.above ?? this.unit.tree.parent(this);
   }
 
   has(attribute: number): boolean {
-    return this.abbreviation.attributes.some((spec) => spec.attribute === attribute);
+    return this.abbreviation.place(attribute) !== undefined;
   }
 
   private find(attribute: number): Found | undefined {
-    if (!this.has(attribute)) return undefined;
-    const reader = this.unit.reader(this.attributesAt);
-    for (const spec of this.abbreviation.attributes) {
-      if (spec.attribute !== attribute) {
-        const size = fixedSize(spec.form, this.unit);
-        if (size !== undefined) reader.position += size;
-        else skipForm(spec.form, reader, this.unit);
-        continue;
-      }
-      let form = spec.form;
-      while (form === Form.indirect) form = reader.uleb();
-      return form === Form.implicit_const ? { form, reader, constant: spec.constant ?? reader.slebBig() } : { form, reader };
-    }
-    return undefined;
+    const place = this.abbreviation.place(attribute);
+    if (!place) return undefined;
+    const reader = this.unit.reader(this.attributesAt + place.bytes);
+    const { forms } = this.abbreviation;
+    for (let i = place.from; i < place.index; i++) skipForm(forms[i], reader, this.unit);
+    let { form } = place;
+    while (form === Form.indirect) form = reader.uleb();
+    return form === Form.implicit_const ? { form, reader, constant: place.constant ?? reader.slebBig() } : { form, reader };
   }
 
   string(attribute: number): string | undefined {

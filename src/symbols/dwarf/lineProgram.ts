@@ -1,24 +1,6 @@
 import { UserError } from '../../base/errors';
-import { Reader } from '../reader';
-import { Form } from './constants';
-import { skipForm } from './forms';
+import { LineFile, LineFiles, readFiles, readOldFiles } from './lineFiles';
 import { DwarfSections } from './sections';
-
-const isAbsolute = (path: string): boolean => /^([/\\]|[A-Za-z]:[/\\])/.test(path);
-
-/** A file as a line table names it, not yet joined with the compilation directory. */
-export class LineFile {
-  constructor(
-    /** Empty for the compilation directory. */
-    readonly folder: string,
-    readonly name: string,
-  ) {}
-
-  /** Folder and name as written, which may be relative (`../vmm/vmx.c`). */
-  get written(): string {
-    return this.folder === '' || isAbsolute(this.name) ? this.name : `${this.folder}/${this.name}`;
-  }
-}
 
 export const ROW_IS_STMT = 1;
 export const ROW_PROLOGUE_END = 2;
@@ -38,12 +20,14 @@ export interface LineSequence {
   readonly flags: Uint8Array;
 }
 
-/** A decoded line number program. `files` is indexed as rows and DW_AT_decl_file index it; there may be holes. */
+/** A decoded line number program. */
 export interface LineTable {
   readonly version: number;
-  readonly files: readonly (LineFile | undefined)[];
+  readonly files: LineFiles;
   /** Decoded on first use. */
   readonly sequences: readonly LineSequence[];
+  /** The lines at which statements begin, ascending, by the number of their file. */
+  readonly statementLines: readonly (Uint32Array | undefined)[];
 }
 
 interface Header {
@@ -54,36 +38,10 @@ interface Header {
   lineRange: number;
   opcodeBase: number;
   operandCounts: number[];
-  files: (LineFile | undefined)[];
+  files: LineFiles;
   programStart: number;
   end: number;
 }
-
-/** Content types of DWARF 5 file and folder entries (DW_LNCT). */
-const LNCT_path = 1;
-const LNCT_directory_index = 2;
-
-/** Reads the table of folders or of files of DWARF 5: first the format, then entries in that format. */
-const readEntries = (reader: Reader, sections: DwarfSections, offsetSize: 4 | 8, version: number): { path: string; folder: number }[] => {
-  const formats = Array.from({ length: reader.u8() }, () => ({ content: reader.uleb(), form: reader.uleb() }));
-  const count = reader.uleb();
-  if (count > reader.end - reader.position) reader.damaged();
-  const entries: { path: string; folder: number }[] = [];
-  for (let i = 0; i < count; i++) {
-    const entry = { path: '', folder: 0 };
-    for (const { content, form } of formats) {
-      if (content === LNCT_path && form === Form.string) entry.path = reader.string();
-      else if (content === LNCT_path && form === Form.line_strp) entry.path = sections.string('.debug_line_str', reader.offset(offsetSize));
-      else if (content === LNCT_path && form === Form.strp) entry.path = sections.string('.debug_str', reader.offset(offsetSize));
-      else if (content === LNCT_directory_index && form === Form.udata) entry.folder = reader.uleb();
-      else if (content === LNCT_directory_index && form === Form.data1) entry.folder = reader.u8();
-      else if (content === LNCT_directory_index && form === Form.data2) entry.folder = reader.u16();
-      else skipForm(form, reader, { version, addressSize: 8, offsetSize });
-    }
-    entries.push(entry);
-  }
-  return entries;
-};
 
 const readHeader = (sections: DwarfSections, offset: number): Header => {
   const reader = sections.reader('.debug_line', offset);
@@ -108,168 +66,204 @@ const readHeader = (sections: DwarfSections, offset: number): Header => {
   if (lineRange === 0) reader.damaged();
   const opcodeBase = reader.u8();
   const operandCounts = Array.from({ length: opcodeBase - 1 }, () => reader.u8());
-  const files: (LineFile | undefined)[] = [];
-  if (version >= 5) {
-    // Folder 0 is the compilation directory: a name in it is written without a folder.
-    const folders = readEntries(reader, sections, offsetSize, version).map(({ path }) => path);
-    for (const { path, folder } of readEntries(reader, sections, offsetSize, version)) files.push(new LineFile(folder === 0 ? '' : (folders[folder] ?? ''), path));
-  } else {
-    const folders = [''];
-    for (let folder = reader.string(); folder !== ''; folder = reader.string()) folders.push(folder);
-    files.push(undefined);
-    for (let name = reader.string(); name !== ''; name = reader.string()) {
-      files.push(new LineFile(folders[reader.uleb()] ?? '', name));
-      reader.skipLeb(); // time
-      reader.skipLeb(); // length
-    }
-  }
+  const files = version >= 5 ? readFiles(reader, sections, version, offsetSize) : readOldFiles(reader);
   return { version, minimumInstructionLength, defaultIsStmt, lineBase, lineRange, opcodeBase, operandCounts, files, programStart, end };
 };
 
-/** Collects the rows of one sequence after another; addresses are numbers relative to the sequence's first one. */
+/** Where a program puts its rows, of all its sequences one behind the other; addresses are numbers relative to the sequence's first one. */
 class Rows {
-  start: bigint | undefined;
-  private count = 0;
-  private sorted = true;
-  private offsets = new Float64Array(1024);
-  private files = new Uint32Array(1024);
-  private lines = new Uint32Array(1024);
-  private columns = new Uint32Array(1024);
-  private flags = new Uint8Array(1024);
+  offsets = new Float64Array(0);
+  files = new Uint32Array(0);
+  lines = new Uint32Array(0);
+  columns = new Uint32Array(0);
+  flags = new Uint8Array(0);
 
-  /** Forgets what an earlier program has left. */
-  begin(): this {
-    this.start = undefined;
-    this.count = 0;
-    this.sorted = true;
+  /** Makes room for so many rows, and forgets what an earlier program has left. */
+  begin(most: number): this {
+    if (this.flags.length < most) {
+      this.offsets = new Float64Array(most);
+      this.files = new Uint32Array(most);
+      this.lines = new Uint32Array(most);
+      this.columns = new Uint32Array(most);
+      this.flags = new Uint8Array(most);
+    }
     return this;
   }
 
-  add(offset: number, file: number, line: number, column: number, flags: number): void {
-    const at = this.count++;
-    if (at === this.offsets.length) this.grow();
-    if (at > 0 && offset < this.offsets[at - 1]) this.sorted = false;
-    this.offsets[at] = offset;
-    this.files[at] = file;
-    this.lines[at] = line;
-    this.columns[at] = column;
-    this.flags[at] = flags;
-  }
-
-  private grow(): void {
-    const larger = <T extends Float64Array | Uint32Array | Uint8Array>(old: T, make: new (length: number) => T): T => {
-      const array = new make(old.length * 2);
-      array.set(old);
-      return array;
-    };
-    this.offsets = larger(this.offsets, Float64Array);
-    this.files = larger(this.files, Uint32Array);
-    this.lines = larger(this.lines, Uint32Array);
-    this.columns = larger(this.columns, Uint32Array);
-    this.flags = larger(this.flags, Uint8Array);
-  }
-
-  /** Ends the sequence, `offset` being the first one behind it, and begins the next. */
-  finish(offset: number): LineSequence | undefined {
-    const { start, count, sorted } = this;
-    this.begin();
-    if (start === undefined || count === 0 || !Number.isSafeInteger(offset)) return undefined;
-    const order = sorted ? undefined : Uint32Array.from({ length: count }, (_, i) => i).sort((a, b) => this.offsets[a] - this.offsets[b] || a - b);
-    const taken = <T extends Float64Array | Uint32Array | Uint8Array>(all: T): T => (order ? all.slice(0, count).map((_, i) => all[order[i]]) : all.slice(0, count)) as T;
+  /** The sequence of the rows from `first` up to `behind`, `end` being the first address behind it. */
+  sequence(first: number, behind: number, start: bigint, end: number): LineSequence | undefined {
+    if (first === behind || !Number.isSafeInteger(end)) return undefined;
+    let sorted = true;
+    for (let i = first + 1; i < behind && sorted; i++) sorted = this.offsets[i] >= this.offsets[i - 1];
+    const order = sorted ? undefined : Uint32Array.from({ length: behind - first }, (_, i) => first + i).sort((a, b) => this.offsets[a] - this.offsets[b] || a - b);
+    const taken = <T extends Float64Array | Uint32Array | Uint8Array>(all: T): T => (order ? all.slice(first, behind).map((_, i) => all[order[i]]) : all.slice(first, behind)) as T;
     const offsets = taken(this.offsets);
     const shift = offsets[0];
-    if (shift !== 0) for (let i = 0; i < count; i++) offsets[i] -= shift;
-    return { start: start + BigInt(shift), end: start + BigInt(offset), offsets, files: taken(this.files), lines: taken(this.lines), columns: taken(this.columns), flags: taken(this.flags) };
+    if (shift !== 0) for (let i = 0; i < offsets.length; i++) offsets[i] -= shift;
+    return { start: start + BigInt(shift), end: start + BigInt(end), offsets, files: taken(this.files), lines: taken(this.lines), columns: taken(this.columns), flags: taken(this.flags) };
   }
 }
 
 /** One program runs at a time, and the room for its rows serves the next. */
 const ROWS = new Rows();
 
-/** Runs the program (DWARF 5, "Line Number Information", "The Line Number Program"). */
+/** Behind a LEB128. */
+const behindLeb = (bytes: Uint8Array, at: number): number => {
+  while (bytes[at++] & 0x80);
+  return at;
+};
+
+const ulebAt = (bytes: Uint8Array, at: number): number => {
+  let value = 0;
+  for (let scale = 1; ; scale *= 128) {
+    const byte = bytes[at++];
+    value += (byte & 0x7f) * scale;
+    if (!(byte & 0x80)) return value;
+  }
+};
+
+const slebAt = (bytes: Uint8Array, at: number): number => {
+  const behind = behindLeb(bytes, at);
+  const value = ulebAt(bytes, at);
+  return bytes[behind - 1] & 0x40 ? value - 128 ** (behind - at) : value;
+};
+
+/**
+ * Runs the program (DWARF 5, "Line Number Information", "The Line Number Program"). It reads the bytes themselves, as a
+ * kernel's tables have millions of rows and a file's is run whole for its first question; the end is checked behind it.
+ */
 const runProgram = (sections: DwarfSections, header: Header): LineSequence[] => {
-  const { minimumInstructionLength, defaultIsStmt, lineBase, lineRange, opcodeBase, operandCounts, files } = header;
-  const reader = sections.reader('.debug_line', header.programStart, header.end);
+  const { minimumInstructionLength, defaultIsStmt, lineBase, lineRange, opcodeBase, operandCounts, programStart, end } = header;
+  const reader = sections.reader('.debug_line', programStart, end);
+  const { bytes } = reader;
+  const constantAdvance = Math.floor((255 - opcodeBase) / lineRange) * minimumInstructionLength;
+  const firstFlags = defaultIsStmt ? ROW_IS_STMT : 0;
   const sequences: LineSequence[] = [];
-  const builder = ROWS.begin();
+  // No row takes less than a byte.
+  const rows = ROWS.begin(Math.max(end - programStart, 0));
+  const { offsets, files, lines, columns, flags: rowFlags } = rows;
+  let at = programStart;
+  let count = 0;
+  let first = 0;
   // The state machine's registers. `offset` is the address relative to the sequence's first DW_LNE_set_address.
+  let start: bigint | undefined;
   let offset = 0;
   let file = 1;
   let line = 1;
   let column = 0;
-  let flags = defaultIsStmt ? ROW_IS_STMT : 0;
-  const emit = (): void => {
-    builder.add(offset, file, line, column, flags);
-    flags &= ROW_IS_STMT;
-  };
-  const advance = (operations: number): void => {
-    offset += operations * minimumInstructionLength;
-  };
-  const extended = (): void => {
-    const length = reader.uleb();
-    const next = reader.position + length;
-    if (length === 0) return;
-    switch (reader.u8()) {
-      case 1: { // DW_LNE_end_sequence
-        const sequence = builder.finish(offset);
-        if (sequence) sequences.push(sequence);
-        offset = 0;
-        file = 1;
-        line = 1;
-        column = 0;
-        flags = defaultIsStmt ? ROW_IS_STMT : 0;
-        break;
-      }
-      case 2: { // DW_LNE_set_address
-        const address = reader.unsigned(length - 1);
-        builder.start ??= address;
-        offset = Number(address - builder.start);
-        break;
-      }
-      case 3: // DW_LNE_define_file
-        files.push(new LineFile('', reader.string()));
-        break;
-    }
-    reader.position = next;
-  };
-  while (!reader.atEnd) {
-    const opcode = reader.u8();
+  let flags = firstFlags;
+  while (at < end) {
+    const opcode = bytes[at++];
+    // What most opcodes have: one operand, of one byte.
+    const operand = bytes[at];
     if (opcode >= opcodeBase) {
-      const adjusted = opcode - opcodeBase;
-      advance(Math.floor(adjusted / lineRange));
-      line += lineBase + (adjusted % lineRange);
-      emit();
+      const advance = ((opcode - opcodeBase) / lineRange) | 0;
+      offset += advance * minimumInstructionLength;
+      line += lineBase + (opcode - opcodeBase - advance * lineRange);
+    }
+    if (opcode >= opcodeBase || opcode === 1) { // DW_LNS_copy
+      offsets[count] = offset;
+      files[count] = file;
+      lines[count] = line;
+      columns[count] = column;
+      rowFlags[count++] = flags;
+      flags &= ROW_IS_STMT;
       continue;
     }
     switch (opcode) {
-      case 0: extended(); break;
-      case 1: emit(); break; // DW_LNS_copy
-      case 2: advance(reader.uleb()); break; // advance_pc
-      case 3: line += reader.sleb(); break; // advance_line
-      case 4: file = reader.uleb(); break; // set_file
-      case 5: column = reader.uleb(); break; // set_column
+      case 0: { // an extended opcode
+        const body = behindLeb(bytes, at);
+        const next = body + ulebAt(bytes, at);
+        const extended = next > body ? bytes[body] : 0;
+        if (extended === 1) { // DW_LNE_end_sequence
+          const sequence = start === undefined ? undefined : rows.sequence(first, count, start, offset);
+          if (sequence) sequences.push(sequence);
+          start = undefined;
+          first = count;
+          offset = 0;
+          file = 1;
+          line = 1;
+          column = 0;
+          flags = firstFlags;
+        } else if (extended === 2) { // DW_LNE_set_address
+          const address = reader.at(body + 1, end).unsigned(next - body - 1);
+          start ??= address;
+          offset = Number(address - start);
+        } else if (extended === 3) header.files.add(new LineFile('', reader.at(body + 1, end).string())); // DW_LNE_define_file
+        at = next;
+        break;
+      }
+      case 2: // advance_pc
+        offset += (operand < 0x80 ? operand : ulebAt(bytes, at)) * minimumInstructionLength;
+        at = behindLeb(bytes, at);
+        break;
+      case 3: // advance_line
+        line += slebAt(bytes, at);
+        at = behindLeb(bytes, at);
+        break;
+      case 4: // set_file
+        file = operand < 0x80 ? operand : ulebAt(bytes, at);
+        at = behindLeb(bytes, at);
+        break;
+      case 5: // set_column
+        column = operand < 0x80 ? operand : ulebAt(bytes, at);
+        at = behindLeb(bytes, at);
+        break;
       case 6: flags ^= ROW_IS_STMT; break; // negate_stmt
       case 7: break; // set_basic_block
-      case 8: advance(Math.floor((255 - opcodeBase) / lineRange)); break; // const_add_pc
-      case 9: offset += reader.u16(); break; // fixed_advance_pc
+      case 8: offset += constantAdvance; break; // const_add_pc
+      case 9: // fixed_advance_pc
+        offset += operand | (bytes[at + 1] << 8);
+        at += 2;
+        break;
       case 10: flags |= ROW_PROLOGUE_END; break; // set_prologue_end
       case 11: flags |= ROW_EPILOGUE_BEGIN; break; // set_epilogue_begin
-      default: for (let i = 0; i < operandCounts[opcode - 1]; i++) reader.skipLeb(); // set_isa and what may come
+      default: for (let i = 0; i < operandCounts[opcode - 1]; i++) at = behindLeb(bytes, at); // set_isa and what may come
     }
   }
+  if (at > end) reader.damaged();
   return sequences.sort((a, b) => (a.start < b.start ? -1 : a.start > b.start ? 1 : 0));
 };
 
-/** Reads the header of a line table; the program runs when `sequences` is first asked for. */
+/** File and line fit the 53 bits of a double, and doubles sort without a comparison of ours. */
+const LINES_PER_FILE = 2 ** 32;
+
+const statementLinesOf = (sequences: readonly LineSequence[]): (Uint32Array | undefined)[] => {
+  const keys: number[] = [];
+  for (const { files, lines, flags } of sequences) {
+    let last = -1;
+    for (let row = 0; row < lines.length; row++) {
+      if (lines[row] === 0 || !(flags[row] & ROW_IS_STMT)) continue;
+      const key = files[row] * LINES_PER_FILE + lines[row];
+      if (key !== last) keys.push((last = key));
+    }
+  }
+  const sorted = Float64Array.from(keys).sort();
+  const byFile: (Uint32Array | undefined)[] = [];
+  for (let at = 0; at < sorted.length;) {
+    const file = Math.floor(sorted[at] / LINES_PER_FILE);
+    const lines: number[] = [];
+    for (; at < sorted.length && sorted[at] < (file + 1) * LINES_PER_FILE; at++) {
+      const line = sorted[at] - file * LINES_PER_FILE;
+      if (line !== lines[lines.length - 1]) lines.push(line);
+    }
+    byFile[file] = Uint32Array.from(lines);
+  }
+  return byFile;
+};
+
+/** Reads the header of a line table; the program runs when its rows are first asked for. */
 export const readLineTable = (sections: DwarfSections, offset: number): LineTable => {
   const header = readHeader(sections, offset);
+  // Sequences that are no code of the image belong to functions the linker dropped.
+  const run = (): LineSequence[] => runProgram(sections, header).filter(({ start }) => sections.elf.isCode(start));
   let sequences: LineSequence[] | undefined;
+  let statementLines: (Uint32Array | undefined)[] | undefined;
   return {
     version: header.version,
     files: header.files,
-    get sequences() {
-      // Sequences that are no code of the image belong to functions the linker dropped.
-      return (sequences ??= runProgram(sections, header).filter(({ start }) => sections.elf.isCode(start)));
-    },
+    get sequences() { return (sequences ??= run()); },
+    // The rows are ten times as much, and of most tables nobody asks for them.
+    get statementLines() { return (statementLines ??= statementLinesOf(sequences ?? run())); },
   };
 };

@@ -1,9 +1,9 @@
 import { UserError } from '../../base/errors';
 import { Reader } from '../reader';
-import { Abbreviation, readAbbreviation, readAbbreviations, UnitEncoding } from './abbreviations';
+import { Abbreviations, UnitEncoding } from './abbreviations';
 import { At, Form, UnitType } from './constants';
 import { Die } from './die';
-import { skipForm } from './forms';
+import { DieTree } from './dieTree';
 import { AddressRange, rootRanges } from './ranges';
 import { DwarfSections } from './sections';
 
@@ -17,25 +17,17 @@ export interface UnitSet {
   dieOfSignature(signature: bigint): Die | undefined;
 }
 
-/** The DIEs of a unit as flat arrays, in the order of the file; indices stand for DIEs. */
-interface DieTable {
-  readonly offsets: Uint32Array;
-  readonly abbreviations: readonly Abbreviation[];
-  /** Where the attributes start. */
-  readonly attributes: Uint32Array;
-  /** Index of the parent, -1 for the root. */
-  readonly parents: Int32Array;
-  /** Index after the last descendant. */
-  readonly ends: Int32Array;
-}
+/** DW_LANG numbers of C and assembly, whose names at file scope are all there are. */
+const FLAT_LANGUAGES = new Set([0x01, 0x02, 0x0c, 0x1d, 0x2c, 0x8001]);
 
 /** .debug_types has offsets of its own: its DIEs are numbered from here. */
 const FIRST_IN_TYPES = 2 ** 35;
 
 /** One unit of .debug_info (or .debug_types): its header at once, its DIEs when first asked for. */
 export class Unit implements UnitEncoding {
-  private abbreviationList: readonly Abbreviation[] | undefined;
-  private dieTable: DieTable | undefined;
+  private abbreviationList: Abbreviations | undefined;
+  /** The unit's DIEs. */
+  readonly tree = new DieTree(this);
   private rootDie: Die | undefined;
   private rangeList: readonly AddressRange[] | undefined;
   private readonly bases = new Map<number, number>();
@@ -59,7 +51,7 @@ export class Unit implements UnitEncoding {
     readonly signature: bigint | undefined,
     /** Offset, from the unit's start, of the type a type unit is about. */
     readonly typeOffset: number,
-    private readonly sharedAbbreviations: Map<string, readonly Abbreviation[]>,
+    private readonly sharedAbbreviations: Map<string, Abbreviations>,
   ) {}
 
   /** The header's sizes alone: abbreviations are shared by units and must not keep one of them alive. */
@@ -76,104 +68,23 @@ export class Unit implements UnitEncoding {
     return this.sections.reader('.debug_abbrev', this.abbreviationOffset);
   }
 
-  get abbreviations(): readonly Abbreviation[] {
+  get abbreviations(): Abbreviations {
     if (this.abbreviationList) return this.abbreviationList;
     const key = `${this.abbreviationOffset}/${this.version}/${this.addressSize}/${this.offsetSize}`;
     let list = this.sharedAbbreviations.get(key);
-    if (!list) this.sharedAbbreviations.set(key, (list = readAbbreviations(this.sections, this.abbreviationOffset, this.encoding)));
+    if (!list) this.sharedAbbreviations.set(key, (list = new Abbreviations(this.sections, this.abbreviationOffset, this.encoding)));
     return (this.abbreviationList = list);
   }
 
   /** The unit's own DIE, read without its children. */
   get root(): Die {
     if (this.rootDie) return this.rootDie;
-    const reader = this.reader(this.firstDie);
-    const code = reader.uleb();
-    const abbreviation = this.abbreviationList?.[code] ?? readAbbreviation(this.sections, this.abbreviationOffset, this.encoding, code) ?? reader.damaged();
-    return (this.rootDie = new Die(this, this.firstDie, abbreviation, reader.position));
-  }
-
-  private abbreviation(code: number, reader: Reader): Abbreviation {
-    return this.abbreviations[code] ?? reader.damaged();
-  }
-
-  private get table(): DieTable {
-    if (this.dieTable) return this.dieTable;
-    const offsets: number[] = [];
-    const abbreviations: Abbreviation[] = [];
-    const attributes: number[] = [];
-    const parents: number[] = [];
-    const ends: number[] = [];
-    const open: number[] = [];
-    const reader = this.reader(this.firstDie);
-    while (!reader.atEnd) {
-      const offset = reader.position;
-      const code = reader.uleb();
-      if (code === 0) {
-        const parent = open.pop();
-        if (parent === undefined) break;
-        ends[parent] = offsets.length;
-        if (open.length === 0) break;
-        continue;
-      }
-      const abbreviation = this.abbreviation(code, reader);
-      const index = offsets.length;
-      offsets.push(offset);
-      abbreviations.push(abbreviation);
-      attributes.push(reader.position);
-      parents.push(open.length > 0 ? open[open.length - 1] : -1);
-      ends.push(index + 1);
-      for (const step of abbreviation.steps) {
-        if (step > 0) reader.skip(step);
-        else skipForm(-step, reader, this);
-      }
-      if (abbreviation.hasChildren) open.push(index);
-      else if (open.length === 0) break;
-    }
-    for (const parent of open) ends[parent] = offsets.length;
-    this.dieTable = { offsets: Uint32Array.from(offsets), abbreviations, attributes: Uint32Array.from(attributes), parents: Int32Array.from(parents), ends: Int32Array.from(ends) };
-    return this.dieTable;
-  }
-
-  private dieOfIndex(index: number): Die {
-    const { offsets, abbreviations, attributes } = this.table;
-    return new Die(this, offsets[index], abbreviations[index], attributes[index], index);
-  }
-
-  private indexOf(offset: number): number {
-    const { offsets } = this.table;
-    let low = 0;
-    let high = offsets.length - 1;
-    while (low <= high) {
-      const middle = (low + high) >> 1;
-      if (offsets[middle] === offset) return middle;
-      if (offsets[middle] < offset) low = middle + 1;
-      else high = middle - 1;
-    }
-    return -1;
+    return (this.rootDie = this.tree.at(this.firstDie) ?? this.reader(this.firstDie).damaged());
   }
 
   /** The DIE at a section offset inside this unit. */
   dieAt(offset: number): Die | undefined {
-    const index = this.indexOf(offset);
-    return index < 0 ? undefined : this.dieOfIndex(index);
-  }
-
-  *children(die: Die): IterableIterator<Die> {
-    const { ends } = this.table;
-    const parent = die.index ?? this.indexOf(die.offset);
-    for (let index = parent + 1; index < ends[parent]; index = ends[index]) yield this.dieOfIndex(index);
-  }
-
-  parent(die: Die): Die | undefined {
-    const index = this.table.parents[die.index ?? this.indexOf(die.offset)];
-    return index >= 0 ? this.dieOfIndex(index) : undefined;
-  }
-
-  /** All DIEs of the unit that have a tag, in the order of the file. */
-  *withTag(tag: number): IterableIterator<Die> {
-    const { abbreviations } = this.table;
-    for (let index = 0; index < abbreviations.length; index++) if (abbreviations[index].tag === tag) yield this.dieOfIndex(index);
+    return this.tree.at(offset);
   }
 
   get name(): string {
@@ -182,6 +93,11 @@ export class Unit implements UnitEncoding {
 
   get compilationDirectory(): string {
     return this.root.string(At.comp_dir) ?? this.skeleton?.compilationDirectory ?? '';
+  }
+
+  /** Whether the language has names inside of names: namespaces, methods. */
+  get nests(): boolean {
+    return !FLAT_LANGUAGES.has(this.root.number(At.language) ?? this.skeleton?.root.number(At.language) ?? 0x0c);
   }
 
   /** Offset of the unit's line table in .debug_line. */
@@ -266,7 +182,7 @@ export class Unit implements UnitEncoding {
 /** Reads the headers of all units of a section; a 10-MB image has a few hundred. */
 export const readUnits = (sections: DwarfSections, set: UnitSet, section: '.debug_info' | '.debug_types'): Unit[] => {
   const units: Unit[] = [];
-  const shared = new Map<string, readonly Abbreviation[]>();
+  const shared = new Map<string, Abbreviations>();
   const reader = sections.reader(section);
   while (!reader.atEnd) {
     const offset = reader.position;

@@ -196,7 +196,7 @@ export class UnitIndex {
     const known = tabulated.get((unit.skeleton ?? unit).offset);
     if (known && known.length > 0) return known;
     if (unit.ranges.length > 0) return unit.ranges;
-    return unit.root.tag === Tag.compile_unit && unit.root.hasChildren ? [...unit.withTag(Tag.subprogram)].flatMap(rangesOf) : [];
+    return unit.root.tag === Tag.compile_unit && unit.root.hasChildren ? [...unit.tree.functions()].flatMap(rangesOf) : [];
   }
 
   private coverage(): { low: bigint; high: bigint; unit: Unit }[] {

@@ -1,0 +1,180 @@
+import { Reader } from '../reader';
+import { Abbreviation } from './abbreviations';
+import { Tag } from './constants';
+import { Die } from './die';
+import { skipForm } from './forms';
+import type { Unit } from './unit';
+
+/** What may have functions inside of it, other than functions. */
+const HOLDERS: ReadonlySet<number> = new Set([Tag.namespace, Tag.structure_type, Tag.class_type, Tag.union_type, Tag.enumeration_type]);
+const SUBPROGRAM: ReadonlySet<number> = new Set([Tag.subprogram]);
+const SUBPROGRAM_AND_HOLDERS: ReadonlySet<number> = new Set([Tag.subprogram, ...HOLDERS]);
+
+/** Every DIE of a unit and the one above it, both as offsets, in the order of the file. */
+interface Parents {
+  readonly offsets: Uint32Array;
+  readonly parents: Uint32Array;
+}
+
+/**
+ * The DIEs of a unit as a tree. A unit of a kernel has a hundred thousand of them, of which a question touches a few: what
+ * is not asked for is stepped over, by DW_AT_sibling where the compiler writes it.
+ */
+export class DieTree {
+  /** Where the next DIE of the same parent is, for DIEs that had to be walked through to know it. */
+  private readonly next = new Map<number, number>();
+  private parentTable: Parents | undefined;
+
+  constructor(private readonly unit: Unit) {}
+
+  /** The DIE at an offset of the section; undefined where none can be. */
+  at(offset: number): Die | undefined {
+    const { unit } = this;
+    if (offset < unit.firstDie || offset >= unit.end) return undefined;
+    const reader = unit.reader(offset);
+    const abbreviation = unit.abbreviations.get(reader.uleb());
+    return abbreviation && new Die(unit, offset, abbreviation, reader.position);
+  }
+
+  /** Steps over a DIE's attributes. Yields where it says that its next sibling is, 0 where it does not say. */
+  private stepOver(abbreviation: Abbreviation, reader: Reader): number {
+    const { unit } = this;
+    const { steps, sibling } = abbreviation.steps;
+    let next = 0;
+    for (let i = 0; i < steps.length; i++) {
+      const step = steps[i];
+      if (i === sibling) next = unit.offset + reader.u32();
+      else if (step > 0) reader.position += step;
+      else skipForm(-step, reader, unit);
+    }
+    if (reader.position > reader.end) reader.damaged();
+    return next;
+  }
+
+  /** Moves a reader from a DIE's attributes to behind its last descendant. */
+  private skip(offset: number, abbreviation: Abbreviation, reader: Reader): void {
+    const sibling = this.stepOver(abbreviation, reader);
+    if (!abbreviation.hasChildren) return;
+    const next = sibling > offset && sibling <= this.unit.end ? sibling : this.next.get(offset);
+    if (next !== undefined) reader.position = next;
+    else {
+      this.walk(reader);
+      this.next.set(offset, reader.position);
+    }
+  }
+
+  /** Moves a reader from the first of a DIE's children to behind all of them. */
+  private walk(reader: Reader): void {
+    const { abbreviations } = this.unit;
+    for (let depth = 1; depth > 0 && !reader.atEnd;) {
+      const offset = reader.position;
+      const code = reader.uleb();
+      if (code === 0) {
+        depth--;
+        continue;
+      }
+      const abbreviation = abbreviations.get(code) ?? reader.damaged();
+      const sibling = this.stepOver(abbreviation, reader);
+      if (!abbreviation.hasChildren) continue;
+      if (sibling > offset && sibling <= this.unit.end) reader.position = sibling;
+      else depth++;
+    }
+  }
+
+  *children(die: Die, tags?: ReadonlySet<number>): IterableIterator<Die> {
+    if (!die.hasChildren) return;
+    const { abbreviations } = this.unit;
+    const reader = this.unit.reader(die.attributesAt);
+    this.stepOver(die.abbreviation, reader);
+    while (!reader.atEnd) {
+      const offset = reader.position;
+      const code = reader.uleb();
+      if (code === 0) return;
+      const abbreviation = abbreviations.get(code) ?? reader.damaged();
+      const attributesAt = reader.position;
+      if (!tags || tags.has(abbreviation.tag)) yield new Die(this.unit, offset, abbreviation, attributesAt, die);
+      this.skip(offset, abbreviation, reader);
+    }
+  }
+
+  /** The unit's functions, declared and defined ones, but those inside of functions. */
+  *functions(holder = this.unit.root): IterableIterator<Die> {
+    const isNested = HOLDERS.has(holder.tag);
+    for (const die of holder.children(this.unit.nests || isNested ? SUBPROGRAM_AND_HOLDERS : SUBPROGRAM)) {
+      if (die.tag === Tag.subprogram) yield die;
+      else yield* this.functions(die);
+    }
+  }
+
+  /** The functions inside of functions, as GNU C has them. All functions of the unit are read for them. */
+  functionsInFunctions(): Die[] {
+    const { unit } = this;
+    const { abbreviations, nests } = unit;
+    const found: Die[] = [];
+    const reader = unit.reader(unit.firstDie);
+    let depth = 0;
+    /** The depth of what is in the outermost function, 0 outside of functions. */
+    let inside = 0;
+    while (!reader.atEnd) {
+      const offset = reader.position;
+      const code = reader.uleb();
+      if (code === 0) {
+        if (--depth < inside) inside = 0;
+        if (depth === 0) break;
+        continue;
+      }
+      const abbreviation = abbreviations.get(code) ?? reader.damaged();
+      const { tag } = abbreviation;
+      if (tag === Tag.subprogram && inside > 0) found.push(new Die(unit, offset, abbreviation, reader.position));
+      const sibling = this.stepOver(abbreviation, reader);
+      if (!abbreviation.hasChildren) {
+        if (depth === 0) break;
+        continue;
+      }
+      const mayHold = depth === 0 || tag === Tag.subprogram || (inside > 0 && tag === Tag.lexical_block) || (nests && HOLDERS.has(tag));
+      if (!mayHold && sibling > offset && sibling <= unit.end) {
+        reader.position = sibling;
+        continue;
+      }
+      depth++;
+      if (tag === Tag.subprogram && inside === 0) inside = depth;
+    }
+    return found;
+  }
+
+  /** The DIE above one; undefined for the unit's own. */
+  parent(die: Die): Die | undefined {
+    const { offsets, parents } = (this.parentTable ??= this.readParents());
+    let low = 0;
+    let high = offsets.length - 1;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (offsets[middle] < die.offset) low = middle + 1;
+      else high = middle;
+    }
+    return offsets[low] === die.offset && parents[low] > 0 ? this.at(parents[low]) : undefined;
+  }
+
+  private readParents(): Parents {
+    const { unit } = this;
+    const { abbreviations } = unit;
+    const reader = unit.reader(unit.firstDie);
+    const offsets: number[] = [];
+    const parents: number[] = [];
+    const open: number[] = [];
+    while (!reader.atEnd) {
+      const offset = reader.position;
+      const code = reader.uleb();
+      if (code === 0) open.pop();
+      else {
+        const abbreviation = abbreviations.get(code) ?? reader.damaged();
+        offsets.push(offset);
+        parents.push(open.at(-1) ?? 0);
+        this.stepOver(abbreviation, reader);
+        if (abbreviation.hasChildren) open.push(offset);
+      }
+      if (open.length === 0) break;
+    }
+    return { offsets: Uint32Array.from(offsets), parents: Uint32Array.from(parents) };
+  }
+}
