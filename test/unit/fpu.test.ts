@@ -7,6 +7,7 @@ import { decode, mnemonics } from '../../src/cpu/decode/decode';
 import { Instruction } from '../../src/cpu/decode/instruction';
 import { Activity } from '../../src/cpu/engine/activity';
 import { STATE_REPLACED } from '../../src/cpu/fault';
+import { type Extended, extended } from '../../src/cpu/fpu/extended';
 import { initialize, powerOn, readMmx, writeMmx, x87FromFxsave, x87ToFxsave } from '../../src/cpu/fpu/environment';
 import { Area, controlWord, isEmpty, lastInstruction, readStack, setControlWord, setTagBits, setTop, statusWord, tagBits, top, writeStack } from '../../src/cpu/fpu/registers';
 import { Gpr, Offset, Seg } from '../../src/cpu/state';
@@ -21,6 +22,8 @@ const NUMERIC_ERROR = Cr0.NE;
 /** 16-bit addresses: [0x100]. */
 const DATA = 0x100;
 const STATUS_ES = 0x80;
+const DENORMAL = 2;
+const UNDERFLOW = 0x10;
 
 /** Real-address mode, or 32-bit protected mode; the x87 after FINIT. */
 function processor(wide = false): FakeProcessor {
@@ -52,6 +55,7 @@ function execute(cpu: FakeProcessor, text: string): string {
 const FLD1 = 'd9 e8';
 const FLDZ = 'd9 ee';
 const FLDPI = 'd9 eb';
+const FSCALE = 'd9 fd';
 const FADDP = 'de c1';
 const FDIVP = 'de f9';
 const FWAIT = '9b';
@@ -177,6 +181,27 @@ describe('x87: exceptions', () => {
     assert.equal(execute(cpu, 'dd 1d 00 01 00 00'), '#GP(0)');
     assert.equal(statusWord(s), before);
     assert.equal(isEmpty(s, 0), false);
+  });
+});
+
+describe('x87: scaling', () => {
+  it('FSCALE by zero leaves a denormal as it is and raises no #U; by what is cut off to zero it does', () => {
+    const scaled = (significand: bigint, scale: Extended): unknown[] => {
+      const cpu = processor();
+      const s = cpu.state;
+      execute(cpu, FLDZ);
+      execute(cpu, FLDZ);
+      setControlWord(s, 0x37f & ~UNDERFLOW);
+      writeStack(s, 0, extended(0, 0, significand));
+      writeStack(s, 1, scale);
+      execute(cpu, FSCALE);
+      const { exponent, significand: result } = readStack(s, 0);
+      return [exponent, result, statusWord(s) & 0xff];
+    };
+    const HALF = extended(0, 0x3ffe, 1n << 63n);
+    assert.deepEqual(scaled(5n, extended(1, 0, 0n)), [0, 5n, DENORMAL]);
+    assert.deepEqual(scaled(1n << 63n, extended(0, 0, 0n)), [1, 1n << 63n, DENORMAL], 'a pseudo-denormal');
+    assert.deepEqual(scaled(1n, HALF), [0x5fc2, 1n << 63n, STATUS_ES | UNDERFLOW | DENORMAL]);
   });
 });
 

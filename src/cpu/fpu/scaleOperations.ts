@@ -1,7 +1,7 @@
 /** FABS, FCHS, FRNDINT, FSCALE, FXTRACT. */
 import type { SlowOperation } from '../processor';
 import { unary } from './arithmeticOperations';
-import { BIAS, Class, classOf, type Extended, exponentOf, extended, INDEFINITE, infinity, isNan, normalized, scaleOf, withSign, zero } from './extended';
+import { BIAS, Class, classOf, type Extended, exponentOf, extended, INDEFINITE, infinity, INTEGER_BIT, isNan, normalized, scaleOf, withSign, zero } from './extended';
 import { fromInteger, toInteger } from './formats';
 import { begin, settle } from './frame';
 import { invalid, nanOf, nanOfTwo, noteDenormals } from './nan';
@@ -39,7 +39,9 @@ function scale(env: Numeric, a: Extended, b: Extended): Extended {
   }
   noteDenormals(env, a, b);
   if (kindA === Class.INFINITY || kindA === Class.ZERO) return a;
-  const power = kindB === Class.ZERO || exponentOf(b) < 0 ? 0 : exponentOf(b) > 16 ? SCALE_LIMIT : Number(b.significand >> BigInt(-scaleOf(b)));
+  // A scale of zero leaves even a denormal as it is, without #U (one that is cut off to zero does not); of a pseudo-denormal the exponent becomes what it counts as.
+  if (kindB === Class.ZERO) return a.exponent === 0 && a.significand >= INTEGER_BIT ? extended(a.sign, 1, a.significand) : a;
+  const power = exponentOf(b) < 0 ? 0 : exponentOf(b) > 16 ? SCALE_LIMIT : Number(b.significand >> BigInt(-scaleOf(b)));
   if (power === 0 && kindA !== Class.DENORMAL) return a;
   return roundExtended(env, a.sign, a.significand, scaleOf(a) + (b.sign ? -power : power), 64);
 }
