@@ -64,7 +64,7 @@ class ScreenPty implements vscode.Pseudoterminal {
 export class ScreenTerminals implements vscode.Disposable {
   readonly #open = new Map<string, { terminal: vscode.Terminal; pty: ScreenPty }>();
   readonly #subscriptions: vscode.Disposable[];
-  #ended: vscode.Terminal | undefined;
+  #ended: vscode.Terminal[] = [];
 
   constructor(sessions: Sessions) {
     this.#subscriptions = [
@@ -72,12 +72,12 @@ export class ScreenTerminals implements vscode.Disposable {
       sessions.onEnded((session) => {
         const entry = this.#open.get(session.id);
         entry?.pty.end();
-        if (entry) this.#ended = entry.terminal;
+        if (entry) this.#ended.push(entry.terminal);
         this.#open.delete(session.id);
       }),
       vscode.window.onDidCloseTerminal((terminal) => {
         for (const [id, entry] of this.#open) if (entry.terminal === terminal) this.#open.delete(id);
-        if (terminal === this.#ended) this.#ended = undefined;
+        this.#ended = this.#ended.filter((ended) => ended !== terminal);
       }),
     ];
   }
@@ -89,10 +89,9 @@ export class ScreenTerminals implements vscode.Disposable {
     if (known) return known.terminal.show();
     const screen = (await session.customRequest(HyperstepRequest.screen, { live: true })) as ScreenResponse;
     const pty = new ScreenPty(session);
-    const terminal = vscode.window.createTerminal({ name: 'VGA screen', pty, iconPath: new vscode.ThemeIcon('device-desktop'), isTransient: true });
+    const terminal = vscode.window.createTerminal({ name: this.#open.size === 0 ? 'VGA screen' : `VGA screen: ${session.name}`, pty, iconPath: new vscode.ThemeIcon('device-desktop'), isTransient: true });
     this.#open.set(session.id, { terminal, pty });
-    this.#ended?.dispose();
-    this.#ended = undefined;
+    for (const ended of this.#ended.splice(0)) ended.dispose();
     pty.show(screen);
     terminal.show(true);
     if (!hasText(screen)) void vscode.window.setStatusBarMessage('The VGA screen is empty so far.', 4000);

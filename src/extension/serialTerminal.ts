@@ -64,8 +64,8 @@ class SerialPty implements vscode.Pseudoterminal {
 export class SerialTerminals implements vscode.Disposable {
   readonly #open = new Map<string, { terminal: vscode.Terminal; pty: SerialPty; icount: number }>();
   readonly #subscriptions: vscode.Disposable[];
-  /** The last session's terminal, replaced by the next session's. */
-  #ended: vscode.Terminal | undefined;
+  /** Terminals of sessions that are over, replaced by the next session's. */
+  #ended: vscode.Terminal[] = [];
 
   constructor(sessions: Sessions) {
     this.#subscriptions = [
@@ -81,12 +81,12 @@ export class SerialTerminals implements vscode.Disposable {
       sessions.onEnded((session) => {
         const entry = this.#open.get(session.id);
         entry?.pty.end();
-        this.#ended = entry?.terminal;
+        if (entry) this.#ended.push(entry.terminal);
         this.#open.delete(session.id);
       }),
       vscode.window.onDidCloseTerminal((terminal) => {
         // Closed by the user: the session goes on, and its next output does not open another.
-        if (terminal === this.#ended) this.#ended = undefined;
+        this.#ended = this.#ended.filter((ended) => ended !== terminal);
       }),
     ];
   }
@@ -101,10 +101,9 @@ export class SerialTerminals implements vscode.Disposable {
     const known = this.#open.get(session.id);
     if (known) return known.pty;
     const pty = new SerialPty(session);
-    const terminal = vscode.window.createTerminal({ name: 'Serial console', pty, iconPath: new vscode.ThemeIcon('vm'), isTransient: true });
+    const terminal = vscode.window.createTerminal({ name: this.#open.size === 0 ? 'Serial console' : `Serial console: ${session.name}`, pty, iconPath: new vscode.ThemeIcon('vm'), isTransient: true });
     this.#open.set(session.id, { terminal, pty, icount: 0 });
-    this.#ended?.dispose();
-    this.#ended = undefined;
+    for (const ended of this.#ended.splice(0)) ended.dispose();
     terminal.show(true);
     return pty;
   }
