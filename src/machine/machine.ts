@@ -24,7 +24,7 @@ import { screen, screenText, type Screen } from './screen';
 import { TextScreen } from './firmware/textScreen';
 import { type InputEvent, InputLog } from './inputLog';
 import type { E820Entry, Machine, MachineOptions, MachineStop, Snapshot } from './machineInterface';
-import { AddressMap } from './memory/addressMap';
+import { AddressMap, VIDEO_MEMORY_SIZE } from './memory/addressMap';
 import { PhysicalMemory } from './memory/physicalMemory';
 import { checkOptions } from './options';
 import { MachineSnapshot } from './snapshot';
@@ -65,7 +65,7 @@ class Pc implements Machine {
     this.drives = checkOptions(options);
     const features = new CpuFeatures(options.without);
     const memory = options.memory - (options.memory % 0x1000);
-    const engine = createEngine({ ramBytes: memory, cpus: options.cpus, translator: options.translator });
+    const engine = createEngine({ ramBytes: memory + VIDEO_MEMORY_SIZE, cpus: options.cpus, translator: options.translator });
     const dropTranslations = (): void => (this.cpus as readonly Cpu[] | undefined)?.forEach((cpu) => cpu.flushTlb());
     this.memory = new PhysicalMemory(engine.views, engine.frameBase, engine.frameLimit, new AddressMap(memory, options.e820), {
       pageChanged: (page) => (this.cpu as Cpu | undefined)?.memoryChanged(page),

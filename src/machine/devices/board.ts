@@ -11,6 +11,7 @@ import { ApicPages } from './apicPages';
 import { BusMasterIde } from './busMasterIde';
 import { COPROCESSOR_CLEAR, CoprocessorError } from './coprocessorError';
 import { Cmos } from './cmos';
+import { Display, DISPLAY_PORTS } from './display';
 import { DebugConsole } from './debugConsole';
 import { DMA_REGISTERS, DmaControllers, FIRST_DMA, PAGE_REGISTER_COUNT, PAGE_REGISTERS, SECOND_DMA } from './dmaControllers';
 import { Hpet } from './hpet';
@@ -81,6 +82,7 @@ export class Board {
   readonly a20: A20Gate;
   readonly keyboard: KeyboardController;
   readonly vga: Vga;
+  readonly display: Display;
   readonly com1: Uart;
   readonly coprocessor: CoprocessorError;
   readonly cabling: Cabling;
@@ -126,6 +128,7 @@ export class Board {
     this.a20 = new A20Gate((enabled) => bus.memory.setA20(enabled));
     this.keyboard = new KeyboardController(wiring, this.a20, line(Irq.KEYBOARD), line(Irq.MOUSE), () => wiring.resetMachine());
     this.vga = new Vga(wiring);
+    this.display = new Display(wiring, bus.memory, this.vga);
     // COM1 and COM3 share an interrupt line, COM2 and COM4 another.
     const uarts: Uart[] = SERIAL_PORTS.map(({ name, irq }) => new Uart(name, wiring, () => line(irq)(uarts.some((u, n) => SERIAL_PORTS[n]!.irq === irq && u.raised))));
     this.com1 = uarts[0]!;
@@ -146,14 +149,14 @@ export class Board {
     };
     this.virtioConsole = new VirtioPci(this.consoleKind, PciSlot.CONSOLE, bus.memory, wiring, send);
     const virtio = [this.virtioConsole, new VirtioPci(new EntropyKind(), PciSlot.ENTROPY, bus.memory, wiring, send), ...this.cabling.virtio.map((drive, n) => new VirtioPci(new BlockKind(drive, n, (sentence) => wiring.warn(sentence)), PciSlot.FIRST_BLOCK + n, bus.memory, wiring, send))];
-    this.pci = new PciHost(bus, [hostBridge, isaBridge((routes) => router.route(routes)), busMaster.pci, ...virtio.map(({ pci }) => pci)], (pirq, level) => router.set(pirq, level));
+    this.pci = new PciHost(bus, [hostBridge, isaBridge((routes) => router.route(routes)), busMaster.pci, this.display.pci, ...virtio.map(({ pci }) => pci)], (pirq, level) => router.set(pirq, level));
     for (const device of virtio) device.setInterrupt = (level) => this.pci.setInterrupt(device.pci, level);
     openConfigurationWindow(bus, this.pci);
     const power = new PowerControl(wiring);
     const firmwareConfig = new FirmwareConfig({ memory, cpus, e820: () => bus.memory.map.e820() }, bus.memory);
     this.acpi = new AcpiPower(wiring, wiring, line(SCI_LINE));
     const testDevice = new TestDevice((input, level) => (input < ISA_LINES ? line(input)(level) : this.ioApic.setLine(input, level)));
-    this.devices = [this.pic, this.pit, this.hpet, ...this.localApics, this.ioApic, this.cmos, this.a20, this.keyboard, this.vga, ...uarts, ...this.ide, busMaster, lpt1, router, this.pci, ...virtio, port92, power, this.acpi, this.debugConsole, testDevice, this.coprocessor, firmwareConfig, dma];
+    this.devices = [this.pic, this.pit, this.hpet, ...this.localApics, this.ioApic, this.cmos, this.a20, this.keyboard, this.vga, this.display, ...uarts, ...this.ide, busMaster, lpt1, router, this.pci, ...virtio, port92, power, this.acpi, this.debugConsole, testDevice, this.coprocessor, firmwareConfig, dma];
 
     bus.claimPage(pageOf(IO_APIC), this.ioApic);
     bus.claimPage(pageOf(HPET), this.hpet);
@@ -173,6 +176,7 @@ export class Board {
     bus.claimPorts(0x3c0, 0x10, this.vga);
     bus.claimPorts(0x3d4, 2, this.vga);
     bus.claimPorts(0x3da, 1, this.vga);
+    bus.claimPorts(DISPLAY_PORTS.first, DISPLAY_PORTS.count, this.display, true);
     SERIAL_PORTS.forEach(({ port }, n) => bus.claimPorts(port, 8, uarts[n]!));
     bus.claimPorts(0x378, 3, lpt1);
     this.ide.forEach((channel, n) => {

@@ -25,6 +25,8 @@ const powerOn = () => ({
   paletteRead: 0,
   paletteWrite: 0,
   paletteMask: 0xff,
+  /** Bits that a primary colour has. */
+  colourMask: 0x3f,
   miscellaneous: 0x67,
 });
 
@@ -124,7 +126,7 @@ export class Vga implements Device, PortDevice {
         s.paletteWrite = value * 3;
         break;
       case 0x3c9:
-        s.palette[s.paletteWrite] = value & 0x3f;
+        s.palette[s.paletteWrite] = value & s.colourMask;
         s.paletteWrite = (s.paletteWrite + 1) % 768;
         break;
       case 0x3ce:

@@ -5,6 +5,7 @@ import { Bda } from './biosData';
 import type { CallFrame } from './callFrame';
 import type { FirmwareParts, Service } from './services';
 import { unsupported } from './services';
+import { textMode, vbe } from './vbe';
 
 const VECTOR = 0x10;
 const TEXT_MODES = [0, 1, 2, 3, 7];
@@ -13,6 +14,7 @@ const functions: Record<number, Service> = {
   0x00: (call, parts) => {
     const mode = call.al & 0x7f;
     if (!TEXT_MODES.includes(mode)) return unsupported(call, parts, VECTOR);
+    textMode(parts);
     parts.memory.store(Bda.VIDEO_MODE, 1, 3);
     if (!(call.al & 0x80)) parts.screen.clear();
     call.al = 0x30;
@@ -56,7 +58,7 @@ const functions: Record<number, Service> = {
     call.al = 0x1a;
     call.bx = 0x0008; // VGA with a colour monitor
   },
-  0x4f: () => {}, // AL other than 0x4F tells the caller that there is no VBE
+  0x4f: vbe,
 };
 
 export const int10: Service = (call, parts) => {

@@ -14,7 +14,11 @@ export function setUpPci({ pci, pic }: Board): void {
   const next = { io: PCI_PORTS.first as number, memory: PCI_MEMORY.first as number };
   for (const { device, fn, bars, pin } of pci.functions) {
     const write = (register: number, size: number, value: number): void => pci.configurationWrite(configurationAddress(device, fn, register), register & 3, size, value);
-    for (const { index, kind, size } of bars) {
+    for (const { index, kind, size, at } of bars) {
+      if (at !== undefined) {
+        write(Config.BAR0 + 4 * index, 4, at);
+        continue;
+      }
       const base = Math.ceil(next[kind] / size) * size;
       next[kind] = base + size;
       write(Config.BAR0 + 4 * index, 4, base);

@@ -19,6 +19,9 @@ export const BIOS_ALIAS = 0x1_0000_0000 - BIOS_SIZE;
 /** What the map reports as occupied by firmware flash. */
 export const FLASH = 0xfffc_0000;
 export const EXTENDED_RAM = 0x10_0000;
+/** The display adapter's memory for graphics, as one piece: RAM of its own, behind a base address register that stays where the firmware puts it. */
+export const VIDEO_MEMORY = 0xfd00_0000;
+export const VIDEO_MEMORY_SIZE = 0x100_0000;
 /** RAM ends here at the latest; devices and firmware have the space up to 4 GiB, and the rest of the RAM continues there. */
 export const HOLE = 0xc000_0000;
 export const HOLE_END = 0x1_0000_0000;
@@ -50,10 +53,10 @@ export class AddressMap {
     this.highEndPage = page(this.highEnd);
   }
 
-  /** Whether a physical page is RAM, the display's text memory included. */
+  /** Whether a physical page is RAM, the display's memory included. */
   isRam(p: number): boolean {
     if (p < page(EXTENDED_RAM)) return p < page(LOW_RAM_END) || (p >= page(TEXT_MEMORY) && p < page(TEXT_MEMORY_END));
-    if (p < page(HOLE_END)) return p < this.lowEndPage;
+    if (p < page(HOLE_END)) return p < this.lowEndPage || (p >= page(VIDEO_MEMORY) && p < page(VIDEO_MEMORY + VIDEO_MEMORY_SIZE));
     return p < this.highEndPage;
   }
 

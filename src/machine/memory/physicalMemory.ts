@@ -135,6 +135,12 @@ export class PhysicalMemory implements PageStore {
     return bytes;
   }
 
+  /** Zeros in whole pages of RAM, as a device writes them. Pages that nobody has touched are zeros already. */
+  clear(address: number, pages: number): void {
+    const zeros = new Uint8Array(PAGE_SIZE);
+    for (let n = 0; n < pages; n++) if (this.frame(pageOf(address) + n)) this.writeBytes(address + n * PAGE_SIZE, zeros);
+  }
+
   /** Writes as a device, the firmware or the debugger does: RAM only, decoded instructions dropped. False when a byte of the range is not RAM; nothing is written then. */
   writeBytes(address: number, bytes: Uint8Array): boolean {
     const last = pageOf(address + Math.max(0, bytes.length - 1));

@@ -12,7 +12,9 @@ export interface Bar {
   kind: 'io' | 'memory';
   /** Bytes: a power of two, at least 16 for ports and 4096 for memory. */
   size: number;
-  region: BarRegion;
+  /** Absent where there is plain memory, which the memory map has: then `at` says where, and software cannot move it. */
+  region?: BarRegion;
+  at?: number;
 }
 
 /** A capability: its bytes, with 0 for the link to the next, and which of their bits software may write (none unless told). */

@@ -129,6 +129,7 @@ export class PciHost implements Device, PortDevice {
   }
 
   private place({ kind, size, region }: Bar, base: number, present: boolean): void {
+    if (!region) return;
     if (kind === 'io') {
       const ports: PortDevice = { readPort: (port, width) => region.read(port - base, width), writePort: (port, value, width) => region.write(port - base, width, value) };
       this.bus.mapPorts(base, size, present ? ports : undefined);

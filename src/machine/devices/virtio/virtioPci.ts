@@ -132,7 +132,7 @@ export class VirtioPci implements Device {
       const bar = this.pci.bars.find(({ index }) => index === view.getUint8(ACCESS_REGISTER));
       const [offset, length] = [view.getUint32(ACCESS_OFFSET, true), view.getUint32(ACCESS_LENGTH, true)];
       const fits = bar && (length === 1 || length === 2 || length === 4) && offset % length === 0 && offset + length <= bar.size;
-      return fits ? { region: bar.region, offset, length } : undefined;
+      return fits && bar.region ? { region: bar.region, offset, length } : undefined;
     };
     return {
       at: at + ACCESS_DATA,

@@ -1,0 +1,134 @@
+/** Graphics: what the BIOS says of its modes and sets, and what the adapter shows then. */
+import assert from 'node:assert';
+import { createMachine } from '../../src/machine/machine';
+import type { Machine } from '../../src/machine/machineInterface';
+import { VIDEO_MEMORY } from '../../src/machine/memory/addressMap';
+import { Enable, Register } from '../../src/machine/devices/display';
+import { board } from './machineBoard';
+
+const DONE = 0x004f;
+const FAILED = 0x014f;
+
+interface Call {
+  ax: number;
+  bx?: number;
+  cx?: number;
+  dx?: number;
+  di?: number;
+}
+
+const WORD = (value: number): number[] => [value & 0xff, value >> 8];
+
+/** A boot sector that makes these calls of INT 10h and leaves AX, BX, CX and DX of each at 0x7000; then it halts. */
+function afterCalls(...calls: Call[]): Machine & { warnings: string[] } {
+  const code = [0x31, 0xc0, 0x8e, 0xd8, 0x8e, 0xc0]; // xor ax, ax; mov ds, ax; mov es, ax
+  calls.forEach(({ ax, bx = 0, cx = 0, dx = 0, di = 0 }, n) => {
+    [0xbb, 0xb9, 0xba, 0xbf, 0xb8].forEach((opcode, i) => code.push(opcode, ...WORD([bx, cx, dx, di, ax][i]!))); // mov bx/cx/dx/di/ax, imm16
+    code.push(0xcd, 0x10);
+    const to = 0x7000 + 8 * n;
+    code.push(0xa3, ...WORD(to)); // mov [to], ax
+    [0x1e, 0x0e, 0x16].forEach((register, i) => code.push(0x89, register, ...WORD(to + 2 + 2 * i))); // mov [...], bx/cx/dx
+  });
+  code.push(0xfa, 0xf4);
+  const bytes = new Uint8Array(512);
+  assert.ok(code.length <= 510);
+  bytes.set(code);
+  bytes.set([0x55, 0xaa], 510);
+  const warnings: string[] = [];
+  const m = Object.assign(createMachine({ memory: 16 << 20, cpus: 1, without: [], drives: [{ name: 'boot.img', bytes }], boot: { kind: 'disk' } }), { warnings });
+  m.onWarning = (sentence) => warnings.push(sentence);
+  assert.strictEqual(m.run(1e6), 'halt');
+  return m;
+}
+
+const word = (m: Machine, at: number, size = 2): number => m.readMemory(at, size)!.reduceRight((value, byte) => value * 256 + byte, 0);
+/** AX, BX, CX, DX after a call. */
+const results = (m: Machine, call: number): number[] => [0, 2, 4, 6].map((offset) => word(m, 0x7000 + 8 * call + offset));
+const text = (m: Machine, pointer: number): string => {
+  const bytes = m.readMemory(word(m, pointer + 2) * 16 + word(m, pointer), 32)!;
+  return String.fromCharCode(...bytes.subarray(0, bytes.indexOf(0)));
+};
+
+describe('VBE', () => {
+  it('function 0 names the adapter and lists modes, and function 1 describes each of them', () => {
+    const m = afterCalls({ ax: 0x4f00, di: 0x8000 }, { ax: 0x4f01, cx: 0x118, di: 0x9000 }, { ax: 0x4f01, cx: 0x13, di: 0x9000 });
+    assert.strictEqual(results(m, 0)[0], DONE);
+    assert.strictEqual(String.fromCharCode(...m.readMemory(0x8000, 4)!), 'VESA');
+    assert.strictEqual(text(m, 0x8006), 'Hyperstep');
+    const list = word(m, 0x8010) * 16 + word(m, 0x800e);
+    const modes: number[] = [];
+    while (word(m, list + 2 * modes.length) !== 0xffff) modes.push(word(m, list + 2 * modes.length));
+    assert.ok(modes.includes(0x118) && modes.includes(0x105) && new Set(modes).size === modes.length, String(modes));
+    assert.strictEqual(word(m, 0x8012), 256, 'memory in units of 64 KiB');
+    assert.strictEqual(results(m, 1)[0], DONE);
+    assert.deepStrictEqual([word(m, 0x9010), word(m, 0x9012), word(m, 0x9014), word(m, 0x9019, 1), word(m, 0x901b, 1)], [3072, 1024, 768, 24, 6]);
+    assert.deepStrictEqual([...m.readMemory(0x901f, 8)!], [8, 16, 8, 8, 8, 0, 0, 0], 'red, green, blue, nothing else');
+    assert.strictEqual(word(m, 0x9028, 4), VIDEO_MEMORY);
+    assert.strictEqual(results(m, 2)[0], FAILED, 'a mode that is none of VBE');
+  });
+
+  it('function 2 sets a mode with its memory in one piece, and says so; INT 10h 00h goes back to text', () => {
+    const m = afterCalls({ ax: 0x4f02, bx: 0x4118 }, { ax: 0x4f03 }, { ax: 0x4f06, bx: 0, cx: 1100 }, { ax: 0x4f07, bx: 0, dx: 5, cx: 2 }, { ax: 0x0003 }, { ax: 0x4f03 }, { ax: 0x4f02, bx: 0x0118 }, { ax: 0x4f15 });
+    assert.deepStrictEqual([0, 1, 2, 3, 5, 6, 7].map((n) => results(m, n)[0]), [DONE, DONE, DONE, DONE, DONE, FAILED, FAILED]);
+    assert.strictEqual(results(m, 1)[1], 0x4118);
+    assert.deepStrictEqual(results(m, 2).slice(1, 3), [3300, 1100]);
+    assert.strictEqual(results(m, 5)[1], 3, 'text');
+    assert.strictEqual(m.warnings.length, 1);
+    assert.match(m.warnings[0]!, /1024 by 768 pixels with 24 bits.*0xfd000000/);
+  });
+});
+
+describe('display adapter', () => {
+  const set = (r: ReturnType<typeof board>, index: number, value: number): void => {
+    r.out16(0x1ce, index);
+    r.out16(0x1cf, value);
+  };
+  const get = (r: ReturnType<typeof board>, index: number): number => {
+    r.out16(0x1ce, index);
+    return r.in16(0x1cf);
+  };
+
+  it('is a PCI function whose base address register measures 16 MiB and leads to plain memory', () => {
+    const r = board();
+    const config = (register: number): void => r.out32(0xcf8, 0x8000_1000 + register);
+    config(0);
+    assert.strictEqual(r.in32(0xcfc), 0x1111_1234);
+    config(8);
+    assert.strictEqual(r.in32(0xcfc) >>> 8, 0x03_0000);
+    config(0x10);
+    r.out32(0xcfc, 0xffff_ffff);
+    assert.strictEqual(r.in32(0xcfc), 0xff00_0000);
+    r.out32(0xcfc, VIDEO_MEMORY);
+    assert.strictEqual(r.in32(0xcfc), VIDEO_MEMORY);
+    assert.deepStrictEqual(r.warnings, []);
+    r.bus.write(VIDEO_MEMORY + 0xff_fffc, 4, 0x1234_5678);
+    assert.strictEqual(r.bus.read(VIDEO_MEMORY + 0xff_fffc, 4), 0x1234_5678);
+    r.out32(0xcfc, 0xe000_0000);
+    assert.match(r.warnings[0]!, /wants the pixels of the display at physical address 0xe0000000/);
+  });
+
+  it('takes a size, shows it while it is on, and clears the picture unless told not to', () => {
+    const r = board();
+    assert.strictEqual(get(r, Register.ID), 0xb0c5);
+    assert.strictEqual(get(r, Register.MEMORY), 256);
+    set(r, Register.ENABLE, Enable.ON);
+    assert.strictEqual(r.board.display.picture, undefined, 'nothing has no size');
+    set(r, Register.WIDTH, 640);
+    set(r, Register.HEIGHT, 480);
+    set(r, Register.BITS, 32);
+    r.bus.write(VIDEO_MEMORY, 4, 7);
+    set(r, Register.ENABLE, Enable.ON | Enable.LINEAR | Enable.KEEP);
+    assert.strictEqual(r.bus.read(VIDEO_MEMORY, 4), 7);
+    set(r, Register.WIDTH, 800);
+    assert.strictEqual(get(r, Register.WIDTH), 640, 'not while it is on');
+    set(r, Register.VIRTUAL_WIDTH, 1000);
+    set(r, Register.X, 10);
+    set(r, Register.Y, 2);
+    assert.deepStrictEqual(r.board.display.picture, { width: 640, height: 480, bitsPerPixel: 32, address: VIDEO_MEMORY + 2 * 4000 + 40, bytesPerLine: 4000 });
+    set(r, Register.ENABLE, 0);
+    set(r, Register.ENABLE, Enable.ON | Enable.LINEAR);
+    assert.strictEqual(r.bus.read(VIDEO_MEMORY, 4), 0);
+    set(r, Register.ENABLE, Enable.ON | Enable.LARGEST);
+    assert.deepStrictEqual([Register.WIDTH, Register.HEIGHT, Register.BITS].map((n) => get(r, n)), [2560, 1600, 32]);
+  });
+});
