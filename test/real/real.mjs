@@ -19,6 +19,7 @@ const SCRIPTS = [
   { name: 'i386', quick: false },
   { name: 'xen', quick: false },
   { name: 'qemu', quick: false },
+  { name: 'beneath', quick: false },
   { name: 'selftests', quick: false },
   { name: 'processorTests', quick: false },
 ];

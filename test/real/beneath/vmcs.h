@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* Encodings of VMCS fields and control bits (SDM volume 3, "Field Encoding in VMCS"), as far as beneath.c uses them. */
+
+#define VPID 0x0000
+#define GUEST_ES_SELECTOR 0x0800 /* then CS, SS, DS, FS, GS, LDTR, TR */
+#define HOST_ES 0x0c00
+#define HOST_CS 0x0c02
+#define HOST_SS 0x0c04
+#define HOST_DS 0x0c06
+#define HOST_FS 0x0c08
+#define HOST_GS 0x0c0a
+#define HOST_TR 0x0c0c
+
+#define MSR_BITMAPS 0x2004
+#define EPT_POINTER 0x201a
+#define GUEST_PHYSICAL 0x2400
+#define VMCS_LINK 0x2800
+#define GUEST_DEBUGCTL 0x2802
+#define GUEST_EFER 0x2806
+#define HOST_EFER 0x2c02
+
+#define PIN_CONTROLS 0x4000
+#define PRIMARY_CONTROLS 0x4002
+#define EXCEPTION_BITMAP 0x4004
+#define EXIT_CONTROLS 0x400c
+#define ENTRY_CONTROLS 0x4012
+#define ENTRY_EVENT 0x4016
+#define ENTRY_ERROR_CODE 0x4018
+#define SECONDARY_CONTROLS 0x401e
+#define INSTRUCTION_ERROR 0x4400
+#define EXIT_REASON 0x4402
+#define INSTRUCTION_LENGTH 0x440c
+#define GUEST_ES_LIMIT 0x4800
+#define GUEST_GDTR_LIMIT 0x4810
+#define GUEST_IDTR_LIMIT 0x4812
+#define GUEST_ES_RIGHTS 0x4814
+#define GUEST_INTERRUPTIBILITY 0x4824
+#define GUEST_ACTIVITY 0x4826
+#define GUEST_SYSENTER_CS 0x482a
+#define HOST_SYSENTER_CS 0x4c00
+
+#define CR0_MASK 0x6000
+#define CR4_MASK 0x6002
+#define CR0_SHADOW 0x6004
+#define CR4_SHADOW 0x6006
+#define EXIT_QUALIFICATION 0x6400
+#define GUEST_CR0 0x6800
+#define GUEST_CR3 0x6802
+#define GUEST_CR4 0x6804
+#define GUEST_ES_BASE 0x6806
+#define GUEST_FS_BASE 0x680e
+#define GUEST_GS_BASE 0x6810
+#define GUEST_GDTR_BASE 0x6816
+#define GUEST_IDTR_BASE 0x6818
+#define GUEST_DR7 0x681a
+#define GUEST_RSP 0x681c
+#define GUEST_RIP 0x681e
+#define GUEST_RFLAGS 0x6820
+#define GUEST_PENDING_DEBUG 0x6822
+#define GUEST_SYSENTER_ESP 0x6824
+#define GUEST_SYSENTER_EIP 0x6826
+#define HOST_CR0 0x6c00
+#define HOST_CR3 0x6c02
+#define HOST_CR4 0x6c04
+#define HOST_FS_BASE 0x6c06
+#define HOST_GS_BASE 0x6c08
+#define HOST_TR_BASE 0x6c0a
+#define HOST_GDTR_BASE 0x6c0c
+#define HOST_IDTR_BASE 0x6c0e
+#define HOST_SYSENTER_ESP 0x6c10
+#define HOST_SYSENTER_EIP 0x6c12
+#define HOST_RSP 0x6c14
+#define HOST_RIP 0x6c16
+
+#define PRIMARY_MONITOR_TRAP (1u << 27)
+#define PRIMARY_MSR_BITMAPS (1u << 28)
+#define PRIMARY_SECONDARY (1u << 31)
+#define SECONDARY_EPT (1u << 1)
+#define SECONDARY_RDTSCP (1u << 3)
+#define SECONDARY_VPID (1u << 5)
+#define SECONDARY_UNRESTRICTED (1u << 7)
+#define SECONDARY_INVPCID (1u << 12)
+#define SECONDARY_XSAVES (1u << 20)
+#define EXIT_SAVE_DEBUG (1u << 2)
+#define EXIT_HOST_64 (1u << 9)
+#define EXIT_SAVE_EFER (1u << 20)
+#define EXIT_LOAD_EFER (1u << 21)
+#define ENTRY_LOAD_DEBUG (1u << 2)
+#define ENTRY_IA32E (1u << 9)
+#define ENTRY_LOAD_EFER (1u << 15)
+
+#define UNUSABLE (1u << 16)
+#define ACTIVITY_WAIT_FOR_SIPI 3
+
+/* IA32_VMX_EPT_VPID_CAP */
+#define EPT_1G_PAGES (1ull << 17)
+#define EPT_INVEPT_ALL (1ull << 26)
