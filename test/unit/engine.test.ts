@@ -146,6 +146,24 @@ describe('engine', () => {
     assert.deepEqual([...cpu.views.u8.subarray(at, at + 8)], [0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11]);
   });
 
+  it('addresses of 64 bits, and 2 GiB from RIP', () => {
+    const { cpu, ram } = load(
+      `48 a1 00 00 40 00 80 00 00 00 ; mov rax, [0x8000400000]
+       48 a3 08 00 40 00 80 00 00 00 ; mov [0x8000400008], rax
+       48 8d 1d ff ff ff 7f          ; lea rbx, [rip+0x7fffffff]
+       48 8b 0d ff ff ff 7f          ; mov rcx, [rip+0x7fffffff]: the last byte of the instruction, and the next
+       f4`,
+    );
+    const { data } = cpu.views;
+    data.setBigUint64(ram + 0x1008, 0x2007n, true); // 512 GiB further, and 2 GiB further, the same RAM
+    data.setBigUint64(ram + 0x2010, 0x3007n, true);
+    data.setBigUint64(ram + Number(DATA), 0x1122334455667788n, true);
+    assert.equal(cpu.run(10), 'halt');
+    assert.equal(data.getBigUint64(ram + Number(DATA) + 8, true), 0x1122334455667788n);
+    assert.equal(cpu.state.reg(Gpr.RBX), BigInt(CODE + 27) + 0x7fff_ffffn);
+    assert.equal(cpu.state.reg(Gpr.RCX), 0xf47fn);
+  });
+
   it('starts up below 300 ms', () => {
     const started = performance.now();
     createFlatMachine(512);

@@ -80,12 +80,12 @@ export class PageBlocks {
   }
 
   private readRun(start: number, end: number): void {
-    const { u16, u32 } = this.views;
+    const { u8, u16, u32 } = this.views;
     let first = 0;
     let begins = true;
     for (let at = start; at < end; at += RECORD_SIZE) {
-      let number = u32[(at + Field.HANDLER) >>> 2]!;
-      if (number === Special.ENTER) number = u32[(at + Field.ORIGINAL) >>> 2]!;
+      let number = u16[(at + Field.HANDLER) >>> 1]!;
+      if (number === Special.ENTER) number = u16[(at + Field.ORIGINAL) >>> 1]!;
       const offset = u16[(at + Field.OFFSET) >>> 1]!;
       if (first === 0) first = at;
       const precedes = number === Special.ADDRESS_LONG || number === Special.ADDRESS_LEGACY || (number >= Special.LOAD_1 && number <= Special.LOAD_16);
@@ -96,7 +96,7 @@ export class PageBlocks {
         if (number === Special.GLUE && offset < PAGE) this.lead(offset, false);
         begins = true;
       } else {
-        this.units.set(offset, { offset, next: u16[(at + Field.NEXT) >>> 1]!, first, own: at, handler });
+        this.units.set(offset, { offset, next: offset + u8[at + Field.LENGTH]!, first, own: at, handler });
         if (begins) this.lead(offset, true);
         begins = false;
       }

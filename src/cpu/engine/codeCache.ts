@@ -183,12 +183,12 @@ export class CodeCache implements CodePages {
 
   /** Runs `action` with the breakpoint at a record lifted. */
   withoutBreakpoint(record: number, action: () => void): void {
-    const handler = (record + Field.HANDLER) >>> 2;
-    const armed = this.views.u32[handler] === Special.BREAK;
+    const handler = (record + Field.HANDLER) >>> 1;
+    const armed = this.views.u16[handler] === Special.BREAK;
     if (armed) this.lines.disarm(record);
     action();
     // The instruction may have overwritten itself: then the record says STALE and stays so.
-    if (armed && this.views.u32[handler] !== Special.STALE) this.lines.arm(record);
+    if (armed && this.views.u16[handler] !== Special.STALE) this.lines.arm(record);
   }
 
   /** A page may be mapped at several linear addresses: the breakpoints of all of them are armed. */
@@ -280,10 +280,10 @@ export class CodeCache implements CodePages {
   private retire(code: CodePage): void {
     this.listener.recordsChange(code);
     this.bySlots.delete(code.slots);
-    const { u32 } = this.views;
+    const { u16, u32 } = this.views;
     for (const lines of [code.runs, code.copies]) {
       for (let i = 0; i < lines.length; i += 2) {
-        for (let at = lines[i]!; at < lines[i + 1]!; at += RECORD_SIZE) u32[(at + Field.HANDLER) >>> 2] = Special.STALE;
+        for (let at = lines[i]!; at < lines[i + 1]!; at += RECORD_SIZE) u16[(at + Field.HANDLER) >>> 1] = Special.STALE;
       }
     }
     u32.fill(0, code.slots >>> 2, (code.slots + SLOTS_SIZE) >>> 2);

@@ -8,6 +8,7 @@ import { type CodeSize, Instruction, Kind } from '../decode/instruction';
 import type { MemoryViews } from '../state';
 import { type CodePage, PAGE, Rewrites } from './codePage';
 import { flagged, type HandlerTable } from './handlers';
+import { RECORDS_BASE } from './layout';
 import { Field, RECORD_SIZE, Special } from './record';
 import { RUN_LENGTH, type RecordArena, SINGLE_BASE } from './recordArena';
 import { RecordWriter } from './recordWriter';
@@ -79,7 +80,7 @@ export class CodeLines {
       offset += insn.length;
       if (this.endsRun) {
         // A TypeScript instruction may go on to the next one after all: VMLAUNCH does when it fails.
-        if (views.u32[(at - RECORD_SIZE + Field.HANDLER) >>> 2] === Special.SLOW) {
+        if (views.u16[(at - RECORD_SIZE + Field.HANDLER) >>> 1] === Special.SLOW) {
           writer.special(at, Special.CONTINUE, offset);
           at += RECORD_SIZE;
         }
@@ -102,32 +103,32 @@ export class CodeLines {
 
   /** How many records an instruction has, from its first one. */
   private recordsOf(record: number): number {
-    const { u32 } = this.views;
+    const { u16 } = this.views;
     const isAddress = (handler: number): boolean => handler === Special.ADDRESS_LONG || handler === Special.ADDRESS_LEGACY;
     const isLoad = (handler: number): boolean => handler >= Special.LOAD_1 && handler <= Special.LOAD_16;
-    const first = handlerOf(u32, record);
+    const first = handlerOf(u16, record);
     if (isLoad(first)) return 2;
     if (!isAddress(first)) return 1;
-    return isLoad(u32[(record + RECORD_SIZE + Field.HANDLER) >>> 2]!) ? 3 : 2;
+    return isLoad(u16[(record + RECORD_SIZE + Field.HANDLER) >>> 1]!) ? 3 : 2;
   }
 
   /** Bytes of the instruction of a record in a slot; as many as there may be when that does not tell. */
   lengthAt(record: number): number {
-    const { u16, u32 } = this.views;
-    const first = handlerOf(u32, record);
+    const { u8, u16 } = this.views;
+    const first = handlerOf(u16, record);
     if (first === Special.GLUE || first === Special.CROSS) return MAXIMUM_LENGTH;
     const at = first === Special.ADDRESS_LONG || first === Special.ADDRESS_LEGACY ? record + RECORD_SIZE : record;
-    return u16[(at + Field.NEXT) >>> 1]! - u16[(at + Field.OFFSET) >>> 1]!;
+    return u8[at + Field.LENGTH]!;
   }
 
   /** The instruction at an offset is overwritten: its record leads to the look-up until it is decoded again. False when it reaches into the next page. */
   lose(page: CodePage, offset: number, record: number): boolean {
-    const { u32 } = this.views;
-    const handler = handlerOf(u32, record);
+    const { u16, u32 } = this.views;
+    const handler = handlerOf(u16, record);
     if (handler === Special.GLUE || handler === Special.CROSS) return false;
     this.stopWaiting(page, record + (this.recordsOf(record) - 1) * RECORD_SIZE);
-    u32[(record + Field.ORIGINAL) >>> 2] = handler;
-    u32[(record + Field.HANDLER) >>> 2] = Special.STALE;
+    u16[(record + Field.ORIGINAL) >>> 1] = handler;
+    u16[(record + Field.HANDLER) >>> 1] = Special.STALE;
     u32[(page.slots + offset * 4) >>> 2] = 0;
     const { stale, counts } = (page.rewrites ??= new Rewrites());
     stale[offset] = record;
@@ -173,17 +174,17 @@ export class CodeLines {
 
   /** Whether the record behind an instruction's last one goes on at an offset. */
   private leadsTo(page: CodePage, first: number, own: number, offset: number): boolean {
-    const { u16, u32 } = this.views;
+    const { u16 } = this.views;
     const after = own + RECORD_SIZE;
-    const handler = first === own ? handlerOf(u32, first) : u32[(own + Field.HANDLER) >>> 2]!;
+    const handler = first === own ? handlerOf(u16, first) : u16[(own + Field.HANDLER) >>> 1]!;
     if (this.handlers.ends(handler) && !page.runs.some((start, i) => i % 2 === 0 && first >= start && after < page.runs[i + 1]!)) return false;
     return u16[(after + Field.OFFSET) >>> 1] === offset;
   }
 
-  /** The Instruction that a record has kept is not needed any more. */
+  /** The Instruction that a record has kept is not needed any more; a branch has a link in its place. */
   private forget(page: CodePage, record: number): void {
     const index = this.views.u32[(record + Field.INSTRUCTION) >>> 2]!;
-    if (index === 0) return;
+    if (index === 0 || index >= RECORDS_BASE) return;
     const at = page.instructions.lastIndexOf(index);
     page.instructions[at] = page.instructions[page.instructions.length - 1]!;
     page.instructions.pop();
@@ -320,24 +321,24 @@ export class CodeLines {
   // Breakpoints.
 
   arm(record: number): void {
-    const { u32 } = this.views;
-    const handler = (record + Field.HANDLER) >>> 2;
-    if (u32[handler] === Special.BREAK) return;
-    u32[(record + Field.ORIGINAL) >>> 2] = u32[handler]!;
-    u32[handler] = Special.BREAK;
+    const { u16 } = this.views;
+    const handler = (record + Field.HANDLER) >>> 1;
+    if (u16[handler] === Special.BREAK) return;
+    u16[(record + Field.ORIGINAL) >>> 1] = u16[handler]!;
+    u16[handler] = Special.BREAK;
   }
 
   disarm(record: number): void {
-    const { u32 } = this.views;
-    const handler = (record + Field.HANDLER) >>> 2;
-    if (u32[handler] === Special.BREAK) u32[handler] = u32[(record + Field.ORIGINAL) >>> 2]!;
+    const { u16 } = this.views;
+    const handler = (record + Field.HANDLER) >>> 1;
+    if (u16[handler] === Special.BREAK) u16[handler] = u16[(record + Field.ORIGINAL) >>> 1]!;
   }
 }
 
 /** A record's handler, as it was before a breakpoint or a region was put there or its instruction was overwritten. */
-function handlerOf(u32: Uint32Array, record: number): number {
-  const handler = u32[(record + Field.HANDLER) >>> 2]!;
-  return handler === Special.BREAK || handler === Special.ENTER || handler === Special.STALE ? u32[(record + Field.ORIGINAL) >>> 2]! : handler;
+function handlerOf(u16: Uint16Array, record: number): number {
+  const handler = u16[(record + Field.HANDLER) >>> 1]!;
+  return handler === Special.BREAK || handler === Special.ENTER || handler === Special.STALE ? u16[(record + Field.ORIGINAL) >>> 1]! : handler;
 }
 
 function copyInstruction(from: Instruction): Instruction {

@@ -13,7 +13,7 @@ import { keep } from '../stateCode';
 import { caseOrder } from './caseOrder';
 import type { Handler } from './handlers';
 import { type HelperFunctions, InterpreterEmitter } from './interpreterEmitter';
-import { Exit, Field, Left, Special } from './record';
+import { ADDRESS_SIZE_4, ADDRESS_SIZE_SHIFT, Exit, Field, Left, Special } from './record';
 
 /** What is called for want of a translation, as `access` and `reach` of mmu/slowPath.ts. */
 export type Miss = (cpu: number, low: number, high: number, flags: number, budget: number) => number;
@@ -34,7 +34,7 @@ export interface InterpreterImports {
 export interface Interpreter {
   /** Runs from Offset.RECORD for at most Offset.BUDGET instructions; returns an Exit. */
   run(cpu: number): number;
-  /** Functions of translated regions, (cpu, entry) -> Left, by Field.REGION. */
+  /** Functions of translated regions, (cpu, offset in the page) -> Left, by Field.REGION. */
   readonly regions: WebAssembly.Table;
   /** `reach`, behind what lies beside watched bytes. */
   readonly reach: Miss;
@@ -123,7 +123,8 @@ function lookupFunction(): FunctionBuilder {
 /** The records that are no instructions. */
 function specialHandlers(e: InterpreterEmitter, helpers: HelperFunctions): (() => void)[] {
   const f = e.f;
-  const sum = (): Value => e.effectiveAddress();
+  const sum = (): Value => e.effectiveAddress(e.field(Field.LONG_DISPLACEMENT, 8, 'i64'));
+  const isShort = (): Value => e.field(Field.SCALE, 1).shrU(ADDRESS_SIZE_SHIFT).eq(ADDRESS_SIZE_4);
   const segmentField = (offset: number, size: number): Value => e.cpu.add(e.field(Field.SEGMENT, 2)).load(size === 8 ? 'i64' : 'i32', size, offset);
   const finishAddress = (linear: Value): void => {
     e.cpu.store(f, linear, 8, Offset.EFFECTIVE_ADDRESS);
@@ -153,11 +154,11 @@ function specialHandlers(e: InterpreterEmitter, helpers: HelperFunctions): (() =
   };
   handlers[Special.ADDRESS_LONG] = () => {
     const address = e.let(sum());
-    const masked = Value.select(e.field(Field.ADDRESS_SIZE, 1).eq(4), address.and(0xffff_ffffn), address);
+    const masked = Value.select(isShort(), address.and(0xffff_ffffn), address);
     finishAddress(masked.add(segmentField(Segment.BASE, 8)));
   };
   handlers[Special.ADDRESS_LEGACY] = () => {
-    const mask = Value.select(e.field(Field.ADDRESS_SIZE, 1).eq(4), Value.i64(0xffff_ffffn), Value.i64(0xffffn));
+    const mask = Value.select(isShort(), Value.i64(0xffff_ffffn), Value.i64(0xffffn));
     const offset = e.let(sum().and(mask));
     e.when(segmentField(Segment.FLAT, 4).eqz(), () => {
       const check = Value.call(helpers.checkSegment, 'i32', e.cpu, e.field(Field.SEGMENT, 2), offset.wrap(), e.field(Field.ACCESS, 2));
@@ -170,7 +171,7 @@ function specialHandlers(e: InterpreterEmitter, helpers: HelperFunctions): (() =
     e.uncount();
     e.storeProgress();
     const left = f.temporary('i32');
-    for (const value of [e.cpu, e.field(Field.ENTRY, 2), e.field(Field.REGION, 4)]) value.emit(f);
+    for (const value of [e.cpu, e.field(Field.OFFSET, 2), e.field(Field.REGION, 2)]) value.emit(f);
     f.callIndirect(helpers.regionType);
     f.set(left);
     e.loadProgress();
@@ -222,7 +223,7 @@ function interpreterFunction(handlers: readonly Handler[], helpers: HelperFuncti
   const labels: Label[] = [];
   const order = caseOrder(handlers);
   for (let i = cases.length - 1; i >= 0; i--) labels[order[i]!] = f.block();
-  e.field(Field.HANDLER, 4).emit(f);
+  e.field(Field.HANDLER, 2).emit(f);
   f.branchTable(labels, labels[Special.STALE]!);
   for (const number of order) {
     f.end();

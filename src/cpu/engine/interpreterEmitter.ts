@@ -131,6 +131,7 @@ export class InterpreterEmitter extends Emitter {
       case 's':
         return this.let(this.registerAddress(operand).load(typeOf(size), size));
       case 'i':
+        if (size === 8 && this.form.includes('m')) return this.let(this.field(Field.IMMEDIATE, 4, 'i64', true));
         return this.let(this.field(Field.IMMEDIATE, size, typeOf(size)));
       case 'm':
         return this.load(this.let(this.address()), size);
@@ -142,10 +143,10 @@ export class InterpreterEmitter extends Emitter {
     const wide = size === 4;
     this.registerAddress(operand).store(this.f, wide ? value.extendU() : value, wide ? 8 : size);
   }
-  effectiveAddress(): Value {
+  effectiveAddress(displacement = this.field(Field.DISPLACEMENT, 4, 'i64', true)): Value {
     const register = (field: number): Value => this.field(field, 2).add(this.cpu).load('i64', 8);
     const scaled = register(Field.INDEX).shl(this.field(Field.SCALE, 1, 'i64'));
-    return register(Field.BASE).add(this.field(Field.DISPLACEMENT, 8, 'i64')).add(scaled);
+    return register(Field.BASE).add(displacement).add(scaled);
   }
 
   /** Translates by the helper, for accesses that are not worth their own copy of the hit test. */
@@ -284,7 +285,7 @@ export class InterpreterEmitter extends Emitter {
     return this.cpu.load('i64', 8, Offset.RIP_BASE);
   }
   nextRip(): Value {
-    return this.ripBase().add(this.field(Field.NEXT, 2, 'i64'));
+    return this.rip().add(this.field(Field.LENGTH, 1, 'i64'));
   }
   jump(condition?: Value): void {
     const go = (): void => {

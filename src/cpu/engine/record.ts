@@ -4,41 +4,47 @@
  * are offsets into the processor's state, addresses are relative to the page (Offset.RIP_BASE).
  */
 
-export const RECORD_SIZE = 64;
+/** Two to a cache line of the host: a kernel's code is hundreds of thousands of them. */
+export const RECORD_SIZE = 32;
 
 /** Byte offsets in a record. */
 export const Field = {
-  /** u32: the case of the interpreter's br_table. */
+  /** u16: the case of the interpreter's br_table. */
   HANDLER: 0,
-  /** u32: the handler that a breakpoint or ENTER replaced. */
-  ORIGINAL: 4,
-  /** u16: the instruction's offset in its page; u16: the next one's (may be beyond the page). */
-  OFFSET: 8,
-  NEXT: 10,
+  /** u16: the handler that a breakpoint or ENTER replaced. */
+  ORIGINAL: 2,
+  /** u16: the instruction's offset in its page; u8: its length. */
+  OFFSET: 4,
+  LENGTH: 6,
+  /** u8: scale in bits 1:0; for address records the address size in bits 7:6, as its logarithm less 1: a shift count's bits above 5 count for nothing. */
+  SCALE: 7,
   /** u16 each: state offsets of register operands 0, 1 and 2. */
-  REGISTER: 12,
-  /** u16 each: state offsets of base and index; u8: scale; u8: address size. */
-  BASE: 18,
-  INDEX: 20,
-  SCALE: 22,
-  ADDRESS_SIZE: 23,
-  /** i64. */
+  REGISTER: 8,
+  /** u16 each: state offsets of base and index. */
+  BASE: 14,
+  INDEX: 16,
+  /** u16: table index of the region's function. For ENTER. */
+  REGION: 18,
+  /** i32, in records without a memory operand i64: the immediate, or the branch target relative to the page's first byte. */
+  IMMEDIATE: 20,
+  /** i32. */
   DISPLACEMENT: 24,
-  /** i64: the immediate, or the branch target relative to the page's first byte. */
-  IMMEDIATE: 32,
+  /** i64: the displacement of address records. */
+  LONG_DISPLACEMENT: 20,
   /** u32: record of the branch target when it is in the same page and decoded, else 0. For CROSS: slots of the second page. */
-  LINK: 40,
-  /** u32: index of the Instruction for its TypeScript operation. */
-  INSTRUCTION: 44,
-  /** u16: state offset of the segment cache; u16: access flags, for address records. */
-  SEGMENT: 48,
-  ACCESS: 50,
-  /** u16: bits of simd/levels.ts of which one suffices to leave, for LOAD records. */
-  SIMD: 52,
-  /** u16: number of the block to enter; u32: table index of the region's function. For ENTER. */
-  ENTRY: 54,
-  REGION: 56,
+  LINK: 28,
+  /** u32: index of the Instruction for its TypeScript operation. Branches have none; indices are below any record's address. */
+  INSTRUCTION: 28,
+  /** u16: state offset of the segment cache; u16: access flags. For address records. */
+  SEGMENT: 8,
+  ACCESS: 10,
+  /** u16: bits of simd/levels.ts of which one suffices to leave. For LOAD records. */
+  SIMD: 8,
 } as const;
+
+/** Where Field.SCALE has the address size, and what stands for 4 bytes there. */
+export const ADDRESS_SIZE_SHIFT = 6;
+export const ADDRESS_SIZE_4 = 1;
 
 /** Handlers that are not instructions. Numbers are fixed; instructions come after them. */
 export const Special = {

@@ -98,6 +98,7 @@ export class RegionBuilder {
   /** The module's bytes; it exports `region`. */
   build(): Uint8Array<ArrayBuffer> {
     const { f, e } = this;
+    e.set(1, this.entry.load('i32', 1, this.entries).sub(1));
     this.exitLabel = f.block();
     this.missLabel = f.block();
     this.loopLabel = f.loop();
@@ -227,8 +228,8 @@ export class RegionBuilder {
   private emitUnit({ first, own, handler }: Unit): void {
     const { e, views } = this;
     for (let at = first; at < own; at += RECORD_SIZE) {
-      let special = views.u32[(at + Field.HANDLER) >>> 2]!;
-      if (special === Special.ENTER) special = views.u32[(at + Field.ORIGINAL) >>> 2]!;
+      let special = views.u16[(at + Field.HANDLER) >>> 1]!;
+      if (special === Special.ENTER) special = views.u16[(at + Field.ORIGINAL) >>> 1]!;
       if (special === Special.ADDRESS_LONG || special === Special.ADDRESS_LEGACY) e.computeAddress(at, special === Special.ADDRESS_LEGACY);
       else e.stageOperand(at, 1 << (special - Special.LOAD_1));
     }

@@ -165,9 +165,9 @@ export class Slices {
   /** The instruction that generated code executed last; undefined when no instruction's record led here. */
   private branchAtRecord(): Instruction | undefined {
     const record = this.state.get32(Offset.RECORD);
-    const { u32 } = this.views;
-    let handler = u32[(record + Field.HANDLER) >>> 2]!;
-    if (handler === Special.ENTER || handler === Special.BREAK) handler = u32[(record + Field.ORIGINAL) >>> 2]!;
+    const { u16 } = this.views;
+    let handler = u16[(record + Field.HANDLER) >>> 1]!;
+    if (handler === Special.ENTER || handler === Special.BREAK) handler = u16[(record + Field.ORIGINAL) >>> 1]!;
     return handler >= Special.COUNT ? this.cache.peek(record) : undefined;
   }
 
@@ -199,8 +199,8 @@ export class Slices {
 
   /** The record behind a TypeScript instruction that went on to the next one, or 0 when it has to be looked up. */
   private following(record: number): number {
-    const { u32 } = this.views;
-    if (!this.wentOn || u32[(record + Field.HANDLER) >>> 2] !== Special.SLOW) return 0;
+    const { u16 } = this.views;
+    if (!this.wentOn || u16[(record + Field.HANDLER) >>> 1] !== Special.SLOW) return 0;
     return record + RECORD_SIZE;
   }
   private enter(record: number, budget: number): number {

@@ -228,7 +228,7 @@ export class Translator {
       const number = builder.numbers.get(block.offset);
       if (number === undefined) continue;
       this.views.u8[entries + block.offset] = number + 1;
-      this.patch(block.units[0]!.first, slot, number);
+      this.patch(block.units[0]!.first, slot);
       records.push(block.units[0]!.first);
     }
     const offsets = new Set(blocks.flatMap((b) => b.units.map((u) => u.offset)));
@@ -241,12 +241,12 @@ export class Translator {
   }
 
   private isTaken(known: Page, block: Block): boolean {
-    return known.regions.some((r) => r.offsets.has(block.offset)) || this.views.u32[(block.units[0]!.first + Field.HANDLER) >>> 2] === Special.ENTER;
+    return known.regions.some((r) => r.offsets.has(block.offset)) || this.views.u16[(block.units[0]!.first + Field.HANDLER) >>> 1] === Special.ENTER;
   }
 
   /** The copy of a record with which the interpreter executes it although it is patched, followed by the way back. */
   private copyOf(known: Page, page: CodePage, record: number): number {
-    const { u32 } = this.views;
+    const { u8, u16, u32 } = this.views;
     let copy = known.copies.get(record);
     if (copy === undefined) {
       copy = this.cache.allocate(COPY_SIZE);
@@ -256,18 +256,17 @@ export class Translator {
     u32.copyWithin(copy >>> 2, record >>> 2, (record + RECORD_SIZE) >>> 2);
     u32.fill(0, (copy + RECORD_SIZE) >>> 2, (copy + COPY_SIZE) >>> 2);
     const back = copy + RECORD_SIZE;
-    u32[(back + Field.HANDLER) >>> 2] = Special.GLUE;
+    u16[(back + Field.HANDLER) >>> 1] = Special.GLUE;
     u32[(back + Field.LINK) >>> 2] = record + RECORD_SIZE;
-    this.views.u16[(back + Field.OFFSET) >>> 1] = this.views.u16[(record + Field.NEXT) >>> 1]!;
+    u16[(back + Field.OFFSET) >>> 1] = u16[(record + Field.OFFSET) >>> 1]! + u8[record + Field.LENGTH]!;
     return copy;
   }
 
-  private patch(record: number, slot: number, number: number): void {
-    const { u16, u32 } = this.views;
-    u32[(record + Field.ORIGINAL) >>> 2] = u32[(record + Field.HANDLER) >>> 2]!;
-    u32[(record + Field.HANDLER) >>> 2] = Special.ENTER;
-    u16[(record + Field.ENTRY) >>> 1] = number;
-    u32[(record + Field.REGION) >>> 2] = slot;
+  private patch(record: number, slot: number): void {
+    const { u16 } = this.views;
+    u16[(record + Field.ORIGINAL) >>> 1] = u16[(record + Field.HANDLER) >>> 1]!;
+    u16[(record + Field.HANDLER) >>> 1] = Special.ENTER;
+    u16[(record + Field.REGION) >>> 1] = slot;
   }
 
   private evict(): void {
@@ -277,10 +276,10 @@ export class Translator {
   }
 
   private drop(region: Region): void {
-    const { u32 } = this.views;
+    const { u16 } = this.views;
     for (const record of region.records) {
-      const handler = (record + Field.HANDLER) >>> 2;
-      if (u32[handler] === Special.ENTER) u32[handler] = u32[(record + Field.ORIGINAL) >>> 2]!;
+      const handler = (record + Field.HANDLER) >>> 1;
+      if (u16[handler] === Special.ENTER) u16[handler] = u16[(record + Field.ORIGINAL) >>> 1]!;
     }
     this.table.set(region.slot, null);
     this.freeSlots.push(region.slot);

@@ -11,7 +11,7 @@ import { ADDEND, besideIn, entryOf, liesBeside, tagOf, watchedTag } from '../mmu
 import { Gpr, gprAt, type MemoryViews, Offset, Seg, Segment } from '../state';
 import { someNotFlat, SS_CACHE, STACK_32 } from './flatSegments';
 import type { LastPages, Slot } from './lastPages';
-import { Field } from './record';
+import { ADDRESS_SIZE_SHIFT, Field } from './record';
 import { TranslatorFlags } from './translatorFlags';
 import { CPU, TranslatorOperands } from './translatorOperands';
 
@@ -109,9 +109,9 @@ export class TranslatorEmitter extends TranslatorOperands {
   /** An ADDRESS record: the linear address for the instruction's own record. `legacy` is 16- and 32-bit code. */
   computeAddress(record: number, legacy: boolean): void {
     this.record = record;
-    const size = this.u8(Field.ADDRESS_SIZE);
+    const size = 2 << (this.u8(Field.SCALE) >>> ADDRESS_SIZE_SHIFT);
     const segment = this.u16(Field.SEGMENT);
-    const sum = this.effectiveAddress();
+    const sum = this.effectiveAddress(this.i64(Field.LONG_DISPLACEMENT));
     const masked = size === 8 ? sum : sum.and(size === 4 ? 0xffff_ffffn : 0xffffn);
     const base = CPU.load('i64', 8, segment + Segment.BASE);
     if (!legacy) return this.set(this.effectiveLocal, segment === Offset.NO_SEGMENT ? masked : masked.add(base));
@@ -311,7 +311,7 @@ export class TranslatorEmitter extends TranslatorOperands {
     return Value.local(this.ripBaseLocal, 'i64');
   }
   nextRip(): Value {
-    return this.ripBase().add(this.u16(Field.NEXT));
+    return this.ripBase().add(this.u16(Field.OFFSET) + this.u8(Field.LENGTH));
   }
   jump(condition?: Value): void {
     const record = this.u32(Field.LINK);

@@ -78,7 +78,7 @@ export abstract class TranslatorOperands extends Emitter {
     return this.views.u32[(this.record + field) >>> 2]!;
   }
   protected i64(field: number): bigint {
-    return BigInt.asIntN(64, this.views.u64[(this.record + field) >>> 3]!);
+    return (BigInt(this.u32(field + 4) | 0) << 32n) | BigInt(this.u32(field));
   }
 
   // Registers.
@@ -133,8 +133,8 @@ export abstract class TranslatorOperands extends Emitter {
     return this.form[operand] === 'i' ? this.u32(Field.IMMEDIATE) & 0xff : undefined;
   }
   private immediate(size: number): Value {
-    if (size === 8) return Value.i64(this.i64(Field.IMMEDIATE));
     const low = this.u32(Field.IMMEDIATE);
+    if (size === 8) return Value.i64(this.form.includes('m') ? low | 0 : this.i64(Field.IMMEDIATE));
     return Value.i32(size === 4 ? low | 0 : size === 2 ? low & 0xffff : low & 0xff);
   }
   write(operand: number, value: Value, size: number = this.size): void {
@@ -149,17 +149,16 @@ export abstract class TranslatorOperands extends Emitter {
     this.setFixed(n, this.fixed(n).and(~mask).or(shift === 0 ? part : part.shl(shift)));
   }
 
-  effectiveAddress(): Value {
+  effectiveAddress(displacement = BigInt(this.u32(Field.DISPLACEMENT) | 0)): Value {
     const base = this.u16(Field.BASE);
     const index = this.u16(Field.INDEX);
-    const displacement = this.i64(Field.DISPLACEMENT);
     if (base !== Offset.EFFECTIVE_ADDRESS) {
       this.addressing = addressedBy(this.views, this.record);
       this.displacement = displacement;
     }
     let sum = base === Offset.ZERO ? undefined : this.stateValue(base);
     if (index !== Offset.ZERO) {
-      const scale = this.u8(Field.SCALE);
+      const scale = this.u8(Field.SCALE) & 3;
       const scaled = scale === 0 ? this.stateValue(index) : this.stateValue(index).shl(scale);
       sum = sum ? sum.add(scaled) : scaled;
     }
