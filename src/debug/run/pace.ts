@@ -56,9 +56,9 @@ export class Pace {
     return Math.max(0, Math.min(MOST_SLEEP_MS, ticks / 1e6 - (this.scheduler.now() - start)));
   }
 
-  /** A call of the machine that used its whole budget took so many milliseconds: calls of half a slice are aimed at. */
+  /** A call of the machine that used its whole budget took so many milliseconds: calls of half a slice are aimed at. Ticks stay whole. */
   took(elapsed: number): void {
-    if (elapsed > SLICE_MS / 2) this.budget = Math.max(LEAST_BUDGET, this.budget / 2);
+    if (elapsed > SLICE_MS / 2) this.budget = Math.max(LEAST_BUDGET, Math.floor(this.budget / 2));
     else if (elapsed < SLICE_MS / 4) this.budget = Math.min(MOST_BUDGET, this.budget * 2);
   }
 }
