@@ -149,7 +149,7 @@ class Pc implements Machine {
     const { boot } = this.options;
     if (boot.kind === 'disk' || boot.kind === 'cdrom' || this.bios.returns) return;
     this.bios.initialise();
-    bootKernel(boot, this.cpu, this.memory);
+    bootKernel(boot, this.cpu, this.memory, this.board.display);
   }
 
   get icount(): number {

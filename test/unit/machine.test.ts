@@ -298,6 +298,26 @@ describe('PC booting a multiboot kernel', () => {
     assert.strictEqual(word(m, field(48), 4), 20);
   });
 
+  it('with a picture when its header asks for graphics, and with none when it asks for text', () => {
+    const asks = (mode: number): Machine => {
+      const header = [0x1badb002, 7, -(0x1badb002 + 7) >>> 0, 0, 0, 0, 0, 0, mode, 640, 480, 32];
+      // Behind the code, in place of the one before it.
+      return boot(kernel((_, data) => {
+        data.setUint32(0x1000, 0, true);
+        header.forEach((v, i) => data.setUint32(0x1040 + 4 * i, v, true));
+      }));
+    };
+    const shown = asks(0);
+    shown.run(1000);
+    const info = word(shown, 0x101804, 4);
+    assert.strictEqual(word(shown, info, 4) & 0x1000, 0x1000);
+    assert.deepStrictEqual([word(shown, info + 88, 8), word(shown, info + 96, 4), word(shown, info + 100, 4), word(shown, info + 104, 4)], [0xfd00_0000, 2560, 640, 480]);
+    assert.deepStrictEqual([...shown.readMemory(info + 108, 8)!], [32, 1, 16, 8, 8, 8, 0, 8]);
+    const text = asks(1);
+    text.run(1000);
+    assert.strictEqual(word(text, word(text, 0x101804, 4), 4) & 0x1000, 0);
+  });
+
   it('says in one sentence, with the name, what is wrong with a file', () => {
     const wrong = (image: DiskImage, code: string): void => {
       assert.throws(() => boot(image), (e) => e instanceof UserError && e.code === code && e.message.startsWith('dir/kernel.elf'), code);

@@ -117,6 +117,20 @@ describe('multiboot 2', () => {
     }
   }
 
+  it('shows the picture that the kernel requires, the nearest that there is, and text to who can do without one', () => {
+    const shown = (flags: number, ...size: number[]): number[] => {
+      const m = make(boot(kernel([...words(0x0005 | (flags << 16), 20, ...size), 0, 0, 0, 0])));
+      const [at] = tags(m).get(8)!;
+      return [word(m, at! + 8, 8), word(m, at! + 16), word(m, at! + 20), word(m, at! + 24), word(m, at! + 28, 1), word(m, at! + 29, 1), ...m.readMemory(at! + 32, word(m, at! + 4) - 32)!];
+    };
+    const rgb = [16, 8, 8, 8, 0, 8];
+    assert.deepEqual(shown(0, 800, 600, 24), [0xfd00_0000, 2400, 800, 600, 24, 1, ...rgb]);
+    assert.deepEqual(shown(0, 0, 0, 0), [0xfd00_0000, 4096, 1024, 768, 32, 1, ...rgb]);
+    assert.deepEqual(shown(0, 1920, 1080, 16), [0xfd00_0000, 7680, 1920, 1080, 32, 1, ...rgb], 'its size in other colours');
+    assert.deepEqual(shown(0, 777, 555, 32), [0xfd00_0000, 4096, 1024, 768, 32, 1, ...rgb]);
+    assert.deepEqual(shown(1, 800, 600, 24), [0xb_8000, 160, 80, 25, 16, 2], 'optional');
+  });
+
   it('tells command line, modules, memory, ACPI and the sections of the kernel', () => {
     const m = make(boot(kernel(), 'a b', [{ image: { name: 'x/fs.img', bytes: Uint8Array.of(7, 8) }, append: 'one' }]));
     const s = state(m);

@@ -2,6 +2,7 @@
 import type { Processor } from '../../cpu/processor';
 import { RSDP } from '../firmware/rom';
 import type { Boot } from '../machineInterface';
+import type { Display } from '../devices/display';
 import type { PhysicalMemory } from '../memory/physicalMemory';
 import { bootLinux, checkLinux } from './linux';
 import { bootMultiboot, hasMultibootHeader, kernelOf } from './multiboot';
@@ -26,10 +27,10 @@ export function checkKernel(boot: Boot): void {
 }
 
 /** Loads the kernel and puts the processor at its entry; the firmware has initialised its data. Nothing for a disk or CD, which the firmware boots. */
-export function bootKernel(boot: Boot, cpu: Processor, memory: PhysicalMemory): void {
+export function bootKernel(boot: Boot, cpu: Processor, memory: PhysicalMemory, display: Display): void {
   switch (boot.kind) {
     case 'multiboot':
-      return isMultiboot2(boot) ? bootMultiboot2(boot, cpu, memory, RSDP) : bootMultiboot(boot, cpu, memory);
+      return isMultiboot2(boot) ? bootMultiboot2(boot, cpu, memory, RSDP, display) : bootMultiboot(boot, cpu, memory, display);
     case 'linux':
       return bootLinux(boot, cpu, memory);
     case 'pvh':

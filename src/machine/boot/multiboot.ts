@@ -4,10 +4,12 @@ import type { Processor } from '../../cpu/processor';
 import { Gpr } from '../../cpu/state';
 import type { Boot, DiskImage } from '../machineInterface';
 import { BASE_MEMORY_KIB, EXTENDED_RAM } from '../memory/addressMap';
+import type { Display, Picture } from '../devices/display';
 import type { PhysicalMemory } from '../memory/physicalMemory';
 import { type ElfImage, type LoadSegment, readElf } from './elfImage';
 import { enterProtectedMode } from './entryState';
-import { commandLine, endOf, lowRoom, type PlacedModule, placeModules, placeSegment } from './placement';
+import { colourInformation, frameBufferFields, showPicture, type WantedPicture } from './picture';
+import { commandLine, endOf, Layout, lowRoom, type PlacedModule, placeModules, placeSegment } from './placement';
 
 type Multiboot = Extract<Boot, { kind: 'multiboot' }>;
 
@@ -22,7 +24,14 @@ const FLAG_ADDRESSES = 0x0001_0000;
 const FLAGS_REQUIRED = 0x0000_ffff;
 /** Information flags: memory sizes, boot device, command line, modules, memory map, loader name. */
 const INFO_FLAGS = 0x001 | 0x004 | 0x008 | 0x040 | 0x200;
+/** And where the picture is, which is told to who asks for one. */
+const INFO_PICTURE = 0x1000;
 const INFO_SIZE = 116;
+/** framebuffer_addr and what follows. */
+const PICTURE_AT = 88;
+/** Offset in the header of mode_type, width, height and depth, and the mode_type of graphics. */
+const VIDEO_AT = 32;
+const GRAPHICS = 0;
 
 interface Header {
   /** Offset in the file. */
@@ -30,14 +39,17 @@ interface Header {
   flags: number;
   /** header_addr, load_addr, load_end_addr, bss_end_addr, entry_addr; when FLAG_ADDRESSES is set. */
   addresses: number[];
+  /** When FLAG_VIDEO is set and graphics are meant. */
+  picture: WantedPicture | undefined;
 }
 
-/** Loads kernel and modules and puts the processor where the specification says. Throws a UserError that names the file. */
-export function bootMultiboot(boot: Multiboot, cpu: Processor, memory: PhysicalMemory): void {
+/** Loads kernel and modules and puts the processor where the specification says; a picture is shown on `display` if the kernel asks for one. Throws a UserError that names the file. */
+export function bootMultiboot(boot: Multiboot, cpu: Processor, memory: PhysicalMemory, display: Display): void {
   const { entry, segments } = kernelOf(boot.image);
   for (const segment of segments) placeSegment(memory, segment, boot.image.name);
   const modules = placeModules(boot.modules, endOf(segments), memory);
-  const info = information(boot, modules, memory, segments);
+  const wanted = findHeader(boot.image)?.picture;
+  const info = information(boot, modules, memory, segments, wanted && showPicture(display, wanted));
   enterProtectedMode(cpu, entry, { [Gpr.RAX]: LOADER_MAGIC, [Gpr.RBX]: info });
 }
 
@@ -68,9 +80,15 @@ function findHeader(image: DiskImage): Header | undefined {
       if (at + 32 > bytes.length) throw new UserError('boot.truncated', `${name} is truncated: its multiboot header lies beyond the end of the file.`);
       for (let i = 0; i < 5; i++) addresses.push(data.getUint32(at + 12 + 4 * i, true));
     }
-    return { at, flags, addresses };
+    return { at, flags, addresses, picture: flags & FLAG_VIDEO ? pictureOf(data, at) : undefined };
   }
   return undefined;
+}
+
+function pictureOf(data: DataView, at: number): WantedPicture | undefined {
+  if (at + VIDEO_AT + 16 > data.byteLength) return undefined;
+  const [type, width, height, bits] = [0, 4, 8, 12].map((offset) => data.getUint32(at + VIDEO_AT + offset, true)) as [number, number, number, number];
+  return type === GRAPHICS ? { width, height, bits } : undefined;
 }
 
 /** The kernel says itself where it goes (the "a.out kludge"). */
@@ -85,7 +103,7 @@ function byAddresses({ name, bytes }: DiskImage, { at, addresses }: Header): Elf
 }
 
 /** Builds the multiboot information, its strings and lists in low memory; yields its address. */
-function information(boot: Multiboot, modules: readonly PlacedModule[], memory: PhysicalMemory, segments: LoadSegment[]): number {
+function information(boot: Multiboot, modules: readonly PlacedModule[], memory: PhysicalMemory, segments: LoadSegment[], picture: Picture | undefined): number {
   const text = (s: string): Uint8Array => new TextEncoder().encode(s + '\0');
   const arguments_ = text(commandLine(boot.image, boot.append));
   const loader = text('Hyperstep');
@@ -120,7 +138,8 @@ function information(boot: Multiboot, modules: readonly PlacedModule[], memory: 
     data.setUint32(modulesAt + i * 16 + 4, module.end, true);
     data.setUint32(modulesAt + i * 16 + 8, placeText(strings[i]!), true);
   });
-  data.setUint32(0, INFO_FLAGS, true);
+  if (picture) bytes.set(colourInformation(frameBufferFields(new Layout(0), picture), picture).toBytes(), PICTURE_AT);
+  data.setUint32(0, INFO_FLAGS | (picture ? INFO_PICTURE : 0), true);
   data.setUint32(4, BASE_MEMORY_KIB, true);
   data.setUint32(8, Math.max(0, memory.map.lowEnd - EXTENDED_RAM) / 1024, true);
   data.setUint32(16, placeText(arguments_), true);

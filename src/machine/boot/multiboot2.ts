@@ -3,11 +3,13 @@ import { UserError } from '../../base/errors';
 import type { Processor } from '../../cpu/processor';
 import { Gpr } from '../../cpu/state';
 import type { Boot, DiskImage } from '../machineInterface';
-import { BASE_MEMORY_KIB, EXTENDED_RAM, TEXT_MEMORY } from '../memory/addressMap';
+import { BASE_MEMORY_KIB, EXTENDED_RAM } from '../memory/addressMap';
+import type { Display, Picture } from '../devices/display';
 import type { PhysicalMemory } from '../memory/physicalMemory';
 import { type ElfImage, readElf } from './elfImage';
 import { elfSections, type ElfSections } from './elfSections';
 import { enterProtectedMode } from './entryState';
+import { colourInformation, frameBufferFields, showPicture, type WantedPicture } from './picture';
 import { commandLine, endOf, Layout, lowRoom, type PlacedModule, placeModules, placeSegment } from './placement';
 
 type Multiboot = Extract<Boot, { kind: 'multiboot' }>;
@@ -28,7 +30,6 @@ const GRANTED: ReadonlySet<number> = new Set(Object.values(Wanted));
 /** Tags of the information. */
 const Told = { END: 0, COMMAND_LINE: 1, LOADER: 2, MODULE: 3, BASIC_MEMORY: 4, MEMORY_MAP: 6, FRAMEBUFFER: 8, ELF_SECTIONS: 9, OLD_RSDP: 14, NEW_RSDP: 15, LOAD_BASE: 21 } as const;
 const TELLABLE: ReadonlySet<number> = new Set(Object.values(Told));
-const TEXT_FRAMEBUFFER = 2;
 /** The ACPI root pointer of ACPI 1.0, and of all later ones. */
 const OLD_RSDP_SIZE = 20;
 const NEW_RSDP_SIZE = 36;
@@ -39,6 +40,7 @@ interface Header {
   /** header_addr, load_addr, load_end_addr, bss_end_addr. */
   addresses: readonly number[] | undefined;
   entry: number | undefined;
+  picture: WantedPicture | undefined;
 }
 
 export const hasMultiboot2Header = ({ bytes }: DiskImage): boolean => headerAt(bytes) >= 0;
@@ -54,14 +56,16 @@ function headerAt(bytes: Uint8Array): number {
   return -1;
 }
 
-/** Loads kernel and modules and puts the processor where the specification says; `rsdp` is the address of the ACPI root pointer. Throws a UserError that names the file. */
-export function bootMultiboot2(boot: Multiboot, cpu: Processor, memory: PhysicalMemory, rsdp: number): void {
+/** Loads kernel and modules and puts the processor where the specification says; `rsdp` is the address of the ACPI root pointer, and a picture is shown on `display` if the kernel requires one. Throws a UserError that names the file. */
+export function bootMultiboot2(boot: Multiboot, cpu: Processor, memory: PhysicalMemory, rsdp: number, display: Display): void {
   const { entry, segments } = kernel2Of(boot.image);
   for (const segment of segments) placeSegment(memory, segment, boot.image.name);
   const sections = elfSections(boot.image, endOf(segments));
   for (const segment of sections?.segments ?? []) placeSegment(memory, segment, boot.image.name);
   const modules = placeModules(boot.modules, endOf([...segments, ...(sections?.segments ?? [])]), memory);
-  const build = (base: number): Layout => information(new Layout(base), boot, modules, sections, memory, rsdp);
+  const wanted = readHeader(boot.image).picture;
+  const picture = wanted && showPicture(display, wanted);
+  const build = (base: number): Layout => information(new Layout(base), boot, modules, sections, memory, rsdp, picture);
   const base = lowRoom(build(0).size, segments, boot.image.name);
   memory.writeBytes(base, build(base).toBytes());
   enterProtectedMode(cpu, entry, { [Gpr.RAX]: LOADER_MAGIC, [Gpr.RBX]: base });
@@ -81,7 +85,7 @@ function readHeader({ bytes, name }: DiskImage): Header {
   if (data.getUint32(at + 4, true) !== ARCHITECTURE_I386) throw new UserError('boot.machine', `${name} has a multiboot2 header for architecture ${data.getUint32(at + 4, true)}; Hyperstep's PC is architecture 0 (i386).`);
   const end = at + data.getUint32(at + 8, true);
   if (end > bytes.length) throw new UserError('boot.truncated', `${name} is truncated: its multiboot2 header lies beyond the end of the file.`);
-  const header: Header = { at, addresses: undefined, entry: undefined };
+  const header: Header = { at, addresses: undefined, entry: undefined, picture: undefined };
   for (let tag = at + FIXED_SIZE; tag + 8 <= end; ) {
     const type = data.getUint16(tag, true);
     const size = data.getUint32(tag + 4, true);
@@ -94,6 +98,7 @@ function readHeader({ bytes, name }: DiskImage): Header {
     if (required && unknown !== undefined) throw new UserError('boot.multibootFlags', `${name} requires multiboot2 information of type ${unknown}, which Hyperstep does not have; a kernel that can do without it marks the tag as optional.`);
     if (type === Wanted.ADDRESSES) header.addresses = words;
     if (type === Wanted.ENTRY) header.entry = words[0];
+    if (type === Wanted.FRAMEBUFFER && required) header.picture = { width: words[0] ?? 0, height: words[1] ?? 0, bits: words[2] ?? 0 };
     tag += Math.ceil(size / 8) * 8;
   }
   return header;
@@ -112,7 +117,7 @@ function byAddresses({ name, bytes }: DiskImage, { at, addresses, entry }: Heade
 }
 
 /** The information: its size, then tags, each aligned to 8 bytes. */
-function information(out: Layout, boot: Multiboot, modules: readonly PlacedModule[], sections: ElfSections | undefined, memory: PhysicalMemory, rsdp: number): Layout {
+function information(out: Layout, boot: Multiboot, modules: readonly PlacedModule[], sections: ElfSections | undefined, memory: PhysicalMemory, rsdp: number, picture: Picture | undefined): Layout {
   const tag = (type: number, write: () => void): void => {
     out.align(8);
     const start = out.at;
@@ -129,7 +134,10 @@ function information(out: Layout, boot: Multiboot, modules: readonly PlacedModul
     out.u32(24).u32(0);
     for (const { base, length, type } of memory.map.e820()) out.u64(base).u64(length).u32(type).u32(0);
   });
-  tag(Told.FRAMEBUFFER, () => out.u64(TEXT_MEMORY).u32(160).u32(80).u32(25).u8(16).u8(TEXT_FRAMEBUFFER).u16(0));
+  tag(Told.FRAMEBUFFER, () => {
+    frameBufferFields(out, picture).u16(0);
+    if (picture) colourInformation(out, picture);
+  });
   if (sections) tag(Told.ELF_SECTIONS, () => out.u32(sections.count).u32(sections.entrySize).u32(sections.names).raw(sections.headers));
   tag(Told.OLD_RSDP, () => out.raw(memory.readBytes(rsdp, OLD_RSDP_SIZE)));
   tag(Told.NEW_RSDP, () => out.raw(memory.readBytes(rsdp, NEW_RSDP_SIZE)));

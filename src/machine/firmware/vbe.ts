@@ -4,7 +4,7 @@ import { bytesPerPixel, Enable, Register } from '../devices/display';
 import { VIDEO_MEMORY_SIZE } from '../memory/addressMap';
 import type { CallFrame } from './callFrame';
 import type { FirmwareParts, Service } from './services';
-import { modeInformation, VIDEO_MODES } from './videoModes';
+import { modeInformation, showMode, VIDEO_MODES } from './videoModes';
 
 /** AX of a function that is there and has succeeded, or failed. */
 const DONE = 0x004f;
@@ -85,11 +85,7 @@ function setMode(call: CallFrame, parts: FirmwareParts): boolean {
   }
   const mode = VIDEO_MODES.find((m) => m.number === number);
   if (!mode || !(call.bx & LINEAR)) return false;
-  display.set(Register.ENABLE, 0);
-  display.set(Register.WIDTH, mode.width);
-  display.set(Register.HEIGHT, mode.height);
-  display.set(Register.BITS, mode.bits);
-  display.set(Register.ENABLE, Enable.ON | Enable.LINEAR | (call.bx & KEEP ? Enable.KEEP : 0));
+  showMode(display, mode, (call.bx & KEEP) !== 0);
   return true;
 }
 

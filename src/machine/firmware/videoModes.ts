@@ -1,5 +1,5 @@
 /** The graphics modes that the BIOS offers (VBE Core Functions Standard 3.0; those from 0x140 on are this adapter's own), and what it says of them. */
-import { bytesPerPixel } from '../devices/display';
+import { bytesPerPixel, type Display, Enable, Register } from '../devices/display';
 import { VIDEO_MEMORY, VIDEO_MEMORY_SIZE } from '../memory/addressMap';
 
 export interface VideoMode {
@@ -27,6 +27,8 @@ const COLOURS: Readonly<Record<number, readonly number[]>> = {
   24: [8, 16, 8, 8, 8, 0, 0, 0],
   32: [8, 16, 8, 8, 8, 0, 8, 24],
 };
+export const colourFields = (bits: number): readonly number[] => COLOURS[bits]!;
+
 /** Mode attributes: supported, complete, in colour, graphics, no VGA, no window at 0xA0000, one piece of memory. */
 const ATTRIBUTES = 0xfb;
 const PACKED_PIXELS = 4;
@@ -34,6 +36,15 @@ const DIRECT_COLOUR = 6;
 const CHARACTER = { width: 8, height: 16 } as const;
 const PIXEL_CLOCK = 400_000_000;
 const INFORMATION_SIZE = 256;
+
+/** Sets a mode; `keep` leaves the pixels as they are. */
+export function showMode(display: Display, { width, height, bits }: Omit<VideoMode, 'number'>, keep: boolean): void {
+  display.set(Register.ENABLE, 0);
+  display.set(Register.WIDTH, width);
+  display.set(Register.HEIGHT, height);
+  display.set(Register.BITS, bits);
+  display.set(Register.ENABLE, Enable.ON | Enable.LINEAR | (keep ? Enable.KEEP : 0));
+}
 
 /** The block that VBE function 1 fills. */
 export function modeInformation({ width, height, bits }: VideoMode): Uint8Array {
