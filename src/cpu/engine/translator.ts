@@ -29,7 +29,7 @@ export interface TranslatorPolicy {
 }
 
 /** A new engine's. */
-export const translatorPolicy: TranslatorPolicy & { enabled: boolean } = { enabled: true, threshold: 3_000_000, slice: 50_000, misses: 250, leaves: 50, letBy: 25 };
+export const translatorPolicy: TranslatorPolicy & { enabled: boolean } = { enabled: true, threshold: 3_000_000, slice: 50_000, misses: 250, leaves: 50, letBy: 10 };
 
 /** Instructions and blocks of a region: V8's optimising compiler needs about 0.1 ms for each instruction. */
 const REGION_LIMIT = 300;
@@ -106,8 +106,8 @@ export class Translator {
 
   /** The slice before has ended at the state's RIP after so many instructions. */
   sample(s: CpuState, instructions: number): void {
-    const reads = this.wereLetBy(s.base + LET_BY);
-    const writes = this.wereLetBy(s.base + LET_BY + 4);
+    const reads = this.takeLetBy(s.base + LET_BY);
+    const writes = this.takeLetBy(s.base + LET_BY + 4);
     const page = this.pageAt(s);
     if (!page) return;
     this.samples++;
@@ -116,12 +116,7 @@ export class Translator {
     for (const region of known.regions) {
       if (!region.offsets.has(offset)) continue;
       region.sampled = this.samples;
-      const { watched } = region;
-      if ((reads && !watched.reads) || (writes && !watched.writes)) {
-        known.watched = { reads: known.watched.reads || reads, writes: known.watched.writes || writes };
-        this.makeAnew(known, region);
-        return this.translate(s, page, known);
-      }
+      if (reads + writes !== 0 && this.meetsWatched(known, region, reads, writes)) return this.translate(s, page, known);
       if (this.grows(page, region)) return this.translate(s, page, known);
       return;
     }
@@ -189,12 +184,27 @@ export class Translator {
     return true;
   }
 
-  /** Whether a counter of accesses beside watched bytes has come far; it begins anew. */
-  private wereLetBy(counter: number): boolean {
+  /** Takes a counter of accesses beside watched bytes. */
+  private takeLetBy(counter: number): number {
     const { u32 } = this.views;
-    const many = u32[counter >>> 2]! >= this.policy.letBy;
-    u32[counter >>> 2] = 0;
-    return many;
+    const times = u32[counter >>> 2]!;
+    if (times !== 0) u32[counter >>> 2] = 0;
+    return times;
+  }
+
+  /** Whether a region has left many accesses beside watched bytes to the interpreter or to TypeScript: then it is dropped, to be made anew with a look at that. */
+  private meetsWatched(known: Page, region: Region, reads: number, writes: number): boolean {
+    const { u32 } = this.views;
+    const counter = (region.entries + MISSES) >>> 2;
+    const misses = u32[counter]!;
+    u32[counter] = Math.max(misses - reads - writes, 0); // translations for these were there
+    const { watched } = region;
+    const manyReads = reads >= this.policy.letBy && !watched.reads;
+    const manyWrites = writes >= this.policy.letBy && !watched.writes;
+    if ((!manyReads && !manyWrites) || (misses === 0 && !known.reaches)) return false;
+    known.watched = { reads: known.watched.reads || manyReads, writes: known.watched.writes || manyWrites };
+    this.makeAnew(known, region);
+    return true;
   }
 
   /** Drops a region for one with the same instructions. */
