@@ -146,6 +146,33 @@ describe('engine', () => {
     assert.deepEqual([...cpu.views.u8.subarray(at, at + 8)], [0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11]);
   });
 
+  it('CMPXCHG16B exchanges or loads, and changes ZF alone', () => {
+    const { cpu, ram } = load('f0 48 0f c7 0f f0 48 0f c7 0f f4 ; lock cmpxchg16b [rdi], twice; hlt');
+    const { data } = cpu.views;
+    const s = cpu.state;
+    let performed = 0;
+    cpu.onOperation = () => performed++;
+    const [found, wanted] = [[1n, 2n], [3n, 4n]] as const;
+    found.forEach((half, i) => data.setBigUint64(ram + Number(DATA) + i * 8, half, true));
+    [Gpr.RAX, Gpr.RDX].forEach((register, i) => s.setReg(register, found[i]!));
+    [Gpr.RBX, Gpr.RCX].forEach((register, i) => s.setReg(register, wanted[i]!));
+    const others = CF | PF | AF | SF | OF;
+    writeFlags(s, others);
+    cpu.run(1);
+    assert.deepEqual([0, 8].map((at) => data.getBigUint64(ram + Number(DATA) + at, true)), wanted);
+    assert.equal(readFlags(s) & (others | ZF), others | ZF);
+    cpu.run(1);
+    assert.deepEqual([s.reg(Gpr.RAX), s.reg(Gpr.RDX)], wanted);
+    assert.equal(readFlags(s) & (others | ZF), others);
+    assert.equal(performed, 0);
+  });
+  it('CMPXCHG16B of what is not aligned faults', () => {
+    const { cpu } = load('48 0f c7 0f f4 ; cmpxchg16b [rdi]; hlt');
+    cpu.state.setReg(Gpr.RDI, DATA + 8n);
+    assert.equal(cpu.run(10), 'shutdown', 'no handler is there');
+    assert.equal(cpu.state.icount, 0);
+  });
+
   it('addresses of 64 bits, and 2 GiB from RIP', () => {
     const { cpu, ram } = load(
       `48 a1 00 00 40 00 80 00 00 00 ; mov rax, [0x8000400000]

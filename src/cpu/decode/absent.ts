@@ -9,6 +9,7 @@ import { INVALID_OP, mnemonicId, mnemonics, vexVectorMnemonics } from './mnemoni
 
 /** By feature, the instructions that came with it. Others ask for their feature when they are executed. */
 const BROUGHT: Readonly<Record<string, RegExp>> = {
+  cx16: /^cmpxchg16b$/,
   cmov: /^(cmovcc|fcmov\w+)$/,
   popcnt: /^popcnt$/,
   bmi1: /^(andn|bextr|blsi|blsmsk|blsr)$/,

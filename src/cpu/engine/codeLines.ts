@@ -20,7 +20,7 @@ export const MAXIMUM_LENGTH = 15;
 const LEADS_ELSEWHERE = flagged(['invalid', 'too_long', 'iret', 'jmp_far', 'call_far', 'ret_far', 'int', 'int3', 'int1', 'syscall', 'sysret', 'sysenter', 'sysexit', 'vmlaunch', 'vmresume', 'hlt', 'ud0', 'ud1', 'ud2']);
 
 /** Handlers that need the Instruction at run time too: they may leave to TypeScript. */
-const MAY_LEAVE = flagged(['div', 'idiv', 'cli', 'sti', 'syscall', 'sysret', 'swapgs', 'iret', 'movs', 'stos', 'lods', 'pushf', 'popf', 'in', 'out', 'invlpg', 'vmread', 'vmwrite', 'rdtsc', 'rdtscp', 'pause']);
+const MAY_LEAVE = flagged(['div', 'idiv', 'cli', 'sti', 'syscall', 'sysret', 'swapgs', 'iret', 'movs', 'stos', 'lods', 'pushf', 'popf', 'in', 'out', 'invlpg', 'vmread', 'vmwrite', 'rdtsc', 'rdtscp', 'pause', 'cmpxchg16b']);
 
 export class CodeLines {
   private readonly insn = new Instruction();

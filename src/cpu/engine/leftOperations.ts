@@ -2,7 +2,7 @@
 import { Vector } from '../fault';
 import type { SlowOperation } from '../processor';
 import { Gpr } from '../state';
-import { readOperand, writeOperand } from '../system/operands';
+import { memoryLinear, readOperand, writeOperand } from '../system/operands';
 import { Stack } from '../system/stack';
 
 const MASK64 = (1n << 64n) - 1n;
@@ -50,6 +50,11 @@ export const leftOperations: Record<string, SlowOperation> = {
   pop: popMemory,
   div: divide,
   idiv: divideSigned,
+  /** Generated code leaves where the operand is not aligned. */
+  cmpxchg16b: (cpu, insn) => {
+    memoryLinear(cpu, insn, 16, true);
+    throw cpu.fault.exception(Vector.GP, 0);
+  },
   pause: (cpu, insn) => {
     if (cpu.intercepts.instruction('pause', insn)) return true;
     cpu.onPause?.();

@@ -58,6 +58,13 @@ export function setCarryAlone(e: Emitter, cf: Value): void {
   e.setAux(e.aux().xor(cf.xor(carry(e)).mul(0xc000_0000 | 0)));
 }
 
+/** Sets ZF (i32 0 or 1, in a local) and keeps every other flag. */
+export function setZeroAlone(e: Emitter, zf: Value): void {
+  const [aux, res] = [e.let(e.aux()), e.let(e.res())];
+  e.setAux(aux.and(CARRIES | 0).or(parityOf(aux, res).eqz().shl(8)).or(signOf(aux, res)));
+  e.setRes(zf.eqz().shl(8).extendU());
+}
+
 /** Flags from the pair, i32 0 or 1. */
 export const signOf = (aux: Value, res: Value): Value => res.shrU(63).wrap().xor(aux).and(1);
 export const overflowOf = (aux: Value): Value => aux.xor(aux.shl(1)).shrU(31);

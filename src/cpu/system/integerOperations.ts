@@ -5,9 +5,8 @@ import { Vector } from '../fault';
 import { CF, OF, readFlags, writeFlags, ZF } from '../flags';
 import { currentPrivilege, probeWrite, readLinear, writeLinear } from '../mmu/linear';
 import { commit, stage } from '../mmu/slowPath';
-import { lookup } from '../mmu/tlb';
 import type { SlowOperation } from '../processor';
-import { type CpuState, Gpr, Offset } from '../state';
+import { Gpr, Offset } from '../state';
 import { effectiveOffset, memoryLinear, readEdxEax, readGpr, readOperand, truncate, writeEdxEax, writeGpr, writeOperand } from './operands';
 import { requireFeature } from './privilege';
 import { segmentLinear } from './segmentation';
@@ -58,25 +57,6 @@ const bitString =
     writeFlags(cpu.state, setFlag(readFlags(cpu.state), CF, (value & bit) !== 0n));
   };
 
-/**
- * Compares 16 bytes (aligned) with two registers: where they are equal they become two others, else the registers become
- * what they are. Returns whether they were equal.
- */
-function exchangePart({ base, views: { u32 } }: CpuState, address: number, low: number, high: number, newLow: number, newHigh: number): boolean {
-  const at = address >>> 2;
-  const word = (register: number): number => (base + Offset.GPR + register * 8) >>> 2;
-  const [l, h] = [word(low), word(high)];
-  const equal = u32[at] === u32[l] && u32[at + 1] === u32[l + 1] && u32[at + 2] === u32[h] && u32[at + 3] === u32[h + 1];
-  if (equal) {
-    u32.copyWithin(at, word(newLow), word(newLow) + 2);
-    u32.copyWithin(at + 2, word(newHigh), word(newHigh) + 2);
-  } else {
-    u32.copyWithin(l, at, at + 2);
-    u32.copyWithin(h, at + 2, at + 4);
-  }
-  return equal;
-}
-
 export const integerOperations: Record<string, SlowOperation> = {
   bt: bitString(),
   bts: bitString((value, bit) => value | bit),
@@ -97,19 +77,6 @@ export const integerOperations: Record<string, SlowOperation> = {
     if (equal) data.setBigUint64(address, join64(s.reg32(Gpr.RBX), s.reg32(Gpr.RCX)), true);
     if (address === s.base + Offset.SCRATCH) commit(cpu);
     if (!equal) writeEdxEax(s, value);
-    writeFlags(s, setFlag(readFlags(s), ZF, equal));
-  },
-  cmpxchg16b(cpu, insn) {
-    requireFeature(cpu, 'cx16');
-    const s = cpu.state;
-    const linear = memoryLinear(cpu, insn, 16, true);
-    if (linear & 15n) throw cpu.fault.exception(Vector.GP, 0);
-    // Linux's allocator does it all the time: no bigint where the TLB has the page.
-    const [low, high] = [low32(linear), high32(linear)];
-    const address = lookup(cpu, low, high, 16, true) || stage(cpu, low, high, 16 | AccessFlag.WRITE | AccessFlag.RMW, currentPrivilege(cpu), true);
-    if (address === 0) throw cpu.fault;
-    const equal = exchangePart(s, address, Gpr.RAX, Gpr.RDX, Gpr.RBX, Gpr.RCX);
-    if (address === s.base + Offset.SCRATCH) commit(cpu);
     writeFlags(s, setFlag(readFlags(s), ZF, equal));
   },
   xlat(cpu, insn) {
