@@ -26,6 +26,7 @@ const MEANINGLESS: readonly [string, (options: RunOptions) => boolean][] = [
   ['--stats', (o) => o.stats !== undefined],
   ['--summary', (o) => o.summary],
   ['--screen', (o) => o.screen],
+  ['--screenshot', (o) => o.screenshot !== undefined],
 ];
 
 /** `--port` and the machine's options. Throws a UserError for anything else. */

@@ -6,7 +6,7 @@ const STATUS = `Exit status: 0 what was asked for happened, 1 it did not, 2 wron
 `;
 
 /** Options of run that mean nothing to GDB, which says itself when the machine runs and ends. */
-const NOT_FOR_GDB = ['--expect', '--type', '--expect-screen', '--press', '--fail-on', '--max-instructions', '--timeout', '--exits', '--stats', '--break-on-exit', '--summary', '--screen'];
+const NOT_FOR_GDB = ['--expect', '--type', '--expect-screen', '--press', '--fail-on', '--max-instructions', '--timeout', '--exits', '--stats', '--break-on-exit', '--summary', '--screen', '--screenshot'];
 
 const COMMANDS: Readonly<Record<string, () => string>> = {
   run: () => `Usage: hyperstep run [OPTION...]

@@ -19,6 +19,7 @@ import { ExitCounts, exitLine } from './exitTrace';
 import { failureReport, tripleFaultReport } from './failureReport';
 import { loadMachine, loadSymbols, type LoadedSymbols, withLab } from './images';
 import { Keyboard } from './keyboard';
+import { png } from './png';
 import { isDead, Run, type RunHost } from './run';
 import { parseRunOptions, type RunOptions } from './runOptions';
 
@@ -47,6 +48,10 @@ class OutputFile {
   write(text: string): void {
     this.buffer += text;
     if (this.buffer.length >= TRACE_BUFFER) this.flush();
+  }
+
+  bytes(bytes: Uint8Array): void {
+    fs.writeSync(this.descriptor, bytes);
   }
 
   flush(): void {
@@ -160,6 +165,7 @@ async function execute(options: RunOptions): Promise<Ending> {
   const images = await ImageTimes.of(nodeFiles, imageNames(machineOptions));
   const trace = options.exits === undefined ? undefined : new OutputFile('--exits', options.exits);
   const stats = options.stats === undefined ? undefined : new OutputFile('--stats', options.stats);
+  const screenshot = options.screenshot === undefined ? undefined : new OutputFile('--screenshot', options.screenshot);
 
   const host = nodeHost(() => !keyboard.ended);
   const run = new Run(machine, options, host);
@@ -203,6 +209,9 @@ async function execute(options: RunOptions): Promise<Ending> {
   }
   if (machine.ended === 'shutdown' || isDead(machine)) watch.ended(machine);
   if (options.screen) process.stdout.write(`\n${machine.screenText().join('\n').trimEnd()}\n`);
+  const picture = screenshot && machine.picture?.();
+  if (picture) screenshot.bytes(png(picture.width, picture.height, picture.rgb));
+  else if (screenshot) say(`\n${options.screenshot!} is empty: the guest shows no picture but text, which --screen prints.\n`);
   for (const sentence of await images.changed()) say(`\n${sentence}\n`);
   report(options, watch, ending, machine, run);
   return ending;

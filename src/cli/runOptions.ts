@@ -73,6 +73,8 @@ export interface RunOptions {
   summary: boolean;
   /** The VGA screen is printed at the end. */
   screen: boolean;
+  /** File for the picture that is shown at the end. */
+  screenshot: string | undefined;
 }
 
 interface Option {
@@ -185,6 +187,7 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   '--break-on-exit': { argument: 'NAME', help: 'prints the first such VM exit, the VMCS and the stack, and ends', set: (o, value, name) => void o.breakOnExit.push(...value.split(',').map((v) => exitName(name, v))) },
   '--no-check': { argument: 'ID,...', help: 'VMX checks that are not made; "all" for none at all', set: (o, value, name) => void o.checksOff.push(...value.split(',').flatMap((v) => checkIds(name, v))) },
   '--screen': { argument: undefined, help: 'prints the VGA text screen at the end', set: (o) => (o.screen = true) },
+  '--screenshot': { argument: 'FILE', help: 'writes the picture that the guest shows at the end as PNG', set: (o, value) => (o.screenshot = value) },
   '--summary': { argument: undefined, help: 'prints a table of VM exits by reason at the end', set: (o) => (o.summary = true) },
 };
 
@@ -197,7 +200,7 @@ function text(name: string, value: string): string {
 export function parseRunOptions(words: readonly string[]): RunOptions {
   const options: RunOptions = {
     disks: [], cdroms: [], virtio: [], multiboot: undefined, modules: [], kernel: undefined, initrd: undefined, append: '', linuxEntry: undefined, e820: undefined, lab: 'complete', symbols: [], memory: DEFAULT_MEMORY, cpus: 1, translator: true, without: [],
-    script: [], failOn: [], maxInstructions: undefined, timeout: undefined, exits: undefined, stats: undefined, breakOnExit: [], checksOff: [], summary: false, screen: false,
+    script: [], failOn: [], maxInstructions: undefined, timeout: undefined, exits: undefined, stats: undefined, breakOnExit: [], checksOff: [], summary: false, screen: false, screenshot: undefined,
   };
   const given = new Set<string>();
   for (let i = 0; i < words.length; i++) {

@@ -20,6 +20,7 @@ import type { Drive } from './disk/drive';
 import { Bios, romImage } from './firmware/bios';
 import type { MpOptions } from './firmware/mpTable';
 import { RESULT_PORT, SERVICE_PORT } from './firmware/rom';
+import { type ShownPicture, shownPicture } from './pictureColours';
 import { screen, screenText, type Screen } from './screen';
 import { TextScreen } from './firmware/textScreen';
 import { type InputEvent, InputLog } from './inputLog';
@@ -387,6 +388,9 @@ class Pc implements Machine {
 
   screen(): Screen {
     return screen(this.memory, this.board.vga);
+  }
+  picture(): ShownPicture | undefined {
+    return shownPicture(this.memory, this.board.display, this.board.vga);
   }
   screenText(): string[] {
     return screenText(this.memory, this.board.vga);

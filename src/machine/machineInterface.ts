@@ -1,6 +1,7 @@
 /** The whole PC as the debugger, the adapter and the command line see it. `machine.ts` implements it. */
 import type { Processor, StopReason } from '../cpu/processor';
 import type { VmxInspection } from '../vmx/observe';
+import type { ShownPicture } from './pictureColours';
 import type { Screen } from './screen';
 
 export interface DiskImage {
@@ -107,6 +108,8 @@ export interface Machine {
 
   /** VGA text screen with its colours and cursor. */
   screen(): Screen;
+  /** What the display shows when it is not text. */
+  picture?(): ShownPicture | undefined;
   /** VGA text screen as 25 lines of characters. */
   screenText(): string[];
   /** The map that the firmware reports. */

@@ -1,9 +1,12 @@
 /** Graphics: what the BIOS says of its modes and sets, and what the adapter shows then. */
 import assert from 'node:assert';
+import zlib from 'node:zlib';
+import { png } from '../../src/cli/png';
 import { createMachine } from '../../src/machine/machine';
 import type { Machine } from '../../src/machine/machineInterface';
 import { VIDEO_MEMORY } from '../../src/machine/memory/addressMap';
 import { Enable, Register } from '../../src/machine/devices/display';
+import { shownPicture } from '../../src/machine/pictureColours';
 import { board } from './machineBoard';
 
 const DONE = 0x004f;
@@ -130,5 +133,43 @@ describe('display adapter', () => {
     assert.strictEqual(r.bus.read(VIDEO_MEMORY, 4), 0);
     set(r, Register.ENABLE, Enable.ON | Enable.LARGEST);
     assert.deepStrictEqual([Register.WIDTH, Register.HEIGHT, Register.BITS].map((n) => get(r, n)), [2560, 1600, 32]);
+  });
+});
+
+describe('picture of the display', () => {
+  function shown(bits: number, ...bytes: number[]) {
+    const r = board();
+    const { display, vga } = r.board;
+    display.set(Register.WIDTH, 8);
+    display.set(Register.HEIGHT, 2);
+    display.set(Register.BITS, bits);
+    display.set(Register.ENABLE, Enable.ON | Enable.LINEAR);
+    bytes.forEach((byte, n) => r.bus.write(VIDEO_MEMORY + n, 1, byte));
+    r.out8(0x3c8, 5);
+    [63, 0, 21].forEach((primary) => r.out8(0x3c9, primary));
+    const picture = shownPicture(r.memory, display, vga)!;
+    assert.deepStrictEqual([picture.width, picture.height, picture.rgb.length], [8, 2, 48]);
+    return [...picture.rgb.subarray(0, 6)];
+  }
+
+  it('has the colours of each kind of pixel', () => {
+    assert.deepStrictEqual(shown(32, 1, 2, 3, 0, 4, 5, 6, 0), [3, 2, 1, 6, 5, 4]);
+    assert.deepStrictEqual(shown(24, 1, 2, 3, 4, 5, 6), [3, 2, 1, 6, 5, 4]);
+    assert.deepStrictEqual(shown(16, 0x00, 0xf8, 0xff, 0x07), [255, 0, 0, 0, 255, 255]);
+    assert.deepStrictEqual(shown(15, 0x1f, 0x00, 0x00, 0x7c), [0, 0, 255, 255, 0, 0]);
+    assert.deepStrictEqual(shown(8, 5, 0), [255, 0, 85, 0, 0, 0]);
+  });
+
+  it('is none while there is text', () => {
+    const { memory, board: b } = board();
+    assert.strictEqual(shownPicture(memory, b.display, b.vga), undefined);
+  });
+
+  it('becomes a PNG file that holds the same', () => {
+    const file = png(2, 1, Uint8Array.of(1, 2, 3, 4, 5, 6));
+    assert.strictEqual(file.toString('latin1', 1, 4), 'PNG');
+    assert.deepStrictEqual([file.readUInt32BE(16), file.readUInt32BE(20), file[24], file[25]], [2, 1, 8, 2]);
+    assert.deepStrictEqual([...zlib.inflateSync(file.subarray(41, 41 + file.readUInt32BE(33)))], [0, 1, 2, 3, 4, 5, 6]);
+    assert.strictEqual(file.readUInt32BE(file.length - 4), 0xae42_6082, 'the CRC of the end, which every PNG has');
   });
 });
