@@ -355,7 +355,7 @@ export class SymbolImage {
 
   /** A variable with its place in a frame, to be read, formatted and taken apart by values.ts. */
   valueOf(variable: Variable, frame: Frame): Value {
-    return { name: variable.name, type: variable.type, location: this.locate(variable, frame) };
+    return { name: variable.name, type: this.variables.typeIn(variable, frame), location: this.locate(variable, frame) };
   }
 
   /**

@@ -8,7 +8,7 @@ export interface BaseType {
   readonly kind: 'base';
   readonly name: string;
   readonly size: number;
-  readonly encoding: 'signed' | 'unsigned' | 'bool' | 'signed char' | 'unsigned char' | 'character' | 'float' | 'other';
+  readonly encoding: 'signed' | 'unsigned' | 'bool' | 'signed char' | 'unsigned char' | 'character' | 'float' | 'complex' | 'other';
 }
 
 export interface PointerType {

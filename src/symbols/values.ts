@@ -34,7 +34,8 @@ const LARGEST_SCALAR = 64;
 
 const ESCAPES: Record<number, string> = { 0: '\\0', 7: '\\a', 8: '\\b', 9: '\\t', 10: '\\n', 11: '\\v', 12: '\\f', 13: '\\r', 27: '\\e', 92: '\\\\' };
 
-const character = (code: number, quote: string): string => {
+/** A character as C writes it between quotes of a kind. */
+export const character = (code: number, quote: string): string => {
   if (String.fromCharCode(code) === quote) return `\\${quote}`;
   return ESCAPES[code] ?? (code >= 32 && code < 127 ? String.fromCharCode(code) : `\\${code.toString(8).padStart(3, '0')}`);
 };
@@ -43,6 +44,11 @@ const character = (code: number, quote: string): string => {
 const isCharacter = (type: Type): boolean => {
   const bare = stripped(type);
   return bare.kind === 'base' && bare.size === 1 && (bare.encoding === 'signed char' || bare.encoding === 'unsigned char');
+};
+
+const isByte = (type: Type): boolean => {
+  const bare = stripped(type);
+  return bare.kind === 'base' && bare.encoding === 'unsigned char';
 };
 
 const quoted = (bytes: Uint8Array, cut: boolean): string => `"${Array.from(bytes, (byte) => character(byte, '"')).join('')}"${cut ? '...' : ''}`;
@@ -71,12 +77,60 @@ const extendedFloat = (bytes: Uint8Array): number => {
   return sign * Number(fraction) * 2 ** (exponent - 16383 - 63);
 };
 
-const float = (bytes: Uint8Array): string => {
+/** The nearest number to an x87 value, in its 80-bit format. */
+const encodeExtended = (number: number): Uint8Array => {
+  const bytes = new Uint8Array(16);
+  const view = new DataView(bytes.buffer);
+  const sign = number < 0 || Object.is(number, -0) ? 0x8000 : 0;
+  const size = Math.abs(number);
+  if (size === 0) view.setUint16(8, sign, true);
+  else if (!Number.isFinite(size)) {
+    view.setBigUint64(0, Number.isNaN(size) ? 0xc000_0000_0000_0000n : 0x8000_0000_0000_0000n, true);
+    view.setUint16(8, sign | 0x7fff, true);
+  } else {
+    let exponent = Math.floor(Math.log2(size));
+    // The logarithm of a number right below a power of two may be rounded up.
+    if (2 ** exponent > size) exponent--;
+    view.setBigUint64(0, BigInt((size / 2 ** exponent) * 2 ** 52) << 11n, true);
+    view.setUint16(8, sign | (exponent + 16383), true);
+  }
+  return bytes;
+};
+
+/** A number as floating point of 4, 8, 10, 12 or 16 bytes, the last three being x87's format. */
+export const encodeReal = (number: number, size: number): Uint8Array => {
+  if (size > 8) return encodeExtended(number).slice(0, size);
+  const view = new DataView(new ArrayBuffer(size));
+  if (size === 4) view.setFloat32(0, number, true);
+  else view.setFloat64(0, number, true);
+  return new Uint8Array(view.buffer);
+};
+
+const decodeReal = (bytes: Uint8Array): number => {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length === 4) return String(Number(view.getFloat32(0, true).toPrecision(9)));
-  if (bytes.length === 8) return String(view.getFloat64(0, true));
-  if (bytes.length >= 10) return String(extendedFloat(bytes));
-  return hex(unsignedOf(bytes));
+  return bytes.length === 4 ? view.getFloat32(0, true) : bytes.length === 8 ? view.getFloat64(0, true) : extendedFloat(bytes);
+};
+
+/** A value of floating point as the nearest number, undefined for all others and for what cannot be read. */
+export const realOf = (value: Value, reader: ValueReader): number | undefined => {
+  const bare = stripped(value.type);
+  if (bare.kind !== 'base' || bare.encoding !== 'float' || ![4, 8, 10, 12, 16].includes(bare.size)) return undefined;
+  const read = readValue(value, reader);
+  return 'reason' in read ? undefined : decodeReal(read.bytes);
+};
+
+const float = (bytes: Uint8Array): string => {
+  // Neither IEEE's formats nor x87's.
+  if (bytes.length !== 4 && bytes.length < 8) return hex(unsignedOf(bytes));
+  const number = decodeReal(bytes);
+  if (Object.is(number, -0)) return '-0';
+  return String(bytes.length === 4 ? Number(number.toPrecision(9)) : number);
+};
+
+/** Real and imaginary part, as C writes them. */
+const complex = (bytes: Uint8Array): string => {
+  const imaginary = float(bytes.subarray(bytes.length / 2));
+  return `${float(bytes.subarray(0, bytes.length / 2))} ${imaginary.startsWith('-') ? '-' : '+'} ${imaginary.replace('-', '')}i`;
 };
 
 const integer = (bits: bigint, width: number, signed: boolean, radix: 10 | 16): string => {
@@ -106,8 +160,9 @@ const base = (type: BaseType, bytes: Uint8Array, bits: bigint, width: number, ra
     case 'bool': return bits === 0n ? 'false' : bits === 1n ? 'true' : integer(bits, width, false, radix);
     case 'signed char': case 'unsigned char': return `${integer(bits, width, type.encoding === 'signed char', radix)} '${character(Number(bits & 0xffn), "'")}'`;
     case 'float': return float(bytes);
+    case 'complex': return complex(bytes);
     case 'character': return `${integer(bits, width, false, radix)} '${bits > 126n && bits < 0x11_0000n && (bits < 0xd800n || bits > 0xdfffn) ? String.fromCodePoint(Number(bits)) : character(Number(bits), "'")}'`;
-    case 'other': return hex(bits);
+    case 'other': return `0x${bits.toString(16)}`;
     default: return integer(bits, width, type.encoding === 'signed', radix);
   }
 };
@@ -179,7 +234,9 @@ const show = (original: Value, reader: ValueReader, options: FormatOptions, dept
   if (bare.kind === 'struct') return bare.incomplete ? '<incomplete type>' : bare.isRust ? rust(value, bare, reader, options, depth) : summary(value, reader, options, depth);
   if (bare.kind === 'array') {
     if (bare.count === undefined) return value.location.kind === 'memory' ? `${hex(value.location.address)} <length unknown>` : '<length unknown>';
-    return (isCharacter(bare.element) ? text(bare, value, reader) : undefined) ?? summary(value, reader, options, depth);
+    // Who wants bytes in hexadecimal looks for no text.
+    const isText = isCharacter(bare.element) && !(options.radix === 16 && isByte(bare.element));
+    return (isText ? text(bare, value, reader) : undefined) ?? summary(value, reader, options, depth);
   }
   const read = readValue(value, reader);
   if ('reason' in read) return `<${read.reason}>`;
@@ -275,7 +332,7 @@ export const memberOf = (value: Value, name: string, reader: ValueReader): Value
 export const integerOf = (value: Value, reader: ValueReader): bigint | undefined => {
   const bare = stripped(value.type);
   if (bare.kind !== 'base' && bare.kind !== 'enum' && bare.kind !== 'pointer') return undefined;
-  if (bare.kind === 'base' && bare.encoding === 'float') return undefined;
+  if (bare.kind === 'base' && (bare.encoding === 'float' || bare.encoding === 'complex')) return undefined;
   const read = readValue(value, reader);
   if ('reason' in read) return undefined;
   const bits = unsignedOf(read.bytes);
@@ -287,24 +344,23 @@ export const integerOf = (value: Value, reader: ValueReader): bigint | undefined
  * The bytes to store at the value's location to give it a number, or why that cannot be done. A bit-field's bytes keep
  * their neighbours.
  */
-export const encodeInteger = (value: Value, number: bigint, reader: ValueReader): { bytes: Uint8Array } | { reason: string } => {
+export const encodeNumber = (value: Value, number: bigint | number, reader: ValueReader): { bytes: Uint8Array } | { reason: string } => {
   const bare = stripped(value.type);
   if (bare.kind !== 'base' && bare.kind !== 'enum' && bare.kind !== 'pointer') return { reason: `a ${typeName(value.type)} cannot be assigned as a whole` };
   if (value.location.kind !== 'memory' && value.location.kind !== 'register') return { reason: 'it has no place of its own to be changed' };
   const size = sizeOf(value.type) ?? 0;
   if (bare.kind === 'base' && bare.encoding === 'float') {
-    const view = new DataView(new ArrayBuffer(size));
-    if (size === 4) view.setFloat32(0, Number(number), true);
-    else if (size === 8) view.setFloat64(0, Number(number), true);
-    else return { reason: `a ${typeName(value.type)} cannot be assigned` };
-    return { bytes: new Uint8Array(view.buffer) };
+    if (![4, 8, 10, 12, 16].includes(size)) return { reason: `a ${typeName(value.type)} cannot be assigned` };
+    return { bytes: encodeReal(Number(number), size) };
   }
+  if (typeof number === 'number' && !Number.isFinite(number)) return { reason: `it cannot hold ${number}` };
+  const integer = BigInt.asIntN(128, BigInt(typeof number === 'number' ? Math.trunc(number) : number));
   const { bitField } = value;
-  if (!bitField) return { bytes: bytesOf(BigInt.asUintN(size * 8, number), size) };
+  if (!bitField) return { bytes: bytesOf(BigInt.asUintN(size * 8, integer), size) };
   const bytes = Math.ceil((bitField.offset + bitField.size) / 8);
   const old = readLocation(value.location, bytes, reader);
   if ('reason' in old) return old;
   const mask = ((1n << BigInt(bitField.size)) - 1n) << BigInt(bitField.offset);
-  const mixed = (unsignedOf(old.bytes) & ~mask) | ((number << BigInt(bitField.offset)) & mask);
+  const mixed = (unsignedOf(old.bytes) & ~mask) | ((integer << BigInt(bitField.offset)) & mask);
   return { bytes: bytesOf(mixed, bytes) };
 };

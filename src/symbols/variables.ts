@@ -5,10 +5,10 @@ import { compute, ExpressionContext, locate } from './dwarf/expression';
 import { expressionAt } from './dwarf/locationList';
 import { TypeReader } from './dwarf/typeReader';
 import { Unit } from './dwarf/unit';
-import { bytesOf, Frame, lookupAddress } from './frame';
+import { bytesOf, Frame, lookupAddress, unsignedOf } from './frame';
 import { FunctionInfo, Functions } from './functions';
 import { Lines, SourceFile } from './lines';
-import { Location, unavailable } from './location';
+import { Location, readLocation, unavailable } from './location';
 import { NameIndex } from './nameIndex';
 import { sizeOf, stripped, Type } from './types';
 
@@ -31,6 +31,11 @@ export interface Scope {
   readonly functionName: string;
   readonly variables: readonly Variable[];
 }
+
+const SUBRANGE: ReadonlySet<number> = new Set([Tag.subrange_type]);
+
+/** A longer array of a length computed at run time is none that a stack holds. */
+const MOST_ELEMENTS = 2 ** 32;
 
 /** Variables, their types and places. */
 export class Variables {
@@ -172,6 +177,41 @@ export class Variables {
     const expression = expressionAt(holder, At.location, lookupAddress(frame));
     if (!expression || expression.length === 0) return unavailable(holder.block(At.location) ? 'optimized out' : 'optimized out here');
     return locate(expression, this.context(frame, holder.unit, variable.function));
+  }
+
+  /** The type of a variable in a frame: an array whose length is computed when it is declared has one only there. */
+  typeIn(variable: Variable, frame: Frame): Type {
+    const bare = stripped(variable.type);
+    if (bare.kind !== 'array' || bare.count !== undefined) return variable.type;
+    let die = variable.die.holder(At.type)?.reference(At.type);
+    while (die && die.tag !== Tag.array_type) die = die.reference(At.type);
+    if (!die) return variable.type;
+    const counts = [...die.children(SUBRANGE)].map((range) => this.countOf(range, variable, frame));
+    const element = this.typeReader.typeOf(die);
+    return counts.reduceRight<Type>((inner, count) => ({ kind: 'array', element: inner, count }), element);
+  }
+
+  /** How many elements a dimension has; undefined where nothing tells. */
+  private countOf(range: Die, variable: Variable, frame: Frame): number | undefined {
+    const count = this.bound(range, At.count, variable, frame);
+    if (count !== undefined) return Number(count);
+    const upper = this.bound(range, At.upper_bound, variable, frame);
+    const length = upper === undefined ? undefined : Number(BigInt.asIntN(64, upper) - (range.constant(At.lower_bound) ?? 0n)) + 1;
+    // What has not been set yet may be anything.
+    return length === undefined || length < 0 || length > MOST_ELEMENTS ? undefined : length;
+  }
+
+  /** A bound: a constant, an expression, or a variable that the compiler has made for it. */
+  private bound(range: Die, attribute: number, variable: Variable, frame: Frame): bigint | undefined {
+    const constant = range.constant(attribute);
+    if (constant !== undefined) return constant;
+    const block = range.block(attribute);
+    if (block) return compute(block, this.context(frame, range.unit, variable.function));
+    const holder = range.reference(attribute);
+    if (!holder) return undefined;
+    const made = this.describe(holder, variable.function);
+    const read = readLocation(this.locate(made, frame), sizeOf(made.type) ?? 8, frame);
+    return 'reason' in read ? undefined : unsignedOf(read.bytes);
   }
 
   private constant(variable: Variable): Uint8Array | undefined {

@@ -14,6 +14,7 @@ import { compareStacks, Counts, ownValue, type OwnFrame } from './agreement';
 import { entryValueOf, observe } from './entryTruth';
 import { EMPTY_RANGE, ENTRY_VALUE_CHECKED, explanationOf } from './explanations';
 import { GdbProcess, type GdbFrame } from './gdbProcess';
+import { random } from './random';
 import { SCENES } from './scenes';
 
 const [sceneName = 'lab', stops = '200', seed = '1'] = process.argv.slice(2);
@@ -27,16 +28,6 @@ const CHUNK = 200_000;
 
 /** Parameters of 32 bits leave the upper half of a register as it is. */
 const LOW_HALF = 0xffff_ffffn;
-
-/** mulberry32: the same stops for the same seed. */
-function random(state: number): () => number {
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** The adapter's frames of one world, with their locals as deep as GDB's. */
 async function ownFrames(client: Client, stack: readonly DebugProtocol.StackFrame[], gdb: readonly GdbFrame[]): Promise<OwnFrame[]> {

@@ -25,6 +25,14 @@ export interface GdbFrame {
   locals: GdbValue[];
 }
 
+/** What GDB says of an expression: an error, or the rest. */
+export interface GdbExpression {
+  error?: string;
+  text?: string;
+  type?: string;
+  size?: number;
+}
+
 /** A kernel's symbols take GDB a while. */
 const ANSWER_MS = 300_000;
 
@@ -37,7 +45,7 @@ export class GdbProcess {
     this.child = spawn('gdb', ['-nx', '-q', symbols], { cwd });
     for (const stream of [this.child.stdout, this.child.stderr]) stream.on('data', (data) => this.said(String(data)));
     this.child.once('close', () => this.answer?.reject(new Error(`GDB has gone:\n${this.text}`)));
-    for (const line of ['set pagination off', 'set confirm off', 'set backtrace past-main on', 'set remotetimeout 600', 'set tcp connect-timeout 600', `source ${path.join(__dirname, 'frames.py')}`, `target remote 127.0.0.1:${port}`, ...setUp]) this.child.stdin.write(`${line}\n`);
+    for (const line of ['set pagination off', 'set confirm off', 'set backtrace past-main on', 'set remotetimeout 600', 'set tcp connect-timeout 600', ...['frames.py', 'expressions.py'].map((file) => `source ${path.join(__dirname, file)}`), `target remote 127.0.0.1:${port}`, ...setUp]) this.child.stdin.write(`${line}\n`);
   }
 
   private said(data: string): void {
@@ -60,6 +68,11 @@ export class GdbProcess {
     const answer = JSON.parse(await this.ask('maintenance flush dcache', 'maintenance flush register-cache', 'hyperstep-frames')) as GdbFrame[] | { failed: string };
     if (Array.isArray(answer)) return answer;
     throw new Error(`GDB cannot tell the frames: ${answer.failed}`);
+  }
+
+  /** What an expression is in the selected frame, in a format of `print`'s. */
+  async evaluate(expression: string, format = '-'): Promise<GdbExpression> {
+    return JSON.parse(await this.ask(`hyperstep-evaluate ${format} ${expression}`)) as GdbExpression;
   }
 
   /** The JSON that the last of the commands prints. */

@@ -4,17 +4,23 @@ import fc from 'fast-check';
 import { UserError } from '../../src/base/errors';
 import { combine, INT, LONG, UNSIGNED, UNSIGNED_LONG } from '../../src/debug/evaluate/arithmetic';
 import { parseExpression } from '../../src/debug/evaluate/parser';
-import type { Expression } from '../../src/debug/evaluate/syntax';
+import type { Expression, TypeName } from '../../src/debug/evaluate/syntax';
 import { compileCondition } from '../../src/debug/exits/condition';
 import { constantNamed } from '../../src/debug/exits/constants';
 import { exitSubject } from '../../src/debug/exits/exitSubject';
 import { hitCondition } from '../../src/debug/breakpoints/hitCondition';
 import type { ExitRecord } from '../../src/vmx/observe';
 
+/** A type, read from the inside: `int array 5 pointer` is a pointer to an array. */
+const named = ({ base, derived }: TypeName): string => base + derived.map((d) => (d.kind === 'pointer' ? '*' : d.kind === 'array' ? `[${d.count ?? ''}]` : `(${d.parameters.map(named).join()})`)).join('');
+
 /** A tree in one line. */
 function shown(e: Expression): string {
   switch (e.kind) {
     case 'number': return String(e.value);
+    case 'real': return `${e.value}:${e.size}`;
+    case 'comma': return `(${shown(e.left)}, ${shown(e.right)})`;
+    case 'sizeofValue': return `sizeof ${shown(e.operand)}`;
     case 'string': return JSON.stringify(e.value);
     case 'name': return e.name;
     case 'machine': return '$' + e.path.join('.');
@@ -23,11 +29,11 @@ function shown(e: Expression): string {
     case 'unary': return `(${e.operator}${shown(e.operand)})`;
     case 'binary': return `(${shown(e.left)} ${e.operator} ${shown(e.right)})`;
     case 'conditional': return `(${shown(e.test)} ? ${shown(e.yes)} : ${shown(e.no)})`;
-    case 'cast': return `((${e.type.base}${'*'.repeat(e.type.pointers)})${shown(e.operand)})`;
+    case 'cast': return `((${named(e.type)})${shown(e.operand)})`;
     case 'in': return `(${shown(e.operand)} in ${shown(e.low)}..${shown(e.high)})`;
     case 'space': return `${e.space}:${shown(e.operand)}`;
     case 'call': return `${e.name}(${e.arguments.map(shown).join(', ')})`;
-    case 'sizeof': return `sizeof(${e.type.base}${'*'.repeat(e.type.pointers)})`;
+    case 'sizeof': return `sizeof(${named(e.type)})`;
     case 'assign': return `(${shown(e.target)} ${e.operator ?? ''}= ${shown(e.value)})`;
   }
 }
@@ -43,6 +49,17 @@ describe('expressions', () => {
     ['(uint64_t)x + 1', '(((uint64_t)x) + 1)'],
     ['(uint64_t *)x', '((uint64_t*)x)'],
     ['(x) + 1', '(x + 1)'],
+    ['(uint64_t (*)[5])x', '((uint64_t[5]*)x)'],
+    ['(int (*)(int, char *))x', '((int(int,char*)*)x)'],
+    ['(int *[2][3])x', '((int*[3][2])x)'],
+    ['1.5 + .5f - 1e3L', '((1.5:double + 0.5:float) - 1000:long double)'],
+    ['x in 1..5', '(x in 1..5)'],
+    ['sizeof x + 1', '(sizeof x + 1)'],
+    ['sizeof (x)[1]', 'sizeof (x[1])'],
+    ['sizeof(int[3]) * 2', '(sizeof(int[3]) * 2)'],
+    ['(a, b)', '(a, b)'],
+    ['"a" "b"', '"ab"'],
+    ["'\\101' + '\\377'", '(65 + -1)'],
     ['(struct Trapframe *)p', '((struct Trapframe*)p)'],
     ['*(unsigned long *)0x1000', '(*((unsigned long*)4096))'],
     ['sizeof(struct env)', 'sizeof(struct env)'],

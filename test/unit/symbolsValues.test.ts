@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Frame, unsignedOf } from '../../src/symbols/frame';
 import { SymbolImage, Value } from '../../src/symbols/image';
 import { sizeOf, stripped, Type, typeName } from '../../src/symbols/types';
-import { childCount, children, dereference, elementOf, encodeInteger, formatValue, integerOf, memberOf, readString } from '../../src/symbols/values';
+import { childCount, children, dereference, elementOf, encodeNumber, formatValue, integerOf, memberOf, readString } from '../../src/symbols/values';
 import { fixtureNames, openFixture } from './symbolsFixtures';
 
 /** A machine whose memory is what the image loads, with a guest written over guest_table[0]. */
@@ -22,7 +22,7 @@ const machine = (image: SymbolImage): { frame: Frame; table: Value } => {
   const set = (path: string, value: bigint): void => {
     let target = guest;
     for (const part of path.split('.')) target = /^\d+$/.test(part) ? elementOf(target, Number(part), frame)! : memberOf(target, part, frame)!;
-    const encoded = encodeInteger(target, value, frame);
+    const encoded = encodeNumber(target, value, frame);
     assert.ok('bytes' in encoded && target.location.kind === 'memory');
     bytes.set(encoded.bytes, Number(target.location.address - base));
   };
@@ -102,7 +102,7 @@ describe('symbols: types and values', () => {
 
       it('shows bit-fields of either sign, and keeps their neighbours when one is written', () => {
         assert.equal(formatValue(at('rights'), frame), '{type = 11, s = 0, dpl = 2, present = 1, offset = -3}');
-        const encoded = encodeInteger(at('rights.s'), 1n, frame);
+        const encoded = encodeNumber(at('rights.s'), 1n, frame);
         assert.ok('bytes' in encoded);
         assert.equal(encoded.bytes[0] & 0x1f, 0x1b);
       });
@@ -140,8 +140,8 @@ describe('symbols: types and values', () => {
         const bad: Value = { name: 'p', type: image.types('u64')[0], location: { kind: 'memory', address: 0x10n } };
         assert.equal(formatValue(bad, frame), '<cannot read memory at 0x10>');
         assert.equal(integerOf(bad, frame), undefined);
-        assert.deepEqual(encodeInteger({ ...bad, location: { kind: 'value', bytes: new Uint8Array(8) } }, 1n, frame), { reason: 'it has no place of its own to be changed' });
-        assert.deepEqual(encodeInteger(guest, 1n, frame), { reason: 'a struct guest cannot be assigned as a whole' });
+        assert.deepEqual(encodeNumber({ ...bad, location: { kind: 'value', bytes: new Uint8Array(8) } }, 1n, frame), { reason: 'it has no place of its own to be changed' });
+        assert.deepEqual(encodeNumber(guest, 1n, frame), { reason: 'a struct guest cannot be assigned as a whole' });
       });
     });
   }

@@ -116,7 +116,7 @@ export function stackWords(context: ConsoleContext, count: number): string {
   const frame = context.frame?.frame;
   const world = context.frame?.world ?? target.world;
   const size = frame?.bits === 64 || frame === undefined ? 8 : frame.bits / 8;
-  const stack = context.evaluator.number('$rsp');
+  const stack = BigInt(context.evaluator.number('$rsp'));
   const letters: Readonly<Record<number, string>> = { 2: 'xh', 4: 'xw', 8: 'a' };
   return examine(context, world, stack, `${count}${letters[size]}`);
 }

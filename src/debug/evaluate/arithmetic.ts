@@ -1,4 +1,4 @@
-/** C's integer types and operations on them: promotions, conversions, wrapping. */
+/** C's arithmetic types and operations on them: promotions, conversions, wrapping. */
 import { UserError } from '../../base/errors';
 import { bytesOf } from '../../symbols/frame';
 import { sizeOf, stripped, type BaseType, type PointerType, type Type } from '../../symbols/types';
@@ -10,10 +10,16 @@ export const INT = base('int', 4, 'signed');
 export const UNSIGNED = base('unsigned int', 4, 'unsigned');
 export const LONG = base('long', 8, 'signed');
 export const UNSIGNED_LONG = base('unsigned long', 8, 'unsigned');
+const INT128 = base('__int128', 16, 'signed');
+const UNSIGNED_INT128 = base('unsigned __int128', 16, 'unsigned');
+export const FLOAT = base('float', 4, 'float');
+export const DOUBLE = base('double', 8, 'float');
+/** x87's, in the 16 bytes that gcc gives it. */
+export const LONG_DOUBLE = base('long double', 16, 'float');
 export const CHAR = base('char', 1, 'signed char');
 export const BYTE = base('unsigned char', 1, 'unsigned char');
 
-/** Integer types by their C words in any order, and the fixed-width names for images that do not define them. */
+/** Types by their C words in any order, and the fixed-width names for images that do not define them. */
 const BUILT_IN: readonly [RegExp, BaseType][] = [
   [/^(unsigned char|uint8_t|u8)$/, base('unsigned char', 1, 'unsigned char')],
   [/^(signed char|int8_t|s8)$/, base('signed char', 1, 'signed char')],
@@ -25,6 +31,11 @@ const BUILT_IN: readonly [RegExp, BaseType][] = [
   [/^(signed|(signed )?int|int32_t|s32)$/, INT],
   [/^(unsigned long( long)?( int)?|long( long)? unsigned int|uint64_t|size_t|uintptr_t|u64)$/, UNSIGNED_LONG],
   [/^(signed )?(long( long)?( int)?|int64_t|ssize_t|intptr_t|s64)$/, LONG],
+  [/^float$/, FLOAT],
+  [/^double$/, DOUBLE],
+  [/^long double$/, LONG_DOUBLE],
+  [/^__int128$/, INT128],
+  [/^(unsigned __int128|__int128 unsigned)$/, UNSIGNED_INT128],
 ];
 
 /** A type that C itself or <stdint.h> names, whatever the image knows. */
@@ -42,7 +53,7 @@ function kindOf(type: Type): Kind | undefined {
   const bare = stripped(type);
   if (bare.kind === 'enum') return { size: bare.size, signed: bare.signed };
   if (bare.kind === 'pointer') return { size: bare.size, signed: false };
-  if (bare.kind !== 'base' || bare.encoding === 'float' || bare.encoding === 'other') return undefined;
+  if (bare.kind !== 'base' || bare.encoding === 'float' || bare.encoding === 'complex' || bare.encoding === 'other') return undefined;
   return { size: bare.size, signed: bare.encoding === 'signed' || bare.encoding === 'signed char' };
 }
 
@@ -51,10 +62,25 @@ export const isInteger = (type: Type): boolean => {
   return bare.kind !== 'pointer' && kindOf(type) !== undefined;
 };
 
+/** Whether a type is real floating point. */
+export const isReal = (type: Type): boolean => {
+  const bare = stripped(type);
+  return bare.kind === 'base' && bare.encoding === 'float';
+};
+
+/** The type in which two numbers are combined of which one at least is floating point. */
+export const widerReal = (a: Type, b: Type): Type => {
+  if (!isReal(b)) return stripped(a);
+  return isReal(a) && sizeOf(a)! >= sizeOf(b)! ? stripped(a) : stripped(b);
+};
+
 /** Integer promotion: what is smaller than int becomes int. */
 const promote = (kind: Kind): Kind => (kind.size < 4 ? { size: 4, signed: true } : kind);
 
-const typeOf = ({ size, signed }: Kind): BaseType => (size > 4 ? (signed ? LONG : UNSIGNED_LONG) : signed ? INT : UNSIGNED);
+const typeOf = ({ size, signed }: Kind): BaseType => {
+  if (size > 8) return signed ? INT128 : UNSIGNED_INT128;
+  return size > 4 ? (signed ? LONG : UNSIGNED_LONG) : signed ? INT : UNSIGNED;
+};
 
 /** The type of a promoted operand. */
 export const promoted = (type: Type): BaseType => typeOf(promote(kindOf(type)!));
@@ -82,7 +108,7 @@ export const encode = (type: Type, value: bigint): Uint8Array => {
   return bytesOf(BigInt.asUintN(size * 8, value), size);
 };
 
-const COMPARISONS: Partial<Record<BinaryOperator, (a: bigint, b: bigint) => boolean>> = {
+const COMPARISONS: Partial<Record<BinaryOperator, <T extends bigint | number>(a: T, b: T) => boolean>> = {
   '<': (a, b) => a < b,
   '<=': (a, b) => a <= b,
   '>': (a, b) => a > b,
@@ -103,6 +129,19 @@ export function combine(operator: BinaryOperator, a: bigint, aType: Type, b: big
   return { type, value: wrap(type, apply(operator, x, y)) };
 }
 
+/** Applies an operator (not && and ||) to two numbers of floating point; comparisons yield whether they hold. Throws a UserError for operators of integers alone. */
+export function combineReals(operator: BinaryOperator, x: number, y: number): number | boolean {
+  const compare = COMPARISONS[operator];
+  if (compare) return compare(x, y);
+  switch (operator) {
+    case '+': return x + y;
+    case '-': return x - y;
+    case '*': return x * y;
+    case '/': return x / y;
+  }
+  throw new UserError('expression', `${operator} needs integers: cast what is floating point, as in (int)x.`);
+}
+
 function apply(operator: BinaryOperator, x: bigint, y: bigint): bigint {
   switch (operator) {
     case '+': return x + y;
@@ -113,7 +152,7 @@ function apply(operator: BinaryOperator, x: bigint, y: bigint): bigint {
     case '^': return x ^ y;
     case '<<':
     case '>>':
-      if (y < 0n || y > 63n) throw new UserError('expression', `A value cannot be shifted by ${y} bits.`);
+      if (y < 0n || y > 127n) throw new UserError('expression', `A value cannot be shifted by ${y} bits.`);
       return operator === '<<' ? x << y : x >> y;
     case '/':
     case '%':

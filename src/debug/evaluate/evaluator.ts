@@ -3,7 +3,7 @@ import { UserError } from '../../base/errors';
 import { hex } from '../../base/bits';
 import { sizeOf, stripped, typeName, type Type } from '../../symbols/types';
 import { readable } from '../../symbols/rustValues';
-import { dereference, elementOf, integerOf, memberOf, readValue, type Value, type ValueReader } from '../../symbols/values';
+import { dereference, elementOf, memberOf, type Value, type ValueReader } from '../../symbols/values';
 import type { Die } from '../../symbols/dwarf/die';
 import type { SymbolImage } from '../../symbols/image';
 import { lookupAddress } from '../../symbols/frame';
@@ -15,12 +15,15 @@ import { worldFrames, type CodeFrame } from '../stack/callStack';
 import { frameVariables } from '../stack/frameScopes';
 import type { Target } from '../target';
 import type { World } from '../world';
-import { builtInType, BYTE, CHAR, combine, encode, INT, isInteger, LONG, pointerTo, promoted, UNSIGNED, UNSIGNED_LONG, wrap } from './arithmetic';
+import { builtInType, BYTE, CHAR, DOUBLE, FLOAT, INT, LONG, LONG_DOUBLE, pointerTo, UNSIGNED, UNSIGNED_LONG } from './arithmetic';
 import { computed, placed, type Evaluated, type EvaluatedIn } from './evaluated';
 import { inspect, placeOf, type EvaluatorFacts } from './inspectionFunctions';
 import { machineValue } from './machineNames';
+import { castTo, computedReal, decayed, integer, numeric, offset, operate, operateUnary, truth } from './operations';
 import { parseExpression } from './parser';
 import type { Expression, Format, ParsedInput, TypeName } from './syntax';
+
+const REALS = { 'float': FLOAT, 'double': DOUBLE, 'long double': LONG_DOUBLE };
 
 /** Reads values that lie in an address space rather than in a frame. */
 const spaceReader = (target: Target, space: SpaceName): ValueReader => ({
@@ -35,6 +38,8 @@ export class Evaluator {
   private readonly world: World;
   private readonly reader: ValueReader;
   private readonly images: SymbolImage[];
+  /** Whether what is computed is asked for its place or type alone. */
+  private addressed = false;
   /** Macros that are being expanded. */
   private readonly expanding = new Set<string>();
 
@@ -65,7 +70,8 @@ export class Evaluator {
   private parse(text: string): ParsedInput {
     const expanded = expandMacroCalls(text, (name) => this.macroNamed(name));
     try {
-      return parseExpression(expanded, (name) => this.findType(name) !== undefined);
+      // A variable may have the name of a struct.
+      return parseExpression(expanded, (name) => this.findType(name) !== undefined && !this.knows(name));
     } catch (error) {
       if (expanded === text || !(error instanceof UserError)) throw error;
       throw new UserError('expression', `Macros make this "${expanded}", which has no value here: ${error.message}`);
@@ -74,20 +80,20 @@ export class Evaluator {
 
   /** The number that a part of a condition is. */
   numberOf(expression: Expression): bigint {
-    return this.integer(this.decayed(this.compute(expression, false)));
+    return integer(decayed(this.compute(expression, false)));
   }
 
   /** What a pointer or array points to, as an array of so many elements. */
   private elements(pointer: Evaluated, count: number): Evaluated {
-    const decayed = this.decayed(pointer);
-    const bare = stripped(decayed.value.type);
+    const first = decayed(pointer);
+    const bare = stripped(first.value.type);
     if (bare.kind !== 'pointer' || stripped(bare.target).kind === 'void') throw new UserError('expression', `${pointer.value.name} is a ${typeName(pointer.value.type)}: only what a pointer points to can be shown as so many elements.`);
-    return this.place({ name: pointer.value.name, type: { kind: 'array', element: bare.target, count }, location: { kind: 'memory', address: this.integer(decayed) } }, decayed);
+    return this.place({ name: pointer.value.name, type: { kind: 'array', element: bare.target, count }, location: { kind: 'memory', address: integer(first) } }, first);
   }
 
   /** The place that an expression is an address of, in the space that it names or in the frame's world. Throws a UserError. */
   addressOf(text: string): { space: SpaceName; address: bigint } {
-    return placeOf(this.evaluate(text, false).result, (e) => this.integer(this.decayed(e)));
+    return placeOf(this.evaluate(text, false).result, (e) => integer(decayed(e)));
   }
 
   /** Whether a name means something here: a variable, a function, a constant. */
@@ -111,7 +117,7 @@ export class Evaluator {
 
   /** Whether a condition holds. */
   holds(text: string): boolean {
-    return this.truth(this.evaluate(text, false).result);
+    return truth(this.evaluate(text, false).result);
   }
 
   /** Computes `text` and tells its value in one line. Throws a UserError that says what is wrong. */
@@ -126,8 +132,8 @@ export class Evaluator {
   }
 
   /** The number that an expression is, for a value that the user types. */
-  number(text: string): bigint {
-    return this.integer(this.decayed(this.evaluate(text, false).result));
+  number(text: string): bigint | number {
+    return numeric(decayed(this.evaluate(text, false).result));
   }
 
   private get common(): EvaluatedIn {
@@ -141,6 +147,8 @@ export class Evaluator {
         const type = e.long || !small ? (e.unsigned || e.value > 0x7fff_ffff_ffff_ffffn ? UNSIGNED_LONG : LONG) : e.unsigned ? UNSIGNED : INT;
         return computed(String(e.value), type, e.value, this.common);
       }
+      case 'real':
+        return computedReal(String(e.value), REALS[e.size], e.size === 'float' ? Math.fround(e.value) : e.value, this.common);
       case 'string':
         return this.rvalue('"..."', { kind: 'array', element: CHAR, count: e.value.length + 1 }, new TextEncoder().encode(e.value + '\0'));
       case 'name':
@@ -154,26 +162,27 @@ export class Evaluator {
       case 'member':
         return this.member(this.compute(e.object, mayAssign), e.name, e.arrow);
       case 'index':
-        return this.element(this.compute(e.object, mayAssign), this.integer(this.compute(e.index, mayAssign)));
+        return this.element(this.compute(e.object, mayAssign), integer(this.compute(e.index, mayAssign)));
       case 'unary':
         return this.unary(e, mayAssign);
       case 'binary':
         return this.binary(e, mayAssign);
       case 'in': {
-        const value = this.decayed(this.compute(e.operand, mayAssign));
-        const within = this.truth(this.operate('>=', value, this.compute(e.low, mayAssign))) && this.truth(this.operate('<=', value, this.compute(e.high, mayAssign)));
+        const value = decayed(this.compute(e.operand, mayAssign));
+        const within = truth(operate('>=', value, this.compute(e.low, mayAssign), this.common)) && truth(operate('<=', value, this.compute(e.high, mayAssign), this.common));
         return computed('in', INT, within ? 1n : 0n, this.common);
       }
       case 'conditional':
-        return this.compute(this.truth(this.compute(e.test, mayAssign)) ? e.yes : e.no, mayAssign);
+        return this.compute(truth(this.compute(e.test, mayAssign)) ? e.yes : e.no, mayAssign);
       case 'cast':
-        return this.cast(this.typeNamed(e.type), this.compute(e.operand, mayAssign));
-      case 'sizeof': {
-        const type = this.typeNamed(e.type);
-        const size = sizeOf(type);
-        if (size === undefined) throw new UserError('expression', `The size of ${typeName(type)} is not known.`);
-        return computed('sizeof', UNSIGNED_LONG, BigInt(size), this.common);
-      }
+        return castTo(this.typeNamed(e.type), this.compute(e.operand, mayAssign));
+      case 'sizeof':
+        return this.sizeOf(this.typeNamed(e.type));
+      case 'sizeofValue':
+        return this.sizeOf(this.addressing(() => this.compute(e.operand, false)).value.type);
+      case 'comma':
+        this.compute(e.left, mayAssign);
+        return this.compute(e.right, mayAssign);
       case 'assign':
         return this.assign(e, mayAssign);
     }
@@ -268,7 +277,7 @@ export class Evaluator {
     // `guest:idt()` asks the function about the guest.
     if (operand.kind === 'call' && (space === 'vmm' || space === 'guest')) return inner;
     if (inner.value.location.kind === 'memory' && (space === 'vmm' || space === 'guest')) return inner;
-    const address = BigInt.asUintN(64, this.integer(this.decayed(inner)));
+    const address = BigInt.asUintN(64, integer(decayed(inner)));
     const bare = stripped(inner.value.type);
     const type = bare.kind === 'pointer' ? inner.value.type : pointerTo(BYTE);
     const reader = space === this.world ? this.reader : spaceReader(this.target, space);
@@ -280,31 +289,9 @@ export class Evaluator {
       target: this.target,
       facts: this.facts,
       world: this.world,
-      integer: (e) => this.integer(this.decayed(e)),
+      integer: (e) => integer(decayed(e)),
       common: this.common,
     });
-  }
-
-  /** The integer that a value is; throws a UserError that says why when it is none. */
-  private integer(e: Evaluated): bigint {
-    const number = integerOf(e.value, e.reader);
-    if (number !== undefined) return number;
-    const bare = stripped(e.value.type);
-    if ((bare.kind === 'array' || bare.kind === 'function') && e.value.location.kind === 'memory') return e.value.location.address;
-    const read = readValue(e.value, e.reader);
-    if ('reason' in read) throw new UserError('expression', `${e.value.name} is not available: ${read.reason}.`);
-    throw new UserError('expression', `${e.value.name} is a ${typeName(e.value.type)}, not a number.`);
-  }
-
-  private truth(e: Evaluated): boolean {
-    return this.integer(e) !== 0n;
-  }
-
-  /** Arrays and functions stand for their address. */
-  private decayed(e: Evaluated): Evaluated {
-    const bare = stripped(e.value.type);
-    if ((bare.kind !== 'array' && bare.kind !== 'function') || e.value.location.kind !== 'memory') return e;
-    return computed(e.value.name, pointerTo(bare.kind === 'array' ? bare.element : bare), e.value.location.address, e);
   }
 
   private member(object: Evaluated, name: string, arrow: boolean): Evaluated {
@@ -312,10 +299,10 @@ export class Evaluator {
     if (arrow && bare.kind !== 'pointer' && bare.kind !== 'array') throw new UserError('expression', `${object.value.name} is a ${typeName(object.value.type)}, not a pointer: write "." instead of "->".`);
     const struct = bare.kind === 'pointer' ? stripped(bare.target) : bare.kind === 'array' ? stripped(bare.element) : bare;
     if (struct.kind !== 'struct') throw new UserError('expression', `${object.value.name} is a ${typeName(object.value.type)} and has no members.`);
-    const holder = bare.kind === 'array' ? elementOf(object.value, 0, object.reader) : object.value;
+    const holder = bare.kind === 'array' ? elementOf(object.value, 0, object.reader) : bare.kind === 'pointer' && this.addressed ? this.pointee(object, `*${object.value.name}`).value : object.value;
     const found = holder && memberOf(holder, name, object.reader);
     if (found) return this.place({ ...found, name: `${object.value.name}${arrow ? '->' : '.'}${name}` }, object);
-    if (bare.kind === 'pointer' && !this.readable(object)) throw new UserError('expression', `${object.value.name} points to nothing that can be read: ${hex(this.integer(object))}.`);
+    if (bare.kind === 'pointer' && !this.readable(object)) throw new UserError('expression', `${object.value.name} points to nothing that can be read: ${hex(integer(object))}.`);
     const names = struct.members.map((m) => m.name).filter((n) => n !== '');
     throw new UserError('expression', `${typeName(struct)} has no member ${name}; it has ${names.join(', ')}.`);
   }
@@ -331,7 +318,7 @@ export class Evaluator {
       const element = elementOf(object.value, Number(index), object.reader);
       if (element) return this.place({ ...element, name: `${object.value.name}[${index}]` }, object);
     }
-    return this.pointee(this.offset(this.decayed(object), index), `${object.value.name}[${index}]`);
+    return this.pointee(offset(decayed(object), index), `${object.value.name}[${index}]`);
   }
 
   /** What a pointer points to. */
@@ -340,72 +327,30 @@ export class Evaluator {
     if (bare.kind !== 'pointer') throw new UserError('expression', `${pointer.value.name} is a ${typeName(pointer.value.type)}, not a pointer: cast it, as in *(uint64_t *)${pointer.value.name}.`);
     const target = stripped(bare.target);
     if (target.kind === 'void') throw new UserError('expression', `${pointer.value.name} is a void pointer: cast it to say what it points to.`);
-    const address = this.integer(pointer);
+    const address = integer(pointer);
     return this.place({ name, type: bare.target, location: { kind: 'memory', address } }, pointer);
   }
 
-  /** Pointer arithmetic. */
-  private offset(pointer: Evaluated, count: bigint): Evaluated {
-    const bare = stripped(pointer.value.type);
-    if (bare.kind !== 'pointer') throw new UserError('expression', `${pointer.value.name} is a ${typeName(pointer.value.type)}, neither array nor pointer.`);
-    const size = BigInt(sizeOf(bare.target) ?? 1);
-    return computed(pointer.value.name, pointer.value.type, wrap(pointer.value.type, this.integer(pointer) + count * size), pointer);
-  }
-
   private unary(e: Expression & { kind: 'unary' }, mayAssign: boolean): Evaluated {
-    const operand = this.compute(e.operand, mayAssign);
-    const name = `${e.operator}${operand.value.name}`;
-    switch (e.operator) {
-      case '&': {
-        if (operand.value.location.kind !== 'memory' || operand.value.bitField) throw new UserError('expression', `${operand.value.name} is not in memory and has no address.`);
-        return computed(name, pointerTo(operand.value.type, this.frame?.frame.bits === 32 ? 4 : 8), operand.value.location.address, operand);
-      }
-      case '*':
-        return this.pointee(this.decayed(operand), name);
-      case '!':
-        return computed(name, INT, this.truth(operand) ? 0n : 1n, this.common);
+    if (e.operator === '&') {
+      const operand = this.addressing(() => this.compute(e.operand, mayAssign));
+      const { name, type, location, bitField } = operand.value;
+      if (location.kind !== 'memory' || bitField) throw new UserError('expression', `${name} is not in memory and has no address.`);
+      return computed(`&${name}`, pointerTo(type, this.frame?.frame.bits === 32 ? 4 : 8), location.address, operand);
     }
-    if (!isInteger(operand.value.type)) throw new UserError('expression', `${operand.value.name} is a ${typeName(operand.value.type)}; ${e.operator} needs an integer.`);
-    const type = promoted(operand.value.type);
-    const number = this.integer(operand);
-    return computed(name, type, wrap(type, e.operator === '-' ? -number : e.operator === '~' ? ~number : number), operand);
+    const operand = this.compute(e.operand, mayAssign);
+    if (e.operator === '*') return this.pointee(decayed(operand), `*${operand.value.name}`);
+    return operateUnary(e.operator, operand, this.common);
   }
 
   private binary(e: Expression & { kind: 'binary' }, mayAssign: boolean): Evaluated {
-    const left = this.decayed(this.compute(e.left, mayAssign));
+    const left = decayed(this.compute(e.left, mayAssign));
     if (e.operator === '&&' || e.operator === '||') {
-      const decided = this.truth(left) === (e.operator === '||');
-      const result = decided ? e.operator === '||' : this.truth(this.compute(e.right, mayAssign));
+      const decided = truth(left) === (e.operator === '||');
+      const result = decided ? e.operator === '||' : truth(this.compute(e.right, mayAssign));
       return computed(e.operator, INT, result ? 1n : 0n, this.common);
     }
-    return this.operate(e.operator, left, this.decayed(this.compute(e.right, mayAssign)));
-  }
-
-  private operate(operator: (Expression & { kind: 'binary' })['operator'], left: Evaluated, right: Evaluated): Evaluated {
-    const name = `${left.value.name} ${operator} ${right.value.name}`;
-    const leftPointer = stripped(left.value.type).kind === 'pointer';
-    const rightPointer = stripped(right.value.type).kind === 'pointer';
-    if (operator === '+' && leftPointer && !rightPointer) return this.offset(left, this.integer(right));
-    if (operator === '+' && rightPointer && !leftPointer) return this.offset(right, this.integer(left));
-    if (operator === '-' && leftPointer && !rightPointer) return this.offset(left, -this.integer(right));
-    if (operator === '-' && leftPointer && rightPointer) {
-      const target = stripped(left.value.type);
-      const size = target.kind === 'pointer' ? BigInt(sizeOf(target.target) ?? 1) : 1n;
-      return computed(name, LONG, (this.integer(left) - this.integer(right)) / (size || 1n), this.common);
-    }
-    const asInteger = (e: Evaluated): Type => (isInteger(e.value.type) ? e.value.type : UNSIGNED_LONG);
-    const a = this.integer(left);
-    const b = this.integer(right);
-    const { type, value } = combine(operator, a, asInteger(left), b, asInteger(right));
-    return computed(name, type, value, this.common);
-  }
-
-  private cast(type: Type, operand: Evaluated): Evaluated {
-    const name = `(${typeName(type)})${operand.value.name}`;
-    const bare = stripped(type);
-    if (bare.kind === 'struct' || bare.kind === 'array') throw new UserError('expression', `A value cannot be cast to ${typeName(type)}: cast its address, as in *(${typeName(type)} *)&x.`);
-    const number = this.integer(this.decayed(operand));
-    return this.rvalue(name, type, encode(type, wrap(type, number)), operand);
+    return operate(e.operator, left, decayed(this.compute(e.right, mayAssign)), this.common);
   }
 
   private assign(e: Expression & { kind: 'assign' }, mayAssign: boolean): Evaluated {
@@ -417,9 +362,9 @@ export class Evaluator {
       target.store(e.value.value);
       return this.compute(e.target, false);
     }
-    let value = this.decayed(this.compute(e.value, mayAssign));
-    if (e.operator !== undefined) value = this.operate(e.operator, target, value);
-    target.store(this.integer(value));
+    let value = decayed(this.compute(e.value, mayAssign));
+    if (e.operator !== undefined) value = operate(e.operator, target, value, this.common);
+    target.store(numeric(value));
     return this.compute(e.target, false);
   }
 
@@ -434,7 +379,28 @@ export class Evaluator {
   private typeNamed(name: TypeName): Type {
     let type: Type | undefined = name.base === 'void' ? { kind: 'void' } : this.findType(name.base);
     if (!type) throw new UserError('expression', `There is no type ${name.base} here.`);
-    for (let i = 0; i < name.pointers; i++) type = pointerTo(type);
+    for (const derived of name.derived) {
+      if (derived.kind === 'pointer') type = pointerTo(type);
+      else if (derived.kind === 'array') type = { kind: 'array', element: type, count: derived.count };
+      else type = { kind: 'function', returns: type, parameters: derived.parameters.map((p) => this.typeNamed(p)), variadic: false, prototyped: true };
+    }
     return type;
+  }
+
+  private sizeOf(type: Type): Evaluated {
+    const size = sizeOf(type);
+    if (size === undefined) throw new UserError('expression', `The size of ${typeName(type)} is not known.`);
+    return computed('sizeof', UNSIGNED_LONG, BigInt(size), this.common);
+  }
+
+  /** Computes what stands behind `&` or `sizeof`: of that nothing has to be there. */
+  private addressing(compute: () => Evaluated): Evaluated {
+    const before = this.addressed;
+    this.addressed = true;
+    try {
+      return compute();
+    } finally {
+      this.addressed = before;
+    }
   }
 }

@@ -4,6 +4,7 @@ import type { SpaceName } from '../memory/memorySpace';
 
 export type Token =
   | { kind: 'number'; value: bigint; unsigned: boolean; long: boolean; at: number }
+  | { kind: 'real'; value: number; size: 'float' | 'double' | 'long double'; at: number }
   | { kind: 'string'; value: string; at: number }
   | { kind: 'name'; text: string; at: number }
   | { kind: 'machine'; path: string[]; at: number }
@@ -15,9 +16,11 @@ export type Token =
 /** Longest first, so that `<<=` is not taken for `<<` and `=`. */
 const PUNCTUATORS = ['<<=', '>>=', '->', '<<', '>>', '<=', '>=', '==', '!=', '&&', '||', '+=', '-=', '*=', '/=', '%=', '&=', '|=', '^=', '+', '-', '*', '/', '%', '&', '|', '^', '!', '~', '<', '>', '=', '?', ':', '(', ')', '[', ']', '..', '.', ','];
 
-const ESCAPES: Record<string, number> = { n: 10, t: 9, r: 13, '0': 0, a: 7, b: 8, f: 12, v: 11 };
+const ESCAPES: Record<string, number> = { n: 10, t: 9, r: 13, a: 7, b: 8, f: 12, v: 11 };
 
 const NUMBER = /^(0[xX][0-9a-fA-F_]+|0[bB][01_]+|[0-9][0-9_]*)([uUlL]*)/;
+/** Floating point; the two dots of `1..5` are none of it. */
+const REAL = /^(\d+\.(?!\.)\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+)([fFlL]?)/;
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*(::[A-Za-z_][A-Za-z0-9_]*)*/;
 /** An address follows at once, so that the colon of `a ? gpa : b` is none of this. */
 const SPACE = /^(vmm|guest|gpa|hpa):(?!:)(?=\S)/;
@@ -29,7 +32,10 @@ function parseNumber(text: string, suffix: string, at: number): Token {
   const octal = /^0[0-7]+$/.test(digits);
   if (!octal && /^0[0-9]+$/.test(digits)) throw new UserError('expression', `${text} is not a number: digits 8 and 9 cannot follow a leading zero.`);
   const value = BigInt(octal ? '0o' + digits.slice(1) : digits);
-  return { kind: 'number', value, unsigned: /u/i.test(suffix) || (!/^[1-9]/.test(digits) && value > 0x7fff_ffffn), long: /l/i.test(suffix), at };
+  const long = /l/i.test(suffix);
+  // Of int, unsigned int, long and unsigned long the first that has room, for all but decimal numbers.
+  const fitsUnsigned = !/^[1-9]/.test(digits) && ((!long && value > 0x7fff_ffffn && value <= 0xffff_ffffn) || value > 0x7fff_ffff_ffff_ffffn);
+  return { kind: 'number', value, unsigned: /u/i.test(suffix) || fitsUnsigned, long, at };
 }
 
 /** Reads up to the closing quote. Yields the characters and the length consumed. */
@@ -48,10 +54,17 @@ function quoted(input: string, start: number, quote: string): { value: string; e
       if (hex === '') throw new UserError('expression', `\\x needs hexadecimal digits, at column ${i + 1}.`);
       value += String.fromCharCode(parseInt(hex, 16));
       i += hex.length;
+    } else if (/[0-7]/.test(escape)) {
+      const octal = /^[0-7]{1,3}/.exec(input.slice(i))![0];
+      value += String.fromCharCode(parseInt(octal, 8) & 0xff);
+      i += octal.length - 1;
     } else value += escape in ESCAPES ? String.fromCharCode(ESCAPES[escape]!) : escape;
   }
   throw new UserError('expression', `The ${quote} at column ${start + 1} is never closed.`);
 }
+
+/** Whether a dot behind a token asks for a member. */
+const endsOperand = (token: Token | undefined): boolean => token !== undefined && (token.kind !== 'punctuator' || token.text === ')' || token.text === ']');
 
 /** Splits `input`. Throws a UserError that names the column of what no token can start with. */
 export function tokenize(input: string): Token[] {
@@ -66,7 +79,10 @@ export function tokenize(input: string): Token[] {
     }
     const c = rest[0]!;
     let match: RegExpExecArray | null;
-    if ((match = NUMBER.exec(rest))) {
+    if ((match = REAL.exec(rest)) && !(c === '.' && endsOperand(tokens.at(-1)))) {
+      tokens.push({ kind: 'real', value: Number(match[1]), size: /f/i.test(match[2]!) ? 'float' : match[2] === '' ? 'double' : 'long double', at });
+      at += match[0].length;
+    } else if ((match = NUMBER.exec(rest))) {
       tokens.push(parseNumber(match[1]!, match[2]!, at));
       at += match[0].length;
     } else if ((match = SPACE.exec(rest))) {
@@ -85,7 +101,8 @@ export function tokenize(input: string): Token[] {
     } else if (c === "'") {
       const { value, end } = quoted(input, at, c);
       if (value.length !== 1) throw new UserError('expression', `A character constant holds one character, at column ${at + 1}.`);
-      tokens.push({ kind: 'number', value: BigInt(value.charCodeAt(0)), unsigned: false, long: false, at });
+      // A char has a sign: '\377' is -1.
+      tokens.push({ kind: 'number', value: BigInt.asIntN(8, BigInt(value.charCodeAt(0))), unsigned: false, long: false, at });
       at = end;
     } else {
       const text = PUNCTUATORS.find((p) => rest.startsWith(p));

@@ -14,7 +14,7 @@ import type { CodeFrame } from '../stack/callStack';
 import type { Target } from '../target';
 import { WORLD_NAME, type World } from '../world';
 import { UNSIGNED_LONG } from './arithmetic';
-import { computed, type Evaluated, type EvaluatedIn } from './evaluated';
+import { computed, type Evaluated, type EvaluatedIn, wholeNumber } from './evaluated';
 
 const groupsNode = (name: string, groups: readonly { name: string; nodes: InspectionNode[] }[]): InspectionNode => ({
   name,
@@ -56,7 +56,7 @@ function registerValue(file: RegisterFile, name: string, shown: string, frame: C
   const shift = BigInt(alias?.shift ?? 0);
   const bits = alias?.bits ?? register.bits;
   const mask = ((1n << BigInt(bits)) - 1n) << shift;
-  const store = (number: bigint): void => setRegister(file, register, (value & ~mask) | ((number << shift) & mask));
+  const store = (number: bigint | number): void => setRegister(file, register, (value & ~mask) | ((wholeNumber(number) << shift) & mask));
   const part = (value & mask) >> shift;
   const text = alias ? undefined : registerText(register, value);
   return {
@@ -90,7 +90,7 @@ function vmcsValue(target: Target, path: readonly string[], facts: () => VmcsFac
   return {
     value: {
       ...computed(`$vmcs.${field.name}`, UNSIGNED_LONG, value, common),
-      store: (number) => setField(vmx, field, number),
+      store: (number) => setField(vmx, field, wholeNumber(number)),
       node: fieldNode(vmx, field, value, decodeContext(vmx), facts()),
     },
     space: spaceOfField(field) ?? common.space,

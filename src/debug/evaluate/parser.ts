@@ -2,7 +2,7 @@
 import { UserError } from '../../base/errors';
 import { tokenize, type Token } from './lexer';
 import { INSPECTION_NAMES } from './inspectionNames';
-import type { BinaryOperator, Expression, Format, ParsedInput, TypeName, UnaryOperator } from './syntax';
+import type { BinaryOperator, Derivation, Expression, Format, ParsedInput, TypeName, UnaryOperator } from './syntax';
 
 /** C's precedences, tightest last. */
 const PRECEDENCE: Record<BinaryOperator, number> = {
@@ -17,6 +17,7 @@ const FORMATS = new Set(['x', 'd', 'b', 'c', 's']);
 const MOST_ELEMENTS = 1n << 24n;
 /** Words that can only start a type. */
 const TYPE_WORDS = new Set(['void', 'char', 'short', 'int', 'long', 'unsigned', 'signed', '_Bool', 'bool', 'float', 'double', 'const', 'volatile', 'struct', 'union', 'enum']);
+const QUALIFIERS = new Set(['const', 'volatile', 'restrict', '_Atomic']);
 const TAGS = new Set(['struct', 'union', 'enum']);
 
 class Parser {
@@ -36,7 +37,7 @@ class Parser {
     if (this.accept(',')) {
       const word = this.next();
       if (word.kind === 'number' && word.value > 0n && word.value <= MOST_ELEMENTS) count = Number(word.value);
-      else       if (word.kind !== 'name' || !FORMATS.has(word.text)) throw this.unexpected(word, 'a format: x, d, b, c or s, or a number of elements');
+      else if (word.kind !== 'name' || !FORMATS.has(word.text)) throw this.unexpected(word, 'a format: x, d, b, c or s, or a number of elements');
       else format = word.text as Format;
     }
     const rest = this.peek();
@@ -92,8 +93,9 @@ class Parser {
       this.position++;
       return { kind: 'unary', operator: token.text as UnaryOperator, operand: this.unary() };
     }
-    if (token.kind === 'name' && token.text === 'sizeof' && this.startsType(this.position + 2)) {
+    if (token.kind === 'name' && token.text === 'sizeof') {
       this.position++;
+      if (!this.isPunctuator(this.position, '(') || !this.startsType(this.position + 1)) return { kind: 'sizeofValue', operand: this.unary() };
       this.expect('(');
       const type = this.typeName();
       this.expect(')');
@@ -148,8 +150,16 @@ class Parser {
     switch (token.kind) {
       case 'number':
         return { kind: 'number', value: token.value, unsigned: token.unsigned, long: token.long };
-      case 'string':
-        return { kind: 'string', value: token.value };
+      case 'real':
+        return { kind: 'real', value: token.value, size: token.size };
+      case 'string': {
+        let { value } = token;
+        for (let next = this.peek(); next.kind === 'string'; next = this.peek()) {
+          value += next.value;
+          this.position++;
+        }
+        return { kind: 'string', value };
+      }
       case 'machine':
         return { kind: 'machine', path: token.path };
       case 'name':
@@ -158,7 +168,8 @@ class Parser {
         return { kind: 'space', space: token.space, operand: this.spaceOperand() };
       case 'punctuator':
         if (token.text === '(') {
-          const inner = this.assignment();
+          let inner = this.assignment();
+          while (this.accept(',')) inner = { kind: 'comma', left: inner, right: this.assignment() };
           this.expect(')');
           return inner;
         }
@@ -172,9 +183,10 @@ class Parser {
     return token?.kind === 'name' && (TYPE_WORDS.has(token.text) || (this.isType(token.text) && this.closesAsType(position)));
   }
 
-  /** For a typedef's name: only `)` or `*` may follow, as in `(uint64_t)x` and `(pte_t *)p`. */
+  /** For a typedef's name: only `)` or a declarator may follow, as in `(uint64_t)x`, `(pte_t *)p` and `(pte_t (*)[512])p`. */
   private closesAsType(position: number): boolean {
     let next = position + 1;
+    if (this.isPunctuator(next, '[') || (this.isPunctuator(next, '(') && this.isPunctuator(next + 1, '*'))) return true;
     while (this.isPunctuator(next, '*')) next++;
     return this.isPunctuator(next, ')');
   }
@@ -183,13 +195,47 @@ class Parser {
     const words: string[] = [];
     for (let token = this.peek(); token.kind === 'name'; token = this.peek()) {
       this.position++;
-      if (token.text === 'const' || token.text === 'volatile') continue;
+      if (QUALIFIERS.has(token.text)) continue;
       words.push(token.text);
       if (TAGS.has(token.text)) words.push(this.name());
     }
-    let pointers = 0;
-    while (this.accept('*')) pointers++;
-    return { base: words.join(' '), pointers };
+    return { base: words.join(' '), derived: this.declarator() };
+  }
+
+  /** A declarator without a name: `*`, `(*)[5]`, `(*)(int, int)`. */
+  private declarator(): Derivation[] {
+    if (this.accept('*')) {
+      for (let token = this.peek(); token.kind === 'name' && QUALIFIERS.has(token.text); token = this.peek()) this.position++;
+      return [{ kind: 'pointer' }, ...this.declarator()];
+    }
+    let inner: Derivation[] = [];
+    if (this.isPunctuator(this.position, '(') && (this.isPunctuator(this.position + 1, '*') || this.isPunctuator(this.position + 1, '('))) {
+      this.position++;
+      inner = this.declarator();
+      this.expect(')');
+    }
+    // Of several dimensions the last is the innermost.
+    const behind: Derivation[] = [];
+    for (;;) {
+      if (this.accept('[')) {
+        const count = this.peek();
+        if (count.kind === 'number') this.position++;
+        behind.unshift({ kind: 'array', count: count.kind === 'number' ? Number(count.value) : undefined });
+        this.expect(']');
+      } else if (this.isPunctuator(this.position, '(')) behind.unshift({ kind: 'function', parameters: this.parameters() });
+      else return [...behind, ...inner];
+    }
+  }
+
+  private parameters(): TypeName[] {
+    const list: TypeName[] = [];
+    this.expect('(');
+    while (!this.isPunctuator(this.position, ')')) {
+      if (list.length > 0) this.expect(',');
+      list.push(this.typeName());
+    }
+    this.expect(')');
+    return list.length === 1 && list[0]!.base === 'void' && list[0]!.derived.length === 0 ? [] : list;
   }
 
   private name(): string {

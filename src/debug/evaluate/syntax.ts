@@ -8,14 +8,18 @@ import type { SpaceName } from '../memory/memorySpace';
 export type UnaryOperator = '-' | '+' | '!' | '~' | '*' | '&';
 export type BinaryOperator = '*' | '/' | '%' | '+' | '-' | '<<' | '>>' | '<' | '<=' | '>' | '>=' | '==' | '!=' | '&' | '^' | '|' | '&&' | '||';
 
-/** A type as written: base name (`struct Trapframe`, `unsigned long`) and the number of `*`. */
+/** What a declarator makes of a type: a pointer to it, an array of it, a function that returns it. */
+export type Derivation = { kind: 'pointer' } | { kind: 'array'; count: number | undefined } | { kind: 'function'; parameters: readonly TypeName[] };
+
+/** A type as written: base name (`struct Trapframe`, `unsigned long`) and what is made of it, in that order: `int (*)[5]` is an array, then a pointer. */
 export interface TypeName {
   base: string;
-  pointers: number;
+  derived: readonly Derivation[];
 }
 
 export type Expression =
   | { kind: 'number'; value: bigint; unsigned: boolean; long: boolean }
+  | { kind: 'real'; value: number; size: 'float' | 'double' | 'long double' }
   | { kind: 'string'; value: string }
   | { kind: 'name'; name: string }
   /** `$a.b`: the parts after the dollar sign. */
@@ -33,6 +37,9 @@ export type Expression =
   | { kind: 'conditional'; test: Expression; yes: Expression; no: Expression }
   | { kind: 'cast'; type: TypeName; operand: Expression }
   | { kind: 'sizeof'; type: TypeName }
+  | { kind: 'sizeofValue'; operand: Expression }
+  /** `(a, b)`. */
+  | { kind: 'comma'; left: Expression; right: Expression }
   | { kind: 'assign'; target: Expression; operator: BinaryOperator | undefined; value: Expression };
 
 /** How a result is to be shown: after a comma, as in `mask,x`. */

@@ -3,7 +3,7 @@ import { hex } from '../../base/bits';
 import { REGISTER_NAMES } from '../../symbols/registers';
 import { sizeOf, stripped, typeName, type Type } from '../../symbols/types';
 import { readable } from '../../symbols/rustValues';
-import { childCount, children, formatValue, integerOf, readString, type FormatOptions, type Value, type ValueReader } from '../../symbols/values';
+import { character, childCount, children, formatValue, integerOf, readString, type FormatOptions, type Value, type ValueReader } from '../../symbols/values';
 import type { Evaluated } from '../evaluate/evaluated';
 import { storeInto } from '../evaluate/evaluated';
 import type { Format } from '../evaluate/syntax';
@@ -21,7 +21,7 @@ export interface VariableContext {
   /** How integers are shown where an expression does not say. */
   format?: Format | undefined;
   /** Turns what the user typed into a number: any expression of the frame. */
-  parse: (text: string) => bigint;
+  parse: (text: string) => bigint | number;
 }
 
 /** A client that asks for no part of a large array gets its first elements. */
@@ -43,14 +43,15 @@ function text(value: Value, context: VariableContext, format: Format | undefined
   const number = integerOf(value, context.reader);
   if (number !== undefined) {
     if (format === 'b') return `0b${BigInt.asUintN(64, number).toString(2)}`;
-    if (format === 'c') return `'${String.fromCharCode(Number(number & 0xffn))}'`;
+    if (format === 'c') return `'${character(Number(number & 0xffn), "'")}'`;
     if (format === 's') return readString(context.reader, number) ?? `${hex(number)} cannot be read`;
   }
   const shown = formatValue(value, context.reader, options(context, format));
   const bare = stripped(value.type);
+  if (bare.kind === 'enum' && number !== undefined && (format === 'x' || format === 'd') && !/\d\)?$/.test(shown)) return `${shown} (${format === 'x' ? hex(BigInt.asUintN(bare.size * 8, number)) : number})`;
   const isPlain = bare.kind === 'base' && (bare.encoding === 'signed' || bare.encoding === 'unsigned');
   if (!isPlain || format !== undefined || number === undefined || (number > -10n && number < 10n)) return shown;
-  return `${shown} (${hex(BigInt.asUintN(bare.size * 8, number))})`;
+  return `${shown} (0x${BigInt.asUintN(bare.size * 8, number).toString(16)})`;
 }
 
 const isText = (type: Type): boolean => stripped(type).kind === 'pointer' || stripped(type).kind === 'array';

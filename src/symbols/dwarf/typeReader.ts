@@ -9,7 +9,7 @@ const QUALIFIERS: Record<number, QualifiedType['qualifier']> = {
 const KEYWORDS: Record<number, StructType['keyword']> = { [Tag.structure_type]: 'struct', [Tag.union_type]: 'union', [Tag.class_type]: 'class' };
 const SIGILS: Record<number, string> = { [Tag.pointer_type]: '*', [Tag.reference_type]: '&', [Tag.rvalue_reference_type]: '&&' };
 const ENCODINGS: Record<number, BaseType['encoding']> = {
-  [Encoding.boolean]: 'bool', [Encoding.float]: 'float', [Encoding.signed]: 'signed', [Encoding.signed_char]: 'signed char',
+  [Encoding.boolean]: 'bool', [Encoding.complex_float]: 'complex', [Encoding.float]: 'float', [Encoding.signed]: 'signed', [Encoding.signed_char]: 'signed char',
   [Encoding.unsigned]: 'unsigned', [Encoding.unsigned_char]: 'unsigned char', [Encoding.UTF]: 'character', [Encoding.address]: 'unsigned',
 };
 
@@ -91,7 +91,10 @@ export class TypeReader {
   }
 
   private base(die: Die): BaseType {
-    return { kind: 'base', name: die.name ?? '', size: die.number(At.byte_size) ?? 0, encoding: ENCODINGS[die.number(At.encoding) ?? 0] ?? 'other' };
+    const name = die.name ?? '';
+    const encoding = ENCODINGS[die.number(At.encoding) ?? 0] ?? 'other';
+    // Of 16 bytes only x87's format is known, which the encoding does not tell from IEEE's.
+    return { kind: 'base', name, size: die.number(At.byte_size) ?? 0, encoding: encoding === 'float' && /float128/i.test(name) ? 'other' : encoding };
   }
 
   private pointer(die: Die): PointerType {

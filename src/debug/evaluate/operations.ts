@@ -1,0 +1,112 @@
+/** What C's operators and casts make of values: integers, floating point and pointers. */
+import { UserError } from '../../base/errors';
+import { sizeOf, stripped, typeName, type Type } from '../../symbols/types';
+import { encodeReal, integerOf, readValue, realOf } from '../../symbols/values';
+import { combine, combineReals, encode, INT, isInteger, isReal, LONG, pointerTo, promoted, UNSIGNED_LONG, widerReal, wrap } from './arithmetic';
+import { computed, type Evaluated, type EvaluatedIn } from './evaluated';
+import type { BinaryOperator } from './syntax';
+
+/** A result of floating point, which has no place. */
+export function computedReal(name: string, type: Type, number: number, { reader, space }: EvaluatedIn): Evaluated {
+  return { value: { name, type, location: { kind: 'value', bytes: encodeReal(number, sizeOf(type)!) } }, reader, space, store: undefined, node: undefined };
+}
+
+/** The integer that a value is; throws a UserError that says why when it is none. */
+export function integer(e: Evaluated): bigint {
+  const number = integerOf(e.value, e.reader);
+  if (number !== undefined) return number;
+  const bare = stripped(e.value.type);
+  if ((bare.kind === 'array' || bare.kind === 'function') && e.value.location.kind === 'memory') return e.value.location.address;
+  throw notANumber(e);
+}
+
+/** The floating-point number that a value is, or stands for as an integer. Throws a UserError. */
+function real(e: Evaluated): number {
+  if (!isReal(e.value.type)) return Number(integer(e));
+  const number = realOf(e.value, e.reader);
+  if (number === undefined) throw notANumber(e);
+  return number;
+}
+
+function notANumber(e: Evaluated): UserError {
+  const read = readValue(e.value, e.reader);
+  return new UserError('expression', 'reason' in read ? `${e.value.name} is not available: ${read.reason}.` : `${e.value.name} is a ${typeName(e.value.type)}, not ${stripped(e.value.type).kind === 'base' ? 'an integer' : 'a number'}.`);
+}
+
+/** The number to store for a value: of floating point as it is. Throws a UserError. */
+export const numeric = (e: Evaluated): bigint | number => (isReal(e.value.type) ? real(e) : integer(e));
+
+export const truth = (e: Evaluated): boolean => (isReal(e.value.type) ? real(e) !== 0 : integer(e) !== 0n);
+
+/** Arrays and functions stand for their address. */
+export function decayed(e: Evaluated): Evaluated {
+  const bare = stripped(e.value.type);
+  if ((bare.kind !== 'array' && bare.kind !== 'function') || e.value.location.kind !== 'memory') return e;
+  return computed(e.value.name, pointerTo(bare.kind === 'array' ? bare.element : bare), e.value.location.address, e);
+}
+
+/** Pointer arithmetic. */
+export function offset(pointer: Evaluated, count: bigint): Evaluated {
+  const { name, type } = pointer.value;
+  const bare = stripped(type);
+  if (bare.kind !== 'pointer') throw new UserError('expression', `${name} is a ${typeName(type)}, neither array nor pointer.`);
+  return computed(name, type, wrap(type, integer(pointer) + count * BigInt(sizeOf(bare.target) ?? 1)), pointer);
+}
+
+/** The type as which an integer is computed with: a bit-field that int has room for counts as int. */
+function operandType({ value }: Evaluated): Type {
+  if (value.bitField && value.bitField.size < 32) return INT;
+  return isInteger(value.type) ? value.type : UNSIGNED_LONG;
+}
+
+/** `-x`, `+x`, `~x`, `!x`. */
+export function operateUnary(operator: '-' | '+' | '~' | '!', operand: Evaluated, context: EvaluatedIn): Evaluated {
+  const { type } = operand.value;
+  const name = `${operator}${operand.value.name}`;
+  if (operator === '!') return computed(name, INT, truth(operand) ? 0n : 1n, context);
+  if (isReal(type) && operator !== '~') return computedReal(name, type, operator === '-' ? -real(operand) : real(operand), context);
+  if (!isInteger(type)) throw new UserError('expression', `${operand.value.name} is a ${typeName(type)}; ${operator} needs ${operator === '~' ? 'an integer' : 'a number'}.`);
+  const result = promoted(operandType(operand));
+  const number = integer(operand);
+  return computed(name, result, wrap(result, operator === '-' ? -number : operator === '~' ? ~number : number), operand);
+}
+
+/** An operator with two operands but && and ||, which may not need the second. Throws a UserError. */
+export function operate(operator: BinaryOperator, left: Evaluated, right: Evaluated, context: EvaluatedIn): Evaluated {
+  const name = `${left.value.name} ${operator} ${right.value.name}`;
+  const leftTarget = stripped(left.value.type);
+  const leftPointer = leftTarget.kind === 'pointer';
+  const rightPointer = stripped(right.value.type).kind === 'pointer';
+  if (operator === '+' && leftPointer && !rightPointer) return offset(left, integer(right));
+  if (operator === '+' && rightPointer && !leftPointer) return offset(right, integer(left));
+  if (operator === '-' && leftPointer && !rightPointer) return offset(left, -integer(right));
+  if (operator === '-' && leftPointer && rightPointer) {
+    const size = BigInt(sizeOf(leftTarget.target) ?? 1);
+    return computed(name, LONG, (integer(left) - integer(right)) / (size || 1n), context);
+  }
+  if (isReal(left.value.type) || isReal(right.value.type)) {
+    const result = combineReals(operator, real(left), real(right));
+    if (typeof result === 'boolean') return computed(name, INT, result ? 1n : 0n, context);
+    return computedReal(name, widerReal(left.value.type, right.value.type), result, context);
+  }
+  const { type, value } = combine(operator, integer(left), operandType(left), integer(right), operandType(right));
+  return computed(name, type, value, context);
+}
+
+/** A value as another type. Throws a UserError for what C does not convert. */
+export function castTo(type: Type, operand: Evaluated): Evaluated {
+  const name = `(${typeName(type)})${operand.value.name}`;
+  const bare = stripped(type);
+  if (bare.kind === 'struct' || bare.kind === 'array' || bare.kind === 'function') throw new UserError('expression', `A value cannot be cast to ${typeName(type)}: cast its address, as in *(${typeName(pointerTo(type))})&x.`);
+  const value = decayed(operand);
+  if (isReal(type)) return computedReal(name, type, real(value), operand);
+  let number: bigint;
+  if (!isReal(value.value.type)) number = integer(value);
+  else if (bare.kind === 'base' && bare.encoding === 'bool') number = truth(value) ? 1n : 0n;
+  else {
+    const whole = Math.trunc(real(value));
+    if (!Number.isFinite(whole)) throw new UserError('expression', `${value.value.name} is ${whole}, which no ${typeName(type)} can be.`);
+    number = BigInt(whole);
+  }
+  return { value: { name, type, location: { kind: 'value', bytes: encode(type, wrap(type, number)) } }, reader: operand.reader, space: operand.space, store: undefined, node: undefined };
+}
