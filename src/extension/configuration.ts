@@ -29,7 +29,7 @@ export class ConfigurationProvider implements vscode.DebugConfigurationProvider 
 
   /** After variables are substituted: tells the adapter the folder that relative paths start from. */
   resolveDebugConfigurationWithSubstitutedVariables(folder: vscode.WorkspaceFolder | undefined, config: vscode.DebugConfiguration): vscode.DebugConfiguration {
-    const home = folder ?? vscode.workspace.workspaceFolders?.[0];
+    const home = folder ?? homeFolder();
     this.last = { folder: home, config };
     const complete = this.make ? { ...config, ...REMEDY } : config;
     return config.cwd || !home ? complete : { ...complete, cwd: folderPath(home.uri) };
@@ -37,7 +37,7 @@ export class ConfigurationProvider implements vscode.DebugConfigurationProvider 
 
   /** The command: makes, and starts again what could not be started. */
   async makeAndDebug(): Promise<void> {
-    const { folder, config } = this.last ?? { folder: vscode.workspace.workspaceFolders?.[0], config: DEFAULT };
+    const { folder, config } = this.last ?? { folder: homeFolder(), config: DEFAULT };
     if (!this.make || !folder) return void vscode.window.showErrorMessage('There is no folder that make could be run in: open the one with the makefile.');
     if (await this.make(folder)) await vscode.debug.startDebugging(folder, config);
     else void vscode.window.showErrorMessage('make has failed, so nothing was started: the terminal says why.');
@@ -54,7 +54,13 @@ export type Make = (folder: vscode.WorkspaceFolder) => Promise<boolean>;
 const withoutEmpty = (config: vscode.DebugConfiguration): Partial<vscode.DebugConfiguration> =>
   Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined && value !== ''));
 
-/** The command: starts the default configuration in the first folder, or the built-in lab without one. */
+/** Of several folders the one whose file is being edited. */
+function homeFolder(): vscode.WorkspaceFolder | undefined {
+  const edited = vscode.window.activeTextEditor?.document.uri;
+  return (edited && vscode.workspace.getWorkspaceFolder(edited)) ?? vscode.workspace.workspaceFolders?.[0];
+}
+
+/** The command: starts the default configuration in the folder at hand, or the built-in lab without one. */
 export async function debugFolder(): Promise<void> {
-  await vscode.debug.startDebugging(vscode.workspace.workspaceFolders?.[0], { ...DEFAULT, breakOnExit: ['CPUID'] });
+  await vscode.debug.startDebugging(homeFolder(), { ...DEFAULT, breakOnExit: ['CPUID'] });
 }
