@@ -1,5 +1,5 @@
 // Debian's GRUB (grub-pc-bin, grub-common, xorriso, mtools) boots a multiboot kernel of this project's own, from an ISO
-// as a CD, as a hard disk and as a disk on virtio.
+// as a CD, as a hard disk and as a disk on virtio, and with its menu drawn as a picture.
 //
 //   node test/real/grub.mjs [--quick]
 import { spawnSync } from 'node:child_process';
@@ -47,4 +47,19 @@ for (const [name, image] of process.argv.includes('--quick') ? WAYS.slice(0, 1) 
   const failures = missing(result.stdout, WANTED);
   if (result.status !== 0) failures.push('the kernel has not said that all is well');
   check(`GRUB boots a multiboot kernel from a ${name}`, failures, result);
+}
+
+/** Its menu as a picture: GRUB finds VBE's modes, draws with a font, and goes back to text for the kernel. */
+const FONT = '/usr/share/grub/unicode.pf2';
+if (!process.argv.includes('--quick') && fs.existsSync(FONT)) {
+  fs.mkdirSync(path.join(tree, 'boot/grub/fonts'));
+  fs.copyFileSync(FONT, path.join(tree, 'boot/grub/fonts/unicode.pf2'));
+  const drawn = ['insmod all_video', 'set gfxmode=640x480x32', 'insmod gfxterm', 'loadfont unicode', 'terminal_output gfxterm', 'set timeout=1'];
+  const menu = fs.readFileSync(path.join(tree, 'boot/grub/grub.cfg'), 'utf8').replace('set timeout=0', drawn.join('\n'));
+  fs.writeFileSync(path.join(tree, 'boot/grub/grub.cfg'), menu);
+  must('grub-mkrescue', ['-d', path.join(root, 'usr/lib/grub/i386-pc'), '-o', iso, tree]);
+  const result = await run(['--cdrom', iso, '--memory', '64M', '--max-instructions', String(MOST_INSTRUCTIONS)], MOST_SECONDS);
+  const failures = missing(result.stdout, WANTED);
+  if (!/picture of 640 by 480 pixels with 32 bits/.test(result.stderr)) failures.push('GRUB has shown no picture');
+  check('GRUB draws its menu and boots a multiboot kernel', failures, result);
 }
