@@ -65,6 +65,13 @@ describe('package.json', () => {
     }
   });
 
+  it('has every action of a row in its context menu too, where a keyboard reaches it', () => {
+    const items: { command: string; when: string; group: string }[] = contributes.menus['view/item/context'];
+    for (const { command, when } of items.filter(({ group }) => group.startsWith('inline'))) {
+      assert.ok(items.some((i) => i.command === command && i.when === when && !i.group.startsWith('inline')), command);
+    }
+  });
+
   it('has a command, a view and a file behind every name', () => {
     for (const { command } of contributes.commands) assert.ok(sources.includes(`'${command}'`), `nothing registers ${command}`);
     for (const { name } of contributes.problemMatchers) assert.ok(sources.includes(`'$${name}'`), `nothing uses ${name}`);
