@@ -37,6 +37,8 @@ export interface ExitSurroundings extends Surroundings {
 export class ExitBreakpoints {
   private readonly byOwner = new Map<ExitBreakpointOwner, ExitBreakpoint[]>();
   private exits: ExitBreakpoint[] = [];
+  /** Of `exits` those that exits of a basic reason can match, by its number; worked out when the first such exit comes, as it is asked at every exit. */
+  private byReason: (readonly ExitBreakpoint[])[] = [];
   private events: ExitBreakpoint[] = [];
   /** Told, in a sentence, of a condition that cannot be computed for an exit; the exit then stops the machine, so that nobody waits for ever. */
   onError: (sentence: string) => void = () => {};
@@ -65,6 +67,7 @@ export class ExitBreakpoints {
     this.byOwner.set(owner, list);
     const all = [...this.byOwner.values()].flat();
     this.exits = all.filter((b) => b.event === undefined);
+    this.byReason = [];
     this.events = all.filter((b) => b.event !== undefined);
     this.onKinds();
     return complaints;
@@ -105,19 +108,21 @@ export class ExitBreakpoints {
 
   /** Whether an exit is to stop the machine. Counts hits. */
   matches(record: ExitRecord): boolean {
+    if (this.exits.length === 0) return false;
+    const exits = this.byReason[record.reason] ?? this.possible(record);
     let subject: Subject | undefined;
     let stop = false;
-    const { exits } = this;
-    if (exits.length === 0) return false;
-    const { name } = record;
     // Every one of them counts, also where another has matched already.
     for (const b of exits) {
-      if (b.name !== undefined && b.name !== name) continue;
       if (b.first && (record.number?.(b.first.name) ?? b.first.number) !== b.first.number) continue;
       subject ??= exitSubject(record, (rip) => this.surroundings.functionAt('guest', rip));
       if (this.holds(b, subject, b.name === undefined)) stop = true;
     }
     return stop;
+  }
+
+  private possible({ name, reason }: ExitRecord): readonly ExitBreakpoint[] {
+    return (this.byReason[reason] = this.exits.filter((b) => b.name === undefined || b.name === name));
   }
 
   /** Whether another event is to stop the machine. Counts hits. */
