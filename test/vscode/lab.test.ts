@@ -32,6 +32,12 @@ const MADE = {
   ],
 };
 
+/** The same, with nobody who makes it. */
+const UNMADE = { ...MADE, configurations: MADE.configurations.map(({ preLaunchTask: _, ...configuration }) => ({ ...configuration, name: 'Unmade' })) };
+
+/** A misspelt name behind `if`. */
+const WRONG_CONDITION = { version: '0.2.0', configurations: [{ type: 'hyperstep', request: 'launch', name: 'Wrong condition', breakOnExit: ['CPUID if laef == 1'] }] };
+
 for (const kind of HOSTS.filter((host) => !process.env.HYPERSTEP_HOST || process.env.HYPERSTEP_HOST === host)) {
   describe(`VS Code, ${kind === 'node' ? 'Node' : 'web'} extension host`, () => {
     const window = journey(kind, kind, 140, (workspace) => fs.writeFileSync(path.join(workspace, 'notes.e820'), OVERLAPPING));
@@ -165,6 +171,27 @@ for (const kind of HOSTS.filter((host) => !process.env.HYPERSTEP_HOST || process
       line = await vscode.currentLine();
       await vscode.showsFile('vmx.c');
       assert.ok(fs.existsSync(path.join(window.workspace, 'built.img')));
+      await vscode.press('Shift+F5');
+      await vscode.terminalShows('The machine has been switched off.');
+    });
+
+    it('offers to make what is not built', async function () {
+      if (kind === 'web') return this.skip();
+      fs.rmSync(path.join(window.workspace, 'built.img'));
+      fs.writeFileSync(path.join(window.workspace, '.vscode/launch.json'), JSON.stringify(UNMADE));
+      await vscode.press('F5');
+      await vscode.answerDialog(/built\.img does not exist: run make first/, 'Make and Start');
+      line = await vscode.currentLine();
+      await vscode.showsFile('vmx.c');
+      await vscode.press('Shift+F5');
+      await vscode.terminalShows('The machine has been switched off.');
+    });
+
+    it('shows a condition that cannot be computed', async () => {
+      fs.writeFileSync(path.join(window.workspace, '.vscode/launch.json'), JSON.stringify(WRONG_CONDITION));
+      await vscode.openFile('vmm/vmx.c');
+      await vscode.press('F5');
+      await vscode.notification(/The condition "laef == 1" cannot be computed.*it has leaf, subleaf/);
       await vscode.press('Shift+F5');
       await vscode.terminalShows('The machine has been switched off.');
     });

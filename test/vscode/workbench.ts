@@ -243,6 +243,13 @@ export class Workbench {
     await this.until(`an exception like ${pattern}`, async () => pattern.test(await seen()) || undefined, SOON_MS, seen);
   }
 
+  /** Waits for a dialog whose sentence matches, and presses one of its buttons. */
+  async answerDialog(pattern: RegExp, button: string): Promise<void> {
+    const seen = async (): Promise<string> => (await this.page.locator('.monaco-dialog-box').allInnerTexts()).join('\n').replaceAll('\u00a0', ' ');
+    await this.until(`a dialog like ${pattern}`, async () => pattern.test(await seen()) || undefined, START_MS, seen);
+    await this.page.locator('.monaco-dialog-box .monaco-button', { hasText: button }).first().click();
+  }
+
   /** Waits until a notification matches. */
   async notification(pattern: RegExp): Promise<string> {
     const seen = async (): Promise<string[]> => this.page.$$eval('.notification-list-item-message', (items) => items.map((item) => item.textContent ?? ''));
