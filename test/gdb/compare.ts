@@ -1,6 +1,6 @@
 /**
  * Backtrace and locals at random stops, as GDB prints them through the stub and as Hyperstep's own debug adapter shows
- * them: tsx test/gdb/compare.ts [lab|linux] [STOPS] [SEED]. Both look at the same machine at the same instant.
+ * them: tsx test/gdb/compare.ts [lab|linux|'COMPILER OPTIONS'] [STOPS] [SEED]. Both look at the same machine at the same instant.
  */
 import { spawnSync } from 'node:child_process';
 import type { DebugProtocol } from '@vscode/debugprotocol';
@@ -12,10 +12,10 @@ import { Client } from '../dap/client';
 import type { CodeFrame } from '../../src/debug/stack/callStack';
 import { compareStacks, Counts, ownValue, type OwnFrame } from './agreement';
 import { entryValueOf, observe } from './entryTruth';
-import { EMPTY_RANGE, ENTRY_VALUE_CHECKED, explanationOf } from './explanations';
+import { EMPTY_RANGE, ENTRY_VALUE_CHECKED, explanationOf, REPEATED_LINE } from './explanations';
 import { GdbProcess, type GdbFrame } from './gdbProcess';
 import { random } from './random';
-import { SCENES } from './scenes';
+import { sceneNamed } from './scenes';
 
 const [sceneName = 'lab', stops = '200', seed = '1'] = process.argv.slice(2);
 /** A stop where nobody knows the code (user mode, firmware) moves on by so many instructions, so many times. */
@@ -23,6 +23,8 @@ const FURTHER = 1000;
 const MOST_MOVES = 5000;
 /** So many instructions before a stop can be executed again, to see what functions were given. */
 const LOOK_BACK = 1_000_000;
+/** So many of the earlier stops can be gone back to. */
+const MOST_INSTANTS = 6;
 /** The console is looked at this often. */
 const CHUNK = 200_000;
 
@@ -51,12 +53,22 @@ function beginsWithoutBytes(sentence: string, frames: readonly CodeFrame[]): boo
   return call !== undefined && call.low === frame!.pc && !call.ranges.some(({ low, high }) => frame!.pc >= low && frame!.pc < high);
 }
 
+/** Whether a sentence is of two lines of a function that the line table has for the stop's address: ours of a statement, GDB's of none. */
+function repeatsLine(sentence: string, [innermost]: readonly CodeFrame[]): boolean {
+  const [, name, theirs, ours] = /^#0 gdb (\S+):(\d+), ours \1:(\d+)$/.exec(sentence) ?? [];
+  const { frame, image } = innermost ?? {};
+  if (name === undefined || !frame || !image) return false;
+  const rows = [...image.image.rows(frame.pc, frame.pc + 1n)];
+  const stated = rows.findIndex((row) => row.isStmt && row.line === Number(ours));
+  return stated >= 0 && rows.slice(stated + 1).some((row) => !row.isStmt && row.line === Number(theirs)) && image.image.lineAt(frame.pc - 1n)?.line === Number(ours);
+}
+
 async function main(): Promise<number> {
   if (spawnSync('gdb', ['--version']).error) {
     console.log('No gdb here: skipped.');
     return 0;
   }
-  const scene = await SCENES[sceneName]!();
+  const scene = await sceneNamed(sceneName);
   if (typeof scene === 'string') {
     console.log(`Skipped: ${scene}`);
     return 0;
@@ -98,22 +110,28 @@ async function main(): Promise<number> {
   const explained = new Map<string, number>();
   let compared = 0;
   let disagreeing = 0;
-  /** Whether the machine itself bears out a sentence's "ours": the value of a variable when its function was entered. */
-  const bornOut = (sentence: string, frames: readonly CodeFrame[], since: Snapshot): boolean => {
+  /** Instants before the stop, the last one first: what was entered long ago is seen from an earlier one. */
+  const instants: Snapshot[] = [];
+  /** Whether the machine itself bears out a sentence's "ours": the value of a variable by what registers had when its function was entered. */
+  const bornOut = (sentence: string, frames: readonly CodeFrame[]): boolean => {
     const [, level, name, value] = /^#(\d+) \S+ (\w+)(?::| is ).*, ours (-?(?:0x[0-9a-f]+|\d+))/.exec(sentence) ?? [];
     const frame = frames[Number(level)];
     const entry = frame && name && value ? entryValueOf(frame, name) : undefined;
     if (!entry) return false;
     const stop = machine.instructions;
-    machine.restore(since, machine.recordedInput);
-    const seen = observe(d, stop, entry);
-    d.changed();
-    told = client.serial.length;
-    return seen !== undefined && (seen === BigInt.asUintN(64, BigInt(value!)) || (seen & LOW_HALF) === BigInt.asUintN(32, BigInt(value!)));
+    for (const since of instants) {
+      machine.restore(since, machine.recordedInput);
+      const seen = observe(d, stop, entry);
+      d.changed();
+      told = client.serial.length;
+      if (seen !== undefined) return seen === BigInt.asUintN(64, BigInt(value!)) || (seen & LOW_HALF) === BigInt.asUintN(32, BigInt(value!));
+    }
+    return false;
   };
   for (const place of places) {
     await runTo(place - LOOK_BACK);
-    const since = machine.snapshot();
+    instants.unshift(machine.snapshot());
+    if (instants.length > MOST_INSTANTS) machine.release(instants.pop()!);
     await runTo(place);
     for (let moves = 0; moves < MOST_MOVES; moves++) {
       d.changed();
@@ -135,7 +153,7 @@ async function main(): Promise<number> {
       const wrong: string[] = [];
       for (const sentence of compareStacks(theirs, await ownFrames(client, stack, theirs), counts)) {
         const frames = d.stack().filter((f): f is CodeFrame => f.kind === 'code' && f.world === w);
-        const why = explanationOf(sceneName, sentence) ?? (beginsWithoutBytes(sentence, frames) ? EMPTY_RANGE : undefined) ?? (w === world && bornOut(sentence, frames, since) ? ENTRY_VALUE_CHECKED : undefined);
+        const why = explanationOf(sceneName, sentence, theirs[0].name) ?? (beginsWithoutBytes(sentence, frames) ? EMPTY_RANGE : undefined) ?? (repeatsLine(sentence, frames) ? REPEATED_LINE : undefined) ?? (w === world && bornOut(sentence, frames) ? ENTRY_VALUE_CHECKED : undefined);
         if (why === undefined) wrong.push(sentence);
         else explained.set(why, (explained.get(why) ?? 0) + 1);
       }
@@ -143,7 +161,6 @@ async function main(): Promise<number> {
       disagreeing++;
       console.log(`instruction ${machine.instructions}, ${w}${w === world ? '' : ' (saved)'}, ${d.target.cpu.state.rip.toString(16)}:\n  ${wrong.join('\n  ')}`);
     }
-    machine.release(since);
   }
   for (const gdb of gdbs.values()) gdb.end();
   for (const [why, times] of explained) console.log(`${times} explained: ${why}`);

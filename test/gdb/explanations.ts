@@ -6,6 +6,8 @@ interface Explanation {
   /** Sentences of agreement.ts that it explains. */
   pattern: RegExp;
   why: string;
+  /** What the innermost function has to be called. */
+  where?: RegExp;
 }
 
 const EXPLANATIONS: readonly Explanation[] = [
@@ -31,17 +33,21 @@ const EXPLANATIONS: readonly Explanation[] = [
   },
   {
     scene: 'linux',
-    // An offset in a page.
-    pattern: /^#\d+ page_copy_sane:\d+ offset is optimized out for gdb, ours \d{1,4}\b/,
-    why: 'The function adds its third argument to its second, offset, in RSI; GDB gives up the entry value. At 20 calls of 20 Hyperstep\'s value was RSI less RDX.',
+    pattern: /^#1 \S+: not in ours$/,
+    why: 'Linux\'s unwind tables end the stack in retpolines, whose return address is being replaced; GDB takes what lies on the stack for the caller\'s.',
+    where: /^__x86_indirect_thunk_/,
   },
 ];
 
 /** For what the machine has shown to be right. */
-export const ENTRY_VALUE_CHECKED = 'An entry value that GDB gives up, or computes with the callee\'s registers instead of the caller\'s: executing the instructions before the stop again has shown that the register had Hyperstep\'s value when the function was entered.';
+export const ENTRY_VALUE_CHECKED = 'An entry value that GDB gives up, or computes with the callee\'s registers instead of the caller\'s: executing the instructions before the stop again has shown what the registers had when the function was entered, and that is Hyperstep\'s value.';
 
 /** For a function named where debug information says that its inlined call begins. */
 export const EMPTY_RANGE = 'An inlined call of gcc -O2 that begins with a range without bytes: GDB drops the range and tells the line in the function around it, Hyperstep in the function whose line it is.';
 
-/** Why a difference is none to mend; undefined for one that nobody has explained. */
-export const explanationOf = (scene: string, sentence: string): string | undefined => EXPLANATIONS.find((e) => (e.scene === undefined || e.scene === scene) && e.pattern.test(sentence))?.why;
+/** For a line that the table repeats at an address, and whose end it has there too. */
+export const REPEATED_LINE = 'The line table has a statement of the line before once more at this address, and behind it a row of another line that begins no statement: GDB drops rows that repeat a line with a discriminator, and the statement with it.';
+
+/** Why a difference is none to mend; undefined for one that nobody has explained. `innermost` is the function of the stop. */
+export const explanationOf = (scene: string, sentence: string, innermost: string): string | undefined =>
+  EXPLANATIONS.find((e) => (e.scene === undefined || e.scene === scene) && e.pattern.test(sentence) && (e.where === undefined || e.where.test(innermost)))?.why;

@@ -14,22 +14,10 @@ import { GIVEN, explanationOf } from './expressionCases';
 import { GdbProcess, type GdbExpression } from './gdbProcess';
 import { RandomExpressions } from './randomExpressions';
 import { random } from './random';
+import { buildProgram } from './scenes';
 
 const [count = '600', seed = '1'] = process.argv.slice(2);
 const FOLDER = path.join(__dirname, 'expressions');
-const FLAGS = ['-m64', '-g', '-O0', '-mno-red-zone', '-ffreestanding', '-fno-pic', '-no-pie', '-static', '-nostdlib', '-fno-stack-protector', '-Wl,-Ttext=0x200000', '-Wl,--section-start=.multiboot=0x1ff000', '-Wl,-z,max-page-size=4096', '-Wl,--build-id=none', '-Wl,-e,start'];
-
-/** The program, and the same in the format that boots; undefined where there is no compiler. */
-function build(folder: string): { symbols: string; image: string } | undefined {
-  const symbols = path.join(folder, 'program');
-  const image = path.join(folder, 'image');
-  const built = spawnSync('gcc', [...FLAGS, '-o', symbols, path.join(FOLDER, 'start.S'), path.join(FOLDER, 'program.c')], { encoding: 'utf8' });
-  if (built.error) return undefined;
-  if (built.status !== 0) throw new Error(built.stderr);
-  spawnSync('objcopy', ['-O', 'elf32-i386', symbols, image]);
-  return { symbols, image };
-}
-
 interface Own {
   text?: string;
   type?: string;
@@ -91,7 +79,7 @@ async function main(): Promise<number> {
     return 0;
   }
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hyperstep-expressions-'));
-  const built = build(folder);
+  const built = buildProgram(folder, 'gcc', ['-g', '-O0'], path.join(FOLDER, 'program.c'));
   if (!built) {
     console.log('No gcc here: skipped.');
     return 0;

@@ -1,6 +1,7 @@
 /** What stops are taken of: the lab, whose VMM and guest are both described, and Debian's Linux with its debug information. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import type { World } from '../../src/debug/world';
 
@@ -70,4 +71,33 @@ async function linux(): Promise<Scene | string> {
   };
 }
 
-export const SCENES: Readonly<Record<string, () => Promise<Scene | string>>> = { lab: async () => lab(), linux };
+/** For long mode without a library, at 2 MiB. */
+const BARE = ['-m64', '-mno-red-zone', '-ffreestanding', '-fno-pic', '-no-pie', '-static', '-nostdlib', '-fno-stack-protector', '-Wl,-Ttext=0x200000', '-Wl,--section-start=.multiboot=0x1ff000', '-Wl,-z,max-page-size=4096', '-Wl,--build-id=none', '-Wl,-e,start'];
+
+/** Builds a program with what brings it to long mode. Yields the file with symbols, and the same in the format that boots; undefined without the compiler. */
+export function buildProgram(folder: string, compiler: string, flags: readonly string[], source: string): { symbols: string; image: string } | undefined {
+  const symbols = path.join(folder, 'program');
+  const image = path.join(folder, 'image');
+  const object = path.join(folder, 'start.o');
+  // What goes before is assembled alone: -g and -flto are for the program.
+  const assembled = spawnSync('gcc', ['-m64', '-c', '-o', object, path.join(__dirname, 'expressions/start.S')], { encoding: 'utf8' });
+  const built = spawnSync(compiler, [...BARE, ...flags, '-o', symbols, object, source], { encoding: 'utf8', cwd: folder });
+  if (assembled.error || built.error) return undefined;
+  if (assembled.status !== 0 || built.status !== 0) throw new Error(assembled.stderr + built.stderr);
+  execFileSync('objcopy', ['-O', 'elf32-i386', symbols, image]);
+  return { symbols, image };
+}
+
+/** builds/program.c as a compiler and its options make it, as in `clang -O2 -gdwarf-4`; it never ends. */
+function build(command: string): Scene | string {
+  const [compiler, ...flags] = command.split(' ');
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hyperstep-build-'));
+  const built = buildProgram(folder, compiler!, flags, path.join(__dirname, 'builds/program.c'));
+  if (!built) return `there is no ${compiler}`;
+  return { launch: { cwd: folder, boot: { multiboot: built.image }, symbols: [{ file: built.symbols, world: 'vmm' }], machine: { memory: '16M' } }, symbols: { vmm: built.symbols }, cwd: folder, instructions: 200_000, prompt: '\0', typed: [] };
+}
+
+/** By name; of a name with blanks it is a compiler and its options. */
+export const sceneNamed = (name: string): Promise<Scene | string> => (name.includes(' ') ? Promise.resolve(build(name)) : SCENES[name]!());
+
+const SCENES: Readonly<Record<string, () => Promise<Scene | string>>> = { lab: async () => lab(), linux };

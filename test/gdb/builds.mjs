@@ -1,0 +1,24 @@
+// Backtrace and locals at random stops of builds/program.c, built by each compiler in many ways: node test/gdb/builds.mjs [STOPS] [SEED].
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
+const [stops = '40', seed = '1'] = process.argv.slice(2);
+const BUILDS = [
+  ...['-O0', '-Og', '-O1', '-O2', '-O3', '-Os'].map((level) => `gcc -g ${level}`),
+  ...['-gdwarf-2', '-gdwarf-3', '-gdwarf-4', '-gdwarf-5'].flatMap((version) => ['-O0', '-O2'].map((level) => `gcc ${version} ${level}`)),
+  'gcc -g -O2 -gsplit-dwarf', 'gcc -gdwarf-4 -O2 -gsplit-dwarf', 'gcc -g -O2 -gz', 'gcc -g -O2 -flto', 'gcc -g -O2 -fdebug-types-section', 'gcc -g3 -O2 -fno-omit-frame-pointer', 'gcc -g -O2 -fno-asynchronous-unwind-tables', 'gcc -g -O2 -ffunction-sections', 'gcc -g -Og -fno-var-tracking',
+  ...['-O0', '-Og', '-O2', '-Os'].flatMap((level) => ['-gdwarf-4', '-gdwarf-5'].map((version) => `clang ${version} ${level}`)),
+];
+
+let wrong = 0;
+for (const build of BUILDS) {
+  const { stdout, stderr, status } = spawnSync(process.execPath, ['--import', 'tsx', 'test/gdb/compare.ts', build, stops, seed], { cwd: ROOT, encoding: 'utf8' });
+  if (status !== 0) {
+    wrong++;
+    process.stdout.write(stdout + stderr);
+  } else console.log(stdout.trim().split('\n').at(-1));
+}
+console.log(`${BUILDS.length} builds; ${wrong} disagree.`);
+process.exit(wrong === 0 ? 0 : 1);
