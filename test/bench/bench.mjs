@@ -18,6 +18,8 @@ const HERE = path.dirname(fileURLToPath(import.meta.url));
 const IMAGES = path.join(HERE, 'images');
 const LAB = path.resolve(HERE, '../../lab/images/complete');
 const TIMEOUT = 120;
+/** Pairs of short runs for each cost of what is set and not hit. */
+const COST_PAIRS = 40;
 
 /** A kernel of ./kernels: timed from "begin" to the line with "end". */
 function kernel(name, what) {
@@ -89,8 +91,9 @@ if ('responses'.includes(values.only)) {
   const { total, times } = await responses();
   console.log(`\nThe debug adapter's answers after ${total} VM exits, medians: ${Object.entries(times).map(([what, ms]) => `${what} ${ms.toFixed(1)} ms`).join(', ')}.`);
   const percent = (part) => `${(part * 100).toFixed(1)} %`;
-  for (const [image, { spread, ...costs }] of Object.entries(await runningCosts(Number(values.runs)))) {
-    console.log(`${image} takes longer with ${Object.entries(costs).map(([name, part]) => `${name}: ${percent(part)}`).join(', ')} (runs of the same differ by ${percent(spread)}).`);
+  console.log('\nWhat is set and not hit costs of the speed, medians of pairs and their quartiles:');
+  for (const [image, costs] of Object.entries(await runningCosts(COST_PAIRS))) {
+    for (const [name, { median: middle, low, high }] of Object.entries(costs)) console.log(`  ${image}, ${name}: ${percent(middle)} (${percent(low)} to ${percent(high)})`);
   }
 }
 if (values.json) fs.writeFileSync(values.json, JSON.stringify(rows, undefined, 2) + '\n');

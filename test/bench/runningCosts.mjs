@@ -1,62 +1,103 @@
-// What breakpoints that are not hit and the history cost while the machine runs, in processor time of the adapter.
+// What breakpoints that are not hit and the history cost while the machine runs. Two adapters run the same image in turn, one
+// of which has the setting and one has nothing, for a short time each; what a pair differs by in instructions per processor
+// second of the adapter's main thread is a sample. A busy machine slows both of a pair alike.
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { median, Session } from './adapterSession.mjs';
+import { Session } from './adapterSession.mjs';
 
 const IMAGES = path.join(path.dirname(fileURLToPath(import.meta.url)), 'images');
 /** Physical memory that none of the images touches. */
 const UNTOUCHED = 0x500_0000;
 /** Bytes of a page. Its last byte is hardly ever where an instruction begins. */
 const PAGE = 0x1000n;
+/** Processor seconds for which an adapter runs before it is timed, in steps, and each time that it is. */
+const WARM_UP = 1.2;
+const LEG = 0.06;
 
 const hex = (address) => `vmm:0x${address.toString(16)}`;
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-async function setData(session, name) {
+async function setData(session, name, accessType = 'write') {
   const { dataId } = await session.ask('dataBreakpointInfo', { name, asAddress: true, bytes: 8 });
   if (!dataId) throw new Error(`No data breakpoint can be set on ${name}.`);
-  await session.ask('setDataBreakpoints', { breakpoints: [{ dataId, accessType: 'write' }] });
+  await session.ask('setDataBreakpoints', { breakpoints: [{ dataId, accessType }] });
 }
 
 /** What is set before the machine goes on; `pc` is where it stands, in the midst of its work. */
 const SETTINGS = {
+  nothing: () => {},
+  history: undefined,
   'code breakpoints on other pages': (session) => session.ask('setInstructionBreakpoints', { breakpoints: Array.from({ length: 10 }, (_, i) => ({ instructionReference: hex(0x50_0000 + i * 64) })) }),
-  'a code breakpoint on a page that runs': (session, pc) => session.ask('setInstructionBreakpoints', { breakpoints: [{ instructionReference: hex(pc | (PAGE - 1n)) }] }),
+  'a code breakpoint on a page that runs': (session, { pc }) => session.ask('setInstructionBreakpoints', { breakpoints: [{ instructionReference: hex(pc | (PAGE - 1n)) }] }),
   'exit breakpoints whose conditions never hold': (session) => session.ask('setExceptionBreakpoints', { filters: ['triple-fault', 'entry-failure'], filterOptions: [{ filterId: 'exit:CPUID', condition: 'leaf == 0x12345' }, { filterId: 'exit:IO_INSTRUCTION', condition: 'port == 0x70 && out' }] }),
   'a data breakpoint on an untouched page': (session) => setData(session, `0x${UNTOUCHED.toString(16)}`),
+  'a data breakpoint beside data that is written all the time': (session, { words }) => setData(session, words[0]),
+  'one for reading and writing there': (session, { words }) => setData(session, words[0], 'readWrite'),
+  'a data breakpoint beside the frames of the stack': (session, { words }) => setData(session, words[1]),
 };
+/** The image "beside" is for data breakpoints. */
+const ONLY_BESIDE = /beside|there$/;
+const settingsOf = (image) => Object.keys(SETTINGS).filter((name) => image === 'beside' || !ONLY_BESIDE.test(name));
 
-/** Runs an image; yields the seconds from the middle of its start to its end. */
-async function run(image, history, set) {
+/** An adapter that stands in the midst of an image. */
+async function start(image, history) {
   const session = new Session();
+  const receive = session.receive.bind(session);
+  session.receive = (message) => {
+    if (message.event === 'hyperstep/activity') session.instructions = message.body.instructions;
+    receive(message);
+  };
   await session.launch({ boot: { disk: path.join(IMAGES, `${image}.img`) }, symbols: [], machine: { memory: '128M' }, vmxChecks: false, history });
   await session.ask('configurationDone');
   await session.shows('begin');
+  await sleep(100);
   await session.until('pause');
-  const { stackFrames } = await session.ask('stackTrace', { threadId: 1, levels: 1 });
-  await set?.(session, BigInt(stackFrames[0].instructionPointerReference.split(':')[1]));
-  const start = session.seconds();
-  await session.ask('continue', { threadId: 1 });
-  await session.shows('end ');
-  const seconds = session.seconds() - start;
-  await session.end();
-  return seconds;
+  return session;
 }
 
-/** For each image and setting, by how much the run takes longer: 0.01 is a hundredth. Runs take turns, so that a busy machine slows all of them. */
-export async function runningCosts(runs, images = ['exits', 'compute']) {
+/** Runs for so many processor seconds; yields instructions in each. */
+async function run(session, seconds) {
+  const [instructions, start] = [session.instructions, session.seconds()];
+  await session.ask('continue', { threadId: 1 });
+  while (session.seconds() - start < seconds) await sleep(5);
+  await session.until('pause');
+  return (session.instructions - instructions) / (session.seconds() - start);
+}
+
+/** By how much of itself the speed without the setting is above that with it, as often as asked for. */
+async function samples(image, name, count) {
+  const all = [];
+  while (all.length < count) {
+    const plain = await start(image, false);
+    const other = await start(image, name === 'history');
+    const { stackFrames } = await other.ask('stackTrace', { threadId: 1, levels: 1 });
+    await SETTINGS[name]?.(other, { pc: BigInt(stackFrames[0].instructionPointerReference.split(':')[1]), words: other.serial.match(/0x[0-9a-f]+/g) });
+    const ended = () => (plain.serial + other.serial).includes('end ');
+    const before = all.length;
+    // V8 optimises between the steps.
+    for (let done = 0; done < WARM_UP && !ended(); done += 2 * LEG) for (const session of [plain, other]) await run(session, 2 * LEG);
+    while (all.length < count) {
+      const speeds = new Map();
+      for (const session of all.length % 2 ? [plain, other] : [other, plain]) speeds.set(session, await run(session, LEG));
+      if (ended()) break;
+      all.push(speeds.get(plain) / speeds.get(other) - 1);
+    }
+    await Promise.all([plain.end(), other.end()]);
+    if (all.length === before) throw new Error(`${image} ends before it can be timed.`);
+  }
+  return all.sort((a, b) => a - b);
+}
+
+/** For each image and setting the cost, 0.01 being a hundredth of the speed: the median of `pairs` samples, and their quartiles. "nothing" says how exact that is. */
+export async function runningCosts(pairs, images = ['exits', 'beside'], only = /./) {
   const costs = {};
   for (const image of images) {
-    const seconds = { alone: [], history: [], ...Object.fromEntries(Object.keys(SETTINGS).map((name) => [name, []])) };
-    const names = Object.keys(seconds);
-    for (let i = 0; i < runs * names.length; i++) {
-      // Each round begins with another, so that none always comes behind the same.
-      const name = names[(i + Math.floor(i / names.length)) % names.length];
-      seconds[name].push(await run(image, name === 'history', SETTINGS[name]));
+    costs[image] = {};
+    for (const name of settingsOf(image).filter((n) => only.test(n))) {
+      const all = await samples(image, name, pairs);
+      const at = (part) => all[Math.floor(part * all.length)];
+      costs[image][name] = { median: at(0.5), low: at(0.25), high: at(0.75) };
     }
-    // The quickest of each: everything else that a machine does only adds.
-    const alone = Math.min(...seconds.alone);
-    costs[image] = Object.fromEntries(Object.entries(seconds).filter(([name]) => name !== 'alone').map(([name, all]) => [name, Math.min(...all) / alone - 1]));
-    costs[image].spread = median(seconds.alone) / alone - 1;
   }
   return costs;
 }
