@@ -15,6 +15,8 @@ interface Translated {
   ram: number;
   /** Regions made, and those that exist. */
   regions(): { made: number; drops: number; live: number };
+  /** What its regions look at beside watched bytes. */
+  watched(): { reads: boolean; writes: boolean };
 }
 
 /** A machine in which every sample, taken each 64 instructions, makes a region. */
@@ -27,8 +29,9 @@ function load(program: string, at = CODE, policy: Partial<typeof translatorPolic
   cpu.state.rip = BigInt(at);
   cpu.state.setReg(Gpr.RSP, STACK);
   cpu.state.setReg(Gpr.RDI, DATA);
-  const { translator } = cpu as unknown as { translator: { made: number; drops: number; regions: Set<unknown> } };
-  return { cpu, ram, regions: () => ({ made: translator.made, drops: translator.drops, live: translator.regions.size }) };
+  const { translator } = cpu as unknown as { translator: { made: number; drops: number; regions: Set<{ watched: { reads: boolean; writes: boolean } }> } };
+  const watched = (): ReturnType<Translated['watched']> => ({ reads: [...translator.regions].some((r) => r.watched.reads), writes: [...translator.regions].some((r) => r.watched.writes) });
+  return { cpu, ram, watched, regions: () => ({ made: translator.made, drops: translator.drops, live: translator.regions.size }) };
 }
 
 describe('translator', () => {
@@ -207,6 +210,37 @@ describe('translator', () => {
     assert.equal(regionsWith(0), 1);
     assert.equal(regionsWith(1000), 2);
   });
+
+  for (const [kind, read] of [['written', false], ['accessed', true]] as const) {
+    it(`a loop beside bytes that are watched for being ${kind} is made anew for that, and stops behind each access that meets them`, () => {
+      const program = `b9 10 27 00 00 ; mov ecx, 10000
+        48 89 8f f8 00 00 00 ; top: mov [rdi+0xf8], rcx
+        48 8b 87 08 01 00 00 ; mov rax, [rdi+0x108]
+        89 87 04 01 00 00 ; mov [rdi+0x104], eax
+        01 8f fc 00 00 00 ; add [rdi+0xfc], ecx
+        f7 c1 ff 03 00 00 ; test ecx, 0x3ff
+        75 06 ; jne 1f
+        89 8f 00 01 00 00 ; mov [rdi+0x100], ecx
+        ff c9 ; 1: dec ecx
+        75 d4 ; jnz top
+        f4 ; hlt`;
+      const [translated, plain] = [load(program, CODE, { letBy: 2 }), createPlain(program)];
+      const watch = { id: 1, space: 'linear', start: DATA + 0x100n, length: 4, read, write: true } as const;
+      for (const { cpu } of [translated, plain]) cpu.setWatches([watch]);
+      const hits: number[] = [];
+      for (;;) {
+        const reason = translated.cpu.run(1e6);
+        while (plain.cpu.run(1) === 'budget');
+        assert.equal(stateOf(translated.cpu.state), stateOf(plain.cpu.state));
+        if (reason !== 'watch') break;
+        assert.deepEqual(translated.cpu.watchHits, plain.cpu.watchHits);
+        hits.push(Number(translated.cpu.state.reg(Gpr.RCX)));
+      }
+      assert.deepEqual(hits, [9, 8, 7, 6, 5, 4, 3, 2, 1].map((n) => n * 1024));
+      const watched = translated.watched();
+      assert.deepEqual(watched, { reads: read, writes: true });
+    });
+  }
 
   it('one page of code that is mapped twice runs in either place, with its own RIP', () => {
     // call next; next: pop rax; xor rbx, rax; loop the call
