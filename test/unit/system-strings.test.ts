@@ -24,8 +24,8 @@ describe('string instructions', () => {
       const size = SIZES[mnemonic.at(-1)!]!;
       const moves = mnemonic.startsWith('movs');
       const random = numbers(mnemonic.length * 1000 + size);
-      for (let round = 0; round < 3; round++) {
-        const down = round === 2;
+      for (let round = 0; round < 4; round++) {
+        const down = round >= 2;
         const pc = longMode(`bc 00 70 00 00 ${down ? 'fd' : 'fc'} ${OPCODES[mnemonic]} f4`);
         for (let i = 0; i < 4; i++) pc.put64(PT + i * 8, BigInt(AREA + i * 0x1000) | 7n);
         const model = Uint8Array.from({ length: AREA_BYTES }, () => random(256));
