@@ -171,6 +171,15 @@ export class SymbolImage {
     return this.lines.at(address);
   }
 
+  /** The same, but code that belongs to no line, of which clang has much, counts as what is before it in its function. */
+  lineAround(address: bigint): LineEntry | undefined {
+    let row = this.lines.at(address);
+    if (row?.line !== 0) return row;
+    const low = this.functionAt(address)?.ranges.find((range) => address >= range.low && address < range.high)?.low;
+    while (row?.line === 0 && low !== undefined && row.address > low) row = this.lines.at(row.address - 1n);
+    return row;
+  }
+
   /**
    * The neighbouring code of the same function and line around an address, which a step by line runs through:
    * `[low, high)` and the row at the address.

@@ -140,7 +140,7 @@ export function worldFrames(target: Target, world: World): CodeFrame[] {
 /** A frame and the calls that the compiler inlined into it, innermost first. */
 function describe(world: World, registers: RegisterFile, frame: Frame, level: number, image: LoadedImage | undefined, cfa: bigint | undefined): CodeFrame[] {
   const at = lookupAddress(frame);
-  const row = image?.image.lineAt(at);
+  const row = image?.image.lineAround(at);
   const common = { kind: 'code' as const, world, frame, registers, level, image, cfa };
   let position = { file: row && row.line > 0 ? row.file : undefined, line: row?.line ?? 0, column: row?.column ?? 0 };
   const frames: CodeFrame[] = [];
