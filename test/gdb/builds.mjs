@@ -12,12 +12,15 @@ const BUILDS = [
   ...['-O0', '-Og', '-O2', '-Os'].flatMap((level) => ['-gdwarf-4', '-gdwarf-5'].map((version) => `clang ${version} ${level}`)),
 ];
 
+/** For one build: its comparison takes some ten seconds. */
+const LONGEST_MS = 300_000;
+
 let wrong = 0;
 for (const build of BUILDS) {
-  const { stdout, stderr, status } = spawnSync(process.execPath, ['--import', 'tsx', 'test/gdb/compare.ts', build, stops, seed], { cwd: ROOT, encoding: 'utf8' });
+  const { stdout, stderr, status } = spawnSync(process.execPath, ['--import', 'tsx', 'test/gdb/compare.ts', build, stops, seed], { cwd: ROOT, encoding: 'utf8', timeout: LONGEST_MS });
   if (status !== 0) {
     wrong++;
-    process.stdout.write(stdout + stderr);
+    process.stdout.write(`${build}: ${status === null ? 'did not come to an end' : 'disagrees'}\n${stdout}${stderr}`);
   } else console.log(stdout.trim().split('\n').at(-1));
 }
 console.log(`${BUILDS.length} builds; ${wrong} disagree.`);

@@ -92,6 +92,7 @@ export function buildProgram(folder: string, compiler: string, flags: readonly s
 function build(command: string): Scene | string {
   const [compiler, ...flags] = command.split(' ');
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hyperstep-build-'));
+  process.once('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
   const built = buildProgram(folder, compiler!, flags, path.join(__dirname, 'builds/program.c'));
   if (!built) return `there is no ${compiler}`;
   return { launch: { cwd: folder, boot: { multiboot: built.image }, symbols: [{ file: built.symbols, world: 'vmm' }], machine: { memory: '16M' } }, symbols: { vmm: built.symbols }, cwd: folder, instructions: 200_000, prompt: '\0', typed: [] };
