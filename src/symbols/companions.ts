@@ -3,6 +3,7 @@
  * file that dwz made for what several programs share (.gnu_debugaltlink), and what -gsplit-dwarf leaves beside the
  * objects (.dwo) or packs together (.dwp). They are read before the image is opened, as everything later is synchronous.
  */
+import { crc32 } from '../base/crc32';
 import type { FileSource } from '../base/files';
 import { UserError } from '../base/errors';
 import { DwarfSections } from './dwarf/sections';
@@ -46,20 +47,6 @@ export const buildIdOf = (elf: ElfFile): string | undefined => {
 };
 
 const hexadecimal = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
-
-let crcTable: Uint32Array | undefined;
-
-/** The CRC-32 by which .gnu_debuglink knows its file. */
-export const crc32 = (bytes: Uint8Array): number => {
-  crcTable ??= Uint32Array.from({ length: 256 }, (_, i) => {
-    let value = i;
-    for (let bit = 0; bit < 8; bit++) value = value & 1 ? (value >>> 1) ^ 0xedb88320 : value >>> 1;
-    return value;
-  });
-  let crc = ~0;
-  for (let i = 0; i < bytes.length; i++) crc = (crc >>> 8) ^ crcTable[(crc ^ bytes[i]) & 255];
-  return ~crc >>> 0;
-};
 
 const folderOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf('/')));
 
