@@ -10,24 +10,12 @@ import { type Ending, Status } from './ending';
 import { serveGdb } from '../adapter/hosts/gdbServer';
 import { loadMachine, loadSymbols, withLab } from './images';
 import { Keyboard } from './keyboard';
+import { NOT_FOR_GDB } from './notForGdb';
 import { parseRunOptions, type RunOptions } from './runOptions';
 
 /** What most people expect a remote stub to listen on. */
 const DEFAULT_PORT = 1234;
 const MOST_PORT = 65535;
-
-/** Options of run that say when it ends, or write files about it: with GDB it ends when GDB says so. */
-const MEANINGLESS: readonly [string, (options: RunOptions) => boolean][] = [
-  ['--expect and --type', (o) => o.script.length > 0],
-  ['--fail-on', (o) => o.failOn.length > 0],
-  ['--max-instructions', (o) => o.maxInstructions !== undefined],
-  ['--timeout', (o) => o.timeout !== undefined],
-  ['--exits', (o) => o.exits !== undefined],
-  ['--stats', (o) => o.stats !== undefined],
-  ['--summary', (o) => o.summary],
-  ['--screen', (o) => o.screen],
-  ['--screenshot', (o) => o.screenshot !== undefined],
-];
 
 /** `--port` and the machine's options. Throws a UserError for anything else. */
 export function parseGdbOptions(words: readonly string[]): { port: number; options: RunOptions } {
@@ -44,8 +32,8 @@ export function parseGdbOptions(words: readonly string[]): { port: number; optio
     if (!(port <= MOST_PORT)) throw new UserError('usage', `--port needs a number from 0 to ${MOST_PORT} behind it${value === undefined ? '' : `, not ${value}`}; 0 takes a free one.`);
   }
   const options = parseRunOptions(rest);
-  const wrong = MEANINGLESS.find(([, given]) => given(options));
-  if (wrong) throw new UserError('usage', `${wrong[0]} can be given to hyperstep run, not to hyperstep gdb: here GDB says when the machine runs and ends.`);
+  const wrong = NOT_FOR_GDB.find(({ given }) => given(options));
+  if (wrong) throw new UserError('usage', `${wrong.called} can be given to hyperstep run, not to hyperstep gdb: here GDB says when the machine runs and ends.`);
   return { port, options };
 }
 

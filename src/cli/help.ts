@@ -1,12 +1,10 @@
 /** What `--help` prints: the commands, and of each its options. */
+import { NOT_FOR_GDB } from './notForGdb';
 import { runOptionsHelp } from './runOptions';
 
 const STATUS = `Exit status: 0 what was asked for happened, 1 it did not, 2 wrong option or file, 3 a limit was reached,
 4 the guest wrote a value other than 0 to port 0xF4, 5 triple fault, 130 Ctrl+C.
 `;
-
-/** Options of run that mean nothing to GDB, which says itself when the machine runs and ends. */
-const NOT_FOR_GDB = ['--expect', '--type', '--expect-screen', '--press', '--fail-on', '--max-instructions', '--timeout', '--exits', '--stats', '--break-on-exit', '--summary', '--screen', '--screenshot'];
 
 const COMMANDS: Readonly<Record<string, () => string>> = {
   run: () => `Usage: hyperstep run [OPTION...]
@@ -28,7 +26,7 @@ Runs a machine that waits for GDB: target remote 127.0.0.1:N. "monitor help" in 
   --port N              where GDB connects, 1234 unless told; 0 takes a free port
   --break-on-exit NAME  stops at such VM exits, beside GDB's breakpoints (repeatable)
 
-${runOptionsHelp(NOT_FOR_GDB)}
+${runOptionsHelp(['--break-on-exit', ...NOT_FOR_GDB.flatMap(({ names }) => names)])}
 `,
   dap: () => `Usage: hyperstep dap [--port N]
 

@@ -23,7 +23,6 @@ const CAPABILITIES = 1;
 const BLOCK = { size: 256, modes: 0x22, name: 0x80 } as const;
 const NAME = 'Hyperstep\0';
 
-
 /** Each yields whether it has succeeded. */
 const FUNCTIONS: Readonly<Record<number, (call: CallFrame, parts: FirmwareParts) => boolean>> = {
   0x00: controller,
