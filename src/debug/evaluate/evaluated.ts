@@ -37,9 +37,12 @@ export function wholeNumber(number: bigint | number): bigint {
 export type EvaluatedIn = Pick<Evaluated, 'reader' | 'space'>;
 
 /** A value that has no place: the result of an operation. */
-export function computed(name: string, type: Type, number: bigint, context: EvaluatedIn): Evaluated {
-  return { value: { name, type, location: { kind: 'value', bytes: encode(type, number) } }, reader: context.reader, space: context.space, store: undefined, node: undefined };
+export function withoutPlace(name: string, type: Type, bytes: Uint8Array, { reader, space }: EvaluatedIn): Evaluated {
+  return { value: { name, type, location: { kind: 'value', bytes } }, reader, space, store: undefined, node: undefined };
 }
+
+/** The same of an integer. */
+export const computed = (name: string, type: Type, number: bigint, context: EvaluatedIn): Evaluated => withoutPlace(name, type, encode(type, number), context);
 
 /** A variable or a part of one, which can be assigned where its place allows it. */
 export function placed(target: Target, frame: CodeFrame | undefined, space: SpaceName, value: Value, reader: ValueReader): Evaluated {

@@ -16,7 +16,7 @@ import { frameVariables } from '../stack/frameScopes';
 import type { Target } from '../target';
 import type { World } from '../world';
 import { builtInType, BYTE, CHAR, DOUBLE, FLOAT, INT, LONG, LONG_DOUBLE, pointerTo, UNSIGNED, UNSIGNED_LONG } from './arithmetic';
-import { computed, placed, type Evaluated, type EvaluatedIn } from './evaluated';
+import { computed, placed, type Evaluated, type EvaluatedIn, withoutPlace } from './evaluated';
 import { inspect, placeOf, type EvaluatorFacts } from './inspectionFunctions';
 import { machineValue } from './machineNames';
 import { castTo, computedReal, decayed, integer, numeric, offset, operate, operateUnary, truth } from './operations';
@@ -150,7 +150,7 @@ export class Evaluator {
       case 'real':
         return computedReal(String(e.value), REALS[e.size], e.size === 'float' ? Math.fround(e.value) : e.value, this.common);
       case 'string':
-        return this.rvalue('"..."', { kind: 'array', element: CHAR, count: e.value.length + 1 }, new TextEncoder().encode(e.value + '\0'));
+        return withoutPlace('"..."', { kind: 'array', element: CHAR, count: e.value.length + 1 }, new TextEncoder().encode(e.value + '\0'), this.common);
       case 'name':
         return this.lookup(e.name);
       case 'machine':
@@ -262,9 +262,6 @@ export class Evaluator {
 
   private place(value: Value, { space, reader }: EvaluatedIn = this.common): Evaluated {
     return placed(this.target, this.frame, space, value, reader);
-  }
-  private rvalue(name: string, type: Type, bytes: Uint8Array, { space, reader }: EvaluatedIn = this.common): Evaluated {
-    return { value: { name, type, location: { kind: 'value', bytes } }, space, reader, store: undefined, node: undefined };
   }
 
   /** `gpa:0x6000` is a place in memory; `guest:ticks` is the guest's variable of that name. */

@@ -2,14 +2,12 @@
 import { UserError } from '../../base/errors';
 import { sizeOf, stripped, typeName, type Type } from '../../symbols/types';
 import { encodeReal, integerOf, readValue, realOf } from '../../symbols/values';
-import { combine, combineReals, encode, INT, isInteger, isReal, LONG, pointerTo, promoted, UNSIGNED_LONG, widerReal, wrap } from './arithmetic';
-import { computed, type Evaluated, type EvaluatedIn } from './evaluated';
+import { combine, combineReals, INT, isInteger, isReal, LONG, pointerTo, promoted, UNSIGNED_LONG, widerReal, wrap } from './arithmetic';
+import { computed, type Evaluated, type EvaluatedIn, withoutPlace } from './evaluated';
 import type { BinaryOperator } from './syntax';
 
 /** A result of floating point, which has no place. */
-export function computedReal(name: string, type: Type, number: number, { reader, space }: EvaluatedIn): Evaluated {
-  return { value: { name, type, location: { kind: 'value', bytes: encodeReal(number, sizeOf(type)!) } }, reader, space, store: undefined, node: undefined };
-}
+export const computedReal = (name: string, type: Type, number: number, context: EvaluatedIn): Evaluated => withoutPlace(name, type, encodeReal(number, sizeOf(type)!), context);
 
 /** The integer that a value is; throws a UserError that says why when it is none. */
 export function integer(e: Evaluated): bigint {
@@ -108,5 +106,5 @@ export function castTo(type: Type, operand: Evaluated): Evaluated {
     if (!Number.isFinite(whole)) throw new UserError('expression', `${value.value.name} is ${whole}, which no ${typeName(type)} can be.`);
     number = BigInt(whole);
   }
-  return { value: { name, type, location: { kind: 'value', bytes: encode(type, wrap(type, number)) } }, reader: operand.reader, space: operand.space, store: undefined, node: undefined };
+  return computed(name, type, wrap(type, number), operand);
 }
