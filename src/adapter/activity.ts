@@ -61,6 +61,7 @@ export class Activity {
     this.screenTurn++;
   }
 
+  /** Sends the screen from now on whenever it has changed, or no longer. */
   watchScreen(on: boolean): void {
     this.watchesScreen = on;
     this.shown = undefined;
@@ -77,9 +78,11 @@ export class Activity {
     const { machine } = this;
     const { instructions } = machine;
     const milliseconds = this.scheduler.now() - this.at;
-    const done = instructions - this.instructions;
+    // A machine that was put back to an earlier instant has done nothing less for it.
+    const done = Math.max(0, instructions - this.instructions);
     const mips = milliseconds > 0 ? done / milliseconds / 1000 : 0;
-    const body: ActivityEvent = { instructions, mips: Math.round(mips * 10) / 10, exits: machine.vmx.reduce((sum, { exits }) => sum + exits, 0), idle: this.running && mips < 1 };
+    const exits = machine.vmx.reduce((sum, vmx) => sum + vmx.exits, 0);
+    const body: ActivityEvent = { instructions, mips: Math.round(mips * 10) / 10, exits, idle: this.running && mips < 1 };
     this.mark();
     // A machine that waits has nothing new to tell.
     if (this.told && this.told.instructions === instructions && this.told.mips === body.mips) return;

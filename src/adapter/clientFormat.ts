@@ -1,5 +1,30 @@
 /** Lines, columns and paths as this client counts and writes them. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
+import { UserError } from '../base/errors';
+
+/** With a scheme: more than one letter, as one is a drive of Windows. */
+const URI = /^[a-z][a-z0-9+.-]+:\/\//i;
+const WINDOWS = /^([a-z]:[\\/]|\\\\)/i;
+const FILE = 'file://';
+
+/** `file:///C%3A/x` for `C:\x`, `file://server/share` for `\\server\share`. */
+function toUri(path: string): string {
+  const slashes = WINDOWS.test(path) ? path.replaceAll('\\', '/') : path;
+  const encoded = slashes.split('/').map(encodeURIComponent).join('/');
+  return encoded.startsWith('//') ? `file:${encoded}` : FILE + (encoded.startsWith('/') ? '' : '/') + encoded;
+}
+
+/** The path behind `file://`. Throws a UserError where the text is no URI. */
+function fromUri(uri: string): string {
+  let path: string;
+  try {
+    path = decodeURIComponent(uri.slice(FILE.length));
+  } catch {
+    throw new UserError('path', `${uri} is no URI: a "%" in it has no two digits behind it.`);
+  }
+  if (!path.startsWith('/')) return `//${path}`;
+  return /^\/[a-z]:/i.test(path) ? path.slice(1) : path;
+}
 
 export class ClientFormat {
   private lineBase = 1;
@@ -32,8 +57,7 @@ export class ClientFormat {
     return column === 0 ? 0 : column - 1 + this.columnBase;
   }
   path(path: string): string {
-    if (!this.uris || /^[a-z][a-z0-9+.-]+:\/\//i.test(path)) return path;
-    return 'file://' + (path.startsWith('/') ? '' : '/') + path.split('/').map(encodeURIComponent).join('/');
+    return !this.uris || URI.test(path) ? path : toUri(path);
   }
 
   /** From the client. */
@@ -44,6 +68,6 @@ export class ClientFormat {
     return column + 1 - this.columnBase;
   }
   fromPath(path: string): string {
-    return this.uris && path.startsWith('file://') ? decodeURIComponent(path.slice('file://'.length)) : path;
+    return this.uris && path.startsWith(FILE) ? fromUri(path) : path;
   }
 }

@@ -61,7 +61,14 @@ export class Protocol extends ProtocolServer {
       this.afterAnswer = [];
       this.sendResponse({ ...response, success: false, ...failure(error, request.command, this.remedies) });
     }
-    for (const task of this.afterAnswer) task();
+    for (const task of this.afterAnswer) {
+      try {
+        task();
+      } catch (error) {
+        // There is no answer left that could tell it, and the requests that wait are not to be lost.
+        this.event('output', { category: 'important', output: `${sentenceOf(error)}\n` });
+      }
+    }
   }
 }
 
@@ -71,10 +78,13 @@ export class Protocol extends ProtocolServer {
  */
 const SHOWN_IN_PLACE: ReadonlySet<string> = new Set(['threads', 'stackTrace', 'scopes', 'variables', 'evaluate', 'completions', 'exceptionInfo']);
 
-/** An error as the protocol tells it. A UserError is a sentence for the user; anything else is a defect and says so. */
+/** A UserError is a sentence for the user; anything else is a defect and says so. */
+const sentenceOf = (error: unknown): string => (error instanceof UserError ? error.message : `Hyperstep failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+
+/** An error as the protocol tells it. */
 function failure(error: unknown, command: string, remedies: Protocol['remedies']): { message: string; body: { error: DebugProtocol.Message } } {
   const user = error instanceof UserError;
-  const sentence = user ? error.message : `Hyperstep failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+  const sentence = sentenceOf(error);
   const remedy = user ? remedies.get(error.code) : undefined;
   const link = remedy && { url: `command:${remedy.command}`, urlLabel: remedy.title };
   // The sentence goes as a variable, so that braces in it are not taken for variables. Clients that do not look there show the message.

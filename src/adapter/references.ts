@@ -34,11 +34,10 @@ export class References {
   private stacks: Numbered[] = [];
   private readonly containers = new Map<number, Container>();
   private readonly places = new Map<number, () => SourcePlace | undefined>();
+  private readonly targets = new Map<number, { world: World; address: bigint }>();
   private next = 1;
 
   constructor(private readonly focus: Focus) {}
-
-  private readonly targets = new Map<number, { world: World; address: bigint }>();
 
   /** A number for a place in code. */
   target(place: { world: World; address: bigint }): number {
@@ -97,10 +96,12 @@ export class References {
     return this.containers.get(id)?.cpu;
   }
 
-  /** Children from `start` on, `count` of them or all; undefined for a reference that is void. */
-  part(id: number, start: number, count: number | undefined): InspectionNode[] | undefined {
+  /** Children from `start` on, `count` of them or all, of one sort or both; undefined for a reference that is void. */
+  part(id: number, start: number, count: number | undefined, only?: 'indexed' | 'named'): InspectionNode[] | undefined {
     const container = this.containers.get(id);
     if (!container) return undefined;
+    // The elements of an array are its only children.
+    if (only !== undefined && (only === 'indexed') !== container.indexed) return [];
     if (count === undefined || !container.indexed) return (container.all ??= container.children()).slice(start, count && start + count);
     container.parts.set(start, count);
     return container.children(start, count);

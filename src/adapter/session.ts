@@ -38,10 +38,12 @@ import { baseName } from './launch/paths';
 import { staleSources } from './launch/staleSources';
 import { findTargets } from './launch/targets';
 import { HyperstepEvent, type StateEvent } from './messages';
+import { moduleOf } from './modules';
 import { announced, Progress } from './progress';
 import { Protocol } from './protocol';
 import { References } from './references';
 import { SerialConsole } from './serialConsole';
+import { ShownMemory } from './shownMemory';
 import { threadOf } from './threads';
 import { stopWords, type StopWords } from './words';
 
@@ -67,7 +69,14 @@ export class Session {
   onEnd: () => void = () => {};
   private launched: Launched | undefined;
   private stop: { cause: StopCause; words: StopWords } | undefined;
-  private terminated = false;
+  /** Set when the machine begins to be ended; resolved when it is. */
+  private ending: Promise<void> | undefined;
+  /** Memory that the client may be showing. */
+  readonly shownMemory = new ShownMemory();
+  /** Which of the protocol's optional events the client understands. */
+  readonly understands = { invalidated: false, memory: false };
+  /** Called at each stop, when it has been told. */
+  readonly atStop: (() => void)[] = [];
 
   constructor(
     readonly host: Host,
@@ -85,10 +94,15 @@ export class Session {
     this.protocol.receive(message);
   }
 
-  /** What was launched; throws a UserError before. */
+  /** What was launched; throws a UserError before, and when the session is over. */
   get run(): Launched {
+    this.requireGoing();
     if (!this.launched) throw new UserError('launch', 'Nothing has been launched yet.');
     return this.launched;
+  }
+  /** The client may have gone while something was loaded for it: nothing is to begin then. */
+  private requireGoing(): void {
+    if (this.ending) throw new UserError('over', 'The session is over.');
   }
   get debugger(): Debugger {
     return this.run.debugger;
@@ -103,8 +117,9 @@ export class Session {
     if (this.debugger.run.running) throw new UserError('running', 'The machine is running: pause it to look at it.');
   }
 
-  /** Loads images and symbols and makes the machine; it does not run yet. */
+  /** Loads images and symbols and makes the machine; it does not run yet. Throws a UserError for what is wrong with the configuration or a file. */
   async launch(configuration: LaunchConfiguration): Promise<void> {
+    if (this.launched) throw new UserError('launch', 'This session has a machine already: start another session for another one.');
     const { files, packageRoot } = this.host;
     const exits = configuration.breakOnExit.map(exitRequest);
     const targets = await findTargets(configuration, files, packageRoot, configuration.cwd ?? this.host.cwd);
@@ -112,6 +127,7 @@ export class Session {
       const told = announced(files, say);
       return { machine: await loadMachine(told, configuration, targets), symbols: await loadSymbols(told, targets) };
     });
+    this.requireGoing();
     const serial = new SerialConsole(this.host.scheduler, (text) => {
       this.protocol.event(HyperstepEvent.serial, { text });
       if (configuration.serial === 'console') this.output('stdout', text);
@@ -132,10 +148,12 @@ export class Session {
     if (configuration.noDebug) d.runFreely();
     const sources = new SourceLookup(files, targets.roots, configuration.sourceMap);
     const activity = new Activity(machine, this.host.scheduler, (event, body) => this.protocol.event(event, body));
-    const gdb = configuration.gdbPort === undefined ? undefined : await this.serveGdb(d, configuration.gdbPort);
     const booted = imageNames(machine.options);
     const images = await ImageTimes.of(files, booted);
     const symbolTimes = await ImageTimes.of(files, symbols.map((s) => s.path).filter((path) => !booted.includes(path)), symbolsSentence);
+    const gdb = configuration.gdbPort === undefined ? undefined : await this.serveGdb(d, configuration.gdbPort);
+    if (this.ending) gdb?.close();
+    this.requireGoing();
     this.launched = { configuration, debugger: d, sources, images, serial, activity, gdb, symbolTimes };
     if (targets.note !== undefined) this.tell(targets.note, targets.unexpected ? 'important' : 'console');
     for (const { image } of symbols) for (const sentence of image.warnings()) this.tell(sentence);
@@ -144,10 +162,11 @@ export class Session {
       for (const sentence of [...(await staleSources(files, sources, symbols, targets.roots)), ...(await otherBuilds(files, machine.options, named, targets.roots))]) this.tell(sentence, 'important');
     }
     await readSourceMacros(files, sources, symbols, targets.roots);
+    this.requireGoing();
     this.protocol.event('initialized');
     readAhead(symbols.map((s) => s.image).filter((image) => image.isLarge), this.host.scheduler);
     for (const module of d.target.images.images) {
-      this.protocol.event('module', { reason: 'new', module: { id: module.id, name: module.name, path: this.format.path(module.path), symbolStatus: module.image.hasDebugInformation ? 'Symbols loaded.' : 'No debug information.' } });
+      this.protocol.event('module', { reason: 'new', module: moduleOf(this, module) });
     }
   }
 
@@ -200,6 +219,8 @@ export class Session {
       hitBreakpointIds: words.ids,
     });
     this.state({ what: 'stopped', icount: d.machine.icount, world: d.target.world });
+    this.tellMemory();
+    for (const task of this.atStop) task();
     // A program that was built again has other lines than those that the user is about to look at.
     void this.run.symbolTimes.changed().then((sentences) => sentences.forEach((sentence) => this.tell(sentence, 'important')));
   }
@@ -211,25 +232,26 @@ export class Session {
     void this.terminate();
   }
 
-  /** Ends the machine; drives are written back when the configuration asks for it. */
-  async terminate(): Promise<void> {
-    if (this.terminated) return;
-    this.terminated = true;
-    const launched = this.launched;
+  /** Ends the machine; drives are written back when the configuration asks for it. Whoever calls it again waits for the same end. */
+  terminate(): Promise<void> {
+    return (this.ending ??= this.end(this.launched));
+  }
+
+  private async end(launched: Launched | undefined): Promise<void> {
     if (launched) {
       launched.debugger.dispose();
       launched.gdb?.close();
       launched.activity.dispose();
       launched.serial.flush();
       if (launched.configuration.persistDrives) await writeDrives(this.host.files, changedDrives(launched.debugger.machine), (sentence) => this.tell(sentence, 'important'));
-      else await this.tellChangedImages();
+      else await this.tellChangedImages(launched);
     }
     this.protocol.event('terminated');
   }
 
   /** What is on disk is no longer what the machine runs on. */
-  async tellChangedImages(): Promise<void> {
-    for (const sentence of [...(await this.run.images.changed()), ...(await this.run.symbolTimes.changed())]) this.tell(sentence, 'important');
+  async tellChangedImages({ images, symbolTimes } = this.run): Promise<void> {
+    for (const sentence of [...(await images.changed()), ...(await symbolTimes.changed())]) this.tell(sentence, 'important');
   }
 
   /** A line for the debug console. */
@@ -248,9 +270,21 @@ export class Session {
     this.debugger.modified();
     this.references.changed();
     this.protocol.after(() => {
-      this.protocol.event('invalidated', { areas });
+      this.invalidate(areas);
+      this.tellMemory();
       if (!this.debugger.run.running) this.state({ what: 'stopped', icount: this.debugger.machine.icount, world: this.debugger.target.world });
     });
+  }
+
+  /** What the client has asked for before would be answered in another way now. */
+  invalidate(areas: ('stacks' | 'variables' | 'all')[]): void {
+    if (this.understands.invalidated) this.protocol.event('invalidated', { areas });
+  }
+
+  /** Memory that the client may be showing can be another now. */
+  private tellMemory(): void {
+    const ranges = this.shownMemory.take();
+    if (this.understands.memory) for (const range of ranges) this.protocol.event('memory', range);
   }
 
   /** What showing values needs of a frame, with the number format that the user has chosen. */

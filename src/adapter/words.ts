@@ -44,6 +44,8 @@ export function stopWords(d: Debugger, cause: StopCause): StopWords {
       return plain('step', 'Step');
     case 'goto':
       return plain('goto', 'Jumped');
+    case 'restart-frame':
+      return plain('restart', 'Function restarted');
     case 'pause':
       return plain('pause', 'Paused');
     case 'breakpoint': {

@@ -39,9 +39,12 @@ export function parseGdbOptions(words: readonly string[]): { port: number; optio
 
 const say = (text: string): void => void process.stderr.write(text);
 
+/** Stops that GDB has words of its own for. */
+const KNOWN_TO_GDB: ReadonlySet<StopCause['kind']> = new Set(['breakpoint', 'step', 'pause', 'entry', 'data', 'history-begins']);
+
 /** What GDB's own words for a stop do not tell. */
 function sentences(d: Debugger, cause: StopCause): string[] {
-  if (cause.kind === 'breakpoint' || cause.kind === 'step' || cause.kind === 'pause' || cause.kind === 'entry' || cause.kind === 'data' || cause.kind === 'history-begins') return [];
+  if (KNOWN_TO_GDB.has(cause.kind)) return [];
   const { description, text } = stopWords(d, cause);
   return text === undefined || text === description ? [description] : [description, text];
 }

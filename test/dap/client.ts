@@ -79,7 +79,7 @@ export class Client {
 
   /** initialize and launch; breakpoints can be set afterwards. */
   async launch(configuration: object): Promise<void> {
-    await this.request('initialize', { adapterID: 'hyperstep', linesStartAt1: true, columnsStartAt1: true, pathFormat: 'path' });
+    await this.request('initialize', { adapterID: 'hyperstep', linesStartAt1: true, columnsStartAt1: true, pathFormat: 'path', supportsInvalidatedEvent: true, supportsMemoryEvent: true });
     const initialized = this.next('initialized');
     await Promise.all([this.request('launch', { type: 'hyperstep', request: 'launch', name: 'test', cwd: '/', ...configuration }), initialized]);
   }

@@ -50,11 +50,12 @@ describe('DAP: two worlds', () => {
     const [top] = await story.frames();
     const { scopes } = await story.client.request<{ scopes: { name: string; variablesReference: number }[] }>('scopes', { frameId: top!.id });
     const locals = scopes.find((s) => s.name === 'Locals')!;
-    story.tell(JSON.stringify(await story.client.request('setVariable', { variablesReference: locals.variablesReference, name: 'leaf', value: '7' })));
+    const tellSet = ({ value, type }: { value?: string; type?: string }): void => story.tell(JSON.stringify({ value, type }));
+    tellSet(await story.client.request('setVariable', { variablesReference: locals.variablesReference, name: 'leaf', value: '7' }));
     // The same reference tells what is there now.
     const { variables } = await story.client.request<{ variables: { name: string; value: string }[] }>('variables', { variablesReference: locals.variablesReference });
     story.tell(`leaf in the pane = ${variables.find((v) => v.name === 'leaf')!.value}`);
-    story.tell(JSON.stringify(await story.client.request('setExpression', { expression: '$vmcs.GUEST_RFLAGS', value: '2', frameId: top!.id })));
+    tellSet(await story.client.request('setExpression', { expression: '$vmcs.GUEST_RFLAGS', value: '2', frameId: top!.id }));
     // `next` shows that the VMM works with what was typed.
     await story.until('next');
     story.expect('assign');

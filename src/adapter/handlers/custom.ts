@@ -172,8 +172,9 @@ export const customHandlers = (session: Session): Handlers => ({
   },
 
   [HyperstepRequest.format]({ hexadecimal }: FormatArguments) {
+    if (session.format.hexadecimal === (hexadecimal === true)) return;
     session.format.hexadecimal = hexadecimal === true;
-    session.protocol.after(() => session.protocol.event('invalidated', { areas: ['variables'] }));
+    session.protocol.after(() => session.invalidate(['variables']));
   },
 
   async [HyperstepRequest.exits]({ count, reasons }: ExitsArguments): Promise<ExitsResponse> {

@@ -52,7 +52,37 @@ function requestOf(session: Session, { dataId, accessType, condition, hitConditi
   return { watched, access, label: label ?? nameOf(watched), condition, hitCondition, world: mode === CHANGE ? undefined : worldOfMode(mode) };
 }
 
-export const dataBreakpointHandlers = (session: Session): Handlers => ({
+/** A data breakpoint as the client is told it; one on guest-physical memory that EPT does not map waits. */
+function told(session: Session, made: DataBreakpoint): DebugProtocol.Breakpoint {
+  const { id, message } = made;
+  if (message !== undefined) return { id, verified: false, reason: 'failed', message };
+  const waits = session.debugger.data.waitsForMapping(made);
+  return waits === undefined ? { id, verified: true } : { id, verified: false, reason: 'pending', message: `EPT does not map ${hex(waits)} of the guest now: it is watched from when it does.` };
+}
+
+/** Tells at each stop of the breakpoints that no longer wait, or wait again. */
+class Waiting {
+  private known: { breakpoint: DataBreakpoint; verified: boolean }[] = [];
+
+  constructor(private readonly session: Session) {
+    session.atStop.push(() => this.look());
+  }
+
+  set(breakpoints: readonly DataBreakpoint[]): void {
+    this.known = breakpoints.map((breakpoint) => ({ breakpoint, verified: told(this.session, breakpoint).verified }));
+  }
+
+  private look(): void {
+    for (const entry of this.known) {
+      const breakpoint = told(this.session, entry.breakpoint);
+      if (breakpoint.verified === entry.verified) continue;
+      entry.verified = breakpoint.verified;
+      this.session.protocol.event('breakpoint', { reason: 'changed', breakpoint });
+    }
+  }
+}
+
+export const dataBreakpointHandlers = (session: Session, waiting = new Waiting(session)): Handlers => ({
   dataBreakpointInfo(args: DebugProtocol.DataBreakpointInfoArguments): DebugProtocol.DataBreakpointInfoResponse['body'] {
     session.requireStopped();
     try {
@@ -82,13 +112,8 @@ export const dataBreakpointHandlers = (session: Session): Handlers => ({
       }
     });
     const set: DataBreakpoint[] = session.debugger.data.set(requests.filter((r) => typeof r !== 'string'));
-    const breakpoints = requests.map((request): DebugProtocol.Breakpoint => {
-      const made = typeof request === 'string' ? undefined : set.shift()!;
-      const message = made ? made.message : (request as string);
-      const waits = made && session.debugger.data.waitsForMapping(made);
-      if (message === undefined && waits !== undefined) return { id: made?.id, verified: false, reason: 'pending', message: `EPT does not map ${hex(waits)} of the guest now: it is watched from when it does.` };
-      return { id: made?.id, verified: message === undefined, message, ...(message === undefined ? {} : { reason: 'failed' }) };
-    });
+    waiting.set(set);
+    const breakpoints = requests.map((request): DebugProtocol.Breakpoint => (typeof request === 'string' ? { verified: false, reason: 'failed', message: request } : told(session, set.shift()!)));
     return { breakpoints };
   },
 });

@@ -54,6 +54,8 @@ export const lifecycleHandlers = (session: Session): Handlers => ({
   initialize(args: DebugProtocol.InitializeRequestArguments) {
     session.format.initialize(args);
     session.progress.supported = args.supportsProgressReporting === true;
+    session.understands.invalidated = args.supportsInvalidatedEvent === true;
+    session.understands.memory = args.supportsMemoryEvent === true;
     return capabilities();
   },
 
@@ -68,10 +70,11 @@ export const lifecycleHandlers = (session: Session): Handlers => ({
   },
 
   configurationDone() {
-    const { configuration } = session.run;
+    const d = session.debugger;
     session.protocol.after(() => {
-      if (configuration.stopOnEntry && !configuration.noDebug) session.hasStopped({ kind: 'entry' });
-      else go(session);
+      if (standsAtPowerOn(session)) session.hasStopped({ kind: 'entry' });
+      // GDB beside this client may have been faster.
+      else if (!d.run.running) go(session);
     });
   },
 
@@ -84,7 +87,7 @@ export const lifecycleHandlers = (session: Session): Handlers => ({
     session.references.clear();
     void session.tellChangedImages();
     session.protocol.after(() => {
-      if (session.run.configuration.stopOnEntry) session.hasStopped({ kind: 'entry' });
+      if (standsAtPowerOn(session)) session.hasStopped({ kind: 'entry' });
       else {
         session.protocol.event('continued', { threadId: threadOf(0), allThreadsContinued: true });
         go(session);
@@ -107,6 +110,9 @@ export const lifecycleHandlers = (session: Session): Handlers => ({
     return { threads: threadsOf(session.debugger) };
   },
 });
+
+/** Whether the user wants to look before the first instruction. */
+const standsAtPowerOn = ({ run: { configuration } }: Session): boolean => configuration.stopOnEntry && !configuration.noDebug;
 
 function go(session: Session): void {
   session.goes();

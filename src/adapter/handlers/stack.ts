@@ -9,6 +9,7 @@ import { vmcsGroups } from '../../debug/inspect/vmcs';
 import type { CodeFrame, StackEntry } from '../../debug/stack/callStack';
 import { hex } from '../../base/bits';
 import { referenceTo } from '../memoryReference';
+import { moduleOf } from '../modules';
 import type { Handlers } from '../protocol';
 import type { Session } from '../session';
 import { placeOf, sourceOf } from '../sources';
@@ -89,9 +90,10 @@ export const stackHandlers = (session: Session): Handlers => ({
     return { scopes };
   },
 
-  modules() {
-    const modules = session.debugger.target.images.images.map(({ id, name, path, image }) => ({ id, name, path: session.format.path(path), symbolStatus: image.hasDebugInformation ? 'Symbols loaded.' : 'No debug information.' }));
-    return { modules, totalModules: modules.length };
+  modules({ startModule = 0, moduleCount }: DebugProtocol.ModulesArguments) {
+    const { images } = session.debugger.target.images;
+    const end = moduleCount ? startModule + moduleCount : images.length;
+    return { modules: images.slice(startModule, end).map((image) => moduleOf(session, image)), totalModules: images.length };
   },
 
   async loadedSources() {

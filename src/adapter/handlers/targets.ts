@@ -7,6 +7,7 @@ import type { World } from '../../debug/world';
 import { referenceTo } from '../memoryReference';
 import type { Handlers } from '../protocol';
 import type { Session } from '../session';
+import { processorOf } from '../threads';
 import { codeFrame } from './stack';
 
 const MOST_BYTES = 15;
@@ -86,8 +87,9 @@ export const targetHandlers = (session: Session): Handlers => ({
     return { targets };
   },
 
-  goto({ targetId }: DebugProtocol.GotoArguments) {
+  goto({ targetId, threadId }: DebugProtocol.GotoArguments) {
     session.requireStopped();
+    session.debugger.focus(processorOf(session.debugger, threadId));
     const { world, address } = placeOf(session, targetId);
     session.debugger.jump(world, address);
     session.protocol.after(() => session.hasStopped({ kind: 'goto' }));

@@ -30,6 +30,17 @@ function told(session: Session, node: InspectionNode): DebugProtocol.Variable {
   };
 }
 
+/** The same as the result of a request. */
+function asResult(session: Session, node: InspectionNode): DebugProtocol.SetVariableResponse['body'] {
+  const { value, type, variablesReference, indexedVariables, memoryReference, valueLocationReference } = told(session, node);
+  return { value, type, variablesReference, indexedVariables, memoryReference, valueLocationReference };
+}
+
+function evaluated(session: Session, node: InspectionNode): DebugProtocol.EvaluateResponse['body'] {
+  const { value, ...rest } = asResult(session, node);
+  return { result: value, variablesReference: 0, ...rest };
+}
+
 /** The frame of an evaluation: the one named, else the innermost of the present stop. */
 export function frameOf(session: Session, frameId: number | undefined): CodeFrame | undefined {
   if (frameId !== undefined && session.references.frame(frameId)?.kind !== 'label') return codeFrame(session, frameId);
@@ -49,12 +60,12 @@ function hover(session: Session, args: DebugProtocol.EvaluateArguments): DebugPr
   session.requireStopped();
   const evaluator = session.debugger.evaluator(frameOf(session, args.frameId));
   const expression = hoverExpression(args.expression, evaluator);
-  const { value, type, variablesReference, indexedVariables, memoryReference, valueLocationReference } = told(session, evaluate(session, { ...args, expression }, false));
+  const node = evaluate(session, { ...args, expression }, false);
   const constant = fieldOfConstant(expression, evaluator);
-  if (!constant) return { result: value, type, variablesReference, indexedVariables, memoryReference, valueLocationReference };
+  if (!constant) return evaluated(session, node);
   const known = session.debugger.target.vmx.currentVmcs !== undefined;
   const field = known ? evaluate(session, { ...args, expression: `$vmcs.${constant.field.name}` }, false) : undefined;
-  return { result: fieldConstantText(constant, field?.value), type, variablesReference: 0 };
+  return { result: fieldConstantText(constant, field?.value), type: node.type, variablesReference: 0 };
 }
 
 /** A line of the Debug Console that is a command rather than an expression: what it prints. */
@@ -81,9 +92,12 @@ function command(session: Session, args: DebugProtocol.EvaluateArguments): strin
   }, args.expression);
 }
 
+/** `=`, `+=`, `<<=`; none of `==`, `!=`, `<=` and `>=`. */
+const ASSIGNMENT = /([^=!<>]|<<|>>)=(?!=)/;
+
 /** The client's panes are told when an expression assigned. */
 function changedBy(session: Session, expression: string): void {
-  if (/[^=!<>]=[^=]/.test(expression)) session.changed();
+  if (ASSIGNMENT.test(expression)) session.changed();
 }
 
 const KINDS: Record<Completion['kind'], DebugProtocol.CompletionItemType> = { variable: 'variable', function: 'function', property: 'property', keyword: 'keyword', field: 'field', constant: 'value', type: 'class' };
@@ -94,7 +108,7 @@ export const variableHandlers = (session: Session): Handlers => ({
     session.format.asked(args.format);
     const cpu = session.references.owner(args.variablesReference);
     if (cpu === undefined) throw new UserError('variables', 'These variables are of an earlier stop.');
-    const nodes = session.references.part(args.variablesReference, args.start ?? 0, args.count || undefined)!;
+    const nodes = session.references.part(args.variablesReference, args.start ?? 0, args.count || undefined, args.filter)!;
     // What is below them is of the same processor.
     return { variables: session.debugger.on(cpu, () => nodes.map((node) => told(session, node))) };
   },
@@ -108,21 +122,24 @@ export const variableHandlers = (session: Session): Handlers => ({
     if (mayAssign) changedBy(session, args.expression);
     // The console shows a table as it is; everywhere else the lines open one below the other.
     if (args.context === 'repl' && node.table) return { result: node.table(), variablesReference: 0 };
-    const { value, type, variablesReference, indexedVariables, memoryReference, valueLocationReference } = told(session, node);
-    return { result: value, type, variablesReference, indexedVariables, memoryReference, valueLocationReference };
+    return evaluated(session, node);
   },
 
   setVariable(args: DebugProtocol.SetVariableArguments) {
     session.requireStopped();
-    const node = session.references.named(args.variablesReference, args.name);
-    if (!node) throw new UserError('variables', `There is no ${args.name} here any more.`);
-    if (!node.write) throw new UserError('variables', `${args.name} cannot be changed.`);
-    node.write(args.value);
+    session.format.asked(args.format);
+    const { references } = session;
+    const line = (): InspectionNode => {
+      const node = references.named(args.variablesReference, args.name);
+      if (!node) throw new UserError('variables', `There is no ${args.name} here any more.`);
+      return node;
+    };
+    const { write } = line();
+    if (!write) throw new UserError('variables', `${args.name} cannot be changed.`);
+    write(args.value);
     session.changed();
-    // The line itself was computed before: what it shows now is asked for by its expression, where it has one.
-    if (node.evaluateName === undefined) return { value: args.value };
-    const { value, type } = evaluate(session, { expression: node.evaluateName }, false);
-    return { value, type };
+    // What it shows now is computed anew, of the same frame.
+    return session.debugger.on(references.owner(args.variablesReference)!, () => asResult(session, line()));
   },
 
   setExpression(args: DebugProtocol.SetExpressionArguments) {
@@ -130,18 +147,21 @@ export const variableHandlers = (session: Session): Handlers => ({
     if (!node.write) throw new UserError('variables', `${args.expression} has no place that could be changed.`);
     node.write(args.value);
     session.changed();
-    return { value: evaluate(session, args, false).value };
+    return asResult(session, evaluate(session, args, false));
   },
 
   completions(args: DebugProtocol.CompletionsArguments) {
     session.requireStopped();
     const frame = frameOf(session, args.frameId);
     // Of several lines the one counts that is being typed.
-    const line = args.text.split('\n')[(args.line ?? 1) - 1] ?? args.text;
-    const before = line.slice(0, args.column - 1);
+    const lines = args.text.split('\n');
+    const at = args.line === undefined ? 0 : session.format.fromLine(args.line) - 1;
+    const before = (lines[at] ?? args.text).slice(0, session.format.fromColumn(args.column) - 1);
+    // Places of completions are counted from 0 in the whole text, whatever the client's columns begin with: so does VS Code.
+    const end = lines.slice(0, at).reduce((sum, { length }) => sum + length + 1, 0) + before.length;
     const { length, list } = complete(before, frame, () => session.debugger.evaluator(frame), (world) => worldFrames(session.debugger.target, world)[0]);
-    const targets = list.map(({ label, text, detail, kind }): DebugProtocol.CompletionItem => ({ label, text, detail, type: KINDS[kind], start: before.length - length, length }));
-    const words = commandWords(before).map(({ name, sentence, typed }): DebugProtocol.CompletionItem => ({ label: name, detail: sentence, type: 'keyword', start: before.length - typed, length: typed }));
+    const targets = list.map(({ label, text, detail, kind }): DebugProtocol.CompletionItem => ({ label, text, detail, type: KINDS[kind], start: end - length, length }));
+    const words = commandWords(before).map(({ name, sentence, typed }): DebugProtocol.CompletionItem => ({ label: name, detail: sentence, type: 'keyword', start: end - typed, length: typed }));
     // A line that begins like a command may be an expression too; behind `info` there is none.
     return { targets: /\s/.test(before) && words.length > 0 ? words : [...targets, ...words] };
   },

@@ -86,7 +86,7 @@ export class Reverse {
         events = 0;
         yield { kind: 'repeat', to: present.icount + 1, addresses, event: () => ++events === last };
         if (body !== entry) yield { kind: 'repeat', to: present.icount + 1, addresses: new Set([body]), event: () => this.frame().cfa === cfa };
-        return { kind: 'step' };
+        return { kind: 'restart-frame' };
       }
       if (isAll) throw new UserError('restart-frame', 'The function began before the history that is kept.');
     }

@@ -16,6 +16,8 @@ export type StopCause =
   | { kind: 'pause' }
   /** The user has let the processor go on elsewhere. */
   | { kind: 'goto' }
+  /** The processor is back where the function of a frame began. */
+  | { kind: 'restart-frame' }
   | { kind: 'breakpoint'; ids: number[]; sort: 'source' | 'function' | 'instruction'; outside?: number }
   /** An exit breakpoint matched. */
   | { kind: 'exit'; record: ExitRecord }
