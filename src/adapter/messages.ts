@@ -65,11 +65,14 @@ export interface SerialEvent {
 }
 
 export interface StateEvent {
-  /** `stopped`: read everything anew (sent after each DAP stopped event). `running`. `memory-map`: the guest was given its map. */
-  what: 'stopped' | 'running' | 'memory-map';
+  /**
+   * `stopped`: read everything anew (sent after each DAP stopped event). `running`. `restarted`: the machine is back at
+   * power-on, and one of the other two follows. `memory-map`: the guest was given its map.
+   */
+  what: 'stopped' | 'running' | 'restarted' | 'memory-map';
   /** Instruction count. */
   icount: number;
-  /** The world the processor is in; absent while running. */
+  /** The world the processor is in; only where it stands. */
   world?: WorldName;
 }
 
@@ -300,5 +303,9 @@ export type FromWorker =
 /** What the extension adds to a launch configuration; keys that begin so are none of the user's. */
 export interface ExtensionArguments {
   /** The command that builds the folder and starts again, offered where there is no image yet. Absent where nothing can be built. */
-  __remedyNotBuilt: { command: string; title: string };
+  __remedyNotBuilt?: { command: string; title: string };
+  /** The VM exits that are ticked in the view, so that the machine's first ones stop it too. */
+  __breakOnExits?: string[];
+  /** Integers are shown in hexadecimal. */
+  __hexadecimal?: boolean;
 }

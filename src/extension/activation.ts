@@ -11,6 +11,7 @@ import { Sessions } from './sessions';
 import { SerialTerminals } from './serialTerminal';
 import { showActivity } from './statusBar';
 import { registerViews } from './views/register';
+import { TickedExits } from './views/tickedExits';
 
 /** The debug type that package.json contributes. */
 export const DEBUG_TYPE = 'hyperstep';
@@ -24,17 +25,19 @@ export interface Host {
 
 /** Registers everything. All of it is undone through `context.subscriptions`. */
 export function activate(context: vscode.ExtensionContext, host: Host): void {
-  const provider = new ConfigurationProvider(host.make);
   const sessions = new Sessions(DEBUG_TYPE);
+  const ticked = new TickedExits(sessions, context.workspaceState);
+  const numbers = new NumberFormat(sessions);
+  const provider = new ConfigurationProvider(host.make, () => ({ __breakOnExits: ticked.names, __hexadecimal: numbers.hexadecimal }));
   const terminals = new SerialTerminals(sessions);
   const screens = new ScreenTerminals(sessions);
   context.subscriptions.push(
     sessions,
     terminals,
     screens,
-    new NumberFormat(sessions),
+    numbers,
     showActivity(sessions),
-    vscode.languages.registerInlineValuesProvider([{ language: 'c' }, { language: 'cpp' }], inlineValues),
+    vscode.languages.registerInlineValuesProvider([{ language: 'c' }, { language: 'cpp' }], inlineValues(sessions)),
     vscode.debug.registerDebugAdapterDescriptorFactory(DEBUG_TYPE, host.adapterFactory),
     vscode.debug.registerDebugConfigurationProvider(DEBUG_TYPE, provider),
     vscode.debug.registerDebugConfigurationProvider(DEBUG_TYPE, provider, vscode.DebugConfigurationProviderTriggerKind.Dynamic),
@@ -43,7 +46,7 @@ export function activate(context: vscode.ExtensionContext, host: Host): void {
     vscode.commands.registerCommand('hyperstep.copyLab', () => copyLab(context.extensionUri)),
     vscode.commands.registerCommand('hyperstep.showSerial', () => terminals.show(vscode.debug.activeDebugSession)),
     vscode.commands.registerCommand('hyperstep.showScreen', () => screens.show(sessions.active)),
-    ...registerViews(sessions, context.workspaceState),
+    ...registerViews(sessions, context.workspaceState, ticked),
     openDebugViewAtFirstStop(sessions),
     startLanguageClientWhenNeeded(host.startLanguageClient),
   );

@@ -12,8 +12,11 @@ export class ConfigurationProvider implements vscode.DebugConfigurationProvider 
   /** What was started last, and from which folder: for the command that builds it and starts again. */
   last: { folder: vscode.WorkspaceFolder | undefined; config: vscode.DebugConfiguration } | undefined;
 
-  /** `make` builds a folder and tells whether that went well; absent where there is no shell. */
-  constructor(private readonly make: Make | undefined) {}
+  /** `make` builds a folder and tells whether that went well; absent where there is no shell. `wishes` is what the user has chosen in the window. */
+  constructor(
+    private readonly make: Make | undefined,
+    private readonly wishes: () => ExtensionArguments,
+  ) {}
 
   /** Offered for a new launch.json and in the list of configurations. */
   provideDebugConfigurations(): vscode.DebugConfiguration[] {
@@ -31,7 +34,7 @@ export class ConfigurationProvider implements vscode.DebugConfigurationProvider 
   resolveDebugConfigurationWithSubstitutedVariables(folder: vscode.WorkspaceFolder | undefined, config: vscode.DebugConfiguration): vscode.DebugConfiguration {
     const home = folder ?? homeFolder();
     this.last = { folder: home, config };
-    const complete = this.make ? { ...config, ...REMEDY } : config;
+    const complete = { ...config, ...this.wishes(), ...(this.make && REMEDY) };
     return config.cwd || !home ? complete : { ...complete, cwd: folderPath(home.uri) };
   }
 

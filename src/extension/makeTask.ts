@@ -31,8 +31,9 @@ export async function make(folder: vscode.WorkspaceFolder): Promise<boolean> {
   const task = makeTask(folder, { type: TYPE, task: 'make' });
   const ended = new Promise<number | undefined>((resolve) => {
     const subscription = vscode.tasks.onDidEndTaskProcess((event) => {
-      const { name, source } = event.execution.task;
-      if (name !== task.name || source !== TYPE) return;
+      const { name, source, scope } = event.execution.task;
+      // Another folder of the workspace may be made at the same time.
+      if (name !== task.name || source !== TYPE || (typeof scope === 'object' && scope.uri.toString() !== folder.uri.toString())) return;
       subscription.dispose();
       resolve(event.exitCode);
     });

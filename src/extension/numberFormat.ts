@@ -4,23 +4,17 @@ import { HyperstepRequest, type FormatArguments } from '../adapter/messages';
 import type { Sessions } from './sessions';
 
 export class NumberFormat implements vscode.Disposable {
-  #hexadecimal = false;
+  /** What holds for all sessions, those to come too: they are launched with it. */
+  hexadecimal = false;
   readonly #subscriptions: vscode.Disposable;
 
   constructor(sessions: Sessions) {
-    const tell = (session: vscode.DebugSession | undefined): void => {
-      void session?.customRequest(HyperstepRequest.format, { hexadecimal: this.#hexadecimal } satisfies FormatArguments).then(undefined, () => undefined);
-    };
     const set = (hexadecimal: boolean) => () => {
-      this.#hexadecimal = hexadecimal;
+      this.hexadecimal = hexadecimal;
       void vscode.commands.executeCommand('setContext', 'hyperstep.hexadecimal', hexadecimal);
-      tell(sessions.active);
+      for (const session of sessions.all) void session.customRequest(HyperstepRequest.format, { hexadecimal } satisfies FormatArguments).then(undefined, () => undefined);
     };
-    this.#subscriptions = vscode.Disposable.from(
-      vscode.commands.registerCommand('hyperstep.showHexadecimal', set(true)),
-      vscode.commands.registerCommand('hyperstep.showDecimal', set(false)),
-      sessions.onStarted((session) => this.#hexadecimal && tell(session)),
-    );
+    this.#subscriptions = vscode.Disposable.from(vscode.commands.registerCommand('hyperstep.showHexadecimal', set(true)), vscode.commands.registerCommand('hyperstep.showDecimal', set(false)));
   }
 
   dispose(): void {

@@ -1,10 +1,11 @@
 /** The machine's VGA text screen as a terminal, with its colours; what is typed there goes to the PS/2 keyboard. */
 import * as vscode from 'vscode';
-import { HyperstepRequest, type ScreenResponse, type TypeArguments } from '../adapter/messages';
+import { HyperstepRequest, type ScreenArguments, type ScreenResponse, type TypeArguments } from '../adapter/messages';
 import { hasText, screenUpdate, visibleRows } from './screenText';
 import type { Sessions } from './sessions';
+import { SessionTerminals, type SessionPty } from './sessionTerminals';
 
-class ScreenPty implements vscode.Pseudoterminal {
+class ScreenPty implements SessionPty {
   readonly #write = new vscode.EventEmitter<string>();
   readonly onDidWrite = this.#write.event;
   #screen: ScreenResponse | undefined;
@@ -19,8 +20,21 @@ class ScreenPty implements vscode.Pseudoterminal {
 
   open(size: vscode.TerminalDimensions | undefined): void {
     this.#open = true;
+    this.#shown = undefined;
     if (size) this.#height = size.rows;
-    this.#draw();
+    void this.#watch();
+  }
+
+  /** Reads the screen, and is told of it from now on. */
+  async #watch(): Promise<void> {
+    try {
+      const screen = (await this.session?.customRequest(HyperstepRequest.screen, { live: true } satisfies ScreenArguments)) as ScreenResponse | undefined;
+      if (!screen) return;
+      this.show(screen);
+      if (!hasText(screen)) void vscode.window.setStatusBarMessage('The VGA screen is empty so far.', 4000);
+    } catch (error) {
+      this.#write.fire(`\x1b[2m[${(error as Error).message}]\x1b[0m\r\n`);
+    }
   }
 
   /** The panel has another size: everything is drawn anew. */
@@ -54,51 +68,28 @@ class ScreenPty implements vscode.Pseudoterminal {
   }
 
   close(): void {
-    const { session } = this;
-    this.session = undefined;
-    void session?.customRequest(HyperstepRequest.screen, { live: false }).then(undefined, () => undefined);
+    this.#open = false;
+    void this.session?.customRequest(HyperstepRequest.screen, { live: false } satisfies ScreenArguments).then(undefined, () => undefined);
   }
 }
 
 /** One terminal per session that shows its screen. */
 export class ScreenTerminals implements vscode.Disposable {
-  readonly #open = new Map<string, { terminal: vscode.Terminal; pty: ScreenPty }>();
-  readonly #subscriptions: vscode.Disposable[];
-  #ended: vscode.Terminal[] = [];
+  readonly #terminals: SessionTerminals<ScreenPty>;
+  readonly #subscription: vscode.Disposable;
 
   constructor(sessions: Sessions) {
-    this.#subscriptions = [
-      sessions.onScreen(({ session, screen }) => this.#open.get(session.id)?.pty.show(screen)),
-      sessions.onEnded((session) => {
-        const entry = this.#open.get(session.id);
-        entry?.pty.end();
-        if (entry) this.#ended.push(entry.terminal);
-        this.#open.delete(session.id);
-      }),
-      vscode.window.onDidCloseTerminal((terminal) => {
-        for (const [id, entry] of this.#open) if (entry.terminal === terminal) this.#open.delete(id);
-        this.#ended = this.#ended.filter((ended) => ended !== terminal);
-      }),
-    ];
+    this.#terminals = new SessionTerminals(sessions, { name: 'VGA screen', icon: 'device-desktop', make: (session) => new ScreenPty(session) });
+    this.#subscription = sessions.onScreen(({ session, screen }) => this.#terminals.of(session)?.show(screen));
   }
 
   /** Opens the terminal of a session, or brings it to the front. */
-  async show(session: vscode.DebugSession | undefined): Promise<void> {
-    if (!session) return;
-    const known = this.#open.get(session.id);
-    if (known) return known.terminal.show();
-    const screen = (await session.customRequest(HyperstepRequest.screen, { live: true })) as ScreenResponse;
-    const pty = new ScreenPty(session);
-    const terminal = vscode.window.createTerminal({ name: this.#open.size === 0 ? 'VGA screen' : `VGA screen: ${session.name}`, pty, iconPath: new vscode.ThemeIcon('device-desktop'), isTransient: true });
-    this.#open.set(session.id, { terminal, pty });
-    for (const ended of this.#ended.splice(0)) ended.dispose();
-    pty.show(screen);
-    terminal.show(true);
-    if (!hasText(screen)) void vscode.window.setStatusBarMessage('The VGA screen is empty so far.', 4000);
+  show(session: vscode.DebugSession | undefined): void {
+    if (session) this.#terminals.show(session);
   }
 
   dispose(): void {
-    for (const { terminal } of this.#open.values()) terminal.dispose();
-    vscode.Disposable.from(...this.#subscriptions).dispose();
+    this.#subscription.dispose();
+    this.#terminals.dispose();
   }
 }

@@ -3,15 +3,20 @@ import * as vscode from 'vscode';
 import { HyperstepRequest, type TypeArguments } from '../adapter/messages';
 import { carriageReturns } from './carriageReturns';
 import type { Sessions } from './sessions';
+import { SessionTerminals, type SessionPty } from './sessionTerminals';
+
+/** Characters of what has been shown that a terminal which is opened again shows once more. */
+const MOST_KEPT = 1 << 17;
 
 /** One session's terminal. */
-class SerialPty implements vscode.Pseudoterminal {
+class SerialPty implements SessionPty {
   readonly #write = new vscode.EventEmitter<string>();
   readonly onDidWrite = this.#write.event;
-  /** What came before the terminal opened; afterwards undefined. */
-  #early: string | undefined = '';
+  /** The last of what was shown. */
+  #shown = '';
+  #open = false;
   #toTerminal = carriageReturns();
-  /** Undefined once it is over or the terminal is closed. */
+  /** Undefined once it is over. */
   #session: vscode.DebugSession | undefined;
 
   constructor(session: vscode.DebugSession) {
@@ -19,16 +24,20 @@ class SerialPty implements vscode.Pseudoterminal {
   }
 
   open(): void {
-    const early = this.#early ?? '';
-    this.#early = undefined;
-    if (early) this.#write.fire(early);
+    this.#open = true;
+    if (this.#shown) this.#write.fire(this.#shown);
   }
 
   /** Text from the guest. */
   show(text: string): void {
-    const shown = this.#toTerminal(text);
-    if (this.#early === undefined) this.#write.fire(shown);
-    else this.#early += shown;
+    this.#put(this.#toTerminal(text));
+  }
+
+  #put(text: string): void {
+    this.#shown += text;
+    // Now and then, so that a long text is not copied for each piece.
+    if (this.#shown.length > 2 * MOST_KEPT) this.#shown = this.#shown.slice(this.#shown.indexOf('\n', this.#shown.length - MOST_KEPT) + 1);
+    if (this.#open) this.#write.fire(text);
   }
 
   /** Keystrokes to the guest. A paused machine takes them when it runs on. */
@@ -40,7 +49,7 @@ class SerialPty implements vscode.Pseudoterminal {
 
   /** What Hyperstep itself has to say, told apart from what the guest says. */
   #note(sentence: string): void {
-    this.#write.fire(`\r\n\x1b[2m[${sentence}]\x1b[0m\r\n`);
+    this.#put(`\r\n\x1b[2m[${sentence}]\x1b[0m\r\n`);
   }
 
   /** The machine has been switched on again: its output begins on a line of its own. */
@@ -57,59 +66,39 @@ class SerialPty implements vscode.Pseudoterminal {
   }
 
   close(): void {
-    this.#session = undefined;
+    this.#open = false;
   }
 }
 
 export class SerialTerminals implements vscode.Disposable {
-  readonly #open = new Map<string, { terminal: vscode.Terminal; pty: SerialPty; icount: number }>();
-  readonly #subscriptions: vscode.Disposable[];
-  /** Terminals of sessions that are over, replaced by the next session's. */
-  #ended: vscode.Terminal[] = [];
+  readonly #terminals: SessionTerminals<SerialPty>;
+  readonly #subscriptions: vscode.Disposable;
 
   constructor(sessions: Sessions) {
-    this.#subscriptions = [
+    this.#terminals = new SessionTerminals(sessions, { name: 'Serial console', icon: 'vm', make: (session) => new SerialPty(session) });
+    this.#subscriptions = vscode.Disposable.from(
       sessions.onStarted((session) => this.#start(session)),
       sessions.onSerial(({ session, text }) => this.#start(session)?.show(text)),
-      sessions.onState(({ session, state }) => {
-        const entry = this.#open.get(session.id);
-        if (!entry) return;
-        // Only a restart takes the instruction count back.
-        if (state.icount < entry.icount) entry.pty.restarted();
-        entry.icount = state.icount;
-      }),
-      sessions.onEnded((session) => {
-        const entry = this.#open.get(session.id);
-        entry?.pty.end();
-        if (entry) this.#ended.push(entry.terminal);
-        this.#open.delete(session.id);
-      }),
-      vscode.window.onDidCloseTerminal((terminal) => {
-        // Closed by the user: the session goes on, and its next output does not open another.
-        this.#ended = this.#ended.filter((ended) => ended !== terminal);
-      }),
-    ];
+      sessions.onState(({ session, state }) => void (state.what === 'restarted' && this.#terminals.of(session)?.restarted())),
+    );
   }
 
   /** Brings a session's terminal to the front. */
   show(session: vscode.DebugSession | undefined): void {
-    if (session) this.#open.get(session.id)?.terminal.show();
+    if (session && hasTerminal(session)) this.#terminals.show(session);
+    else if (session) void vscode.window.showInformationMessage('The serial console of this session is in the Debug Console: "serial" is "console" in its launch configuration.');
   }
 
+  /** One that the user has closed stays closed. */
   #start(session: vscode.DebugSession): SerialPty | undefined {
-    if (session.configuration.serial === 'console') return undefined;
-    const known = this.#open.get(session.id);
-    if (known) return known.pty;
-    const pty = new SerialPty(session);
-    const terminal = vscode.window.createTerminal({ name: this.#open.size === 0 ? 'Serial console' : `Serial console: ${session.name}`, pty, iconPath: new vscode.ThemeIcon('vm'), isTransient: true });
-    this.#open.set(session.id, { terminal, pty, icount: 0 });
-    for (const ended of this.#ended.splice(0)) ended.dispose();
-    terminal.show(true);
-    return pty;
+    if (!hasTerminal(session)) return undefined;
+    return this.#terminals.of(session) ?? this.#terminals.show(session, true);
   }
 
   dispose(): void {
-    for (const { terminal } of this.#open.values()) terminal.dispose();
-    vscode.Disposable.from(...this.#subscriptions).dispose();
+    this.#subscriptions.dispose();
+    this.#terminals.dispose();
   }
 }
+
+const hasTerminal = (session: vscode.DebugSession): boolean => session.configuration.serial !== 'console';

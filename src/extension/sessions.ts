@@ -14,6 +14,8 @@ export class Sessions implements vscode.Disposable {
   readonly #ended = new vscode.EventEmitter<vscode.DebugSession>();
   readonly #active = new vscode.EventEmitter<vscode.DebugSession | undefined>();
   readonly #subscriptions: vscode.Disposable[];
+  /** All that have started and are not over. */
+  readonly all = new Set<vscode.DebugSession>();
 
   /** Something that views show has changed. */
   readonly onState = this.#state.event;
@@ -29,8 +31,16 @@ export class Sessions implements vscode.Disposable {
 
   constructor(readonly type: string) {
     this.#subscriptions = [
-      vscode.debug.onDidStartDebugSession((session) => this.#mine(session) && this.#started.fire(session)),
-      vscode.debug.onDidTerminateDebugSession((session) => this.#mine(session) && this.#ended.fire(session)),
+      vscode.debug.onDidStartDebugSession((session) => {
+        if (!this.#mine(session)) return;
+        this.all.add(session);
+        this.#started.fire(session);
+      }),
+      vscode.debug.onDidTerminateDebugSession((session) => {
+        if (!this.#mine(session)) return;
+        this.all.delete(session);
+        this.#ended.fire(session);
+      }),
       vscode.debug.onDidChangeActiveDebugSession(() => this.#active.fire(this.active)),
       vscode.debug.onDidReceiveDebugSessionCustomEvent(({ session, event, body }) => {
         if (!this.#mine(session)) return;

@@ -42,7 +42,7 @@ export function showActivity(sessions: Sessions): vscode.Disposable {
       draw();
     }),
     sessions.onState(({ session, state }) => {
-      if (state.what === 'memory-map') return;
+      if (state.what !== 'stopped' && state.what !== 'running') return;
       known.set(session.id, { activity: known.get(session.id)?.activity, running: state.what === 'running' });
       draw();
     }),

@@ -180,6 +180,44 @@ describe('DAP: conformity', () => {
   });
 });
 
+describe('DAP: what the extension adds', () => {
+  let story: Story;
+  beforeEach(() => (story = new Story()));
+  afterEach(() => story.end());
+
+  it('stops at the exits that are ticked in the view from the first on, and leaves out names that it does not know', async () => {
+    await story.launch({ __breakOnExits: ['CPUID', 'NO_SUCH_EXIT'], __hexadecimal: true });
+    await story.run(false);
+    const { ticked, total } = await story.client.request<{ ticked: string[]; total: number }>('hyperstep/exits', {});
+    assert.deepStrictEqual(ticked, ['CPUID']);
+    assert.strictEqual(await story.client.request<{ byName: Record<string, number> }>('hyperstep/exits', {}).then((e) => e.byName['CPUID']), 1, `of ${total}`);
+    assert.match((await story.client.request<{ result: string }>('evaluate', { expression: '16', context: 'watch' })).result, /^0x10$/);
+  });
+
+  it('tells a restart from steps back', async () => {
+    const { client } = story;
+    await story.launch({});
+    await story.breakAt(marked('lab/vmm/vmexits.c', 'in handle_cpuid'));
+    await story.run(false);
+    await client.until('stepBack');
+    const states = (): unknown[] => client.events.filter((e) => e.event === 'hyperstep/state').map((e) => e.body['what']);
+    assert(!states().includes('restarted'));
+    await client.until('restart');
+    assert.strictEqual(states().filter((what) => what === 'restarted').length, 1);
+  });
+
+  it('tells no negative speed of a machine that goes back', async () => {
+    const { client } = story;
+    await story.launch({});
+    await client.configured();
+    await client.shows('vm$ ');
+    await client.until('pause');
+    await client.until('reverseContinue');
+    const speeds = client.events.filter((e) => e.event === 'hyperstep/activity').map((e) => e.body['mips'] as number);
+    assert(speeds.length > 0 && speeds.every((mips) => mips >= 0), speeds.join());
+  });
+});
+
 describe('DAP: bytes and paths', () => {
   it('gives up a stream that is not the protocol, and says so once', () => {
     for (const [bytes, what] of [

@@ -72,6 +72,12 @@ describe('package.json', () => {
     }
   });
 
+  it('puts its actions into rows of its own views only', () => {
+    for (const { command, when } of contributes.menus['view/item/context']) assert.match(when, /^view =~ \/\^hyperstep\\\.\/ && viewItem/, command);
+    for (const { command, when } of contributes.menus['view/title']) assert.match(when, /^view == hyperstep\./, command);
+    for (const menu of ['debug/variables/context', 'debug/watch/context']) for (const { command, when } of contributes.menus[menu]) assert.match(when, /^debugType == 'hyperstep'/, command);
+  });
+
   it('has a command, a view and a file behind every name', () => {
     for (const { command } of contributes.commands) assert.ok(sources.includes(`'${command}'`), `nothing registers ${command}`);
     for (const { name } of contributes.problemMatchers) assert.ok(sources.includes(`'$${name}'`), `nothing uses ${name}`);

@@ -4,7 +4,7 @@ import { carriageReturns } from '../../src/extension/carriageReturns';
 import { hasText, screenUpdate, visibleRows } from '../../src/extension/screenText';
 import { namesIn } from '../../src/extension/sourceNames';
 import { screenBody } from '../../src/adapter/activity';
-import { Changes, valuesOf, type Branch } from '../../src/extension/views/changes';
+import { Changes, pathsOf, valuesOf, type Branch } from '../../src/extension/views/changes';
 import { e820Text, memoryRows, usable } from '../../src/extension/views/memoryRows';
 import { fromAdapter, toAdapter } from '../../src/extension/web/sourcePaths';
 import { parseE820 } from '../../src/base/e820Text';
@@ -44,6 +44,14 @@ describe('changes since the last stop', () => {
     changes.stop(1, valuesOf(registers('0x1', '0').slice(0, 1)));
     changes.stop(2, valuesOf(registers('0x1', '0')));
     assert.equal(changes.countUnder('/Guest'), 0);
+  });
+});
+
+describe('rows of the same name', () => {
+  it('have paths of their own, and values', () => {
+    assert.deepEqual(pathsOf('/maps', [{ name: 'VMM linear' }, { name: 'EPT' }, { name: 'VMM linear' }]), ['/maps/VMM linear', '/maps/EPT', '/maps/VMM linear#2']);
+    const values = valuesOf([{ name: 'maps', entries: [{ name: 'VMM linear', value: '0x1' }, { name: 'VMM linear', value: '0x2', children: [{ name: 'PTE', value: '0x3' }] }] }]);
+    assert.deepEqual([...values], [['/maps/VMM linear', '0x1'], ['/maps/VMM linear#2', '0x2'], ['/maps/VMM linear#2/PTE', '0x3']]);
   });
 });
 

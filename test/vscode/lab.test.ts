@@ -72,7 +72,7 @@ for (const kind of HOSTS.filter((host) => !process.env.HYPERSTEP_HOST || process
     it("shows the guest's memory map beside the machine's", async () => {
       await vscode.command('View: Show Run and Debug');
       for (const title of ['Variables', 'Watch', 'Call Stack', 'VMCS', 'Registers']) await vscode.fold(title);
-      const maps = await vscode.pane('Memory map (e820)');
+      const maps = await vscode.pane('Memory Map (e820)');
       await vscode.row(maps, /^Guest 3 ranges/);
       await vscode.row(maps, /^0x0 - 0x9ffff USABLE, 640 KiB/);
       await vscode.row(maps, /^0xa0000 - 0xfffff RESERVED, 384 KiB/);
@@ -102,7 +102,7 @@ for (const kind of HOSTS.filter((host) => !process.env.HYPERSTEP_HOST || process
 
     it('steps three lines and shows a local and the VMCS in Variables', async () => {
       for (let steps = 0; steps < 3; steps++) await step('F10');
-      for (const title of ['Watch', 'Breakpoints', 'Memory map (e820)']) await vscode.fold(title);
+      for (const title of ['Watch', 'Breakpoints', 'Memory Map (e820)']) await vscode.fold(title);
       await vscode.pane('Variables');
       await vscode.expand('.debug-variables', 'Locals');
       await vscode.row('.debug-variables', /^leaf\b.*\d/);
@@ -131,12 +131,12 @@ for (const kind of HOSTS.filter((host) => !process.env.HYPERSTEP_HOST || process
       await vscode.row('.debug-variables', /^leaf\b/);
       await vscode.row(await vscode.pane('Call Stack'), /VM exit \d+: CPUID leaf/);
       await vscode.row(await vscode.pane('VMCS'), /EXIT_REASON\b/);
-      await vscode.row(await vscode.pane('Memory map (e820)'), /^Guest 3 ranges/);
+      await vscode.row(await vscode.pane('Memory Map (e820)'), /^Guest 3 ranges/);
       await vscode.fold('Breakpoints');
     });
 
     it('sends a VMCS field to Watch', async () => {
-      for (const title of ['Variables', 'Call Stack', 'Memory map (e820)']) await vscode.fold(title);
+      for (const title of ['Variables', 'Call Stack', 'Memory Map (e820)']) await vscode.fold(title);
       await vscode.pane('Watch');
       const vmcs = await vscode.pane('VMCS');
       await vscode.contextMenu(vmcs, /EXIT_REASON/i, 'Add to Watch');

@@ -10,7 +10,7 @@ import type { Workbench } from './workbench';
 /** The web host differs in nothing that these steps look at; HYPERSTEP_HOST=web tries it all the same. */
 const kind: HostKind = process.env.HYPERSTEP_HOST === 'web' ? 'web' : 'node';
 
-const PANES = ['Variables', 'Watch', 'Call Stack', 'Loaded Scripts', 'Breakpoints', 'VM Exits', 'VMCS', 'Registers', 'Address Translation', 'Memory map (e820)', 'Symbols'];
+const PANES = ['Variables', 'Watch', 'Call Stack', 'Loaded Scripts', 'Breakpoints', 'VM Exits', 'VMCS', 'Registers', 'Address Translation', 'Memory Map (e820)', 'Symbols'];
 
 describe(`Views of VS Code, ${kind} extension host`, () => {
   const window = journey(kind, `views-${kind}`, 200);
@@ -124,8 +124,8 @@ describe(`Views of VS Code, ${kind} extension host`, () => {
   });
 
   it('compares memory maps, and tells where symbols apply', async () => {
-    await only('Memory map (e820)', 'Symbols');
-    const maps = await vscode.pane('Memory map (e820)');
+    await only('Memory Map (e820)', 'Symbols');
+    const maps = await vscode.pane('Memory Map (e820)');
     await vscode.row(maps, /^EPT \d+ ranges/);
     await vscode.expand(maps, 'EPT');
     await vscode.row(maps, /^0x6000 - 0x6fff RWX/);

@@ -14,7 +14,7 @@ import { mapFindings } from '../../debug/memory/mapFindings';
 import { memoryAccounts } from '../../debug/memory/memoryAccounts';
 import type { SpaceName } from '../../debug/memory/memorySpace';
 import { translate } from '../../debug/memory/translation';
-import { addressName, addressPlace, sourcePlace, type CodeFrame } from '../../debug/stack/callStack';
+import { addressName, addressPlace, sourcePlace } from '../../debug/stack/callStack';
 import type { ProcessorRecord } from '../../debug/processorRecord';
 import type { Target } from '../../debug/target';
 import { otherWorld } from '../../debug/world';
@@ -30,6 +30,7 @@ import {
 import type { Handlers } from '../protocol';
 import type { Session } from '../session';
 import { placeOf } from '../sources';
+import { frameOf } from './variables';
 
 const DEFAULT_EXITS = 100;
 
@@ -105,8 +106,7 @@ function countsOf(processors: readonly ProcessorRecord[]): Record<string, number
 /** An address that somebody wants translated: its lines, and its place for the watch. */
 function translation(session: Session, expression: string): { place?: { space: SpaceName; address: bigint }; node: InspectionNode } {
   const d = session.debugger;
-  const frame = d.stack().find((e): e is CodeFrame => e.kind === 'code');
-  const evaluator = d.evaluator(frame);
+  const evaluator = d.evaluator(frameOf(session, undefined));
   const inspection = /^\s*(walk|ept|maps)\s*\(/.test(expression);
   if (inspection) {
     const { node } = evaluator.evaluate(expression, false).result;
@@ -115,6 +115,11 @@ function translation(session: Session, expression: string): { place?: { space: S
   const place = evaluator.addressOf(expression);
   return { place, node: translationNode(translate(d.target, place.space, place.address), d.translations.entriesAtExit(place.space, place.address)) };
 }
+
+export const isExitName = (name: string): boolean => EXIT_REASONS.some((r) => r.name === name);
+
+/** The exits that are ticked in the view. */
+export const breakOnExits = (session: Session, names: readonly string[]): void => void session.debugger.exitBreakpoints.set(names.map((name) => ({ name })), 'view');
 
 export const customHandlers = (session: Session): Handlers => ({
   [HyperstepRequest.type]({ text, device }: TypeArguments) {
@@ -212,9 +217,9 @@ export const customHandlers = (session: Session): Handlers => ({
   },
 
   [HyperstepRequest.breakOnExits]({ names }: BreakOnExitsArguments) {
-    const wrong = names.find((name) => !EXIT_REASONS.some((r) => r.name === name));
+    const wrong = names.find((name) => !isExitName(name));
     if (wrong !== undefined) throw new UserError('exit', `There is no VM exit named ${wrong}.`);
-    session.debugger.exitBreakpoints.set(names.map((name) => ({ name })), 'view');
+    breakOnExits(session, names);
   },
 
   async [HyperstepRequest.translations]({ expressions }: TranslationsArguments): Promise<TranslationsResponse> {
@@ -238,8 +243,7 @@ export const customHandlers = (session: Session): Handlers => ({
 
   async [HyperstepRequest.source]({ expression }: SourceArguments): Promise<SourceResponse> {
     session.requireStopped();
-    const d = session.debugger;
-    const place = d.evaluator(d.stack().find((e): e is CodeFrame => e.kind === 'code')).evaluate(expression, false).result.node?.origin?.();
+    const place = session.debugger.evaluator(frameOf(session, undefined)).evaluate(expression, false).result.node?.origin?.();
     const source = place && (await sourceLine(session, place));
     return source ? { source } : {};
   },

@@ -7,6 +7,7 @@ import { NOT_BUILT } from '../launch/targets';
 import type { ExtensionArguments } from '../messages';
 import type { Handlers } from '../protocol';
 import { BREAKPOINT_MODES } from './breakpoints';
+import { breakOnExits, isExitName } from './custom';
 import type { Session } from '../session';
 import { threadOf, threadsOf } from '../threads';
 
@@ -60,9 +61,11 @@ export const lifecycleHandlers = (session: Session): Handlers => ({
   },
 
   async launch(args: unknown) {
-    const remedy = (args as Partial<ExtensionArguments>).__remedyNotBuilt;
+    const { __remedyNotBuilt: remedy, __breakOnExits: ticked, __hexadecimal: hexadecimal } = args as ExtensionArguments;
     if (remedy) session.protocol.remedies.set(NOT_BUILT, remedy);
+    session.format.hexadecimal = hexadecimal === true;
     await session.launch(readConfiguration(args));
+    if (ticked) breakOnExits(session, ticked.filter(isExitName));
   },
 
   attach() {
@@ -82,6 +85,7 @@ export const lifecycleHandlers = (session: Session): Handlers => ({
   restart() {
     const d = session.debugger;
     d.restart();
+    session.state({ what: 'restarted', icount: d.machine.icount });
     session.run.serial.flush();
     session.run.sources.forget();
     session.references.clear();

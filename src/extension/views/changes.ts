@@ -24,15 +24,25 @@ export type Values = ReadonlyMap<string, string>;
 /** The path of what is named `name` under `parent`. */
 export const pathOf = (parent: string, name: string): string => `${parent}/${name}`;
 
+/** The paths of what stands under `parent`, in order. Two of the same name (a frame that is mapped twice) have a path each: VS Code wants one row a path. */
+export function pathsOf(parent: string, list: readonly { name: string }[]): string[] {
+  const times = new Map<string, number>();
+  return list.map(({ name }) => {
+    const before = times.get(name) ?? 0;
+    times.set(name, before + 1);
+    return pathOf(parent, before === 0 ? name : `${name}#${before + 1}`);
+  });
+}
+
 /** All values of the view. */
 export function valuesOf(branches: readonly Branch[]): Values {
   const values = new Map<string, string>();
   const addEntries = (entries: readonly Entry[], parent: string): void => {
-    for (const entry of entries) {
-      const path = pathOf(parent, entry.name);
-      if (entry.value) values.set(path, entry.value);
-      addEntries(entry.children ?? [], path);
-    }
+    const paths = pathsOf(parent, entries);
+    entries.forEach((entry, i) => {
+      if (entry.value) values.set(paths[i], entry.value);
+      addEntries(entry.children ?? [], paths[i]);
+    });
   };
   const addBranches = (list: readonly Branch[], parent: string): void => {
     for (const branch of list) {

@@ -1,6 +1,7 @@
 /** A row for an entry: its name, its value, and marks for what changed or is wrong. */
 import * as vscode from 'vscode';
 import type { Entry } from '../../adapter/messages';
+import { spoken } from './spoken';
 
 const CHANGED_COLOUR = new vscode.ThemeColor('debugView.valueChangedHighlight');
 const CHANGED = new vscode.ThemeIcon('circle-filled', CHANGED_COLOUR);
@@ -22,8 +23,10 @@ export function entryItem(entry: Entry, path: string, was?: string): vscode.Tree
   item.id = path;
   item.description = was === undefined ? entry.value : `${entry.value} \u2190 ${was}`;
   item.iconPath = entry.wrong ? WRONG : changed ? CHANGED : SAME;
-  if (changed) item.resourceUri = vscode.Uri.from({ scheme: CHANGED_SCHEME, path: path.startsWith('/') ? path : `/${path}` });
+  // A path with two slashes in front would begin with an authority.
+  if (changed) item.resourceUri = vscode.Uri.from({ scheme: CHANGED_SCHEME, path: `/${path.replace(/^\/+/, '')}` });
   item.tooltip = [`${entry.name} = ${entry.value}`, was === undefined ? '' : `At the last stop: ${was}`, entry.description ?? ''].filter(Boolean).join('\n');
   item.contextValue = [entry.value ? 'value' : '', entry.evaluateName ? 'watchable' : '', entry.source || entry.hasSource ? 'source' : '', entry.memoryReference ? 'address' : ''].filter(Boolean).join(' ');
-  return item;
+  const mark = was !== undefined ? `changed, at the last stop ${was}` : changed ? 'changed' : '';
+  return spoken(item, entry.name, entry.value, mark, entry.wrong ? 'something is wrong with it' : '', entry.description ?? '');
 }

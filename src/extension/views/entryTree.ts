@@ -1,8 +1,9 @@
 /** Draws branches and entries (registers, VMCS fields) as a tree; what changed since the last stop is marked. */
 import * as vscode from 'vscode';
 import type { Entry } from '../../adapter/messages';
-import { Changes, pathOf, type Branch } from './changes';
+import { Changes, pathOf, pathsOf, type Branch } from './changes';
 import { entryItem, WRONG } from './entryItem';
+import { spoken } from './spoken';
 
 /** A node of the tree: a branch or an entry, with its path. */
 export type Node = { path: string; branch: Branch; level: number } | { path: string; entry: Entry };
@@ -36,7 +37,8 @@ export class EntryTree implements vscode.TreeDataProvider<Node> {
   }
 
   #entryNodes(entries: readonly Entry[], parent: string): Node[] {
-    return entries.map((entry) => ({ path: pathOf(parent, entry.name), entry }));
+    const paths = pathsOf(parent, entries);
+    return entries.map((entry, i) => ({ path: paths[i], entry }));
   }
 
   #branchItem(branch: Branch, { path }: { path: string }): vscode.TreeItem {
@@ -49,7 +51,7 @@ export class EntryTree implements vscode.TreeDataProvider<Node> {
     if (branch.context) item.contextValue = branch.context;
     item.tooltip = branch.note ? `${branch.name}: ${branch.note}` : undefined;
     item.description = [branch.note, changed ? `${changed} changed` : ''].filter(Boolean).join(', ');
-    return item;
+    return spoken(item, branch.name, item.description);
   }
 
   /** Whether the path leads along first branches only. */

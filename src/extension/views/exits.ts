@@ -2,7 +2,10 @@
 import * as vscode from 'vscode';
 import { HyperstepRequest, type Entry, type ExitResponse, type ExitsResponse } from '../../adapter/messages';
 import type { Sessions } from '../sessions';
+import { pathsOf } from './changes';
 import { entryItem } from './entryItem';
+import { spoken } from './spoken';
+import type { TickedExits } from './tickedExits';
 
 const VIEW = 'hyperstep.exits';
 /** So many of the last exits are shown. */
@@ -27,12 +30,8 @@ class ExitTree implements vscode.TreeDataProvider<ExitNode> {
   #session: vscode.DebugSession | undefined;
   /** Every reason that there is, with what it means; told once. */
   #reasons: NonNullable<ExitsResponse['reasons']> = [];
-  /** Names that the user has ticked; kept for the sessions to come. */
-  readonly ticked: Set<string>;
 
-  constructor(ticked: readonly string[]) {
-    this.ticked = new Set(ticked);
-  }
+  constructor(private readonly ticked: TickedExits) {}
 
   show(session: vscode.DebugSession | undefined, exits: ExitsResponse | undefined): void {
     this.#session = session;
@@ -50,16 +49,16 @@ class ExitTree implements vscode.TreeDataProvider<ExitNode> {
     if (!node) return (['reasons', 'last', 'others'] as const).map((section) => ({ kind: 'section', section }));
     if (node.kind === 'exit') {
       const { entries } = (await this.#session!.customRequest(HyperstepRequest.exit, { n: node.exit.n, cpu: node.exit.cpu })) as ExitResponse;
-      return entries.map((entry) => ({ kind: 'entry', entry, path: `${node.exit.cpu}/${node.exit.n}/${entry.name}` }));
+      return entryNodes(entries, `exit/${node.exit.cpu}/${node.exit.n}`);
     }
-    if (node.kind === 'entry') return (node.entry.children ?? []).map((entry) => ({ kind: 'entry', entry, path: `${node.path}/${entry.name}` }));
+    if (node.kind === 'entry') return entryNodes(node.entry.children ?? [], node.path);
     return node.kind === 'section' ? this.#section(node.section) : [];
   }
 
   #section(section: 'reasons' | 'others' | 'last'): ExitNode[] {
     const { byName, last, filtered } = this.#exits!;
     if (section === 'last') return [...last].reverse().map((exit) => ({ kind: 'exit', exit }));
-    const shown = new Set([...Object.keys(byName), ...USUAL, ...this.ticked, ...filtered]);
+    const shown = new Set([...Object.keys(byName), ...USUAL, ...this.ticked.names, ...filtered]);
     const names = section === 'reasons' ? [...shown] : this.#reasons.map((r) => r.name).filter((name) => !shown.has(name));
     return names.map((name) => ({ kind: 'reason', name, count: byName[name] ?? 0 }));
   }
@@ -73,7 +72,7 @@ class ExitTree implements vscode.TreeDataProvider<ExitNode> {
       case 'exit':
         return exitItem(node.exit);
       case 'entry':
-        return entryItem(node.entry, `exit/${node.path}`);
+        return entryItem(node.entry, node.path);
     }
   }
 
@@ -97,8 +96,13 @@ class ExitTree implements vscode.TreeDataProvider<ExitNode> {
     item.description = [count === 0 ? '' : thousands(count), elsewhere && !this.ticked.has(name) ? 'stops by Breakpoints or launch.json' : ''].filter(Boolean).join(', ');
     item.checkboxState = { state: this.ticked.has(name) ? vscode.TreeItemCheckboxState.Checked : vscode.TreeItemCheckboxState.Unchecked, tooltip: `Stop at every ${name} exit` };
     item.tooltip = this.#reasons.find((r) => r.name === name)?.sentence ?? name;
-    return item;
+    return spoken(item, name, count === 0 ? 'none so far' : `${thousands(count)} so far`, elsewhere ? 'stops by Breakpoints or launch.json' : '', item.tooltip);
   }
+}
+
+function entryNodes(entries: readonly Entry[], parent: string): ExitNode[] {
+  const paths = pathsOf(parent, entries);
+  return entries.map((entry, i) => ({ kind: 'entry', entry, path: paths[i] }));
 }
 
 function exitItem(exit: LastExit): vscode.TreeItem {
@@ -109,15 +113,12 @@ function exitItem(exit: LastExit): vscode.TreeItem {
   item.description = [exit.place, details, exit.cpu === 0 ? '' : `CPU ${exit.cpu}`].filter(Boolean).join(' \u00b7 ');
   item.tooltip = `VM exit ${exit.n}: ${exit.words}\nat guest ${exit.guestRip} ${exit.place}\nicount ${exit.icount}`;
   item.contextValue = exit.source ? 'source' : '';
-  return item;
+  return spoken(item, `VM exit ${exit.n}`, exit.words, exit.place, exit.cpu === 0 ? '' : `CPU ${exit.cpu}`);
 }
 
-/** The ticks are kept in the workspace. */
-const STORED = 'hyperstep.tickedExits';
-
 /** Shows the exits of the session in the foreground; while the machine runs they are read as often as it tells of more. */
-export function registerExits(sessions: Sessions, state: vscode.Memento): vscode.Disposable {
-  const tree = new ExitTree(state.get<string[]>(STORED, []));
+export function registerExits(sessions: Sessions, ticked: TickedExits): vscode.Disposable {
+  const tree = new ExitTree(ticked);
   const view = vscode.window.createTreeView<ExitNode>(VIEW, { treeDataProvider: tree, showCollapseAll: true, manageCheckboxStateManually: true });
   let reading = 0;
   let known = -1;
@@ -135,27 +136,16 @@ export function registerExits(sessions: Sessions, state: vscode.Memento): vscode
       // Before the machine exists there is nothing to show; the next event reads again.
     }
   };
-  const tell = async (session: vscode.DebugSession | undefined): Promise<void> => {
-    await session?.customRequest(HyperstepRequest.breakOnExits, { names: [...tree.ticked] });
-  };
 
   return vscode.Disposable.from(
     view,
     view.onDidChangeCheckboxState(async ({ items }) => {
-      for (const [node, checked] of items) {
-        if (node.kind !== 'reason') continue;
-        if (checked === vscode.TreeItemCheckboxState.Checked) tree.ticked.add(node.name);
-        else tree.ticked.delete(node.name);
-      }
-      await state.update(STORED, [...tree.ticked]);
-      await tell(sessions.active);
+      await ticked.set(items.flatMap(([node, state]) => (node.kind === 'reason' ? [[node.name, state === vscode.TreeItemCheckboxState.Checked] as [string, boolean]] : [])));
       await read(sessions.active);
     }),
     view.onDidChangeVisibility(() => view.visible && void read(sessions.active)),
     sessions.onState(({ session, state: { what } }) => {
       if (session !== sessions.active || what === 'memory-map') return;
-      // The machine exists from its first event on.
-      if (tree.ticked.size > 0 && known < 0) void tell(session);
       if (view.visible || known < 0) void read(session);
     }),
     sessions.onActivity(({ session, activity }) => {

@@ -3,6 +3,7 @@ import * as vscode from 'vscode';
 import { HyperstepRequest, type E820Response, type MemoryMap } from '../../adapter/messages';
 import type { Sessions } from '../sessions';
 import { WRONG } from './entryItem';
+import { spoken } from './spoken';
 import { eptRows, mapped, memoryRows, usable, type MemoryRow } from './memoryRows';
 
 const VIEW = 'hyperstep.memoryMap';
@@ -31,7 +32,7 @@ function findingItem({ severity, sentence, rule }: E820Response['findings'][numb
   const item = new vscode.TreeItem(sentence);
   item.iconPath = severity === 'warning' ? WRONG : new vscode.ThemeIcon('info');
   item.tooltip = `${sentence}\n(${rule})`;
-  return item;
+  return spoken(item, severity === 'warning' ? 'Warning' : 'Note', sentence);
 }
 
 function findingsItem(findings: E820Response['findings']): vscode.TreeItem {
@@ -48,7 +49,7 @@ function eptItem(ept: NonNullable<E820Response['ept']>): vscode.TreeItem {
   item.id = 'ept';
   item.description = `${ept.ranges.length} ranges${ept.complete ? '' : ' and more'}, ${mapped(ept)} mapped`;
   item.tooltip = `What EPT maps: ${ept.source}.`;
-  return item;
+  return spoken(item, 'EPT', item.description, ept.source);
 }
 
 class MapTree implements vscode.TreeDataProvider<MapNode> {
@@ -90,11 +91,11 @@ class MapTree implements vscode.TreeDataProvider<MapNode> {
     item.description = map ? `${map.ranges.length} ranges, ${usable(map)} usable` : missing;
     item.tooltip = map?.source;
     item.contextValue = map ? 'map' : '';
-    return item;
+    return spoken(item, `${title} map`, item.description, map?.source ?? '');
   }
 }
 
-/** Shows the maps of the session in the foreground; they stay while the machine runs. */
+/** Shows the maps of the session in the foreground, read when somebody sees them; they stay while the machine runs. */
 export function registerMemoryMap(sessions: Sessions): vscode.Disposable {
   const tree = new MapTree();
   const view = vscode.window.createTreeView<MapNode>(VIEW, { treeDataProvider: tree });
@@ -108,7 +109,8 @@ export function registerMemoryMap(sessions: Sessions): vscode.Disposable {
   };
   return vscode.Disposable.from(
     view,
-    sessions.onState(({ session }) => void (session === sessions.active && read(session))),
+    view.onDidChangeVisibility(() => view.visible && void read(sessions.active)),
+    sessions.onState(({ session }) => void (view.visible && session === sessions.active && read(session))),
     sessions.onActive((session) => void read(session)),
   );
 }

@@ -11,6 +11,7 @@ import { e820Text } from './memoryRows';
 import { OPEN_SOURCE, openSource } from './sourceLink';
 import { registerStopView, type StopViewKind } from './stopView';
 import { registerSymbols } from './symbols';
+import type { TickedExits } from './tickedExits';
 import { Translations } from './translations';
 
 /** The current VMCS opened up; of several each has a row, and the others are read when they are opened. */
@@ -49,36 +50,44 @@ interface VariableArgument {
 }
 
 /** Registers views and menu commands. */
-export function registerViews(sessions: Sessions, state: vscode.Memento): vscode.Disposable[] {
+export function registerViews(sessions: Sessions, state: vscode.Memento, ticked: TickedExits): vscode.Disposable[] {
   const translations = new Translations(state);
-  const entryOf = (node: Node | ExitNode) => ('entry' in node ? node.entry : undefined);
+  // By a keybinding a command is called with no row.
+  const entryOf = (node?: Node | ExitNode) => (node && 'entry' in node ? node.entry : undefined);
+  const translationOf = (node?: Node): string | undefined => (node && 'branch' in node ? node.branch.name : undefined);
   return [
     ...[...STOP_VIEWS, translations.kind].map((kind) => registerStopView(kind, sessions)),
-    registerExits(sessions, state),
+    registerExits(sessions, ticked),
     registerMemoryMap(sessions),
     registerSymbols(sessions),
     vscode.window.registerFileDecorationProvider(changedDecorations),
-    vscode.commands.registerCommand('hyperstep.addToWatch', (node: Node) => {
+    vscode.commands.registerCommand('hyperstep.addToWatch', (node?: Node) => {
       const name = entryOf(node)?.evaluateName;
       // VS Code offers no API for watch expressions; its own command reads this much of its argument.
       if (name) void vscode.commands.executeCommand('debug.addToWatchExpressions', { variable: { evaluateName: name } });
     }),
-    vscode.commands.registerCommand('hyperstep.copyValue', (node: Node) => {
+    vscode.commands.registerCommand('hyperstep.copyValue', (node?: Node) => {
       const entry = entryOf(node);
       if (entry) void vscode.env.clipboard.writeText(entry.value);
     }),
-    vscode.commands.registerCommand('hyperstep.copyMemoryMap', (node: MapNode) => {
-      if ('map' in node && node.map) void vscode.env.clipboard.writeText(e820Text(node.map));
+    vscode.commands.registerCommand('hyperstep.copyMemoryMap', (node?: MapNode) => {
+      if (node && 'map' in node && node.map) void vscode.env.clipboard.writeText(e820Text(node.map));
     }),
     vscode.commands.registerCommand('hyperstep.translate', (node?: Node | VariableArgument) => {
       if (node && 'variable' in node) return translations.add(node.variable?.memoryReference ?? node.variable?.evaluateName);
       return translations.add(node && ('entry' in node || 'branch' in node) ? entryOf(node)?.memoryReference : undefined);
     }),
-    vscode.commands.registerCommand('hyperstep.removeTranslation', (node: Node) => ('branch' in node ? translations.remove(node.branch.name) : undefined)),
-    vscode.commands.registerCommand('hyperstep.showMappings', (node: Node) => ('branch' in node ? translations.add(`maps(${node.branch.name})`) : undefined)),
-    vscode.commands.registerCommand(OPEN_SOURCE, async (node: Node | ExitNode) => {
+    vscode.commands.registerCommand('hyperstep.removeTranslation', (node?: Node) => {
+      const expression = translationOf(node);
+      return expression === undefined ? undefined : translations.remove(expression);
+    }),
+    vscode.commands.registerCommand('hyperstep.showMappings', (node?: Node) => {
+      const expression = translationOf(node);
+      return expression === undefined ? undefined : translations.add(`maps(${expression})`);
+    }),
+    vscode.commands.registerCommand(OPEN_SOURCE, async (node?: Node | ExitNode) => {
       const entry = entryOf(node);
-      const known = 'exit' in node ? node.exit.source : entry?.source;
+      const known = node && 'exit' in node ? node.exit.source : entry?.source;
       const asked = known || !entry?.evaluateName ? undefined : ((await sessions.active?.customRequest(HyperstepRequest.source, { expression: entry.evaluateName })) as SourceResponse | undefined);
       const source = known ?? asked?.source;
       if (source) await openSource(source);

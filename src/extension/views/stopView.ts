@@ -1,4 +1,4 @@
-/** A view that reads its content from the adapter at every stop: the VMCS and the registers. */
+/** A view that reads its content from the adapter at every stop, also while nobody sees it: the next stop is compared with it. */
 import * as vscode from 'vscode';
 import { Changes, valuesOf, type Branch } from './changes';
 import { EntryTree, type Node } from './entryTree';
@@ -78,7 +78,7 @@ export function registerStopView(kind: StopViewKind, sessions: Sessions): vscode
     view,
     ...(kind.onChange ? [kind.onChange(readAgain)] : []),
     sessions.onState(({ session, state }) => {
-      if (state.what === 'memory-map') return;
+      if (state.what !== 'stopped' && state.what !== 'running') return;
       const content = contentOf(session);
       content.stopped = state.what === 'stopped';
       if (state.what === 'stopped') return void read(session, state.icount);

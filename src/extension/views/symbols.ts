@@ -55,7 +55,7 @@ export function registerSymbols(sessions: Sessions): vscode.Disposable {
   return vscode.Disposable.from(
     view,
     view.onDidChangeVisibility(() => view.visible && void read(sessions.active)),
-    sessions.onState(({ session, state }) => void (session === sessions.active && state.what === 'stopped' && read(session))),
+    sessions.onState(({ session, state }) => void (view.visible && session === sessions.active && state.what === 'stopped' && read(session))),
     sessions.onActive((session) => void read(session)),
   );
 }
