@@ -1,6 +1,6 @@
 import { At, Tag } from './dwarf/constants';
 import { Die } from './dwarf/die';
-import { AddressRange, contains, rangesOf } from './dwarf/ranges';
+import { AddressRange, beginsAt, contains, rangesOf } from './dwarf/ranges';
 import { Unit } from './dwarf/unit';
 import { UnitIndex } from './dwarf/unitIndex';
 import { entryOf, Lines, SourceFile } from './lines';
@@ -35,13 +35,6 @@ const NESTED: ReadonlySet<number> = new Set([Tag.lexical_block, Tag.inlined_subr
 
 const wildcard = (pattern: string): RegExp =>
   new RegExp('^' + pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&').replace(/\*/g, '.*').replace(/\?/g, '.') + '$');
-
-/**
- * Whether an inlined call begins at an address that none of its ranges has. gcc -O2 writes a range without bytes where the
- * call begins in front of an instruction that belongs to the code around it: its first statements are there all the same,
- * and that is where one stops in front of the call.
- */
-const beginsAt = (die: Die, address: bigint): boolean => die.tag === Tag.inlined_subroutine && die.has(At.ranges) && die.address(At.entry_pc) === address;
 
 /** What the symbol table calls an address. */
 const symbolName = (unit: Unit, address: bigint): string | undefined => {

@@ -32,6 +32,7 @@ import { Macros } from './macros';
 import { NameIndex } from './nameIndex';
 import { OrcTable } from './orc';
 import { stabsAsDwarf } from './stabs';
+import { StatementIndex } from './statements';
 import { SymbolTable } from './symbolTable';
 import { Type } from './types';
 import { Caller, unwindByCfi, unwindByFramePointer } from './unwind';
@@ -56,18 +57,13 @@ export interface SymbolOffset {
   readonly offset: bigint;
 }
 
-/** The first column from `wanted` on, or else the last one. */
-function nearestColumn(columns: readonly number[], wanted: number): number | undefined {
-  const sorted = [...new Set(columns)].sort((a, b) => a - b);
-  return sorted.find((column) => column >= wanted) ?? sorted.at(-1);
-}
-
 /** Bytes of .debug_info that are read in about 20 ms. */
 const LARGE = 2_000_000;
 
 export class SymbolImage {
   private readonly units: UnitIndex;
   private readonly lines: Lines;
+  private readonly statements: StatementIndex;
   private readonly nameIndex: NameIndex;
   private readonly functions: Functions;
   private readonly callFrames: CallFrames;
@@ -89,6 +85,7 @@ export class SymbolImage {
     const sections = new DwarfSections(elf, source, 0, alternate && new DwarfSections(elf, alternate, 1));
     this.units = new UnitIndex(sections, companions);
     this.lines = new Lines(() => this.units.programUnits, (address) => this.units.at(address));
+    this.statements = new StatementIndex(this.lines);
     this.macros = new Macros(this.units, this.lines);
     const names = (this.nameIndex = new NameIndex(this.units));
     this.functions = new Functions(this.units, this.lines, names);
@@ -158,7 +155,8 @@ export class SymbolImage {
     void this.orc;
     yield;
     yield* this.nameIndex.readAhead();
-    yield* this.lines.readAhead();
+    yield* this.lines.readFiles();
+    yield* this.statements.readAhead();
   }
 
   /** The bytes the image has at a linear address (zeros for .bss), undefined when not all of them are in a segment. */
@@ -219,7 +217,7 @@ export class SymbolImage {
 
   /** Lines of a file that have code, ascending. */
   executableLines(file: SourceFile): number[] {
-    return this.lines.executableLines(file);
+    return this.statements.executableLines(file);
   }
 
   /**
@@ -229,26 +227,12 @@ export class SymbolImage {
    * on counts, or that of the last one before it.
    */
   addressesOf(file: SourceFile, line: number, column?: number): LineAddress[] {
-    const chosen = new Map<number | string, LineAddress>();
-    const candidates = this.lines.addressesOf(file, line);
-    const wanted = column === undefined ? undefined : nearestColumn(candidates.map((c) => c.column), column);
-    for (const candidate of candidates) {
-      if (wanted !== undefined && candidate.column !== wanted) continue;
-      const fn = this.functionAt(candidate.address);
-      const inlined = this.inlinedAt(candidate.address)[0];
-      // One stop per copy of the code, the lowest: `for (...)` has rows before and behind its body.
-      const key = inlined?.die.identity ?? fn?.die.identity ?? `${candidate.address}`;
-      if (chosen.has(key)) continue;
-      const opensFunction = fn !== undefined && candidate.address === fn.low && inlined === undefined;
-      chosen.set(key, opensFunction ? { ...candidate, address: this.afterPrologue(fn) } : candidate);
-    }
-    return [...chosen.values()];
+    return this.statements.addressesOf(file, line, column, (address) => (this.inlinedAt(address)[0] ?? this.functionAt(address))?.die.identity);
   }
 
   /** The columns at which statements of a line begin, ascending; empty when the line has no code. */
   columnsOf(file: SourceFile, line: number): number[] {
-    const columns = this.lines.addressesOf(file, line).filter((c) => c.line === line && c.column > 0).map((c) => c.column);
-    return [...new Set(columns)].sort((a, b) => a - b);
+    return this.statements.columnsOf(file, line);
   }
 
   /** The rows of the line table from `low` up to `high`, in order; several may have the same address. */
@@ -277,13 +261,7 @@ export class SymbolImage {
    */
   afterPrologue(fn: FunctionInfo): bigint {
     const high = fn.ranges.find((range) => fn.low >= range.low && fn.low < range.high)?.high ?? fn.low;
-    let second: bigint | undefined;
-    let rows = 0;
-    for (const row of this.lines.rows(fn.low, high)) {
-      if (row.prologueEnd && row.line !== 0) return row.address;
-      if (row.isStmt && row.line !== 0 && ++rows === 2) second = row.address;
-    }
-    return second ?? fn.low;
+    return this.lines.behindPrologue(fn.low, high) ?? fn.low;
   }
 
   /** The ELF symbol that covers an address, or the nearest one before it where sizes are missing (assembly). */

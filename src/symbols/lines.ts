@@ -1,5 +1,5 @@
 import { Unit } from './dwarf/unit';
-import { LineSequence, LineTable, readLineTable, ROW_EPILOGUE_BEGIN, ROW_IS_STMT, ROW_PROLOGUE_END } from './dwarf/lineProgram';
+import { behindPrologue, LineSequence, LineTable, readLineTable, ROW_EPILOGUE_BEGIN, ROW_IS_STMT, ROW_PROLOGUE_END } from './dwarf/lineProgram';
 import { DwarfSections } from './dwarf/sections';
 import { joinPath, normalisePath } from './paths';
 
@@ -57,7 +57,9 @@ const rowAt = (sequence: LineSequence, address: bigint): number => {
 
 /** The line tables of an image, each decoded when a question touches it. */
 export class Lines {
-  private readonly tables = new Map<DwarfSections, Map<number, LineTable>>();
+  private readonly tablesAt = new Map<DwarfSections, Map<number, LineTable>>();
+  /** The units of each table, as far as files have been read: as a rule one. */
+  private readonly unitsByTable = new Map<LineTable, Unit[]>();
   private readonly filesByPath = new Map<string, SourceFile>();
   /** By compilation directory, folder and name as written: thousands of units name the same headers. */
   private readonly filesByGiven = new Map<string, Map<string, Map<string, SourceFile>>>();
@@ -77,15 +79,23 @@ export class Lines {
     const offset = unit.lineOffset;
     const sections = unit.lineSections;
     if (offset === undefined || sections.size('.debug_line') === 0) return undefined;
-    let tables = this.tables.get(sections);
-    if (!tables) this.tables.set(sections, (tables = new Map()));
-    let table = tables.get(offset);
-    if (!table) tables.set(offset, (table = readLineTable(sections, offset)));
-    return table;
+    return entryOf(entryOf(this.tablesAt, sections, () => new Map<number, LineTable>()), offset, () => readLineTable(sections, offset));
+  }
+
+  /** Every line table and the units that it is of, in the order of units. */
+  tables(): ReadonlyMap<LineTable, readonly Unit[]> {
+    this.files();
+    return this.unitsByTable;
+  }
+
+  /** The units that name a file, in their order. */
+  unitsOf(file: SourceFile): readonly Unit[] {
+    this.files();
+    return this.unitsByFile.get(file) ?? [];
   }
 
   /** The file that a number of a unit's line table stands for; undefined where it stands for none. */
-  private fileOf(unit: Unit, table: LineTable, index: number): SourceFile | undefined {
+  fileOf(unit: Unit, table: LineTable, index: number): SourceFile | undefined {
     let files = this.filesByTable.get(table);
     if (!files) this.filesByTable.set(table, (files = []));
     return (files[index] ??= this.readFile(unit, table, index));
@@ -116,12 +126,13 @@ export class Lines {
   }
 
   /** Reads which files there are, unit by unit, each time that the next is asked for. */
-  private *readFiles(): IterableIterator<void> {
+  *readFiles(): IterableIterator<void> {
     this.rest ??= this.units().values();
     for (let next = this.rest.next(); !next.done; next = this.rest.next()) {
       const unit = next.value;
       const table = this.table(unit);
       if (!table) continue;
+      entryOf(this.unitsByTable, table, () => []).push(unit);
       for (let index = 0; index < table.files.length; index++) {
         const file = this.fileOf(unit, table, index);
         const units = file && entryOf(this.unitsByFile, file, () => []);
@@ -131,20 +142,10 @@ export class Lines {
     }
   }
 
-  /** Reads which files and which lines there are, unit by unit, each time that the next is asked for. */
-  *readAhead(): IterableIterator<void> {
-    yield* this.readFiles();
-    for (const unit of this.units()) {
-      void this.table(unit)?.statementLines;
-      yield;
-    }
-  }
-
   /** The files the compiler was called with for the units that use a file: itself, or what includes or renames it. */
   primaryFilesOf(file: SourceFile): SourceFile[] {
-    this.files();
     const primaries = new Set<SourceFile>();
-    for (const unit of this.unitsByFile.get(file) ?? []) {
+    for (const unit of this.unitsOf(file)) {
       const path = joinPath(unit.compilationDirectory, unit.name);
       primaries.add(this.filesByPath.get(path) ?? { path, written: normalisePath(unit.name) });
     }
@@ -206,45 +207,12 @@ export class Lines {
     }
   }
 
-  /** Each unit that has statements in a file: its line table, the file's number in it, and the lines. */
-  private *statements(file: SourceFile): IterableIterator<{ table: LineTable; index: number; lines: Uint32Array }> {
-    this.files();
-    for (const unit of this.unitsByFile.get(file) ?? []) {
-      const table = this.table(unit);
-      const found = table?.statementLines;
-      for (let index = 0; table && found && index < found.length; index++) {
-        const lines = found[index];
-        if (lines && this.fileOf(unit, table, index) === file) yield { table, index, lines };
-      }
-    }
-  }
-
-  /** Lines of a file that have code, ascending. */
-  executableLines(file: SourceFile): number[] {
-    const all = new Set<number>();
-    for (const { lines } of this.statements(file)) for (const line of lines) all.add(line);
-    return [...all].sort((a, b) => a - b);
-  }
-
-  /** Every statement row of the first line at or after `line` that has code in the file; empty when none has. */
-  addressesOf(file: SourceFile, line: number): LineAddress[] {
-    let best = Infinity;
-    let tables: { table: LineTable; index: number }[] = [];
-    for (const { table, index, lines } of this.statements(file)) {
-      const first = lines.find((candidate) => candidate >= line);
-      if (first === undefined || first > best) continue;
-      if (first < best) tables = [];
-      best = first;
-      tables.push({ table, index });
-    }
-    const found: LineAddress[] = [];
-    for (const { table, index } of tables) {
-      for (const { start, offsets, files, lines, columns, flags } of table.sequences) {
-        for (let row = 0; row < lines.length; row++) {
-          if (lines[row] === best && files[row] === index && flags[row] & ROW_IS_STMT) found.push({ address: start + BigInt(offsets[row]), file, line: best, column: columns[row] });
-        }
-      }
-    }
-    return found.sort((a, b) => (a.address < b.address ? -1 : a.address > b.address ? 1 : 0));
+  /** The first address behind the prologue of code from `low` up to `high`; undefined where the rows do not tell. */
+  behindPrologue(low: bigint, high: bigint): bigint | undefined {
+    const found = this.sequencesAt(low);
+    if (!found) return undefined;
+    const { start } = found.sequence;
+    const offset = behindPrologue(found.sequence, Number(low - start), Number(high - start));
+    return offset === undefined ? undefined : start + BigInt(offset);
   }
 }

@@ -10,7 +10,7 @@ const MOST_DEFINITIONS = 4;
 const TYPE_TAGS: readonly number[] = [Tag.structure_type, Tag.union_type, Tag.class_type, Tag.enumeration_type, Tag.typedef, Tag.base_type];
 
 /** Where a name is defined. */
-interface Entry {
+export interface Entry {
   readonly unit: Unit;
   readonly offset: number;
 }
@@ -34,7 +34,8 @@ export class NameIndex {
     return this.entries(kind, name).map(({ unit, offset }) => unit.dieAt(offset)!);
   }
 
-  private entries(kind: NameKind, name: string): readonly Entry[] {
+  /** The same, of which nothing has been read yet: a name may have thousands of definitions. */
+  entries(kind: NameKind, name: string): readonly Entry[] {
     const entries = this.read()[kind];
     const exact = entries.get(name);
     if (exact || !name.includes('::')) return exact ?? [];

@@ -9,7 +9,7 @@ import { bytesOf, Frame, lookupAddress, unsignedOf } from './frame';
 import { FunctionInfo, Functions } from './functions';
 import { Lines, SourceFile } from './lines';
 import { Location, readLocation, unavailable } from './location';
-import { NameIndex } from './nameIndex';
+import { Entry, NameIndex } from './nameIndex';
 import { sizeOf, stripped, Type } from './types';
 
 /** A variable or parameter as declared. Where it is depends on the frame: `SymbolImage.locate`. */
@@ -20,6 +20,8 @@ export interface Variable {
   readonly file?: SourceFile;
   readonly line?: number;
   readonly die: Die;
+  /** What it was compiled in. */
+  readonly unit: Unit;
   /** The function whose frame base it counts from; absent for globals. */
   readonly function?: FunctionInfo;
 }
@@ -65,7 +67,23 @@ export class Variables {
       get file() { return declared && fileIndex !== undefined ? lines.file(declared.unit, fileIndex) : undefined; },
       line: declared?.number(At.decl_line),
       die,
+      unit: die.unit,
       function: fn,
+    };
+  }
+
+  /** A variable at file scope. Thousands of units may have one of a name, of which one is wanted: it is read when something is asked of it. */
+  private global({ unit, offset }: Entry): Variable {
+    let known: Variable | undefined;
+    const read = (): Variable => (known ??= this.describe(unit.dieAt(offset)!));
+    return {
+      get name() { return read().name; },
+      get type() { return read().type; },
+      isParameter: false,
+      get file() { return read().file; },
+      get line() { return read().line; },
+      get die() { return read().die; },
+      unit,
     };
   }
 
@@ -100,7 +118,7 @@ export class Variables {
 
   /** Variables at file scope of a name: several when files have static ones of the same name. */
   globals(name: string): Variable[] {
-    return this.names.find('global', name).map((die) => this.describe(die));
+    return this.names.entries('global', name).map((entry) => this.global(entry));
   }
 
   /** Names of all variables at file scope. */

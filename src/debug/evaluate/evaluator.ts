@@ -4,7 +4,7 @@ import { hex } from '../../base/bits';
 import { sizeOf, stripped, typeName, type Type } from '../../symbols/types';
 import { readable } from '../../symbols/rustValues';
 import { dereference, elementOf, memberOf, type Value, type ValueReader } from '../../symbols/values';
-import type { Die } from '../../symbols/dwarf/die';
+import type { Unit } from '../../symbols/dwarf/unit';
 import type { SymbolImage } from '../../symbols/image';
 import { lookupAddress } from '../../symbols/frame';
 import { expandMacroCalls, type MacroText } from '../../symbols/macroCalls';
@@ -200,10 +200,10 @@ export class Evaluator {
       if (local) return this.place(this.frame.image.image.valueOf(local, this.frame.frame));
     }
     for (const image of this.images) {
-      const global = this.nearest(image, image.globals(name));
+      const global = this.nearest(image, image.globals(name), (v) => v.unit);
       // A global needs no frame, only memory; any frame serves.
       if (global) return this.place(image.valueOf(global, this.frame?.frame ?? this.anyFrame()));
-      const fn = this.nearest(image, image.findFunctions(name));
+      const fn = this.nearest(image, image.findFunctions(name), (f) => f.die.unit);
       if (fn) return this.place({ name, type: image.typeOf(fn), location: { kind: 'memory', address: fn.low } });
       const [enumeration] = image.enumerationsWith(name);
       const enumerator = enumeration?.kind === 'enum' && enumeration.enumerators.find((e) => e.name === name.slice(name.lastIndexOf(':') + 1));
@@ -250,10 +250,10 @@ export class Evaluator {
   }
 
   /** Of several static ones of a name the one of the file that the frame's code is of. */
-  private nearest<T extends { die: Die }>(image: SymbolImage, candidates: readonly T[]): T | undefined {
+  private nearest<T>(image: SymbolImage, candidates: readonly T[], unitOf: (candidate: T) => Unit): T | undefined {
     if (candidates.length < 2 || this.frame?.image?.image !== image) return candidates[0];
     const unit = image.functionAt(lookupAddress(this.frame.frame))?.die.unit;
-    return candidates.find((c) => c.die.unit === unit) ?? candidates[0];
+    return candidates.find((c) => unitOf(c) === unit) ?? candidates[0];
   }
 
   private anyFrame() {

@@ -6,11 +6,14 @@ import { skipForm } from './forms';
 import type { Unit } from './unit';
 
 /** What may have functions inside of it, other than functions. */
-const HOLDERS: ReadonlySet<number> = new Set([Tag.namespace, Tag.structure_type, Tag.class_type, Tag.union_type, Tag.enumeration_type]);
+export const HOLDERS: ReadonlySet<number> = new Set([Tag.namespace, Tag.structure_type, Tag.class_type, Tag.union_type, Tag.enumeration_type]);
 const SUBPROGRAM: ReadonlySet<number> = new Set([Tag.subprogram]);
 const SUBPROGRAM_AND_HOLDERS: ReadonlySet<number> = new Set([Tag.subprogram, ...HOLDERS]);
 
-/** Every DIE of a unit and the one above it, both as offsets, in the order of the file. */
+/** Whether the children of a DIE are to be visited; `attributesAt` is where its attributes begin. */
+export type Enter = (offset: number, abbreviation: Abbreviation, attributesAt: number) => boolean;
+
+/** Every DIE of a unit but the first, and the one above it, both as offsets, in the order of the file. */
 interface Parents {
   readonly offsets: Uint32Array;
   readonly parents: Uint32Array;
@@ -26,6 +29,12 @@ export class DieTree {
   private parentTable: Parents | undefined;
 
   constructor(private readonly unit: Unit) {}
+
+  /** Forgets what walking through it has shown. */
+  forget(): void {
+    this.next.clear();
+    this.parentTable = undefined;
+  }
 
   /** The DIE at an offset of the section; undefined where none can be. */
   at(offset: number): Die | undefined {
@@ -65,19 +74,37 @@ export class DieTree {
 
   /** Moves a reader from the first of a DIE's children to behind all of them. */
   private walk(reader: Reader): void {
+    this.visitFrom(reader, () => true);
+  }
+
+  /**
+   * Tells of the DIEs below one, in the order of the file. What is below a DIE of which `enter` says false is stepped
+   * over; `leave` is told when the children of one that was entered have come to an end.
+   */
+  visit(top: Die, enter: Enter, leave?: () => void): void {
+    if (!top.hasChildren) return;
+    const reader = this.unit.reader(top.attributesAt);
+    this.stepOver(top.abbreviation, reader);
+    this.visitFrom(reader, enter, leave);
+  }
+
+  /** The same from the first of the children on. */
+  private visitFrom(reader: Reader, enter: Enter, leave?: () => void): void {
     const { abbreviations } = this.unit;
-    for (let depth = 1; depth > 0 && !reader.atEnd;) {
+    for (let depth = 1; !reader.atEnd;) {
       const offset = reader.position;
       const code = reader.uleb();
       if (code === 0) {
-        depth--;
+        if (--depth === 0) return;
+        leave?.();
         continue;
       }
       const abbreviation = abbreviations.get(code) ?? reader.damaged();
-      const sibling = this.stepOver(abbreviation, reader);
-      if (!abbreviation.hasChildren) continue;
-      if (sibling > offset && sibling <= this.unit.end) reader.position = sibling;
-      else depth++;
+      if (!enter(offset, abbreviation, reader.position)) this.skip(offset, abbreviation, reader);
+      else {
+        this.stepOver(abbreviation, reader);
+        if (abbreviation.hasChildren) depth++;
+      }
     }
   }
 
@@ -109,36 +136,22 @@ export class DieTree {
   /** The functions inside of functions, as GNU C has them. All functions of the unit are read for them. */
   functionsInFunctions(): Die[] {
     const { unit } = this;
-    const { abbreviations, nests } = unit;
     const found: Die[] = [];
-    const reader = unit.reader(unit.firstDie);
-    let depth = 0;
-    /** The depth of what is in the outermost function, 0 outside of functions. */
-    let inside = 0;
-    while (!reader.atEnd) {
-      const offset = reader.position;
-      const code = reader.uleb();
-      if (code === 0) {
-        if (--depth < inside) inside = 0;
-        if (depth === 0) break;
-        continue;
-      }
-      const abbreviation = abbreviations.get(code) ?? reader.damaged();
+    /** What has been entered: whether each is a function. */
+    const open: boolean[] = [];
+    let functions = 0;
+    const enter: Enter = (offset, abbreviation, attributesAt) => {
       const { tag } = abbreviation;
-      if (tag === Tag.subprogram && inside > 0) found.push(new Die(unit, offset, abbreviation, reader.position));
-      const sibling = this.stepOver(abbreviation, reader);
-      if (!abbreviation.hasChildren) {
-        if (depth === 0) break;
-        continue;
-      }
-      const mayHold = depth === 0 || tag === Tag.subprogram || (inside > 0 && tag === Tag.lexical_block) || (nests && HOLDERS.has(tag));
-      if (!mayHold && sibling > offset && sibling <= unit.end) {
-        reader.position = sibling;
-        continue;
-      }
-      depth++;
-      if (tag === Tag.subprogram && inside === 0) inside = depth;
-    }
+      const isFunction = tag === Tag.subprogram;
+      if (isFunction && functions > 0) found.push(new Die(unit, offset, abbreviation, attributesAt));
+      if (!isFunction && !(functions > 0 && tag === Tag.lexical_block) && !(unit.nests && HOLDERS.has(tag))) return false;
+      if (abbreviation.hasChildren) open.push(isFunction);
+      if (abbreviation.hasChildren && isFunction) functions++;
+      return true;
+    };
+    this.visit(unit.root, enter, () => {
+      if (open.pop()) functions--;
+    });
     return found;
   }
 
@@ -157,24 +170,16 @@ export class DieTree {
 
   private readParents(): Parents {
     const { unit } = this;
-    const { abbreviations } = unit;
-    const reader = unit.reader(unit.firstDie);
     const offsets: number[] = [];
     const parents: number[] = [];
-    const open: number[] = [];
-    while (!reader.atEnd) {
-      const offset = reader.position;
-      const code = reader.uleb();
-      if (code === 0) open.pop();
-      else {
-        const abbreviation = abbreviations.get(code) ?? reader.damaged();
-        offsets.push(offset);
-        parents.push(open.at(-1) ?? 0);
-        this.stepOver(abbreviation, reader);
-        if (abbreviation.hasChildren) open.push(offset);
-      }
-      if (open.length === 0) break;
-    }
+    const open = [unit.firstDie];
+    const enter: Enter = (offset, abbreviation) => {
+      offsets.push(offset);
+      parents.push(open.at(-1)!);
+      if (abbreviation.hasChildren) open.push(offset);
+      return true;
+    };
+    this.visit(unit.root, enter, () => void open.pop());
     return { offsets: Uint32Array.from(offsets), parents: Uint32Array.from(parents) };
   }
 }

@@ -24,10 +24,10 @@ export interface LineSequence {
 export interface LineTable {
   readonly version: number;
   readonly files: LineFiles;
-  /** Decoded on first use. */
+  /** Decoded on first use, and kept. */
   readonly sequences: readonly LineSequence[];
-  /** The lines at which statements begin, ascending, by the number of their file. */
-  readonly statementLines: readonly (Uint32Array | undefined)[];
+  /** The same for one look at all of them: what has not been kept already is not kept for it. */
+  decode(): readonly LineSequence[];
 }
 
 interface Header {
@@ -225,31 +225,32 @@ const runProgram = (sections: DwarfSections, header: Header): LineSequence[] => 
   return sequences.sort((a, b) => (a.start < b.start ? -1 : a.start > b.start ? 1 : 0));
 };
 
-/** File and line fit the 53 bits of a double, and doubles sort without a comparison of ours. */
-const LINES_PER_FILE = 2 ** 32;
+/** Index of the first row at or behind an offset from the sequence's start. */
+export const rowFrom = ({ offsets }: LineSequence, offset: number): number => {
+  let low = 0;
+  let high = offsets.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (offsets[middle] < offset) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+};
 
-const statementLinesOf = (sequences: readonly LineSequence[]): (Uint32Array | undefined)[] => {
-  const keys: number[] = [];
-  for (const { files, lines, flags } of sequences) {
-    let last = -1;
-    for (let row = 0; row < lines.length; row++) {
-      if (lines[row] === 0 || !(flags[row] & ROW_IS_STMT)) continue;
-      const key = files[row] * LINES_PER_FILE + lines[row];
-      if (key !== last) keys.push((last = key));
-    }
+/**
+ * Where the prologue of code that begins at `low` ends: where the compiler marks it, else at the second row (the first
+ * stands for the opening brace), else undefined. All count from the sequence's start.
+ */
+export const behindPrologue = (sequence: LineSequence, low: number, high: number): number | undefined => {
+  const { offsets, lines, flags } = sequence;
+  let second: number | undefined;
+  let rows = 0;
+  for (let row = rowFrom(sequence, low); row < offsets.length && offsets[row] < high; row++) {
+    if (lines[row] === 0) continue;
+    if (flags[row] & ROW_PROLOGUE_END) return offsets[row];
+    if (flags[row] & ROW_IS_STMT && ++rows === 2) second = offsets[row];
   }
-  const sorted = Float64Array.from(keys).sort();
-  const byFile: (Uint32Array | undefined)[] = [];
-  for (let at = 0; at < sorted.length;) {
-    const file = Math.floor(sorted[at] / LINES_PER_FILE);
-    const lines: number[] = [];
-    for (; at < sorted.length && sorted[at] < (file + 1) * LINES_PER_FILE; at++) {
-      const line = sorted[at] - file * LINES_PER_FILE;
-      if (line !== lines[lines.length - 1]) lines.push(line);
-    }
-    byFile[file] = Uint32Array.from(lines);
-  }
-  return byFile;
+  return second;
 };
 
 /** Reads the header of a line table; the program runs when its rows are first asked for. */
@@ -258,12 +259,10 @@ export const readLineTable = (sections: DwarfSections, offset: number): LineTabl
   // Sequences that are no code of the image belong to functions the linker dropped.
   const run = (): LineSequence[] => runProgram(sections, header).filter(({ start }) => sections.elf.isCode(start));
   let sequences: LineSequence[] | undefined;
-  let statementLines: (Uint32Array | undefined)[] | undefined;
   return {
     version: header.version,
     files: header.files,
     get sequences() { return (sequences ??= run()); },
-    // The rows are ten times as much, and of most tables nobody asks for them.
-    get statementLines() { return (statementLines ??= statementLinesOf(sequences ?? run())); },
+    decode: () => sequences ?? run(),
   };
 };

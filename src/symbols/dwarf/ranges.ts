@@ -1,5 +1,5 @@
 import { UserError } from '../../base/errors';
-import { At } from './constants';
+import { At, Tag } from './constants';
 import { Die } from './die';
 import type { Unit } from './unit';
 
@@ -80,6 +80,13 @@ export const rangesOf = (die: Die): AddressRange[] => {
   const high = die.address(At.high_pc) ?? low + (die.constant(At.high_pc) ?? 0n);
   return low < high ? [{ low, high }] : [];
 };
+
+/**
+ * Whether an inlined call begins at an address that none of its ranges has. gcc -O2 writes a range without bytes where the
+ * call begins in front of an instruction that belongs to the code around it: its first statements are there all the same,
+ * and that is where one stops in front of the call.
+ */
+export const beginsAt = (die: Die, address: bigint): boolean => die.tag === Tag.inlined_subroutine && die.has(At.ranges) && die.address(At.entry_pc) === address;
 
 /** The code of a whole unit. Functions the linker dropped keep address 0 and are no code of the image. */
 export const rootRanges = (unit: Unit): readonly AddressRange[] => rangesOf(unit.root).filter(({ low }) => unit.sections.elf.isCode(low));

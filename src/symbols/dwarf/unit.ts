@@ -76,6 +76,15 @@ export class Unit implements UnitEncoding {
     return (this.abbreviationList = list);
   }
 
+  /** Looks at the whole unit, and keeps nothing of what is decoded for it alone: of all units of a kernel that is hundreds of megabytes. */
+  lookOnce(look: () => void): void {
+    const kept = this.abbreviationList;
+    this.abbreviationList = new Abbreviations(this.sections, this.abbreviationOffset, this.encoding);
+    look();
+    this.abbreviationList = kept;
+    this.tree.forget();
+  }
+
   /** The unit's own DIE, read without its children. */
   get root(): Die {
     if (this.rootDie) return this.rootDie;

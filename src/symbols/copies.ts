@@ -1,0 +1,108 @@
+/**
+ * Which copy of the source each row of a line table is in: the function itself, or one of the places where it was
+ * inlined. A whole table is told apart in one pass over its units' DIEs, as a line of a kernel's header has thousands of rows.
+ */
+import type { Abbreviation } from './dwarf/abbreviations';
+import { At, Tag } from './dwarf/constants';
+import { Die } from './dwarf/die';
+import { HOLDERS } from './dwarf/dieTree';
+import { rowFrom, type LineSequence } from './dwarf/lineProgram';
+import { AddressRange, beginsAt, rangesOf } from './dwarf/ranges';
+import type { Unit } from './dwarf/unit';
+
+/** A function or an inlined call. */
+export interface Copy {
+  /** Its DIE's. */
+  readonly identity: number;
+  /** Of a function: where it begins, and where the part that it begins with ends, from the start of its sequence. */
+  readonly begins?: { readonly sequence: number; readonly low: number; readonly high: number };
+}
+
+export class Copies {
+  /** Copies by number; number 0 is what is outside of functions. */
+  readonly list: (Copy | undefined)[] = [undefined];
+  /** Functions, blocks and inlined calls, as the number of the copy that each is or is in. */
+  private readonly pieces = [0];
+  /** The innermost piece of each row, by sequence. */
+  private readonly rows: readonly Uint32Array[];
+  private last = 0;
+
+  constructor(private readonly sequences: readonly LineSequence[]) {
+    this.rows = sequences.map(({ offsets }) => new Uint32Array(offsets.length));
+  }
+
+  /** The number of the function or inlined call that a row is in; 0 outside of functions that are known. */
+  at(sequence: number, row: number): number {
+    return this.pieces[this.rows[sequence][row]];
+  }
+
+  private copy(copy: Copy): number {
+    return this.pieces.push(this.list.push(copy) - 1) - 1;
+  }
+
+  /** Tells apart the rows that are of a unit's code. */
+  add(unit: Unit): void {
+    /** What has been entered: numbers of pieces, 0 for what only holds functions. */
+    const open: number[] = [];
+    const enter = (offset: number, abbreviation: Abbreviation, attributesAt: number): boolean => {
+      const { tag, hasChildren } = abbreviation;
+      const above = open.at(-1) ?? 0;
+      let number = 0;
+      if (tag === Tag.subprogram) {
+        const die = new Die(unit, offset, abbreviation, attributesAt);
+        const ranges = rangesOf(die);
+        // What is declared, or was only inlined, has nothing below it that has code.
+        if (ranges.length === 0) return false;
+        number = this.copy({ identity: die.identity, begins: this.beginning(die, ranges) });
+        this.mark(ranges, number, 0);
+      } else if (above > 0 && (tag === Tag.inlined_subroutine || tag === Tag.lexical_block)) {
+        const die = new Die(unit, offset, abbreviation, attributesAt);
+        const ranges = rangesOf(die);
+        // A block without code of its own may still contain some.
+        number = ranges.length === 0 ? above : tag === Tag.inlined_subroutine ? this.copy({ identity: die.identity }) : this.pieces.push(this.pieces[above]) - 1;
+        this.mark(ranges, number, above);
+        const entry = ranges.length > 0 && die.has(At.ranges) ? die.address(At.entry_pc) : undefined;
+        if (entry !== undefined && beginsAt(die, entry)) this.mark([{ low: entry, high: entry + 1n }], number, above);
+      } else if (above > 0 || !unit.nests || !HOLDERS.has(tag)) return false;
+      if (hasChildren) open.push(number);
+      return true;
+    };
+    unit.lookOnce(() => unit.tree.visit(unit.root, enter, () => void open.pop()));
+  }
+
+  private beginning(die: Die, ranges: readonly AddressRange[]): Copy['begins'] {
+    const low = die.address(At.low_pc) ?? die.address(At.entry_pc) ?? ranges[0].low;
+    const range = ranges.find((r) => low >= r.low && low < r.high);
+    const sequence = range ? this.sequenceAt(low) : -1;
+    if (!range || sequence < 0) return undefined;
+    const { start } = this.sequences[sequence];
+    return { sequence, low: Number(low - start), high: Number(range.high - start) };
+  }
+
+  /** Marks the rows of a piece that are still those of what it is in: where pieces beside each other have the same code it is the first one's. */
+  private mark(ranges: readonly AddressRange[], number: number, above: number): void {
+    for (const { low, high } of ranges) {
+      const index = this.sequenceAt(low);
+      if (index < 0) continue;
+      const sequence = this.sequences[index];
+      const rows = this.rows[index];
+      const behind = Number(high - sequence.start);
+      for (let row = rowFrom(sequence, Number(low - sequence.start)); row < rows.length && sequence.offsets[row] < behind; row++) if (rows[row] === above) rows[row] = number;
+    }
+  }
+
+  /** The sequence that an address is in, -1 for none; functions follow each other. */
+  private sequenceAt(address: bigint): number {
+    const { sequences } = this;
+    const covers = (at: number): boolean => at < sequences.length && address >= sequences[at].start && address < sequences[at].end;
+    if (covers(this.last)) return this.last;
+    let low = 0;
+    let high = sequences.length;
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if (sequences[middle].start <= address) low = middle;
+      else high = middle;
+    }
+    return covers(low) ? (this.last = low) : -1;
+  }
+}

@@ -1,0 +1,260 @@
+/**
+ * Where the statements of each line begin, by file: what breakpoints on lines ask for. A line of a header may have thousands
+ * of places in hundreds of units, so it is kept ready what the answer is made of: of every line the lowest address in each
+ * copy of the code, once for a function and once for each call that was inlined.
+ */
+import { Copies } from './copies';
+import { behindPrologue, LineSequence, LineTable, ROW_IS_STMT } from './dwarf/lineProgram';
+import type { Unit } from './dwarf/unit';
+import { entryOf, type LineAddress, type Lines, type SourceFile } from './lines';
+
+/** The statements of a line table: file by file, in the order of lines, and those of a line in the order of addresses. */
+interface TableStatements {
+  readonly lines: Uint32Array;
+  readonly columns: Uint16Array;
+  /** Identity of the function or inlined call, -1 where none is known. */
+  readonly copies: Float64Array;
+  readonly addresses: BigUint64Array;
+}
+
+/** Those of a file in one table: from `from` up to `to`. */
+interface FileStatements {
+  readonly table: TableStatements;
+  readonly from: number;
+  readonly to: number;
+  /** Tells which of the image's units is before another. */
+  readonly order: number;
+}
+
+/** Columns beyond this count as this. */
+const LAST_COLUMN = 0xffff;
+const NO_COPY = -1;
+
+/** Index of the first entry of a sorted part of a list that is at least `wanted`. */
+const firstFrom = (list: Uint32Array, wanted: number, low = 0, high = list.length): number => {
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (list[middle] < wanted) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+};
+
+/** The first of sorted columns from `wanted` on, or else the last one. */
+const nearestColumn = (sorted: readonly number[], wanted: number): number | undefined => sorted.find((column) => column >= wanted) ?? sorted.at(-1);
+
+/** Where statements are put while a table is read, and what has been seen of the line at hand. */
+class Collected {
+  private readonly lines: Uint32Array;
+  private readonly columns: Uint16Array;
+  private readonly copies: Float64Array;
+  private readonly addresses: BigUint64Array;
+  /** The same in halves, as that makes no bigints. */
+  private readonly halves: Uint32Array;
+  /** The last statement of each copy, and for each statement the one before of its copy, counted from 1; 0 for none. */
+  private readonly lastOf: Int32Array;
+  private readonly before: Int32Array;
+  private count = 0;
+  /** How many there are before the line at hand. */
+  private beforeLine = 0;
+  private line = 0;
+
+  constructor(
+    most: number,
+    private readonly known: Copies,
+  ) {
+    this.lines = new Uint32Array(most);
+    this.columns = new Uint16Array(most);
+    this.copies = new Float64Array(most);
+    this.addresses = new BigUint64Array(most);
+    this.halves = new Uint32Array(this.addresses.buffer);
+    this.lastOf = new Int32Array(known.list.length);
+    this.before = new Int32Array(most + 1);
+  }
+
+  /** Adds a statement, unless its copy has one of its line and column. The address is told in halves. */
+  add(line: number, column: number, copy: number, low: number, high: number): void {
+    const { count, columns, lastOf, before } = this;
+    if (line !== this.line) {
+      this.line = line;
+      this.beforeLine = count;
+    }
+    if (copy > 0) {
+      for (let at = lastOf[copy]; at > this.beforeLine; at = before[at]) if (columns[at - 1] === column) return;
+      before[count + 1] = lastOf[copy];
+      lastOf[copy] = count + 1;
+    }
+    this.lines[count] = line;
+    columns[count] = column;
+    this.copies[count] = this.known.list[copy]?.identity ?? NO_COPY;
+    this.halves[2 * count] = low;
+    this.halves[2 * count + 1] = high;
+    this.count++;
+  }
+
+  /** Begins another file. Yields how many statements there are so far. */
+  file(): number {
+    this.beforeLine = this.count;
+    this.line = 0;
+    return this.count;
+  }
+
+  statements(): TableStatements {
+    const { count } = this;
+    return { lines: this.lines.slice(0, count), columns: this.columns.slice(0, count), copies: this.copies.slice(0, count), addresses: this.addresses.slice(0, count) };
+  }
+}
+
+const HALF = 2 ** 32;
+
+export class StatementIndex {
+  private readonly byFile = new Map<SourceFile, FileStatements[]>();
+  private readonly read = new Set<LineTable>();
+
+  constructor(private readonly lines: Lines) {}
+
+  /** Reads which statements there are, table by table, each time that the next is asked for. */
+  *readAhead(): IterableIterator<void> {
+    for (const [table, units] of this.lines.tables()) {
+      this.readTable(table, units);
+      yield;
+    }
+  }
+
+  private readTable(table: LineTable, units: readonly Unit[]): void {
+    if (this.read.has(table)) return;
+    this.read.add(table);
+    const sequences = table.decode();
+    const copies = new Copies(sequences);
+    for (const unit of units) copies.add(unit);
+    const { keys, files, total } = this.sorted(table, units[0], sequences);
+    const collected = new Collected(keys.length, copies);
+    const starts = sequences.map(({ start }) => ({ low: Number(start & 0xffff_ffffn), high: Number(start >> 32n) }));
+    const order = (units[0].skeleton ?? units[0]).offset;
+    /** How many rows there are up to the end of each sequence. */
+    const ends = new Uint32Array(sequences.length);
+    for (const [i, { lines }] of sequences.entries()) ends[i] = (ends[i - 1] ?? 0) + lines.length;
+    const parts: { file: SourceFile; from: number; to: number }[] = [];
+    for (const { file, from, to } of files) {
+      const first = collected.file();
+      let at = 0;
+      for (let i = from; i < to; i++) {
+        const line = Math.floor(keys[i] / total);
+        const number = keys[i] - line * total;
+        // Neighbours are often of the same sequence.
+        if (number >= ends[at] || (at > 0 && number < ends[at - 1])) at = firstFrom(ends, number + 1);
+        const sequence = sequences[at];
+        const row = number - (at > 0 ? ends[at - 1] : 0);
+        const copy = copies.at(at, row);
+        const begins = copies.list[copy]?.begins;
+        let offset = sequence.offsets[row];
+        // On the line that opens a function one stops behind the prologue.
+        if (begins && begins.sequence === at && begins.low === offset) offset = behindPrologue(sequence, offset, begins.high) ?? offset;
+        const low = starts[at].low + offset;
+        collected.add(line, Math.min(sequence.columns[row], LAST_COLUMN), copy, low % HALF, starts[at].high + Math.floor(low / HALF));
+      }
+      parts.push({ file, from: first, to: collected.file() });
+    }
+    const statements = collected.statements();
+    for (const { file, from, to } of parts) entryOf(this.byFile, file, () => []).push({ table: statements, from, to, order });
+  }
+
+  /**
+   * The rows of a table that begin statements, by file and in the order of lines: of each file the keys from `from` up to
+   * `to`, each a line times `total` and the number of the row among all of them.
+   */
+  private sorted(table: LineTable, unit: Unit, sequences: readonly LineSequence[]): { keys: Float64Array; files: { file: SourceFile; from: number; to: number }[]; total: number } {
+    const isStatement = ({ lines, flags }: LineSequence, row: number): boolean => lines[row] !== 0 && (flags[row] & ROW_IS_STMT) !== 0;
+    const counts: number[] = [];
+    let total = 0;
+    for (const sequence of sequences) {
+      total += sequence.lines.length;
+      for (let row = 0; row < sequence.lines.length; row++) if (isStatement(sequence, row)) counts[sequence.files[row]] = (counts[sequence.files[row]] ?? 0) + 1;
+    }
+    // A file may have several numbers in a table.
+    const places = new Map<SourceFile, { file: SourceFile; from: number; to: number }>();
+    const placeOf: ({ to: number } | undefined)[] = [];
+    for (const [index, count] of counts.entries()) {
+      const file = count > 0 ? this.lines.fileOf(unit, table, index) : undefined;
+      if (!file) continue;
+      const place = (placeOf[index] = entryOf(places, file, () => ({ file, from: 0, to: 0 })));
+      place.from += count;
+    }
+    let end = 0;
+    for (const place of places.values()) {
+      const count = place.from;
+      place.from = place.to = end;
+      end += count;
+    }
+    const keys = new Float64Array(end);
+    let number = 0;
+    for (const sequence of sequences) {
+      for (let row = 0; row < sequence.lines.length; row++, number++) {
+        const place = isStatement(sequence, row) ? placeOf[sequence.files[row]] : undefined;
+        if (place) keys[place.to++] = sequence.lines[row] * total + number;
+      }
+    }
+    for (const { from, to } of places.values()) keys.subarray(from, to).sort();
+    return { keys, files: [...places.values()], total };
+  }
+
+  /** What is known of a file, in the order of its units. */
+  private of(file: SourceFile): readonly FileStatements[] {
+    const tables = this.lines.tables();
+    if (this.read.size < tables.size) {
+      for (const unit of this.lines.unitsOf(file)) {
+        const table = this.lines.table(unit)!;
+        this.readTable(table, tables.get(table)!);
+      }
+    }
+    return (this.byFile.get(file) ?? []).sort((a, b) => a.order - b.order);
+  }
+
+  /** Lines of a file that have code, ascending. */
+  executableLines(file: SourceFile): number[] {
+    const all = new Set<number>();
+    for (const { table, from, to } of this.of(file)) for (let i = from; i < to; i++) all.add(table.lines[i]);
+    return [...all].sort((a, b) => a - b);
+  }
+
+  /** The columns at which statements of a line begin, ascending; empty when the line has no code. */
+  columnsOf(file: SourceFile, line: number): number[] {
+    const columns = new Set<number>();
+    for (const { table, from, to } of this.of(file)) for (let i = firstFrom(table.lines, line, from, to); i < to && table.lines[i] === line; i++) columns.add(table.columns[i]);
+    columns.delete(0);
+    return [...columns].sort((a, b) => a - b);
+  }
+
+  /**
+   * Where to stop for a line: `SymbolImage.addressesOf`. `copyAt` tells which function an address is in where that is not
+   * known here: of what the debug information describes in unusual ways, or not at all.
+   */
+  addressesOf(file: SourceFile, line: number, column: number | undefined, copyAt: (address: bigint) => number | undefined): LineAddress[] {
+    const all = this.of(file);
+    let found = Infinity;
+    let parts: { table: TableStatements; from: number; to: number }[] = [];
+    for (const { table, from, to } of all) {
+      const first = firstFrom(table.lines, line, from, to);
+      if (first === to || table.lines[first] > found) continue;
+      if (table.lines[first] < found) parts = [];
+      found = table.lines[first];
+      parts.push({ table, from: first, to });
+    }
+    const wanted = column === undefined ? undefined : nearestColumn(this.columnsOf(file, found), column);
+    const chosen = new Set<number>();
+    const places: LineAddress[] = [];
+    for (const { table, from, to } of parts) {
+      const { lines, columns, copies, addresses } = table;
+      for (let at = from; at < to && lines[at] === found; at++) {
+        if (wanted !== undefined && columns[at] !== wanted) continue;
+        const address = addresses[at];
+        const copy = copies[at] === NO_COPY ? copyAt(address) : copies[at];
+        // One stop per copy of the code, the lowest: `for (...)` has rows before and behind its body.
+        if (copy !== undefined && chosen.has(copy)) continue;
+        if (copy !== undefined) chosen.add(copy);
+        places.push({ address, file, line: found, column: columns[at] });
+      }
+    }
+    return places;
+  }
+}
