@@ -28,5 +28,5 @@ export function entryItem(entry: Entry, path: string, was?: string): vscode.Tree
   item.tooltip = [`${entry.name} = ${entry.value}`, was === undefined ? '' : `At the last stop: ${was}`, entry.description ?? ''].filter(Boolean).join('\n');
   item.contextValue = [entry.value ? 'value' : '', entry.evaluateName ? 'watchable' : '', entry.source || entry.hasSource ? 'source' : '', entry.memoryReference ? 'address' : ''].filter(Boolean).join(' ');
   const mark = was !== undefined ? `changed, at the last stop ${was}` : changed ? 'changed' : '';
-  return spoken(item, entry.name, entry.value, mark, entry.wrong ? 'something is wrong with it' : '', entry.description ?? '');
+  return spoken(item, entry.name, entry.value, mark, entry.wrong ? 'something is wrong with it' : '', entry.description && !entry.value.includes(entry.description) ? entry.description : '');
 }

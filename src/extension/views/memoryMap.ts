@@ -18,7 +18,8 @@ export type MapNode =
 
 const ICONS: Record<MemoryRow['kind'], vscode.ThemeIcon> = {
   usable: new vscode.ThemeIcon('circle-filled', new vscode.ThemeColor('charts.green')),
-  other: new vscode.ThemeIcon('circle-slash', new vscode.ThemeColor('charts.orange')),
+  // The colour charts.orange is a faint one in light themes.
+  other: new vscode.ThemeIcon('circle-slash', new vscode.ThemeColor('charts.yellow')),
   hole: new vscode.ThemeIcon('circle-outline', new vscode.ThemeColor('disabledForeground')),
 };
 

@@ -28,6 +28,8 @@ interface SessionContent {
   stopped: boolean;
   /** Counts readings, so that an answer that comes late is not taken for the newest. */
   reading: number;
+  /** Set while the machine runs and the view still shows the last stop. */
+  clearing?: ReturnType<typeof setTimeout>;
 }
 
 /** Shows one kind of view for whichever session is in the foreground. */
@@ -35,7 +37,6 @@ export function registerStopView(kind: StopViewKind, sessions: Sessions): vscode
   const tree = new EntryTree();
   const view = vscode.window.createTreeView<Node>(kind.view, { treeDataProvider: tree, showCollapseAll: true });
   const contents = new Map<string, SessionContent>();
-  let clearing: ReturnType<typeof setTimeout> | undefined;
 
   const contentOf = (session: vscode.DebugSession): SessionContent => {
     const content = contents.get(session.id) ?? { changes: new Changes(), branches: [], icount: 0, stopped: false, reading: 0 };
@@ -44,7 +45,6 @@ export function registerStopView(kind: StopViewKind, sessions: Sessions): vscode
   };
 
   const draw = (): void => {
-    clearTimeout(clearing);
     const content = sessions.active && contents.get(sessions.active.id);
     tree.show(content?.branches ?? [], content?.changes ?? new Changes());
   };
@@ -81,20 +81,22 @@ export function registerStopView(kind: StopViewKind, sessions: Sessions): vscode
       if (state.what !== 'stopped' && state.what !== 'running') return;
       const content = contentOf(session);
       content.stopped = state.what === 'stopped';
+      // An answer that takes its time does not find the view emptied for a machine that stands.
+      clearTimeout(content.clearing);
       if (state.what === 'stopped') return void read(session, state.icount);
       content.reading++;
-      clearTimeout(clearing);
-      clearing = setTimeout(() => {
+      content.clearing = setTimeout(() => {
         content.branches = [];
         draw();
       }, CLEAR_AFTER_MS);
     }),
     sessions.onActive(draw),
     sessions.onEnded((session) => {
+      clearTimeout(contents.get(session.id)?.clearing);
       contents.delete(session.id);
       view.message = undefined;
       draw();
     }),
-    new vscode.Disposable(() => clearTimeout(clearing)),
+    new vscode.Disposable(() => contents.forEach(({ clearing }) => clearTimeout(clearing))),
   );
 }

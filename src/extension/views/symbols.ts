@@ -2,6 +2,7 @@
 import * as vscode from 'vscode';
 import { HyperstepRequest, type SymbolsResponse } from '../../adapter/messages';
 import type { Sessions } from '../sessions';
+import { spoken } from './spoken';
 
 const VIEW = 'hyperstep.symbols';
 type SymbolFile = SymbolsResponse['files'][number];
@@ -37,7 +38,7 @@ class SymbolTree implements vscode.TreeDataProvider<SymbolFile> {
     item.description = [folder, where, knows].filter(Boolean).join(', ');
     item.iconPath = file.appliesIn?.length ? LOADED : ABSENT;
     item.tooltip = [file.path, where && `Its code is ${where}.`, `Code at ${file.address}, ${knows}.`].filter(Boolean).join('\n');
-    return item;
+    return spoken(item, file.name, item.description);
   }
 }
 
