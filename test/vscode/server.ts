@@ -15,6 +15,16 @@ export const OUT = path.join(__dirname, 'out');
 
 export type HostKind = 'node' | 'web';
 
+/** What a server has otherwise than usual. */
+export interface ServerOptions {
+  /** Name of the folder that is opened. */
+  folder?: string;
+  /** Settings besides, or instead of, those that all have. */
+  settings?: Record<string, unknown>;
+  /** Folders are to be trusted by the user first. */
+  trust?: boolean;
+}
+
 const START_MS = 180_000;
 
 /** Packs the extension as for the marketplace; what .vscodeignore leaves out is then missing in the tests too. */
@@ -42,20 +52,20 @@ export class Server {
   }
 
   /** Installs the extension into an empty VS Code and starts it; `fill` puts files into the folder to open. */
-  static async start(installation: Installation, vsix: string, kind: HostKind, fill: (workspace: string) => void): Promise<Server> {
+  static async start(installation: Installation, vsix: string, kind: HostKind, fill: (workspace: string) => void, { folder = 'workspace', settings: more = {}, trust = false }: ServerOptions = {}): Promise<Server> {
     const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'hyperstep-test-'));
-    const [data, extensions, workspace] = ['data', 'extensions', 'workspace'].map((name) => path.join(scratch, name));
+    const [data, extensions, workspace] = ['data', 'extensions', folder].map((name) => path.join(scratch, name));
     fs.mkdirSync(path.join(data, 'User'), { recursive: true });
     fs.mkdirSync(workspace);
     fill(workspace);
-    fs.writeFileSync(path.join(data, 'User/settings.json'), JSON.stringify(settings(kind), undefined, 2));
+    fs.writeFileSync(path.join(data, 'User/settings.json'), JSON.stringify({ ...settings(kind), 'security.workspace.trust.enabled': trust, ...more }, undefined, 2));
     fs.writeFileSync(path.join(scratch, 'config.yaml'), 'auth: none\n');
     const common = [installation.codeServer, '--config', path.join(scratch, 'config.yaml'), '--user-data-dir', data, '--extensions-dir', extensions];
     const env = { ...process.env, PATH: `${path.dirname(installation.node)}${path.delimiter}${process.env.PATH}` };
     await run(installation.node, [...common, '--install-extension', vsix], { env, timeout: START_MS });
 
     const port = await freePort();
-    const options = ['--bind-addr', `127.0.0.1:${port}`, '--auth', 'none', '--disable-telemetry', '--disable-update-check', '--disable-workspace-trust', '--disable-getting-started-override'];
+    const options = ['--bind-addr', `127.0.0.1:${port}`, '--auth', 'none', '--disable-telemetry', '--disable-update-check', '--disable-getting-started-override', ...(trust ? [] : ['--disable-workspace-trust'])];
     const log = fs.openSync(path.join(OUT, `server-${kind}.log`), 'w');
     const child = spawn(installation.node, [...common, ...options], { env, stdio: ['ignore', log, log], detached: true });
     const server = new Server(child, scratch, `http://127.0.0.1:${port}`, workspace);
@@ -102,7 +112,6 @@ const settings = (kind: HostKind): Record<string, unknown> => ({
   'window.commandCenter': false,
   'extensions.ignoreRecommendations': true,
   'telemetry.telemetryLevel': 'off',
-  'security.workspace.trust.enabled': false,
   'terminal.integrated.gpuAcceleration': 'off',
   'terminal.integrated.accessibleViewPreserveCursorPosition': true,
   'debug.toolBarLocation': 'docked',
