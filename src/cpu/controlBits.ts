@@ -28,7 +28,11 @@ export const Cr4 = {
 
 export const Efer = { SCE: 1 << 0, LME: 1 << 8, LMA: 1 << 10, NXE: 1 << 11 } as const;
 
-/** Width of a physical address (CPUID leaf 0x80000008). Bits above it are reserved in paging structures and CR3. */
-export const PHYSICAL_ADDRESS_BITS = 46;
-/** The reserved address bits, 51:46, as they lie in the high half of a 64-bit entry. */
+/**
+ * Width of a physical address (CPUID leaf 0x80000008). Bits above it are reserved in paging structures and CR3. A terabyte of
+ * RAM with its hole fits; firmware that maps all of it by pages of 2 MiB (OVMF with a 32-bit PEI) takes a second for this and
+ * would need more memory than there is for much more.
+ */
+export const PHYSICAL_ADDRESS_BITS = 41;
+/** The reserved address bits, 51:41, as they lie in the high half of a 64-bit entry. */
 export const RESERVED_ADDRESS_HIGH = 0x000f_ffff & ~((1 << (PHYSICAL_ADDRESS_BITS - 32)) - 1);

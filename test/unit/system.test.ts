@@ -508,7 +508,7 @@ describe('system: CPUID', () => {
     assert.equal(cpuid(cpu, 1, 0).ecx & (1 << 5), 0);
     cpu.features = new CpuFeatures([]);
     assert.equal(cpuid(cpu, 1, 0).ecx & (1 << 5), 1 << 5);
-    assert.equal(cpuid(cpu, 0x8000_0008, 0).eax, 46 | (48 << 8));
+    assert.equal(cpuid(cpu, 0x8000_0008, 0).eax, 41 | (48 << 8));
     assert.deepEqual(cpuid(cpu, 0x15, 0), { eax: 1, ebx: APIC_TIMER_TICKS, ecx: TICKS_PER_SECOND / APIC_TIMER_TICKS, edx: 0 }, 'the crystal that the local APIC\'s timer counts, and the TSC\'s ratio to it');
     assert.equal(cpuid(cpu, 0x8000_0001, 0).edx, (1 << 11) | (1 << 20) | (1 << 26) | (1 << 27) | (1 << 29));
   });

@@ -43,7 +43,7 @@ const off =
   (value: bigint): bigint =>
     value & ~BigInt(bits >>> 0);
 
-const TOO_WIDE = 1n << 46n;
+const TOO_WIDE = 1n << 41n;
 const NOT_CANONICAL = 1n << 47n;
 const LOWEST_NEGATIVE = 0xffff_8000_0000_0000n;
 const PAGE = 0x1_8000;

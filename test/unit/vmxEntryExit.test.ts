@@ -131,7 +131,7 @@ describe('VM entry: what is checked', () => {
   it('host state: error 8', () => {
     for (const [fields, id] of [
       [{ HOST_CR0: 0x8000_0001 }, 'host.cr0.fixed'],
-      [{ HOST_CR3: 1n << 46n }, 'host.cr3.width'],
+      [{ HOST_CR3: 1n << 41n }, 'host.cr3.width'],
       [{ HOST_RIP: 0x8000_0000_0000n }, 'host.rip.canonical'],
       [{ HOST_CS_SELECTOR: 0 }, 'host.cs.null'],
       [{ HOST_TR_SELECTOR: 0x1b }, 'host.tr.selector'],

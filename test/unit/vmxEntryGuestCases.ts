@@ -15,7 +15,7 @@ const entry = (bits: number): Writes => ({ VM_ENTRY_CONTROLS: on(bits) });
 const inject = (info: number): Writes => ({ VM_ENTRY_INTERRUPTION_INFO: (0x8000_0000 | info) >>> 0 });
 const RESTRICTED: Writes = { SECONDARY_PROCESSOR_BASED_CONTROLS: off(Secondary.UNRESTRICTED_GUEST) };
 
-const TOO_WIDE = 1n << 46n;
+const TOO_WIDE = 1n << 41n;
 const NOT_CANONICAL = 1n << 47n;
 const LOWEST_NEGATIVE = 0xffff_8000_0000_0000n;
 const GP_EXITS = 1 << 13;
