@@ -41,7 +41,7 @@ function labFolder(): string {
 
 /** The options with the built-in lab's files filled in where no image is named. */
 export function withLab(options: RunOptions): RunOptions {
-  if (options.disks.length > 0 || options.cdroms.length > 0 || options.virtio.length > 0 || options.multiboot !== undefined || options.kernel !== undefined) return options;
+  if (options.disks.length > 0 || options.cdroms.length > 0 || options.virtio.length > 0 || options.firmware.length > 0 || options.multiboot !== undefined || options.kernel !== undefined) return options;
   const file = (name: string): string => path.join(labFolder(), options.lab, name);
   return {
     ...options,
@@ -68,25 +68,26 @@ export function loadMachine(options: RunOptions): MachineOptions {
   const { cpus, translator, without } = options;
   const e820 = options.e820 === undefined ? undefined : readMemoryMap(options.e820, new TextDecoder().decode(read('--e820', options.e820)));
   const machine = { memory: options.memory, cpus, translator, without, e820 };
-  const bootDisk = options.multiboot === undefined && options.kernel === undefined && options.cdroms.length === 0;
+  const bootDisk = options.firmware.length === 0 && options.multiboot === undefined && options.kernel === undefined && options.cdroms.length === 0;
   const isCd = (file: string): boolean => /\.iso$/i.test(file);
   const drives = [
     ...options.disks.map((file, i) => image('--disk', file, i === 0 && bootDisk && !isCd(file) ? checkBootDisk : checkDrive)),
     ...options.cdroms.map((file) => ({ ...image('--cdrom', file, checkDrive), attachment: 'cdrom' as const })),
     ...options.virtio.map((file, i) => ({ ...image('--virtio', file, i === 0 && bootDisk && options.disks.length === 0 ? checkBootDisk : checkDrive), attachment: 'virtio' as const })),
   ];
-  if (options.kernel !== undefined) {
-    const kernel = image('--kernel', options.kernel, () => {});
-    const initrd = options.initrd === undefined ? undefined : image('--initrd', options.initrd, () => {});
+  const kernel = options.kernel === undefined ? undefined : image('--kernel', options.kernel, () => {});
+  const initrd = options.initrd === undefined ? undefined : image('--initrd', options.initrd, () => {});
+  if (options.firmware.length > 0) return { ...machine, drives, boot: { kind: 'firmware', images: options.firmware.map((file) => image('--firmware', file, () => {})), kernel, initrd, append: options.append } };
+  if (kernel) {
     return { ...machine, drives, boot: kernelBoot({ image: kernel, initrd, append: options.append, entry: options.linuxEntry }) };
   }
   if (options.multiboot === undefined) return { ...machine, drives, boot: { kind: options.cdroms.length > 0 ? 'cdrom' : 'disk' } };
-  const kernel = image('--multiboot', options.multiboot, () => {});
+  const multiboot = image('--multiboot', options.multiboot, () => {});
   const modules = options.modules.map((words) => {
     const { file, append } = moduleWords(words);
     return { image: image('--module', file, () => {}), append };
   });
-  return { ...machine, drives, boot: { kind: 'multiboot', image: kernel, append: options.append, modules } };
+  return { ...machine, drives, boot: { kind: 'multiboot', image: multiboot, append: options.append, modules } };
 }
 
 /** Opens the symbol files, folders and patterns among them, and what belongs to them. Throws a UserError that names the file. */

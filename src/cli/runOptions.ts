@@ -38,6 +38,8 @@ export interface RunOptions {
   cdroms: string[];
   /** Drives on virtio. */
   virtio: string[];
+  /** Firmware images in place of the built-in BIOS: the one that ends at 4 GiB first. */
+  firmware: string[];
   multiboot: string | undefined;
   modules: string[];
   /** A kernel (bzImage or ELF), and its initial RAM disk. */
@@ -134,6 +136,7 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   '--cdrom': { argument: 'FILE', help: 'a CD image; booted unless a kernel is named (repeatable)', set: (o, value) => void o.cdroms.push(value) },
   '--virtio': { argument: 'FILE', help: 'a drive on virtio instead of IDE (repeatable)', set: (o, value) => void o.virtio.push(value) },
   '--kernel': { argument: 'FILE', help: 'boots a kernel: a Linux bzImage, or an ELF by multiboot, PVH or its entry point', set: (o, value) => (o.kernel = value) },
+  '--firmware': { argument: 'FILE', help: 'firmware in place of the built-in BIOS, as OVMF.fd; OVMF_CODE.fd and then OVMF_VARS.fd (repeatable)', set: (o, value) => void o.firmware.push(value) },
   '--initrd': { argument: 'FILE', help: 'its initial RAM disk', set: (o, value) => (o.initrd = value) },
   '--linux-entry': {
     argument: '16|32|64',
@@ -199,7 +202,7 @@ function text(name: string, value: string): string {
 /** Reads the words behind `hyperstep run`. Throws a UserError with one sentence. */
 export function parseRunOptions(words: readonly string[]): RunOptions {
   const options: RunOptions = {
-    disks: [], cdroms: [], virtio: [], multiboot: undefined, modules: [], kernel: undefined, initrd: undefined, append: '', linuxEntry: undefined, e820: undefined, lab: 'complete', symbols: [], memory: DEFAULT_MEMORY, cpus: 1, translator: true, without: [],
+    disks: [], cdroms: [], virtio: [], firmware: [], multiboot: undefined, modules: [], kernel: undefined, initrd: undefined, append: '', linuxEntry: undefined, e820: undefined, lab: 'complete', symbols: [], memory: DEFAULT_MEMORY, cpus: 1, translator: true, without: [],
     script: [], failOn: [], maxInstructions: undefined, timeout: undefined, exits: undefined, stats: undefined, breakOnExit: [], checksOff: [], summary: false, screen: false, screenshot: undefined,
   };
   const given = new Set<string>();
@@ -227,10 +230,17 @@ function refuseContradictions(options: RunOptions, given: ReadonlySet<string>): 
   if (given.has('--initrd') && kernel === undefined) throw usage('--initrd belongs to a kernel: give that by --kernel.');
   if (given.has('--linux-entry') && kernel === undefined) throw usage('--linux-entry belongs to a Linux kernel: give that by --kernel.');
   if (given.has('--append') && multiboot === undefined && kernel === undefined) throw usage('--append is the command line of a kernel: give that by --kernel or --multiboot.');
+  if (given.has('--firmware')) refuseBesideFirmware(given);
   if (given.has('--lab') && (options.disks.length > 0 || options.cdroms.length > 0 || multiboot !== undefined || kernel !== undefined)) throw usage('--lab runs the built-in lab, so it goes with none of --disk, --cdrom, --multiboot and --kernel.');
   const ide = options.disks.length + options.cdroms.length;
   if (ide > 4) throw usage(`There are ${ide} drives, but the machine has room for 4.`);
   if (options.virtio.length > 4) throw usage(`There are ${options.virtio.length} virtio drives, but the machine has room for 4.`);
+}
+
+/** Firmware makes its own map, and takes a Linux kernel or UEFI application by --kernel, in its one way. */
+function refuseBesideFirmware(given: ReadonlySet<string>): void {
+  const wrong = ['--multiboot', '--e820', '--linux-entry', '--lab'].find((name) => given.has(name));
+  if (wrong) throw usage(`${wrong} is for Hyperstep's own BIOS, so it does not go with --firmware.`);
 }
 
 /** The end of a sentence about an unknown word: what was probably meant, or how to get the list. */

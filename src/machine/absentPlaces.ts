@@ -26,6 +26,7 @@ const COMMONLY_ABSENT: readonly (readonly [number, number, string])[] = [
   [0x0a79, 0x0a79, 'plug and play'],
   [0x4000, 0x4fff, 'power management, SMBus'],
   [0x5658, 0x5659, 'virtual machine detection'],
+  [0xaf00, 0xaf0b, 'adding processors while the machine runs'],
   [0xc000, 0xcfff, 'PCI configuration mechanism 2'],
 ];
 

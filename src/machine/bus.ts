@@ -12,6 +12,14 @@ interface PortClaim {
   wide: boolean;
 }
 
+/** Chips that are memory to read, and take commands by writes: addresses are absolute. */
+export interface ChipMemory {
+  /** Undefined where no chip answers. */
+  readChip(address: number, size: number): number | undefined;
+  /** False where no chip takes it. */
+  writeChip(address: number, size: number, value: number): boolean;
+}
+
 const PORTS = 0x1_0000;
 const ALL_ONES = [0, 0xff, 0xffff, 0xff_ffff, 0xffff_ffff] as const;
 
@@ -25,6 +33,8 @@ export class Bus implements PhysicalBus {
   /** No page below has registers: most of RAM needs no look-up. */
   private firstRegisters = Infinity;
   private toldOfMemory = false;
+  /** Asked where an access meets no RAM and no registers. */
+  chips: ChipMemory | undefined = undefined;
 
   constructor(
     readonly memory: PhysicalMemory,
@@ -76,7 +86,9 @@ export class Bus implements PhysicalBus {
     const page = pageOf(address);
     const device = this.registers.get(page);
     if (device) return device.readRegister(address - page * PAGE_SIZE, size) >>> 0;
-    let value = 0;
+    let value = this.chips && !this.memory.frameForRead(page) ? this.chips.readChip(address, size) : undefined;
+    if (value !== undefined) return value;
+    value = 0;
     for (let i = size - 1; i >= 0; i--) {
       const frame = this.memory.frameForRead(pageOf(address + i));
       if (!frame) this.nothingThere(address, 'reads', 'it gets ones');
@@ -89,6 +101,7 @@ export class Bus implements PhysicalBus {
     const page = pageOf(address);
     const device = this.registers.get(page);
     if (device) return device.writeRegister(address - page * PAGE_SIZE, size, value >>> 0);
+    if (this.chips && !this.memory.frameForWrite(page) && this.chips.writeChip(address, size, value >>> 0)) return;
     for (let i = 0; i < size; i++) {
       const frame = this.memory.frameForWrite(pageOf(address + i));
       if (frame) this.memory.setByteAt(frame + ((address + i) % PAGE_SIZE), value >>> (8 * i));

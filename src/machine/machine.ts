@@ -18,6 +18,7 @@ import { Bus } from './bus';
 import { Board, TIMER_INPUT } from './devices/board';
 import type { Drive } from './disk/drive';
 import { Bios, romImage } from './firmware/bios';
+import { boardMap, flashChips, flashSize, foreignFiles, kernelItems, ramMap } from './firmware/foreign';
 import type { MpOptions } from './firmware/mpTable';
 import { RESULT_PORT, SERVICE_PORT } from './firmware/rom';
 import { type ShownPicture, shownPicture } from './pictureColours';
@@ -25,7 +26,7 @@ import { screen, screenText, type Screen } from './screen';
 import { TextScreen } from './firmware/textScreen';
 import { type InputEvent, InputLog } from './inputLog';
 import type { E820Entry, Machine, MachineOptions, MachineStop, Snapshot } from './machineInterface';
-import { AddressMap, VIDEO_MEMORY_SIZE } from './memory/addressMap';
+import { AddressMap, EXTENDED_RAM, VIDEO_MEMORY_SIZE } from './memory/addressMap';
 import { PhysicalMemory } from './memory/physicalMemory';
 import { checkOptions } from './options';
 import { MachineSnapshot } from './snapshot';
@@ -66,9 +67,12 @@ class Pc implements Machine {
     this.drives = checkOptions(options);
     const features = new CpuFeatures(options.without);
     const memory = options.memory - (options.memory % 0x1000);
-    const engine = createEngine({ ramBytes: memory + VIDEO_MEMORY_SIZE, cpus: options.cpus, translator: options.translator });
+    const firmware = options.boot.kind === 'firmware' ? options.boot : undefined;
+    // Behind the ROM of firmware there is RAM, too.
+    const firmwareBytes = firmware ? flashSize(firmware.images) + EXTENDED_RAM : 0;
+    const engine = createEngine({ ramBytes: memory + VIDEO_MEMORY_SIZE + firmwareBytes, cpus: options.cpus, translator: options.translator });
     const dropTranslations = (): void => (this.cpus as readonly Cpu[] | undefined)?.forEach((cpu) => cpu.flushTlb());
-    this.memory = new PhysicalMemory(engine.views, engine.frameBase, engine.frameLimit, new AddressMap(memory, options.e820), {
+    this.memory = new PhysicalMemory(engine.views, engine.frameBase, engine.frameLimit, new AddressMap(memory, firmware ? boardMap(memory, firmware) : options.e820), {
       pageChanged: (page) => (this.cpu as Cpu | undefined)?.memoryChanged(page),
       written: (address, length) => {
         if (this.running) for (const cpu of this.cpus) cpu.deviceWrote(address, length);
@@ -80,6 +84,7 @@ class Pc implements Machine {
     const now = (): number => this.cpu.state.icount;
     const host = { now, reschedule: () => this.interruptSlice(), warn };
     this.turns = new Turns(options.cpus);
+    const mp: MpOptions = { cpus: options.cpus, signature: SIGNATURE, features: MP_FEATURES, ioApicInput: (irq) => (irq === 0 ? TIMER_INPUT : irq) };
     this.board = new Board(this.bus, memory, this.drives, {
       ...host,
       attention: (cpu) => this.signal(cpu),
@@ -110,6 +115,7 @@ class Pc implements Machine {
       dropTranslations,
       cpus: options.cpus,
       current: () => this.cpu.index,
+      firmware: firmware && { chips: flashChips(firmware), e820: ramMap(memory), items: kernelItems(firmware), files: (placed) => foreignFiles(mp, memory, placed), letPass: (ticks) => this.letPass(ticks) },
     });
     this.cpus = this.board.localApics.map((apic, n) => engine.createProcessor(n, { bus: this.bus, interrupts: apic, deviceMsrs: apic, features, processors: options.cpus }));
     engine.monitored.onWrite = (processor) => this.lineWritten(processor);
@@ -124,10 +130,9 @@ class Pc implements Machine {
     this.board.onConsole = (byte) => this.onSerial(byte);
 
     this.cpus.forEach(resetProcessor);
-    const mp: MpOptions = { cpus: options.cpus, signature: SIGNATURE, features: MP_FEATURES, ioApicInput: (irq) => (irq === 0 ? TIMER_INPUT : irq) };
-    this.memory.loadRom(romImage(mp, memory));
+    if (!firmware) this.memory.loadRom(romImage(mp, memory));
     const screen = new TextScreen(this.memory, this.board.vga);
-    this.bios = new Bios(() => this.cpu, { memory: this.memory, board: this.board, drives: this.board.cabling.disks, cds: this.board.cabling.cds, bootsCd: options.boot.kind === 'cdrom' || this.board.cabling.disks.length === 0, screen, host: { ...host, attention: () => this.cpu.requestAttention() }, restartKernel: () => this.restartKernel() }, mp);
+    this.bios = new Bios(() => this.cpu, { memory: this.memory, board: this.board, drives: this.board.cabling.disks, cds: this.board.cabling.cds, bootsCd: !firmware && (options.boot.kind === 'cdrom' || this.board.cabling.disks.length === 0), foreign: firmware !== undefined, screen, host: { ...host, attention: () => this.cpu.requestAttention() }, restartKernel: () => this.restartKernel() }, mp);
     this.bus.claimPorts(SERVICE_PORT, 1, this.bios);
     this.bus.claimPorts(RESULT_PORT, 1, this.bios);
     for (const drive of this.drives) if (drive.padded) warn(`${drive.name} is not a multiple of 512 bytes long; its last sector is read as if zeros followed.`);
@@ -136,7 +141,7 @@ class Pc implements Machine {
 
   private get bootsKernel(): boolean {
     const { kind } = this.options.boot;
-    return kind !== 'disk' && kind !== 'cdrom';
+    return kind !== 'disk' && kind !== 'cdrom' && kind !== 'firmware';
   }
 
   /** The reset vector was reached by INIT: a kernel that is loaded directly starts anew. False when there is none. */
@@ -148,7 +153,7 @@ class Pc implements Machine {
   /** A kernel that is loaded directly starts where its specification says; a disk or CD starts at the reset vector, and so does who asked to come back through 40:67. */
   private boot(): void {
     const { boot } = this.options;
-    if (boot.kind === 'disk' || boot.kind === 'cdrom' || this.bios.returns) return;
+    if (!this.bootsKernel || this.bios.returns) return;
     this.bios.initialise();
     bootKernel(boot, this.cpu, this.memory, this.board.display);
   }
@@ -315,6 +320,12 @@ class Pc implements Machine {
   /** A device changed its deadline: `runTo` computes the slice anew. */
   private interruptSlice(): void {
     if (this.running) this.cpu.requestStop();
+  }
+
+  /** Time passes for who waits by looking at a clock. */
+  private letPass(ticks: number): void {
+    this.bios.state.busyUntil = this.icount + ticks;
+    this.interruptSlice();
   }
 
   private end(reason: MachineStop): void {

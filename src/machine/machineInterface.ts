@@ -25,7 +25,12 @@ export type Boot =
   /** An ELF that has the entry of PVH. */
   | { kind: 'pvh'; image: DiskImage; append: string; modules: BootModule[] }
   /** An ELF that is started at its entry point with nothing told. */
-  | { kind: 'elf'; image: DiskImage };
+  | { kind: 'elf'; image: DiskImage }
+  /**
+   * Firmware (OVMF, SeaBIOS) in place of this machine's BIOS: flash images, the first of which ends at 4 GiB, each further
+   * one below the one before. It starts what it finds on the drives, or the Linux kernel or UEFI application named here.
+   */
+  | { kind: 'firmware'; images: DiskImage[]; kernel: DiskImage | undefined; initrd: DiskImage | undefined; append: string };
 
 /** A file that the loader puts into memory beside the kernel. */
 export interface BootModule {

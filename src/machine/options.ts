@@ -12,11 +12,12 @@ export const MINIMUM_MEMORY = MEBIBYTE;
 export const MAXIMUM_MEMORY = 2 ** 40;
 
 /** Throws a UserError for the first option that is wrong. Yields the drives, made from their images. */
-export function checkOptions({ memory, cpus, drives, boot }: MachineOptions): Drive[] {
+export function checkOptions({ memory, cpus, drives, boot, e820 }: MachineOptions): Drive[] {
   if (!Number.isFinite(memory) || memory < MINIMUM_MEMORY) throw new UserError('machine.memory', `machine.memory is ${Number.isFinite(memory) ? `${memory} bytes` : String(memory)}; give it at least 1 MiB, for instance "64M".`);
   if (memory > MAXIMUM_MEMORY) throw new UserError('machine.memory', `machine.memory is ${Math.round(memory / 2 ** 30)} GiB; Hyperstep's PC takes at most 1 TiB ("1T").`);
   if (!Number.isInteger(cpus) || cpus < 1) throw new UserError('machine.cpus', `machine.cpus is ${cpus}; give it 1 to ${MAXIMUM_CPUS}.`);
   if (cpus > MAXIMUM_CPUS) throw new UserError('machine.cpus', `machine.cpus is ${cpus}; Hyperstep's PC has at most ${MAXIMUM_CPUS} processors.`);
+  if (boot.kind === 'firmware' && e820) throw new UserError('machine.e820', 'machine.e820 is the memory map that Hyperstep\'s own BIOS reports; with machine.firmware the firmware makes its own: leave out one of them.');
   const made = drives.map((image) => new Drive(image));
   const { disks, cds } = cable(made);
   if (boot.kind !== 'disk' && boot.kind !== 'cdrom') checkKernel(boot);

@@ -6,6 +6,7 @@ import type { MachineOptions } from '../../machine/machineInterface';
 export function imageNames({ drives, boot }: Pick<MachineOptions, 'drives' | 'boot'>): string[] {
   const names = drives.map(({ name }) => name);
   if ('image' in boot) names.push(boot.image.name);
+  if (boot.kind === 'firmware') names.push(...boot.images.map(({ name }) => name), ...(boot.kernel ? [boot.kernel.name] : []));
   if ('initrd' in boot && boot.initrd) names.push(boot.initrd.name);
   if ('modules' in boot) names.push(...boot.modules.map(({ image }) => image.name));
   return names;

@@ -8,7 +8,7 @@ import { MODELS, withheldBy } from '../../cpu/system/models';
 
 /** What the user wrote, checked and with defaults filled in; paths are still as written. */
 export interface LaunchConfiguration {
-  machine: { memory: number; cpus: number; without: string[]; e820: string | undefined; translator: boolean | undefined };
+  machine: { memory: number; cpus: number; without: string[]; e820: string | undefined; firmware: string[]; translator: boolean | undefined };
   /** Undefined: a tree found in the folder, or the built-in lab. */
   boot: BootConfiguration | undefined;
   /** Undefined: those of the tree that the boot disk belongs to. */
@@ -146,6 +146,7 @@ const CONFIGURATION: Shape = {
         memory: { kind: 'rule', check: (key, value) => sentence(parseMemorySize(key, value)) },
         cpus: { kind: 'integer', least: 1, most: 8 },
         e820: STRING,
+        firmware: { kind: 'choose', by: (value) => (typeof value === 'string' ? STRING : { kind: 'list', of: STRING }) },
         translator: BOOLEAN,
         cpu: { kind: 'object', keys: { model: { kind: 'word', words: MODELS }, without: { kind: 'list', of: STRING } } },
       },
@@ -171,7 +172,7 @@ const sentence = (parsed: number | string): string | undefined => (typeof parsed
 
 /** The keys as the user may write them, all optional; read only after CONFIGURATION has approved them. */
 interface Written {
-  machine?: { memory?: string | number; cpus?: number; e820?: string; translator?: boolean; cpu?: { model?: string; without?: string[] } };
+  machine?: { memory?: string | number; cpus?: number; e820?: string; firmware?: string | string[]; translator?: boolean; cpu?: { model?: string; without?: string[] } };
   boot?: { disk?: string; cdrom?: string; multiboot?: string; kernel?: string; initrd?: string; append?: string; entry?: 16 | 32 | 64; modules?: (string | { file: string; append?: string })[]; lab?: true };
   drives?: string[];
   persistDrives?: boolean;
@@ -197,7 +198,7 @@ export function readConfiguration(value: unknown): LaunchConfiguration {
   const w = value as Written;
   const memory = w.machine?.memory === undefined ? DEFAULT_MEMORY : (parseMemorySize('machine.memory', w.machine.memory) as number);
   return {
-    machine: { memory, cpus: w.machine?.cpus ?? 1, e820: w.machine?.e820, translator: w.machine?.translator, without: [...(withheldBy(w.machine?.cpu?.model ?? '') ?? []), ...(w.machine?.cpu?.without ?? [])] },
+    machine: { memory, cpus: w.machine?.cpus ?? 1, e820: w.machine?.e820, firmware: [w.machine?.firmware ?? []].flat(), translator: w.machine?.translator, without: [...(withheldBy(w.machine?.cpu?.model ?? '') ?? []), ...(w.machine?.cpu?.without ?? [])] },
     boot: readBoot(w.boot),
     drives: w.drives,
     persistDrives: w.persistDrives ?? false,

@@ -27,9 +27,10 @@ async function image(files: FileSource, path: string): Promise<DiskImage> {
 export async function loadMachine(files: FileSource, configuration: LaunchConfiguration, targets: LaunchTargets): Promise<Machine> {
   const drives: DiskImage[] = [];
   let boot: Boot;
+  const firmware = await Promise.all((targets.firmware ?? []).map((path) => image(files, path)));
   if (targets.boot.kind === 'disk') {
     const disk = await image(files, targets.boot.disk);
-    checkBootDisk(disk.name, disk.bytes);
+    (firmware.length > 0 ? checkDrive : checkBootDisk)(disk.name, disk.bytes);
     drives.push(disk);
     boot = { kind: 'disk' };
   } else if (targets.boot.kind === 'cdrom') {
@@ -39,8 +40,10 @@ export async function loadMachine(files: FileSource, configuration: LaunchConfig
     boot = { kind: 'cdrom' };
   } else if (targets.boot.kind === 'kernel') {
     const { kernel, initrd, append, entry } = targets.boot;
-    boot = kernelBoot({ image: await image(files, kernel), initrd: initrd === undefined ? undefined : await image(files, initrd), append, entry });
-  } else {
+    const read = { image: await image(files, kernel), initrd: initrd === undefined ? undefined : await image(files, initrd), append, entry };
+    boot = firmware.length > 0 ? { kind: 'firmware', images: firmware, kernel: read.image, initrd: read.initrd, append } : kernelBoot(read);
+  } else if (targets.boot.kind === 'firmware') boot = { kind: 'disk' };
+  else {
     const kernel = await image(files, targets.boot.multiboot);
     const modules = await Promise.all(targets.boot.modules.map(async (m) => ({ image: await image(files, m.file), append: m.append })));
     boot = { kind: 'multiboot', image: kernel, append: targets.boot.append, modules };
@@ -50,6 +53,7 @@ export async function loadMachine(files: FileSource, configuration: LaunchConfig
     checkDrive(drive.name, drive.bytes);
     drives.push(drive);
   }
+  if (firmware.length > 0 && boot.kind !== 'firmware') boot = { kind: 'firmware', images: firmware, kernel: undefined, initrd: undefined, append: '' };
   const { e820 } = targets;
   const map = e820 === undefined ? undefined : readMemoryMap(e820, new TextDecoder().decode(await files.read(e820)));
   return createMachine({ ...configuration.machine, drives, boot, e820: map });

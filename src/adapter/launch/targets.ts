@@ -5,13 +5,18 @@ import type { BootConfiguration, LaunchConfiguration, SymbolFile } from './confi
 import { isAbsolute, resolvePath } from './paths';
 import { expandSymbols, symbolFolders } from './symbolFiles';
 
+/** `firmware`: nothing is named to start, the firmware looks for it. */
+export type WholeBoot = Exclude<BootConfiguration, { kind: 'lab' }> | { kind: 'firmware' };
+
 /** All paths are whole. */
 export interface LaunchTargets {
   /** For the console: what was chosen when the configuration left it open. */
   note: string | undefined;
   /** The note is for all to see: what starts is hardly what the user has in the folder. */
   unexpected?: boolean;
-  boot: Exclude<BootConfiguration, { kind: 'lab' }>;
+  boot: WholeBoot;
+  /** Firmware images in place of the BIOS; none for the BIOS. */
+  firmware?: string[];
   drives: string[];
   /** File with the memory map that the firmware is to report. */
   e820: string | undefined;
@@ -59,7 +64,10 @@ export async function findTargets(configuration: LaunchConfiguration, files: Fil
   const { boot } = configuration;
   const builtIn = (): LaunchTargets => ({ ...lab(`${packageRoot}/lab/images/complete`, `${packageRoot}/lab`), shipped: true });
   let targets: LaunchTargets;
-  if (boot === undefined) {
+  const firmware = configuration.machine.firmware.map((file) => whole(file, cwd));
+  if (firmware.length > 0 && (boot?.kind === 'multiboot' || boot?.kind === 'lab' || (boot?.kind === 'kernel' && boot.entry !== undefined))) throw new UserError('launch-configuration', `"machine.firmware" starts disks, CDs, and by "boot.kernel" Linux kernels and UEFI applications; leave it out for "boot.${boot.kind === 'kernel' ? 'entry' : boot.kind}".`);
+  if (firmware.length > 0) targets = nothingElse(boot === undefined || boot.kind === 'lab' ? { kind: 'firmware' } : wholeBoot(boot, cwd));
+  else if (boot === undefined) {
     await refuseUnbuilt(files, cwd);
     const unexpected = cwd !== undefined && (await files.list(cwd)).length > 0;
     targets = (await found(files, cwd)) ?? { ...builtIn(), unexpected, note: 'No images were found in the folder and "boot" is not given: this is the built-in lab.' };
@@ -69,6 +77,7 @@ export async function findTargets(configuration: LaunchConfiguration, files: Fil
   const symbols = expanded?.named;
   return {
     ...targets,
+    firmware,
     e820: configuration.machine.e820 === undefined ? undefined : whole(configuration.machine.e820, cwd),
     drives: configuration.drives?.map((d) => whole(d, cwd)) ?? targets.drives,
     symbols: symbols ?? (targets.boot.kind === 'multiboot' && boot !== undefined ? [{ file: targets.boot.multiboot, world: undefined }] : targets.symbols),
@@ -78,9 +87,12 @@ export async function findTargets(configuration: LaunchConfiguration, files: Fil
   };
 }
 
+/** What is named and nothing that belongs to it. */
+const nothingElse = (boot: WholeBoot): LaunchTargets => ({ note: undefined, boot, drives: [], e820: undefined, symbols: [], optionalSymbols: [], roots: [], shipped: false });
+
 /** A disk that belongs to a tree brings along what the configuration does not mention: the tree's other drives and its symbols. */
 async function named(configuration: LaunchConfiguration, boot: LaunchTargets['boot'], files: FileSource, cwd: string | undefined): Promise<LaunchTargets> {
-  const alone: LaunchTargets = { note: undefined, boot, drives: [], e820: undefined, symbols: [], optionalSymbols: [], roots: [], shipped: false };
+  const alone = nothingElse(boot);
   if (boot.kind !== 'disk') return alone;
   if (!(await files.exists(boot.disk)) && cwd !== undefined && (await Promise.all(MAKEFILES.map((name) => files.exists(`${cwd}/${name}`)))).includes(true)) {
     throw new UserError(NOT_BUILT, `${boot.disk} does not exist: run make first, or check the path.`);
@@ -96,7 +108,7 @@ function whole(path: string, cwd: string | undefined): string {
   return resolvePath(cwd ?? '', path);
 }
 
-function wholeBoot(boot: Exclude<BootConfiguration, { kind: 'lab' }>, cwd: string | undefined): LaunchTargets['boot'] {
+function wholeBoot(boot: Exclude<BootConfiguration, { kind: 'lab' }>, cwd: string | undefined): Exclude<BootConfiguration, { kind: 'lab' }> {
   if (boot.kind === 'disk') return { ...boot, disk: whole(boot.disk, cwd) };
   if (boot.kind === 'cdrom') return { ...boot, cdrom: whole(boot.cdrom, cwd) };
   if (boot.kind === 'kernel') return { ...boot, kernel: whole(boot.kernel, cwd), initrd: boot.initrd === undefined ? undefined : whole(boot.initrd, cwd) };

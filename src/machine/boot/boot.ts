@@ -1,5 +1,6 @@
 /** Kernels that are started without firmware and boot loader: how each kind is checked, and how it is loaded and entered. */
 import type { Processor } from '../../cpu/processor';
+import { checkForeign } from '../firmware/foreign';
 import { RSDP } from '../firmware/rom';
 import type { Boot } from '../machineInterface';
 import type { Display } from '../devices/display';
@@ -21,12 +22,14 @@ export function checkKernel(boot: Boot): void {
       return void pvhKernelOf(boot.image);
     case 'elf':
       return void rawKernelOf(boot.image);
+    case 'firmware':
+      return checkForeign(boot);
     case 'disk':
     case 'cdrom':
   }
 }
 
-/** Loads the kernel and puts the processor at its entry; the firmware has initialised its data. Nothing for a disk or CD, which the firmware boots. */
+/** Loads the kernel and puts the processor at its entry; the firmware has initialised its data. Nothing for what firmware boots. */
 export function bootKernel(boot: Boot, cpu: Processor, memory: PhysicalMemory, display: Display): void {
   switch (boot.kind) {
     case 'multiboot':
@@ -37,6 +40,7 @@ export function bootKernel(boot: Boot, cpu: Processor, memory: PhysicalMemory, d
       return bootPvh(boot, cpu, memory, RSDP);
     case 'elf':
       return bootRawElf(boot, cpu, memory);
+    case 'firmware':
     case 'disk':
     case 'cdrom':
   }

@@ -9,7 +9,7 @@ import { type Device, type DeviceHost, NEVER, type PortDevice } from '../device'
 import type { PowerSwitch } from './powerControl';
 
 /** First ports of the register blocks. Hobby kernels know the control register's, as that of a usual virtual machine. */
-export const ACPI_PORTS = { EVENT: 0x600, CONTROL: 0x604, TIMER: 0x608 } as const;
+export const ACPI_PORTS = { EVENT: 0x600, CONTROL: 0x604, TIMER: 0x608, COUNT: 12 } as const;
 /** ISA line of the system control interrupt. */
 export const SCI_LINE = 9;
 /** Sleep types as the DSDT's packages for the states have them. */
@@ -24,7 +24,13 @@ const SLEEP_ENABLE = 13;
 const ALARM = 1 << 10;
 const WOKEN = 1 << 15;
 
-const powerOn = () => ({ status: 0, enable: 0, control: 0, /** In S3. */ asleep: false });
+/**
+ * Firmware waits by looking at the timer again and again, for seconds. On a PC each look takes a microsecond of the bus,
+ * here one instruction; so time passes for who has looked often in a row: a share of the time that the row has taken.
+ */
+const ROW = { gap: 500, least: 32, share: 16, most: 20_000 } as const;
+
+const powerOn = () => ({ status: 0, enable: 0, control: 0, /** In S3. */ asleep: false, /** The timer was looked at so often in a row, since when, and when the row goes on at the latest. */ looks: 0, since: 0, until: 0 });
 
 export class AcpiPower implements Device, PortDevice {
   readonly name = 'ACPI power management';
@@ -34,6 +40,10 @@ export class AcpiPower implements Device, PortDevice {
     private readonly host: DeviceHost,
     private readonly machine: PowerSwitch,
     private readonly setInterrupt: (level: boolean) => void,
+    /** First port of the registers now. */
+    private readonly base: () => number = () => ACPI_PORTS.EVENT,
+    /** Lets so many ticks pass after the present instruction. */
+    private readonly letPass?: (ticks: number) => void,
   ) {}
 
   /** What woke the machine outlives the reset that follows. */
@@ -81,11 +91,22 @@ export class AcpiPower implements Device, PortDevice {
   readPort(port: number, size: number): number {
     // The registers as one row of bytes: status, enable, control, and from 8 on the timer, of 32 bits.
     const words = [this.state.status + this.state.enable * 0x1_0000, this.state.control | SCI_ENABLED, clocksAt(this.host.now(), PM_TIMER_HERTZ) % 2 ** 32];
-    const offset = port - ACPI_PORTS.EVENT;
+    const offset = port - this.base();
+    if (this.letPass && offset >= ACPI_PORTS.TIMER - ACPI_PORTS.EVENT) this.looked(this.letPass);
     return Math.floor(words[offset >> 2]! / 2 ** (8 * (offset & 3))) % 2 ** (8 * size);
   }
 
-  writePort(port: number, value: number, size: number): void {
+  private looked(letPass: (ticks: number) => void): void {
+    const s = this.state;
+    const now = this.host.now();
+    if (now > s.until) Object.assign(s, { looks: 0, since: now });
+    const ticks = ++s.looks < ROW.least ? 0 : Math.min(ROW.most, Math.floor((now - s.since) / ROW.share));
+    s.until = now + ticks + ROW.gap;
+    if (ticks > 0) letPass(ticks);
+  }
+
+  writePort(mapped: number, value: number, size: number): void {
+    const port = mapped - this.base() + ACPI_PORTS.EVENT;
     if (port >= ACPI_PORTS.TIMER) return;
     for (let i = 0; i < size; i++) this.writeByte(port + i, (value >>> (8 * i)) & 0xff);
     if (port < ACPI_PORTS.CONTROL) this.updateInterrupt();

@@ -4,6 +4,8 @@ import type { Bus } from '../bus';
 import type { Device, DeviceHost } from '../device';
 import { type Cabling, cable } from '../disk/cabling';
 import type { Drive } from '../disk/drive';
+import type { PlacedByFirmware } from '../firmware/foreign';
+import type { E820Entry } from '../machineInterface';
 import { HPET, IO_APIC, ioApicId } from '../memory/addressMap';
 import { ACPI_PORTS, AcpiPower, SCI_LINE } from './acpiPower';
 import { A20Gate } from './a20Gate';
@@ -15,19 +17,22 @@ import { Display, DISPLAY_PORTS } from './display';
 import { DebugConsole } from './debugConsole';
 import { DMA_REGISTERS, DmaControllers, FIRST_DMA, PAGE_REGISTER_COUNT, PAGE_REGISTERS, SECOND_DMA } from './dmaControllers';
 import { Hpet } from './hpet';
-import { IdeChannel } from './ideChannel';
+import { EmptyCable, IdeChannel } from './ideChannel';
 import { InterruptBus, isMessage } from './interruptBus';
 import { IoApic } from './ioApic';
 import { KeyboardController } from './keyboardController';
 import { LocalApic } from './localApic';
 import { ParallelPort } from './parallelPort';
-import { DMA_ADDRESS, FirmwareConfig, SELECTOR } from './firmwareConfig';
+import { DMA_ADDRESS, FirmwareConfig, type FirmwareFacts, type FirmwareFile, SELECTOR } from './firmwareConfig';
+import { Flash, type FlashChip } from './flash';
 import { hostBridge, isaBridge } from './pci/chipset';
+import { MemoryAttributes } from './pci/memoryAttributes';
 import type { SendMessage } from './pci/messageInterrupts';
 import { openConfigurationWindow } from './pci/configurationWindow';
 import { CONFIGURATION_ADDRESS, PciHost } from './pci/pciHost';
-import { PciSlot, PIRQ_INPUTS } from './pci/pciTable';
+import { PciSlot, PIRQ_INPUTS, PIRQ_LINES } from './pci/pciTable';
 import { PirqRouter } from './pci/pirqRouter';
+import { powerManagement } from './pci/powerManagement';
 import { BlockKind } from './virtio/block';
 import { ConsoleKind, RECEIVE_QUEUE } from './virtio/console';
 import { EntropyKind } from './virtio/entropy';
@@ -69,6 +74,18 @@ export interface BoardWiring extends Omit<DeviceHost, 'attention'>, PowerSwitch 
   readonly cpus?: number;
   /** Number of the processor that is executing; 0 unless said. */
   current?(): number;
+  /** Firmware of others, in place of this machine's BIOS. */
+  readonly firmware?: BoardFirmware | undefined;
+}
+
+/** What firmware of others finds that this machine's BIOS needs not. */
+export interface BoardFirmware {
+  chips: readonly FlashChip[];
+  e820: readonly E820Entry[];
+  items: FirmwareFacts['items'];
+  files(placed: () => PlacedByFirmware): readonly FirmwareFile[];
+  /** So many ticks pass after the present instruction, with nothing executed. */
+  letPass(ticks: number): void;
 }
 
 export class Board {
@@ -96,6 +113,9 @@ export class Board {
   readonly devices: readonly Device[];
 
   private readonly apicPages: ApicPages;
+  private readonly flash: Flash | undefined;
+  /** First port of ACPI's registers; undefined while firmware has not placed them. */
+  private powerPorts: number | undefined = undefined;
   private readonly interruptBus: InterruptBus;
 
   constructor(private readonly bus: Bus, memory: number, drives: readonly Drive[], machine: BoardWiring) {
@@ -128,12 +148,15 @@ export class Board {
     this.a20 = new A20Gate((enabled) => bus.memory.setA20(enabled));
     this.keyboard = new KeyboardController(wiring, this.a20, line(Irq.KEYBOARD), line(Irq.MOUSE), () => wiring.resetMachine());
     this.vga = new Vga(wiring);
-    this.display = new Display(wiring, bus.memory, this.vga);
+    const { firmware } = machine;
+    this.display = new Display(wiring, bus.memory, this.vga, firmware && machine.dropTranslations);
     // COM1 and COM3 share an interrupt line, COM2 and COM4 another.
     const uarts: Uart[] = SERIAL_PORTS.map(({ name, irq }) => new Uart(name, wiring, () => line(irq)(uarts.some((u, n) => SERIAL_PORTS[n]!.irq === irq && u.raised))));
     this.com1 = uarts[0]!;
     for (const uart of uarts.slice(1)) uart.transmit = () => wiring.warn(`The guest writes to ${uart.name}, which is connected to nothing: the console is COM1.`);
-    this.ide = [new IdeChannel('primary IDE channel', 0x1f0, [ide[0], ide[1]], 0, wiring, line(Irq.IDE0)), new IdeChannel('secondary IDE channel', 0x170, [ide[2], ide[3]], 2, wiring, line(Irq.IDE1))];
+    // Firmware that sees BSY waits for half a minute; software of hobby systems takes all ones for no drive.
+    const emptyCable = firmware ? EmptyCable.PULLED_DOWN : EmptyCable.FLOATS;
+    this.ide = [new IdeChannel('primary IDE channel', 0x1f0, [ide[0], ide[1]], 0, wiring, line(Irq.IDE0), emptyCable), new IdeChannel('secondary IDE channel', 0x170, [ide[2], ide[3]], 2, wiring, line(Irq.IDE1), emptyCable)];
     this.coprocessor = new CoprocessorError(line(Irq.COPROCESSOR));
     this.debugConsole = new DebugConsole();
     const dma = new DmaControllers(wiring);
@@ -149,14 +172,19 @@ export class Board {
     };
     this.virtioConsole = new VirtioPci(this.consoleKind, PciSlot.CONSOLE, bus.memory, wiring, send);
     const virtio = [this.virtioConsole, new VirtioPci(new EntropyKind(), PciSlot.ENTROPY, bus.memory, wiring, send), ...this.cabling.virtio.map((drive, n) => new VirtioPci(new BlockKind(drive, n, (sentence) => wiring.warn(sentence)), PciSlot.FIRST_BLOCK + n, bus.memory, wiring, send))];
-    this.pci = new PciHost(bus, [hostBridge, isaBridge((routes) => router.route(routes)), busMaster.pci, this.display.pci, ...virtio.map(({ pci }) => pci)], (pirq, level) => router.set(pirq, level));
+    this.acpi = new AcpiPower(wiring, firmware ? { ...wiring, resume: undefined } : wiring, line(SCI_LINE), () => this.powerPorts ?? ACPI_PORTS.EVENT, firmware?.letPass);
+    const attributes = firmware && new MemoryAttributes(bus.memory, firmware.chips[0]!.bytes.length, machine.dropTranslations);
+    this.flash = firmware && new Flash(firmware.chips, bus.memory, wiring, machine.dropTranslations);
+    const { flash } = this;
+    if (flash) bus.chips = { readChip: (address, size) => flash.read(address, size), writeChip: (address, size, value) => flash.write(address, size, value) || attributes!.write(address, size, value) };
+    this.pci = new PciHost(bus, [hostBridge(attributes), isaBridge((routes) => router.route(routes)), busMaster.pci, ...(firmware ? [powerManagement((base) => this.placePower(base))] : []), this.display.pci, ...virtio.map(({ pci }) => pci)], (pirq, level) => router.set(pirq, level));
     for (const device of virtio) device.setInterrupt = (level) => this.pci.setInterrupt(device.pci, level);
     openConfigurationWindow(bus, this.pci);
     const power = new PowerControl(wiring);
-    const firmwareConfig = new FirmwareConfig({ memory, cpus, e820: () => bus.memory.map.e820() }, bus.memory);
-    this.acpi = new AcpiPower(wiring, wiring, line(SCI_LINE));
+    const placed = (): PlacedByFirmware => ({ powerPorts: this.powerPorts ?? ACPI_PORTS.EVENT, lines: router.state.routes.map((route, n) => route ?? PIRQ_LINES[n]!) });
+    const firmwareConfig = new FirmwareConfig({ memory, cpus, e820: () => firmware?.e820 ?? bus.memory.map.e820(), items: firmware?.items, files: firmware?.files(placed) }, bus.memory);
     const testDevice = new TestDevice((input, level) => (input < ISA_LINES ? line(input)(level) : this.ioApic.setLine(input, level)));
-    this.devices = [this.pic, this.pit, this.hpet, ...this.localApics, this.ioApic, this.cmos, this.a20, this.keyboard, this.vga, this.display, ...uarts, ...this.ide, busMaster, lpt1, router, this.pci, ...virtio, port92, power, this.acpi, this.debugConsole, testDevice, this.coprocessor, firmwareConfig, dma];
+    this.devices = [this.pic, this.pit, this.hpet, ...this.localApics, this.ioApic, this.cmos, this.a20, this.keyboard, this.vga, this.display, ...uarts, ...this.ide, busMaster, lpt1, router, this.pci, ...virtio, port92, power, this.acpi, this.debugConsole, testDevice, this.coprocessor, firmwareConfig, dma, ...(flash ? [flash] : [])];
 
     bus.claimPage(pageOf(IO_APIC), this.ioApic);
     bus.claimPage(pageOf(HPET), this.hpet);
@@ -188,14 +216,22 @@ export class Board {
     bus.claimPorts(CONFIGURATION_ADDRESS, 8, this.pci, true);
     bus.claimPorts(RESET_CONTROL, 1, power);
     bus.claimPorts(DEBUG_EXIT, 1, power, true);
-    for (const port of POWER_OFF_PORTS) bus.claimPorts(port, 1, power, true);
-    bus.claimPorts(ACPI_PORTS.EVENT, 12, this.acpi, true);
+    if (!firmware) for (const port of POWER_OFF_PORTS) bus.claimPorts(port, 1, power, true);
+    if (!firmware) bus.claimPorts(ACPI_PORTS.EVENT, ACPI_PORTS.COUNT, this.acpi, true);
     bus.claimPorts(SELECTOR, 2, firmwareConfig, true);
     bus.claimPorts(DMA_ADDRESS, 8, firmwareConfig, true);
     bus.claimPorts(COPROCESSOR_CLEAR, 1, this.coprocessor);
     bus.claimPorts(0xe9, 1, this.debugConsole);
     for (const [first, count] of TestDevice.PORTS) bus.claimPorts(first, count, testDevice, true);
     testDevice.pages.forEach((page, n) => bus.claimPage(pageOf(TEST_MEMORY) + n, page));
+  }
+
+  /** Firmware has put ACPI's registers somewhere, or switched them off. */
+  private placePower(base: number | undefined): void {
+    if (base === this.powerPorts) return;
+    if (this.powerPorts !== undefined) this.bus.mapPorts(this.powerPorts, ACPI_PORTS.COUNT, undefined);
+    this.powerPorts = base;
+    if (base !== undefined) this.bus.mapPorts(base, ACPI_PORTS.COUNT, this.acpi);
   }
 
   private createLocalApic(n: number, machine: BoardWiring): LocalApic {
@@ -267,6 +303,7 @@ export class Board {
   /** The devices' states were replaced: what is derived from them outside is brought in line. */
   restored(): void {
     this.apicPages.update();
+    this.flash?.restored();
     this.pci.restored();
     this.bus.memory.setA20(this.a20.enabled);
   }

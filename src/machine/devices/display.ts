@@ -3,8 +3,8 @@
  * the pixels, and an index and a data port for the size of the picture. In text mode the adapter is a VGA (vga.ts).
  * Pixels are plain memory; nothing is drawn until somebody asks for the picture.
  */
-import { PAGE_SIZE } from '../../base/address';
-import { VIDEO_MEMORY, VIDEO_MEMORY_SIZE } from '../memory/addressMap';
+import { PAGE_SIZE, pageOf } from '../../base/address';
+import { IO_APIC, VIDEO_MEMORY, VIDEO_MEMORY_SIZE } from '../memory/addressMap';
 import type { PhysicalMemory } from '../memory/physicalMemory';
 import type { Vga } from './vga';
 import { type Device, type DeviceHost, NEVER, type PortDevice } from '../device';
@@ -56,16 +56,22 @@ export class Display implements Device, PortDevice {
     subsystemVendorId: 0x1af4,
     subsystemId: 0x1100,
     pin: 0,
-    bars: [{ index: 0, kind: 'memory', size: VIDEO_MEMORY_SIZE, at: VIDEO_MEMORY }],
+    bars: [{ index: 0, kind: 'memory', size: VIDEO_MEMORY_SIZE, at: VIDEO_MEMORY, moved: (base) => this.place(base) }],
     capabilities: [],
     written: (space) => this.moved(barBase(space, this.pci.bars[0]!)),
   };
+  /** Where the pixels are now; undefined while software has switched them off. Derived from the configuration space. */
+  private base: number | undefined = VIDEO_MEMORY;
 
+  /** `dropTranslations` is there where firmware, not this machine's BIOS, says where the pixels are. */
   constructor(
     private readonly host: Pick<DeviceHost, 'warn'>,
     private readonly memory: PhysicalMemory,
     private readonly vga: Vga,
-  ) {}
+    private readonly dropTranslations?: () => void,
+  ) {
+    if (dropTranslations) this.place(undefined);
+  }
 
   reset(): void {
     this.state = powerOn();
@@ -81,7 +87,7 @@ export class Display implements Device, PortDevice {
     if (!(r[Register.ENABLE]! & Enable.ON)) return undefined;
     const bits = r[Register.BITS]!;
     const bytesPerLine = r[Register.VIRTUAL_WIDTH]! * bytesPerPixel(bits);
-    return { width: r[Register.WIDTH]!, height: r[Register.HEIGHT]!, bitsPerPixel: bits, address: VIDEO_MEMORY + r[Register.Y]! * bytesPerLine + r[Register.X]! * bytesPerPixel(bits), bytesPerLine };
+    return { width: r[Register.WIDTH]!, height: r[Register.HEIGHT]!, bitsPerPixel: bits, address: (this.base ?? VIDEO_MEMORY) + r[Register.Y]! * bytesPerLine + r[Register.X]! * bytesPerPixel(bits), bytesPerLine };
   }
 
   readPort(port: number): number {
@@ -129,6 +135,21 @@ export class Display implements Device, PortDevice {
     }
   }
 
+  /** The pixels are seen at `base`, and nowhere else. */
+  private place(wanted: number | undefined): void {
+    if (!this.dropTranslations) return;
+    // Where RAM or the chip set's own things are, they answer: software that measures the register writes such an address for a moment.
+    const base = wanted === undefined || wanted < this.memory.map.lowEnd || wanted + VIDEO_MEMORY_SIZE > IO_APIC ? undefined : wanted;
+    if (base === this.base) return;
+    const own = pageOf(VIDEO_MEMORY);
+    const pages = VIDEO_MEMORY_SIZE / PAGE_SIZE;
+    const before = this.base;
+    for (let n = 0; before !== undefined && n < pages; n++) this.memory.show(pageOf(before) + n, own + n, 'nothing');
+    for (let n = 0; base !== undefined && n < pages; n++) this.memory.show(pageOf(base) + n, own + n, 'write');
+    this.base = base;
+    this.dropTranslations();
+  }
+
   private setLine(width: number): void {
     const r = this.state.registers;
     const lines = Math.floor(VIDEO_MEMORY_SIZE / (width * bytesPerPixel(r[Register.BITS]!)));
@@ -148,11 +169,12 @@ export class Display implements Device, PortDevice {
     r[Register.X] = r[Register.Y] = 0;
     this.setLine(width);
     if (!(value & Enable.KEEP)) this.memory.clear(VIDEO_MEMORY, Math.ceil((width * height * bytesPerPixel(bits)) / PAGE_SIZE));
-    this.host.warn(`The guest shows a picture of ${width} by ${height} pixels with ${bits} bits each, which begins at physical address 0x${VIDEO_MEMORY.toString(16)}; the view of the screen shows text alone, and hyperstep run --screenshot FILE the picture.`);
+    this.host.warn(`The guest shows a picture of ${width} by ${height} pixels with ${bits} bits each, which begins at physical address 0x${(this.base ?? VIDEO_MEMORY).toString(16)}; the view of the screen shows text alone, and hyperstep run --screenshot FILE the picture.`);
   }
 
   /** Software measures a base address register by writing ones and writing back what it was. Anything else moves the pixels, which cannot be. */
   private moved(base: number): void {
+    if (this.dropTranslations) return;
     const ones = (-VIDEO_MEMORY_SIZE) >>> 0;
     if (base !== 0 && base !== VIDEO_MEMORY && base !== ones) this.host.warn(`The guest wants the pixels of the display at physical address 0x${base.toString(16)}; Hyperstep keeps them at 0x${VIDEO_MEMORY.toString(16)}.`);
   }

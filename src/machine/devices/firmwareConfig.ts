@@ -28,22 +28,28 @@ const KEY_MASK = 0xbfff;
 const NAME_SIZE = 56;
 const E820_ENTRY = 20;
 
+/** A file's name and bytes; those that depend on what the firmware has set up so far, of the same length always, are made when they are selected. */
+export type FirmwareFile = readonly [name: string, bytes: Uint8Array | (() => Uint8Array)];
+
 export interface FirmwareFacts {
   memory: number;
   cpus: number;
   e820(): readonly E820Entry[];
+  /** Further files, and further items by their keys. */
+  files?: readonly FirmwareFile[];
+  items?: readonly (readonly [number, Uint8Array])[];
 }
 
 export class FirmwareConfig implements Device, PortDevice {
   readonly name = 'firmware configuration';
   state = { key: 0, offset: 0, dmaHigh: 0 };
-  private readonly items: ReadonlyMap<number, Uint8Array>;
+  private readonly items: ReadonlyMap<number, FirmwareFile[1]>;
 
   constructor(
-    { memory, cpus, e820 }: FirmwareFacts,
+    { memory, cpus, e820, files: more = [], items = [] }: FirmwareFacts,
     private readonly ram: PhysicalMemory,
   ) {
-    const files: readonly (readonly [string, Uint8Array])[] = [['etc/e820', e820Table(e820())]];
+    const files: readonly FirmwareFile[] = [['etc/e820', e820Table(e820())], ...more];
     this.items = new Map([
       [Key.SIGNATURE, ascii('QEMU')],
       [Key.INTERFACE, little(4, INTERFACES)],
@@ -54,7 +60,13 @@ export class FirmwareConfig implements Device, PortDevice {
       [Key.MAXIMUM_CPUS, little(2, cpus)],
       [Key.DIRECTORY, directory(files)],
       ...files.map(([, bytes], n) => [Key.FIRST_FILE + n, bytes] as const),
+      ...items,
     ]);
+  }
+
+  private get item(): Uint8Array | undefined {
+    const item = this.items.get(this.state.key);
+    return typeof item === 'function' ? item() : item;
   }
 
   reset(): void {
@@ -73,7 +85,7 @@ export class FirmwareConfig implements Device, PortDevice {
       return signature;
     }
     if (port !== DATA) return 0;
-    const item = this.items.get(this.state.key);
+    const { item } = this;
     let value = 0;
     for (let i = 0; i < size; i++) value += (item?.[this.state.offset++] ?? 0) * 2 ** (8 * i);
     return value;
@@ -101,7 +113,7 @@ export class FirmwareConfig implements Device, PortDevice {
     if (control & Dma.SELECT) this.select(control >>> 16);
     const s = this.state;
     if (control & Dma.READ) {
-      const item = this.items.get(s.key) ?? new Uint8Array(0);
+      const item = this.item ?? new Uint8Array(0);
       while (left > 0) {
         const piece = new Uint8Array(Math.min(left, PIECE));
         piece.set(item.subarray(s.offset, s.offset + piece.length));
@@ -121,12 +133,12 @@ const ascii = (text: string): Uint8Array => new TextEncoder().encode(text);
 const little = (size: number, value: number): Uint8Array => Uint8Array.from({ length: size }, (_, i) => Math.floor(value / 2 ** (8 * i)) & 0xff);
 
 /** Number of files; then for each its size, its key and its name. Numbers are big-endian. */
-function directory(files: readonly (readonly [string, Uint8Array])[]): Uint8Array {
+function directory(files: readonly FirmwareFile[]): Uint8Array {
   const data = new DataView(new ArrayBuffer(4 + files.length * (8 + NAME_SIZE)));
   data.setUint32(0, files.length);
   files.forEach(([name, bytes], n) => {
     const at = 4 + n * (8 + NAME_SIZE);
-    data.setUint32(at, bytes.length);
+    data.setUint32(at, (typeof bytes === 'function' ? bytes() : bytes).length);
     data.setUint16(at + 4, Key.FIRST_FILE + n);
     new Uint8Array(data.buffer).set(ascii(name), at + 8);
   });

@@ -37,6 +37,9 @@ const powerOn = () => ({
   dma: undefined as 'in' | 'out' | undefined,
 });
 
+/** What is read where there is no drive: a cable that floats high, and one whose BSY the host pulls down, as the specification asks (ATA/ATAPI-6, "Host pull-down on DD7"). */
+export const EmptyCable = { FLOATS: 0xffff_ffff, PULLED_DOWN: 0x7f7f_7f7f } as const;
+
 export class IdeChannel implements Device, PortDevice {
   state = powerOn();
   /** The bus master's part for this channel; without one, DMA commands are aborted. */
@@ -50,6 +53,7 @@ export class IdeChannel implements Device, PortDevice {
     private readonly firstNumber: number,
     private readonly host: DeviceHost,
     private readonly setIrq: (level: boolean) => void,
+    private readonly emptyCable: number = EmptyCable.FLOATS,
   ) {}
 
   reset(): void {
@@ -76,7 +80,7 @@ export class IdeChannel implements Device, PortDevice {
   }
 
   readPort(port: number, size: number): number {
-    if (!this.drives.some(Boolean)) return 0xffff_ffff >>> (32 - 8 * size); // an empty cable floats high
+    if (!this.drives.some(Boolean)) return (this.emptyCable & (0xffff_ffff >>> (32 - 8 * size))) >>> 0;
     const s = this.state;
     const register = port - this.base;
     if (register === 0) return this.readData(size);

@@ -12,7 +12,7 @@ export interface PowerSwitch {
   resetMachine(): void;
   powerOff(): void;
   /** The machine wakes up from S3; absent where it cannot sleep. */
-  resume?(): void;
+  resume?: (() => void) | undefined;
   debugExit(value: number): void;
 }
 

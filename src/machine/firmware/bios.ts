@@ -79,14 +79,17 @@ export class Bios implements Device, PortDevice {
   private readonly byAddress = new Map<number, Service>([[POWER_ON_SERVICE, () => this.powerOn()]]);
 
   private readonly parts: FirmwareParts;
+  /** Firmware of others is where this ROM would be: the ports are the chip set's registers alone. */
+  private readonly foreign: boolean;
   /** What the CD's catalogue says is booted, when the CD is. */
   private readonly cdEntry: BootEntry | undefined;
 
   constructor(
     private readonly cpu: () => Processor,
-    parts: Omit<FirmwareParts, 'emulated' | 'endEmulation' | 'polled'>,
+    parts: Omit<FirmwareParts, 'emulated' | 'endEmulation' | 'polled'> & { foreign?: boolean },
     private readonly mp: MpOptions,
   ) {
+    this.foreign = parts.foreign ?? false;
     const entry = parts.bootsCd && parts.cds[0] ? findBootEntry(parts.cds[0]) : undefined;
     this.cdEntry = typeof entry === 'object' ? entry : undefined;
     const emulated = (): EmulatedDisk | undefined => this.emulated;
@@ -123,6 +126,7 @@ export class Bios implements Device, PortDevice {
 
   /** Offset in the ROM of the instruction that is executing; undefined elsewhere. */
   private calledFrom(): number | undefined {
+    if (this.foreign) return undefined;
     const cpu = this.cpu();
     const from = Number(cpu.state.segBase(Seg.CS) + cpu.instructionRip);
     return from >= BIOS && from < BIOS + BIOS_SIZE ? from - BIOS : undefined;

@@ -61,6 +61,10 @@ function structures({ cpus, signature, features }: MpOptions, memory: number): S
 /** Strings end with a zero each and with one for all; without any there are two. */
 const stringBytes = (strings: readonly string[]): number[] => (strings.length === 0 ? [0, 0] : [...strings.flatMap((text) => [...ascii(text, 0), 0]), 0]);
 
+/** The entry point alone and the structures alone, for firmware that places them; it writes the address. */
+export const smbiosAnchor = (mp: MpOptions, memory: number): Uint8Array => smbiosTables(0, mp, memory).subarray(0, ENTRY_SIZE);
+export const smbiosStructures = (mp: MpOptions, memory: number): Uint8Array => smbiosTables(0, mp, memory).subarray(ENTRY_SIZE + 1);
+
 /** Entry point and structures as they lie from `address`, a multiple of 16, on. */
 export function smbiosTables(address: number, mp: MpOptions, memory: number): Uint8Array {
   const encoded = structures(mp, memory).map(({ type, body, strings }, handle) => [type, body.length + 4, ...u16(handle), ...body, ...stringBytes(strings)]);

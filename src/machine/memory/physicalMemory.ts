@@ -18,6 +18,11 @@ const A20_PAGE = 0x100;
 const BIOS_PAGE = BIOS / PAGE_SIZE;
 const BIOS_PAGES = BIOS_SIZE / PAGE_SIZE;
 const ALIAS_PAGE = BIOS_ALIAS / PAGE_SIZE;
+/** Entries of the table of pages that show another page's memory, or none: that page's number, and what may be done. */
+const SHOWN_PAGE = LOW_PAGES - 1;
+const READABLE = 0x10_0000;
+const WRITABLE = 0x20_0000;
+const SHOWN = 0x40_0000;
 
 /** The processors, as far as memory is concerned. */
 export interface MemoryListener {
@@ -41,6 +46,10 @@ export class PhysicalMemory implements PageStore {
   private readonly endFrame: number;
   private readonly history = new PageHistory(this);
   private a20 = true;
+  /** By page below 4 GiB, what is seen there where that is not the page's own memory; absent while no chip set moves anything. */
+  private shown: Int32Array | undefined = undefined;
+  /** Where pages are seen that are not seen, or not only, at their own place. */
+  private readonly seenAt = new Map<number, number>();
 
   /** `frameBase` and `frameLimit` are byte offsets of the area that the frames are taken from. */
   constructor(
@@ -65,12 +74,13 @@ export class PhysicalMemory implements PageStore {
   /** The same for writing; keeps the page's bytes for the newest snapshot first. 0 for ROM and where nothing is. */
   frameForWrite(page: number): number {
     const p = this.a20 ? page : withoutA20(page);
-    if (!this.map.isRam(p)) return 0;
+    if (!this.isRam(p)) return 0;
     const frame = this.frame(p) || this.touch(p);
     const i = frame / PAGE_SIZE - this.firstFrame;
     const writtenIn = this.writtenIn[i]!;
     if (writtenIn !== this.epoch) {
-      if (this.history.active) this.history.save(p, writtenIn === 0 ? null : this.copyPage(p));
+      const own = this.ownPage(p);
+      if (this.history.active) this.history.save(own, writtenIn === 0 ? null : this.copyPage(own));
       this.writtenIn[i] = this.epoch;
     }
     return frame;
@@ -78,7 +88,9 @@ export class PhysicalMemory implements PageStore {
 
   /** The same for a page that has been written since the newest snapshot, without any effect; else 0. ROM is never written. */
   frameWritten(page: number): number {
-    const frame = this.frame(this.a20 ? page : withoutA20(page));
+    const p = this.a20 ? page : withoutA20(page);
+    if (this.shown && !this.isRam(p)) return 0;
+    const frame = this.frame(p);
     return frame !== 0 && this.writtenIn[frame / PAGE_SIZE - this.firstFrame] === this.epoch ? frame : 0;
   }
 
@@ -111,6 +123,51 @@ export class PhysicalMemory implements PageStore {
     }
   }
 
+  /** Puts a chip's contents at an address below 4 GiB; both are multiples of 4096. Only `program` changes them afterwards. */
+  loadChip(address: number, bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; at += PAGE_SIZE) {
+      const frame = this.allocate(pageOf(address + at));
+      this.views.u8.set(bytes.subarray(at, at + PAGE_SIZE), frame);
+    }
+  }
+
+  /**
+   * What is seen at `page` below 4 GiB from now on: the memory that belongs to page `own`, to be read or to be written too,
+   * or nothing. The caller drops translations when it has shown all that it wants to.
+   */
+  show(page: number, own: number, access: 'nothing' | 'read' | 'write'): void {
+    this.shown ??= new Int32Array(LOW_PAGES);
+    const entry = SHOWN | own | (access === 'nothing' ? 0 : access === 'read' ? READABLE : READABLE | WRITABLE);
+    if (this.shown[page] === entry) return;
+    this.shown[page] = entry;
+    // What can be written is handed out at first touch, as all RAM.
+    this.low[page] = access === 'nothing' ? 0 : this.ownFrame(own) || (access === 'read' ? this.allocate(own) : 0);
+    if (access !== 'nothing' && own !== page) this.seenAt.set(own, page);
+    else if (this.seenAt.get(own) === page) this.seenAt.delete(own);
+    this.listener.pageChanged(page);
+  }
+
+  /** Writes to the memory that belongs to these addresses, whatever is seen there: a chip's cells, RAM behind ROM. */
+  program(address: number, bytes: Uint8Array): void {
+    for (let done = 0; done < bytes.length; ) {
+      const page = pageOf(address + done);
+      const offset = pageOffset(address + done);
+      const n = Math.min(bytes.length - done, PAGE_SIZE - offset);
+      const frame = this.ownFrame(page) || this.allocate(page);
+      if (this.history.active) this.history.save(page, this.copyPage(page));
+      this.writtenIn[frame / PAGE_SIZE - this.firstFrame] = this.epoch;
+      this.views.u8.set(bytes.subarray(done, done + n), frame + offset);
+      this.changed(page);
+      done += n;
+    }
+  }
+
+  /** A byte of the memory that belongs to an address. */
+  cell(address: number): number {
+    const frame = this.ownFrame(pageOf(address));
+    return frame ? this.views.u8[frame + pageOffset(address)]! : 0;
+  }
+
   /** Bytes of RAM and ROM, without handing out a frame; undefined where a byte of the range is neither. */
   peek(address: number, length: number): Uint8Array | undefined {
     const bytes = new Uint8Array(length);
@@ -120,7 +177,7 @@ export class PhysicalMemory implements PageStore {
       const n = Math.min(length - done, PAGE_SIZE - offset);
       const frame = this.frame(page);
       if (frame) bytes.set(this.views.u8.subarray(frame + offset, frame + offset + n), done);
-      else if (!this.map.isRam(page)) return undefined;
+      else if (!this.isRam(page)) return undefined;
       done += n;
     }
     return bytes;
@@ -135,16 +192,16 @@ export class PhysicalMemory implements PageStore {
     return bytes;
   }
 
-  /** Zeros in whole pages of RAM, as a device writes them. Pages that nobody has touched are zeros already. */
+  /** Zeros in whole pages of a device's own memory, wherever it is seen. Pages that nobody has touched are zeros already. */
   clear(address: number, pages: number): void {
     const zeros = new Uint8Array(PAGE_SIZE);
-    for (let n = 0; n < pages; n++) if (this.frame(pageOf(address) + n)) this.writeBytes(address + n * PAGE_SIZE, zeros);
+    for (let n = 0; n < pages; n++) if (this.ownFrame(pageOf(address) + n)) this.program(address + n * PAGE_SIZE, zeros);
   }
 
   /** Writes as a device, the firmware or the debugger does: RAM only, decoded instructions dropped. False when a byte of the range is not RAM; nothing is written then. */
   writeBytes(address: number, bytes: Uint8Array): boolean {
     const last = pageOf(address + Math.max(0, bytes.length - 1));
-    for (let p = pageOf(address); p <= last; p++) if (!this.map.isRam(p)) return false;
+    for (let p = pageOf(address); p <= last; p++) if (!this.isRam(p)) return false;
     for (let done = 0; done < bytes.length; ) {
       const page = pageOf(address + done);
       const offset = pageOffset(address + done);
@@ -187,7 +244,7 @@ export class PhysicalMemory implements PageStore {
   restore(version: Version): void {
     const changed = this.history.goTo(version);
     this.makeClean();
-    for (const page of changed) this.listener.pageChanged(page);
+    for (const page of changed) this.changed(page);
   }
   release(version: Version): void {
     this.history.release(version);
@@ -202,11 +259,11 @@ export class PhysicalMemory implements PageStore {
   }
 
   copyPage(page: number): PageBytes {
-    const frame = this.frame(page);
+    const frame = this.ownFrame(page);
     return frame ? this.views.u8.slice(frame, frame + PAGE_SIZE) : null;
   }
   putPage(page: number, bytes: PageBytes): void {
-    const frame = this.frame(page) || this.touch(page);
+    const frame = this.ownFrame(page) || this.touch(page);
     if (bytes) this.views.u8.set(bytes, frame);
     else this.views.u8.fill(0, frame, frame + PAGE_SIZE);
     // Not 0 even for zeros: the frame has been written, and 0 promises that it never was.
@@ -229,15 +286,41 @@ export class PhysicalMemory implements PageStore {
     this.listener.dropTranslations();
   }
 
-  /** Frame that a page has already, or 0. */
+  /** Whether what is seen at a page is RAM. */
+  private isRam(page: number): boolean {
+    const entry = this.shown && page < LOW_PAGES ? this.shown[page]! : 0;
+    return entry === 0 ? this.map.isRam(page) : (entry & WRITABLE) !== 0;
+  }
+
+  /** The page whose memory is seen at a page. */
+  private ownPage(page: number): number {
+    const entry = this.shown && page < LOW_PAGES ? this.shown[page]! : 0;
+    return entry === 0 ? page : entry & SHOWN_PAGE;
+  }
+
+  private changed(own: number): void {
+    this.listener.pageChanged(own);
+    const seen = this.seenAt.get(own);
+    if (seen !== undefined) this.listener.pageChanged(seen);
+  }
+
+  /** Frame that is seen at a page, as far as it was handed out, or 0. */
   private frame(page: number): number {
-    if (page < LOW_PAGES) return this.low[page]!;
+    return page < LOW_PAGES ? this.low[page]! : this.ownFrame(page);
+  }
+
+  /** Frame that belongs to a page, seen or not, or 0. */
+  private ownFrame(page: number): number {
     const part = this.parts[Math.floor(page / (1 << PART_SHIFT))];
     return part ? part[page & PART_MASK]! * PAGE_SIZE : 0;
   }
 
   private touch(page: number): number {
-    return this.map.isRam(page) ? this.allocate(page) : 0;
+    if (!this.isRam(page)) return 0;
+    const own = this.ownPage(page);
+    const frame = this.ownFrame(own) || this.allocate(own);
+    if (page < LOW_PAGES) this.low[page] = frame;
+    return frame;
   }
 
   private allocate(page: number): number {
@@ -251,7 +334,7 @@ export class PhysicalMemory implements PageStore {
 
   private place(page: number, frame: number): void {
     this.part(page)[page & PART_MASK] = frame;
-    if (page < LOW_PAGES) this.low[page] = frame * PAGE_SIZE;
+    if (page < LOW_PAGES && !this.shown?.[page]) this.low[page] = frame * PAGE_SIZE;
   }
 
   private part(page: number): Uint32Array {

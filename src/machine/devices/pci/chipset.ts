@@ -1,4 +1,5 @@
 /** The chip set's functions that are little more than a configuration space: host bridge and ISA bridge. */
+import type { MemoryAttributes } from './memoryAttributes';
 import type { PciFunction } from './pciFunction';
 import { ChipsetFunction, PciSlot } from './pciTable';
 
@@ -6,12 +7,22 @@ const INTEL = 0x8086;
 /** Identity that the chip set's functions share. */
 const chip = { vendorId: INTEL, subsystemVendorId: 0, subsystemId: 0, pin: 0, bars: [], capabilities: [] } as const;
 
-/** 82441FX. Its DRAM and PAM registers can be written and change nothing: RAM is where the firmware says it is. */
-export const hostBridge: PciFunction = { ...chip, name: 'host bridge', device: PciSlot.HOST, fn: 0, deviceId: 0x1237, classCode: 0x06_0000, revision: 2, writable: [[0x50, 0x7f]] };
+/** 82441FX. Its DRAM registers can be written and change nothing; so do its PAM registers with this machine's own BIOS, which has no RAM behind it. */
+export const hostBridge = (attributes?: MemoryAttributes): PciFunction => ({
+  ...chip,
+  name: 'host bridge',
+  device: PciSlot.HOST,
+  fn: 0,
+  deviceId: 0x1237,
+  classCode: 0x06_0000,
+  revision: 2,
+  writable: [[0x50, 0x7f]],
+  ...(attributes && { written: (space) => attributes.apply(space), restored: (space) => attributes.apply(space) }),
+});
 
 /** Registers PIRQRCA to PIRQRCD: bit 7 set is not routed, else the low bits are the ISA line. */
 export const PIRQ_ROUTE = 0x60;
-const NOT_ROUTED = 0x80;
+export const NOT_ROUTED = 0x80;
 
 /** PIIX3, function 0: routes the four PCI interrupt lines to ISA lines. */
 export const isaBridge = (routed: (lines: readonly (number | undefined)[]) => void): PciFunction => ({

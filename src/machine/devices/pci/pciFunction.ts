@@ -12,9 +12,11 @@ export interface Bar {
   kind: 'io' | 'memory';
   /** Bytes: a power of two, at least 16 for ports and 4096 for memory. */
   size: number;
-  /** Absent where there is plain memory, which the memory map has: then `at` says where, and software cannot move it. */
+  /** Absent where there is plain memory, which the memory map has: then `at` says where this machine's BIOS puts it. */
   region?: BarRegion;
   at?: number;
+  /** For plain memory that software can move: where it is from now on, undefined for nowhere. */
+  moved?(base: number | undefined): void;
 }
 
 /** A capability: its bytes, with 0 for the link to the next, and which of their bits software may write (none unless told). */
@@ -53,12 +55,14 @@ export interface PciFunction {
   readonly capabilities: readonly Capability[];
   /** Registers of its own that hold something at reset: offset, then bytes. */
   readonly preset?: readonly (readonly [offset: number, ...bytes: number[]])[];
-  /** Bytes of its own that software may write: first and last offset. */
-  readonly writable?: readonly (readonly [first: number, last: number])[];
+  /** Bytes of its own that software may write: first and last offset, and the bits of each that it may change (all unless told). */
+  readonly writable?: readonly (readonly [first: number, last: number, bits?: number])[];
   /** Registers of its configuration space that lead elsewhere: accesses that begin in them are the device's. */
   readonly window?: ConfigurationWindow;
   /** Told when software has written its configuration space. */
   written?(space: Uint8Array): void;
+  /** Told when the whole machine's state was replaced: what is derived from the configuration space is brought in line. */
+  restored?(space: Uint8Array): void;
 }
 
 /** Offsets of the common header. */
@@ -131,7 +135,7 @@ export function writableBits(f: PciFunction): Uint8Array {
   for (const bar of f.bars) data.setUint32(Config.BAR0 + 4 * bar.index, (-bar.size & (bar.kind === 'io' ? 0xfffc : 0xffff_fff0)) >>> 0, true);
   const offsets = capabilityOffsets(f);
   f.capabilities.forEach(({ writable }, n) => mask.set(writable ?? [], offsets[n]));
-  for (const [first, last] of f.writable ?? []) mask.fill(0xff, first, last + 1);
+  for (const [first, last, bits] of f.writable ?? []) mask.fill(bits ?? 0xff, first, last + 1);
   return mask;
 }
 

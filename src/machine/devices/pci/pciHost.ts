@@ -42,6 +42,7 @@ export class PciHost implements Device, PortDevice {
 
   /** The state was replaced: the bus is brought in line. */
   restored(): void {
+    this.functions.forEach((f, n) => f.restored?.(this.state.spaces[n]!));
     this.map();
   }
 
@@ -128,7 +129,8 @@ export class PciHost implements Device, PortDevice {
     for (const { bar, base } of wanted) this.place(bar, base, true);
   }
 
-  private place({ kind, size, region }: Bar, base: number, present: boolean): void {
+  private place({ kind, size, region, moved }: Bar, base: number, present: boolean): void {
+    moved?.(present ? base : undefined);
     if (!region) return;
     if (kind === 'io') {
       const ports: PortDevice = { readPort: (port, width) => region.read(port - base, width), writePort: (port, value, width) => region.write(port - base, width, value) };

@@ -6,7 +6,7 @@
 /** Device numbers on bus 0. */
 export const PciSlot = { HOST: 0, CHIPSET: 1, DISPLAY: 2, CONSOLE: 3, ENTROPY: 4, FIRST_BLOCK: 5 } as const;
 /** Functions of the chip set. */
-export const ChipsetFunction = { ISA: 0, IDE: 1 } as const;
+export const ChipsetFunction = { ISA: 0, IDE: 1, POWER: 3 } as const;
 /** Most virtio disks. */
 export const MAXIMUM_BLOCKS = 4;
 

@@ -1,0 +1,104 @@
+/**
+ * Firmware of others (OVMF, SeaBIOS) in place of this machine's BIOS: its image as flash below 4 GiB, and what it asks the
+ * configuration device for: memory, tables, and what to boot.
+ */
+import { UserError } from '../../base/errors';
+import { hex } from '../../base/bits';
+import type { FlashChip } from '../devices/flash';
+import type { FirmwareFile } from '../devices/firmwareConfig';
+import { PCI_MEMORY } from '../devices/pci/pciTable';
+import type { Boot, DiskImage, E820Entry } from '../machineInterface';
+import { HOLE, HOLE_END, LOW_RAM_END, EXTENDED_RAM } from '../memory/addressMap';
+import { isLinux, setupHeader } from '../boot/linuxHeader';
+import { loaderTables } from './acpi';
+import type { MpOptions } from './mpTable';
+import { smbiosAnchor, smbiosStructures } from './smbios';
+import { u16, u32 } from './tableBytes';
+
+export type ForeignBoot = Extract<Boot, { kind: 'firmware' }>;
+
+const FLASH_UNIT = 0x1000;
+/** The interrupt controllers are below. */
+const MOST_FLASH = 0x100_0000;
+/** The processor begins 16 bytes before the end. */
+const RESET_VECTOR = 16;
+/** COM1, to which SeaBIOS copies what it prints. */
+const SERIAL_PORT = 0x3f8;
+/** Where PCI memory begins at the earliest. */
+const LEAST_PCI_MEMORY = 0x8000_0000;
+
+/** Checks the images. Throws a UserError that names the file. */
+export function checkForeign({ images, kernel }: ForeignBoot): void {
+  images.forEach(({ name, bytes }, n) => {
+    if (bytes.length === 0 || bytes.length % FLASH_UNIT !== 0) throw new UserError('firmware.size', `${name} has ${bytes.length} bytes, which is no firmware image: flash comes in multiples of 4 KiB.`);
+    const start = bytes.subarray(bytes.length - RESET_VECTOR);
+    if (n === 0 && (start.every((byte) => byte === 0xff) || start.every((byte) => byte === 0))) throw new UserError('firmware.start', `${name} has no code at the reset vector, 16 bytes before its end: name the image with the code first (OVMF_CODE), then the one with the variables (OVMF_VARS).`);
+  });
+  const size = images.reduce((sum, { bytes }) => sum + bytes.length, 0);
+  if (size > MOST_FLASH) throw new UserError('firmware.size', `${images.map(({ name }) => name).join(' and ')} have ${hex(size)} bytes together; the flash of this machine has 16 MiB at most.`);
+  if (kernel && isLinux(kernel)) setupHeader(kernel);
+  else if (kernel && !(kernel.bytes[0] === 0x4d && kernel.bytes[1] === 0x5a)) throw new UserError('firmware.kernel', `${kernel.name} is neither a Linux kernel (bzImage) nor a UEFI application (PE/COFF), which is all that firmware starts: leave out the firmware to boot it without.`);
+}
+
+/** The chips: the first image ends at 4 GiB, each further one where the one before begins. */
+export function flashChips({ images }: ForeignBoot): FlashChip[] {
+  let end = HOLE_END;
+  return images.map(({ bytes }) => {
+    end -= bytes.length;
+    return { address: end, bytes };
+  });
+}
+
+/** RAM as it is, which firmware makes its own map from. */
+export function ramMap(memory: number): E820Entry[] {
+  const range = (from: number, to: number): E820Entry[] => (to > from ? [{ base: BigInt(from), length: BigInt(to - from), type: 1 }] : []);
+  return [...range(0, Math.min(memory, HOLE)), ...range(HOLE_END, HOLE_END + Math.max(0, memory - HOLE))];
+}
+
+/** What is known of memory before the firmware has made a map. */
+export function boardMap(memory: number, boot: ForeignBoot): E820Entry[] {
+  const range = (from: number, to: number, type: number): E820Entry[] => (to > from ? [{ base: BigInt(from), length: BigInt(to - from), type }] : []);
+  const flash = Math.min(...flashChips(boot).map(({ address }) => address));
+  return [...range(0, LOW_RAM_END, 1), ...range(EXTENDED_RAM, Math.min(memory, HOLE), 1), ...range(flash, HOLE_END, 2), ...range(HOLE_END, HOLE_END + Math.max(0, memory - HOLE), 1)];
+}
+
+/** What the board tells tables that are made when they are asked for. */
+export interface PlacedByFirmware {
+  /** First port of ACPI's registers. */
+  powerPorts: number;
+  /** ISA lines of PIRQA# to PIRQD#. */
+  lines: readonly number[];
+}
+
+/** The files that the configuration device has for firmware: tables of ACPI and SMBIOS, and where to print. */
+export function foreignFiles(mp: MpOptions, memory: number, placed: () => PlacedByFirmware): FirmwareFile[] {
+  const first = Math.max(LEAST_PCI_MEMORY, Math.min(memory, HOLE));
+  const tables = (): ReturnType<typeof loaderTables> => loaderTables(mp, { ...placed(), pciMemory: { first, last: PCI_MEMORY.last }, sleeps: false });
+  return [
+    ['etc/acpi/tables', () => tables().tables],
+    ['etc/acpi/rsdp', () => tables().rsdp],
+    ['etc/table-loader', () => tables().commands],
+    ['etc/smbios/smbios-anchor', smbiosAnchor(mp, memory)],
+    ['etc/smbios/smbios-tables', smbiosStructures(mp, memory)],
+    ['etc/sercon-port', Uint8Array.from(u16(SERIAL_PORT))],
+  ];
+}
+
+/** Keys of the items by which firmware gets a kernel. */
+const Key = { KERNEL_SIZE: 0x08, INITRD_SIZE: 0x0b, KERNEL: 0x11, INITRD: 0x12, COMMAND_LINE_SIZE: 0x14, COMMAND_LINE: 0x15, SETUP_SIZE: 0x17, SETUP: 0x18 } as const;
+
+/** A kernel comes in two pieces: a Linux kernel's setup code and the rest; a UEFI application is all rest. */
+export function kernelItems({ kernel, initrd, append }: ForeignBoot): [number, Uint8Array][] {
+  if (!kernel) return [];
+  const setupSize = isLinux(kernel) ? setupHeader(kernel).setupSize : 0;
+  const item = (size: number, data: number, bytes: Uint8Array): [number, Uint8Array][] => [[size, Uint8Array.from(u32(bytes.length))], [data, bytes]];
+  return [
+    ...item(Key.SETUP_SIZE, Key.SETUP, kernel.bytes.subarray(0, setupSize)),
+    ...item(Key.KERNEL_SIZE, Key.KERNEL, kernel.bytes.subarray(setupSize)),
+    ...(initrd ? item(Key.INITRD_SIZE, Key.INITRD, initrd.bytes) : []),
+    ...(append === '' ? [] : item(Key.COMMAND_LINE_SIZE, Key.COMMAND_LINE, new TextEncoder().encode(`${append}\0`))),
+  ];
+}
+
+/** Bytes of all images. */
+export const flashSize = (images: readonly DiskImage[]): number => images.reduce((sum, { bytes }) => sum + bytes.length, 0);
