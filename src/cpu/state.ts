@@ -160,6 +160,8 @@ export const Offset = {
   SIMD_DISABLED: 0xd00,
   /** u32. What MXCSR allows generated code to compute: see simd/mxcsr.ts. */
   SIMD_FLOAT: 0xd04,
+  /** u32. How generated code may walk the paging structures: bits of mmu/walkCode.ts. Kept by `stateChanged`. */
+  WALK: 0xd08,
   /** 32 bytes: the memory operand of the SIMD instruction whose record follows. Owned by the engine. */
   SIMD_OPERAND: 0xd10,
   /** u64. State of the generator behind RDRAND and RDSEED. */
@@ -235,7 +237,17 @@ export const PortAnswer = {
 /** 2 x u32. How many reads and how many writes beside watched bytes the TLB miss has let by since the translator looked last. Not architectural. */
 export const LET_BY = 0x4810;
 
-export const TLB_OFFSET = 0x4840;
+/** Entries of a TLB bank that a change of address space takes out, for each of root and non-root operation LOCAL_ENTRIES_SIZE bytes: u32 how many there were, then u32 each the first of them, as indices of 32-bit words. Not architectural. */
+export const LOCAL_ENTRIES = 0x4840;
+export const MOST_LOCAL_ENTRIES = 512;
+export const LOCAL_ENTRIES_SIZE = 4 + MOST_LOCAL_ENTRIES * 4 + 4;
+
+/** 2-MiB regions of linear addresses of which TypeScript knows that the TLB has had pieces, outside VMX non-root operation: KNOWN_LARGE_ENTRIES x u64, each the region's number with the bit KNOWN, where its low bits say. */
+export const KNOWN_LARGE = LOCAL_ENTRIES + 2 * LOCAL_ENTRIES_SIZE;
+export const KNOWN_LARGE_ENTRIES = 256;
+export const KNOWN = 1n << 63n;
+
+export const TLB_OFFSET = (KNOWN_LARGE + KNOWN_LARGE_ENTRIES * 8 + 63) & ~63;
 export const CTLB_OFFSET = TLB_OFFSET + BANKS * TLB_ENTRIES * TLB_ENTRY_SIZE;
 export const CPU_BLOCK_SIZE = CTLB_OFFSET + BANKS * TLB_ENTRIES * CTLB_ENTRY_SIZE;
 

@@ -68,6 +68,7 @@ export class Bus implements PhysicalBus {
   claimPage(page: number, device: MemoryDevice | undefined): void {
     if (device) this.registers.set(page, device);
     else this.registers.delete(page);
+    this.memory.hide(page, device !== undefined);
     this.firstRegisters = Math.min(Infinity, ...this.registers.keys());
   }
 

@@ -72,7 +72,7 @@ class Pc implements Machine {
     const firmwareBytes = firmware ? flashSize(firmware.images) + EXTENDED_RAM : 0;
     const engine = createEngine({ ramBytes: memory + VIDEO_MEMORY_SIZE + firmwareBytes, cpus: options.cpus, translator: options.translator });
     const dropTranslations = (): void => (this.cpus as readonly Cpu[] | undefined)?.forEach((cpu) => cpu.flushTlb());
-    this.memory = new PhysicalMemory(engine.views, engine.frameBase, engine.frameLimit, new AddressMap(memory, firmware ? boardMap(memory, firmware) : options.e820), {
+    this.memory = new PhysicalMemory(engine.views, engine.frameTable, engine.frameBase, engine.frameLimit, new AddressMap(memory, firmware ? boardMap(memory, firmware) : options.e820), {
       pageChanged: (page) => (this.cpu as Cpu | undefined)?.memoryChanged(page),
       written: (address, length) => {
         if (this.running) for (const cpu of this.cpus) cpu.deviceWrote(address, length);

@@ -1,5 +1,6 @@
 /** The engine alone, in 64-bit mode over flat identity-mapped RAM: for tests of instructions. */
-import { createEngine } from '../../src/cpu/engine/engine';
+import { createEngine, type Engine } from '../../src/cpu/engine/engine';
+import { Frame } from '../../src/cpu/mmu/frameTable';
 import { resetProcessor } from '../../src/cpu/engine/reset';
 import type { PhysicalBus } from '../../src/cpu/bus';
 import type { Cpu, CpuParts } from '../../src/cpu/engine/cpu';
@@ -35,6 +36,11 @@ export function bareParts(bus: Pick<PhysicalBus, 'frameForRead' | 'frameForWrite
   };
 }
 
+/** Tells generated code of pages of RAM that lie one after another from physical address 0, but of those that `frame` does not give. */
+export function tellFrames(engine: Engine, pages: number, frame: (page: number) => number): void {
+  for (let page = 0; page < pages; page++) if (frame(page) !== 0) engine.frameTable[page] = frame(page) | Frame.WRITTEN;
+}
+
 export interface FlatMachine {
   cpu: Cpu;
   /** Host offset of physical address 0. */
@@ -46,6 +52,7 @@ export function createFlatMachine(mebibytes: number): FlatMachine {
   const engine = createEngine({ ramBytes: mebibytes << 20, cpus: 1 });
   const pages = mebibytes << 8;
   const frame = (page: number): number => (page < pages ? engine.frameBase + page * 0x1000 : 0);
+  tellFrames(engine, pages, frame);
   const cpu = engine.createProcessor(0, bareParts({ frameForRead: frame, frameForWrite: frame }));
   cpu.intercepts = cpu.secondLevel = noVmx();
   resetProcessor(cpu);

@@ -12,7 +12,8 @@ import { resetProcessor } from '../../src/cpu/engine/reset';
 import { translatorPolicy } from '../../src/cpu/engine/translator';
 import { readFlags } from '../../src/cpu/flags';
 import { CPU_STATE_SIZE, Gpr, Offset, Seg, TLB_ENTRIES } from '../../src/cpu/state';
-import { bareParts, noVmx } from '../silicon/flatMachine';
+import { Frame } from '../../src/cpu/mmu/frameTable';
+import { bareParts, noVmx, tellFrames } from '../silicon/flatMachine';
 
 export type Mode = 16 | 32 | 64;
 
@@ -132,6 +133,7 @@ export function makeRig(mode: Mode, translate: boolean, user = false, misses = 1
   const long = mode === 64;
   const devicePage = (WINDOW + Place.DEVICE) >>> 12;
   const frame = (page: number): number => (page < MEMORY / 0x1000 && page !== devicePage ? ram + page * 0x1000 : 0);
+  tellFrames(engine, MEMORY / 0x1000, frame);
   let waiting = false;
   const interrupts: InterruptController = {
     pending: () => waiting,
@@ -151,6 +153,7 @@ export function makeRig(mode: Mode, translate: boolean, user = false, misses = 1
     frameForWrite: (page) => {
       const at = frame(page);
       if (at !== 0 && whole && !kept.has(page)) kept.set(page, views.u8.slice(at, at + 0x1000));
+      if (at !== 0) engine.frameTable[page]! |= Frame.WRITTEN;
       return at;
     },
     frameWritten: (page) => (!whole || kept.has(page) ? frame(page) : 0),
@@ -291,6 +294,7 @@ export function makeRig(mode: Mode, translate: boolean, user = false, misses = 1
     snapshot: () => {
       kept.clear();
       whole = Buffer.from(memory());
+      for (let page = 0; page < MEMORY / 0x1000; page++) engine.frameTable[page]! &= ~Frame.WRITTEN;
       cpu.flushTlb();
     },
     atSnapshot,

@@ -1,4 +1,5 @@
 /** The PC's board without a processor, for the tests of its devices: the test is the processor. */
+import { FRAME_PAGES } from '../../src/cpu/mmu/frameTable';
 import { MemoryViews } from '../../src/cpu/state';
 import { Bus } from '../../src/machine/bus';
 import { Board } from '../../src/machine/devices/board';
@@ -12,7 +13,7 @@ export const MEMORY = 64 << 20;
 /** Disks of so many sectors, whose bytes are their sector's number plus the disk's; then further drives. */
 export function board(diskSectors: number[] = [], more: DiskImage[] = [], cpus = 1) {
   const views = new MemoryViews(new WebAssembly.Memory({ initial: 16, maximum: 16 }));
-  const memory = new PhysicalMemory(views, 0x1000, 0x80000, new AddressMap(MEMORY), { pageChanged: () => {}, dropTranslations: () => {} });
+  const memory = new PhysicalMemory(views, new Uint32Array(FRAME_PAGES), 0x1000, 0x80000, new AddressMap(MEMORY), { pageChanged: () => {}, dropTranslations: () => {} });
   const warnings: string[] = [];
   const events: string[] = [];
   const bus = new Bus(memory, (sentence) => warnings.push(sentence));

@@ -2,6 +2,7 @@
 import assert from 'node:assert';
 import fc from 'fast-check';
 import { UserError } from '../../src/base/errors';
+import { FRAME_PAGES } from '../../src/cpu/mmu/frameTable';
 import { MemoryViews } from '../../src/cpu/state';
 import { AddressMap, BIOS, BIOS_ALIAS } from '../../src/machine/memory/addressMap';
 import { PhysicalMemory } from '../../src/machine/memory/physicalMemory';
@@ -14,7 +15,7 @@ function memoryOf(bytes: number, frames = 64) {
   const views = new MemoryViews(new WebAssembly.Memory({ initial: 16, maximum: 16 }));
   const changed: number[] = [];
   let flushes = 0;
-  const memory = new PhysicalMemory(views, 0x1000, 0x1000 * (frames + 1), new AddressMap(bytes), { pageChanged: (page) => changed.push(page), dropTranslations: () => flushes++ });
+  const memory = new PhysicalMemory(views, new Uint32Array(FRAME_PAGES), 0x1000, 0x1000 * (frames + 1), new AddressMap(bytes), { pageChanged: (page) => changed.push(page), dropTranslations: () => flushes++ });
   return { memory, views, changed, flushes: () => flushes };
 }
 

@@ -212,7 +212,7 @@ describe('cached translations', () => {
     });
 
     it('more local entries than can be remembered are told', () => {
-      const entries = new LocalEntries(new Uint32Array(8192));
+      const entries = new LocalEntries(new Uint32Array(8192), 0x4000);
       for (let i = 0; i < 513; i++) entries.add(i * 4);
       assert.equal(entries.drop(), false);
       entries.add(4);

@@ -4,7 +4,7 @@ import type { Cpu } from '../../src/cpu/engine/cpu';
 import { resetProcessor } from '../../src/cpu/engine/reset';
 import { Seg } from '../../src/cpu/state';
 import { CpuFeatures } from '../../src/cpu/system/features';
-import { noVmx } from '../silicon/flatMachine';
+import { noVmx, tellFrames } from '../silicon/flatMachine';
 import { bytes } from './machineCode';
 
 /** Where the harness puts things. The tables lie in RAM; the programs load GDTR and IDTR themselves. */
@@ -48,6 +48,7 @@ export class Pc {
   constructor() {
     const engine = createEngine({ ramBytes: 4 << 20, cpus: 1 });
     const frame = (page: number): number => (page < 1024 ? engine.frameBase + page * 0x1000 : 0);
+    tellFrames(engine, 1024, frame);
     this.ram = engine.frameBase;
     this.data = engine.views.data;
     this.cpu = engine.createProcessor(0, {

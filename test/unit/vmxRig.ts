@@ -6,6 +6,7 @@ import { readFlags } from '../../src/cpu/flags';
 import { Gpr, Offset } from '../../src/cpu/state';
 import { CpuFeatures } from '../../src/cpu/system/features';
 import { Capabilities, type ControlKind, controlField, Encoding, Entry, Exit, type ExitRecord, type FieldName, FIELDS, Primary, Secondary, VMCS_REVISION, type VmxFailure, VmxUnit } from '../../src/vmx';
+import { tellFrames } from '../silicon/flatMachine';
 import { enterLongMode } from './longMode';
 import { bytes } from './machineCode';
 
@@ -36,6 +37,7 @@ export class VmxRig {
     const engine = createEngine({ ramBytes: MEBIBYTES << 20, cpus: 1 });
     this.ram = engine.frameBase;
     const frame = (page: number): number => (page < MEBIBYTES << 8 ? engine.frameBase + page * 0x1000 : 0);
+    tellFrames(engine, MEBIBYTES << 8, frame);
     this.cpu = engine.createProcessor(0, {
       bus: { frameForRead: frame, frameForWrite: frame, read: () => 0xffff_ffff, write: () => undefined, in: () => 0x5a5a_5a5a, out: (port, size, value) => void this.ports.push({ port, size, value }) },
       interrupts: { pending: () => this.interrupts.length > 0, acknowledge: () => this.interrupts.shift()!, getTaskPriority: () => 0, setTaskPriority: () => undefined, setBase: () => undefined },

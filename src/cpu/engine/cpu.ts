@@ -13,6 +13,7 @@ import { peekTranslate, readLinear, writeLinear } from '../mmu/linear';
 import { readPhysical, writePhysical } from '../mmu/physical';
 import { found } from '../mmu/walk';
 import { linearPage, type Watch, Watches, type WatchHit } from '../mmu/watch';
+import { walkMode } from '../mmu/walkCode';
 import type { Features, Processor, StopReason } from '../processor';
 import { withheldLevels } from '../simd/levels';
 import { CpuState, type MemoryViews, Offset, PRIVILEGE_STRIDE, Privileged } from '../state';
@@ -185,6 +186,7 @@ export class Cpu implements Processor {
 
   setWatches(watches: readonly Watch[]): void {
     this.watches.set(watches);
+    this.state.set32(Offset.WALK, walkMode(this));
     this.flushTlb();
   }
   deviceWrote(address: number, length: number): void {
@@ -246,6 +248,7 @@ export class Cpu implements Processor {
     this.deriveMode();
     this.fetch.segmentChanged();
     if (this.debug.rearm()) this.armBreakpoints();
+    this.state.set32(Offset.WALK, walkMode(this)); // when the debug registers' watches are set
     this.banks.select((s.cpl === 3 ? 1 : 0) | (s.get32(Offset.VMX_MODE) === 2 ? 2 : 0), this.codeSize, alignmentChecked(s));
   }
 

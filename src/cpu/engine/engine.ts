@@ -5,6 +5,7 @@ import { AbsentInstructions } from '../decode/absent';
 import type { Fault } from '../fault';
 import { instructionSet } from '../isa/index';
 import { prebuilt } from '../prebuilt';
+import { Frame, FRAME_PAGES, FRAME_TABLE } from '../mmu/frameTable';
 import { access, commit, reach } from '../mmu/slowPath';
 import { CPU_BLOCK_SIZE, MemoryViews, Offset, SEGMENT_STRIDE } from '../state';
 import { segmentLinear } from '../system/segmentation';
@@ -21,6 +22,8 @@ export interface Engine {
   /** The area of RAM frames: byte offsets, multiples of 4096. */
   readonly frameBase: number;
   readonly frameLimit: number;
+  /** Of the pages below 4 GiB, for who hands out the frames: see mmu/frameTable.ts. */
+  readonly frameTable: Uint32Array;
   /** Lines of memory that processors wait for. */
   readonly monitored: MonitoredLines;
   createProcessor(index: number, parts: CpuParts): Cpu;
@@ -44,6 +47,7 @@ class EngineImplementation implements Engine {
   readonly views: MemoryViews;
   readonly frameBase = FRAMES_BASE;
   readonly frameLimit: number;
+  readonly frameTable: Uint32Array;
   private readonly cpus: (Cpu | undefined)[] = [];
   private readonly interpreter: Interpreter;
   private readonly cache: CodeCache;
@@ -55,9 +59,13 @@ class EngineImplementation implements Engine {
     const memory = allocate(pages);
     this.views = new MemoryViews(memory);
     this.frameLimit = pages * 0x1_0000;
+    this.frameTable = new Uint32Array(memory.buffer, FRAME_TABLE, FRAME_PAGES);
     const { handlers, module } = sharedParts();
     this.cache = new CodeCache(this.views, handlers, {
-      watchedPageAppeared: (page) => this.cpus.forEach((cpu) => cpu?.withholdWrites(page)),
+      watchedPageAppeared: (page) => {
+        if (page < FRAME_PAGES) this.frameTable[page]! |= Frame.TOLD;
+        this.cpus.forEach((cpu) => cpu?.withholdWrites(page));
+      },
       allDropped: () => {
         this.translator?.dropAll();
         this.cpus.forEach((cpu) => cpu?.flushTlb());

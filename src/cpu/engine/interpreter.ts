@@ -9,6 +9,7 @@ import { Value } from '../../wasm/value';
 import { AccessFlag } from '../accessFlags';
 import { ADDEND, entryOf, liesBeside, tagOf, watchedTag } from '../mmu/tlbCode';
 import { CTLB_ENTRY_SIZE, LET_BY, Offset, Segment, TLB_ENTRIES, TLB_ENTRY_SIZE } from '../state';
+import { walkFunction } from '../mmu/walkCode';
 import { keep } from '../stateCode';
 import { caseOrder } from './caseOrder';
 import type { Handler } from './handlers';
@@ -66,9 +67,9 @@ function translateFunction(size: number, write: boolean, accessImport: number): 
 
 /**
  * What generated code calls at a TLB miss, with the parameters of the import that does the work: accesses beside watched
- * bytes are let by here.
+ * bytes are let by here, and the usual page walks are made.
  */
-function missFunction(accessImport: number): FunctionBuilder {
+function missFunction(accessImport: number, walk: number): FunctionBuilder {
   const f = new FunctionBuilder(['i32', 'i32', 'i32', 'i32', 'i32'], ['i32']);
   const [low, flags] = [Value.local(1, 'i32'), Value.local(3, 'i32')];
   const linear = keep(f, low.extendU().or(Value.local(2, 'i32').extendU().shl(32)));
@@ -85,6 +86,12 @@ function missFunction(accessImport: number): FunctionBuilder {
   low.add(entry.load('i32', 4, ADDEND)).emit(f);
   f.return();
   f.end();
+  f.end();
+  const host = keep(f, Value.call(walk, 'i32', CPU, linear, flags));
+  host.emit(f);
+  f.if();
+  host.emit(f);
+  f.return();
   f.end();
   Value.call(accessImport, 'i32', ...[0, 1, 2, 3, 4].map((n) => Value.local(n, 'i32'))).emit(f);
   return f;
@@ -268,8 +275,9 @@ export function generateInterpreter(handlers: readonly Handler[]): Uint8Array<Ar
   const portOut = module.importFunction('portOut', ['i32', 'i32', 'i32', 'i32', 'i32'], []);
   const invalidatePage = module.importFunction('invalidatePage', ['i32', 'i32', 'i32'], []);
   const checkSegment = module.importFunction('checkSegment', ['i32', 'i32', 'i32', 'i32'], ['i32']);
-  const access = module.add(missFunction(accessImport));
-  module.add(missFunction(reachImport), 'reach');
+  const walk = module.add(walkFunction());
+  const access = module.add(missFunction(accessImport, walk));
+  module.add(missFunction(reachImport, walk), 'reach');
   const helpers: HelperFunctions = { access, translate: {}, commit, portIn, portOut, invalidatePage, checkSegment, lookup: 0, regionType: module.signature(['i32', 'i32'], ['i32']), call: routines(module) };
   module.exportTable(REGION_SLOTS, 'regions');
   helpers.translate['r16'] = module.add(translateFunction(16, false, access));

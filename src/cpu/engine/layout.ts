@@ -1,13 +1,14 @@
 /** Where things are in the WebAssembly memory. */
 import { EMPTY_BANK } from '../mmu/tlb';
+import { FRAME_TABLE, FRAME_TABLE_SIZE } from '../mmu/frameTable';
 import { CPU_BLOCK_SIZE, TLB_ENTRIES, TLB_ENTRY_SIZE } from '../state';
 
 export const MAXIMUM_CPUS = 8;
 
 /** The first page stays unused, so that address 0 means "none"; then comes the empty TLB bank. */
 export const CPU_BASE = 0x3_0000;
-/** Processor blocks are followed by the records; every scratch address is below this, every RAM frame above. */
-export const RECORDS_BASE = 0x80_0000;
+/** Processor blocks are followed by the table of mmu/frameTable.ts, and that by the records; every scratch address is below these, every RAM frame above. */
+export const RECORDS_BASE = FRAME_TABLE + FRAME_TABLE_SIZE;
 /** Room for decoded instructions. Virtual until it is used; when it is full everything is decoded anew. */
 export const RECORDS_SIZE = 128 << 20;
 /** RAM frames. */
@@ -20,7 +21,7 @@ const WASM_PAGE = 0x1_0000;
 const EXTRA_FRAMES = 16 << 20;
 
 if (EMPTY_BANK + TLB_ENTRIES * TLB_ENTRY_SIZE > CPU_BASE) throw new Error('The empty TLB bank overlaps the processor blocks.');
-if (CPU_BASE + MAXIMUM_CPUS * CPU_BLOCK_SIZE > RECORDS_BASE) throw new Error('Processor blocks overlap the records.');
+if (CPU_BASE + MAXIMUM_CPUS * CPU_BLOCK_SIZE > FRAME_TABLE) throw new Error('Processor blocks overlap the frame table.');
 
 /** Size of the memory, in 64-KiB pages, for so much RAM. RAM beyond 4 GiB shares what there is: frames are handed out on first touch. */
 export function memoryPages(ramBytes: number): number {

@@ -1,32 +1,38 @@
-/** The entries of a TLB bank that are not global, remembered so that a change of address space can take just them out. */
+/** The entries of a TLB bank that are not global, remembered so that a change of address space can take just them out; in the memory, as the page walk of generated code adds some. */
+import { MOST_LOCAL_ENTRIES } from '../state';
 
-/** So many are remembered; when there are more the bank is dropped as a whole. */
-const ROOM = 512;
 /** Words of an entry in which its tags are; the code TLB's entries have them in the first two. */
 const TAG_WORDS = 4;
 
 export class LocalEntries {
-  private readonly indices = new Uint32Array(ROOM);
-  private count = 0;
+  /** Index of the word that counts them. */
+  private readonly at: number;
 
-  constructor(private readonly u32: Uint32Array) {}
+  /** `address` is that of LOCAL_ENTRIES_SIZE bytes. */
+  constructor(
+    private readonly u32: Uint32Array,
+    address: number,
+  ) {
+    this.at = address >>> 2;
+  }
 
   /** `index` is the entry's, in 32-bit words of the memory. */
   add(index: number): void {
-    if (this.count < ROOM) this.indices[this.count] = index;
-    this.count++;
+    const count = this.u32[this.at]!++;
+    if (count < MOST_LOCAL_ENTRIES) this.u32[this.at + 1 + count] = index;
   }
 
   clear(): void {
-    this.count = 0;
+    this.u32[this.at] = 0;
   }
 
   /** Empties the entries. False when there were too many to remember. */
   drop(): boolean {
-    const { count, indices, u32 } = this;
-    this.count = 0;
-    if (count > ROOM) return false;
-    for (let i = 0; i < count; i++) u32.fill(0, indices[i]!, indices[i]! + TAG_WORDS);
+    const { at, u32 } = this;
+    const count = u32[at]!;
+    u32[at] = 0;
+    if (count > MOST_LOCAL_ENTRIES) return false;
+    for (let i = at + 1; i <= at + count; i++) u32.fill(0, u32[i]!, u32[i]! + TAG_WORDS);
     return true;
   }
 }

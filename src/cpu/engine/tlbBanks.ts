@@ -9,7 +9,7 @@
  */
 import { Cr4 } from '../controlBits';
 import { EMPTY_BANK, TOLD } from '../mmu/tlb';
-import { BANKS, type CpuState, CTLB_ENTRY_SIZE, CTLB_OFFSET, type MemoryViews, Offset, PRIVILEGE_STRIDE, Privileged, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_OFFSET } from '../state';
+import { BANKS, type CpuState, CTLB_ENTRY_SIZE, CTLB_OFFSET, KNOWN_LARGE, KNOWN_LARGE_ENTRIES, LOCAL_ENTRIES, LOCAL_ENTRIES_SIZE, type MemoryViews, Offset, PRIVILEGE_STRIDE, Privileged, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_OFFSET } from '../state';
 import { LocalEntries } from './localEntries';
 
 /** 0 marks empty entries, the bit above is that of `BESIDE`, and with it 0x7ff would collide with withheld tags. */
@@ -47,7 +47,7 @@ export class TlbBanks {
     private readonly views: MemoryViews,
     private readonly state: CpuState,
   ) {
-    this.locals = [new LocalEntries(views.u32), new LocalEntries(views.u32)];
+    this.locals = [0, 1].map((operation) => new LocalEntries(views.u32, state.base + LOCAL_ENTRIES + operation * LOCAL_ENTRIES_SIZE));
   }
 
   private tlb(bank: number): number {
@@ -84,13 +84,25 @@ export class TlbBanks {
     const large = this.large[this.operation]!;
     if (level === 3) return void large.add(keyGiB(page));
     large.add(key2MiB(page));
+    if (this.operation === 0) this.makeKnown(key2MiB(page));
     if (!(this.state.cr4 & Cr4.PAE)) large.add(key2MiB(page ^ PAGES_PER_2MIB)); // it has 4 MiB
+  }
+
+  /** Tells generated code of a 2-MiB region that `large` has. */
+  private makeKnown(region: number): void {
+    const at = (this.state.base + KNOWN_LARGE + (region & (KNOWN_LARGE_ENTRIES - 1)) * 8) >>> 2;
+    this.views.u32[at] = region;
+    this.views.u32[at + 1] = Math.floor(region / 2 ** 32) | 0x8000_0000;
+  }
+  private forgetLarge(operation: number): void {
+    this.large[operation]!.clear();
+    if (operation === 0) this.views.u8.fill(0, this.state.base + KNOWN_LARGE, this.state.base + KNOWN_LARGE + KNOWN_LARGE_ENTRIES * 8);
   }
 
   /** Drops every translation of every bank. */
   flush(): void {
     for (let bank = 0; bank < BANKS; bank++) this.forget(bank);
-    for (const large of this.large) large.clear();
+    for (const operation of [0, 1]) this.forgetLarge(operation);
     this.publish();
   }
 
@@ -99,7 +111,7 @@ export class TlbBanks {
     const first = nonRoot ? 2 : 0;
     this.forget(first);
     this.forget(first + 1);
-    this.large[first >> 1]!.clear();
+    this.forgetLarge(first >> 1);
     this.publish();
   }
 

@@ -6,6 +6,7 @@
 import { Cr4 } from '../controlBits';
 import type { Processor } from '../processor';
 import { Offset, TLB_ENTRIES, TLB_ENTRY_SIZE } from '../state';
+import { Frame, FRAME_PAGES, FRAME_TABLE } from './frameTable';
 import { found } from './walk';
 import { linearPage } from './watch';
 
@@ -61,6 +62,7 @@ export function fill(cpu: Processor, low: number, high: number, frame: number, w
     u32[i + Word.WATCHED] = last - first + 1;
   }
   if (cpu.codePages.has(found.page)) writeTag = (tagLow | TOLD) >>> 0;
+  else if (found.page < FRAME_PAGES) u32[(FRAME_TABLE >>> 2) + found.page]! &= ~Frame.TOLD; // it need not be told any more
   u32[i + Word.READ_TAG] = reads ? readTag : WITHHELD;
   u32[i + Word.READ_TAG + 1] = reads ? high : WITHHELD;
   u32[i + Word.WRITE_TAG] = writes ? writeTag : WITHHELD;

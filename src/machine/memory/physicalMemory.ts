@@ -4,6 +4,7 @@
  */
 import { PAGE_SIZE, pageOf, pageOffset } from '../../base/address';
 import { UserError } from '../../base/errors';
+import { Frame, FRAME_PAGES, frameIn } from '../../cpu/mmu/frameTable';
 import type { MemoryViews } from '../../cpu/state';
 import { type AddressMap, BIOS, BIOS_ALIAS, BIOS_SIZE } from './addressMap';
 import { type PageBytes, PageHistory, type PageStore, type Version } from './pageHistory';
@@ -11,15 +12,13 @@ import { type PageBytes, PageHistory, type PageStore, type Version } from './pag
 /** Pages per part of the page map; parts are made on first touch, so that 1 TiB costs what the guest uses. */
 const PART_SHIFT = 10;
 const PART_MASK = (1 << PART_SHIFT) - 1;
-/** Pages below 4 GiB have a table of their own: page walks look into it several times each. */
-const LOW_PAGES = 0x10_0000;
 /** Bit of a page number that a disabled A20 line forces to 0. */
 const A20_PAGE = 0x100;
 const BIOS_PAGE = BIOS / PAGE_SIZE;
 const BIOS_PAGES = BIOS_SIZE / PAGE_SIZE;
 const ALIAS_PAGE = BIOS_ALIAS / PAGE_SIZE;
 /** Entries of the table of pages that show another page's memory, or none: that page's number, and what may be done. */
-const SHOWN_PAGE = LOW_PAGES - 1;
+const SHOWN_PAGE = FRAME_PAGES - 1;
 const READABLE = 0x10_0000;
 const WRITABLE = 0x20_0000;
 const SHOWN = 0x40_0000;
@@ -36,8 +35,6 @@ export interface MemoryListener {
 
 export class PhysicalMemory implements PageStore {
   private readonly parts: (Uint32Array | undefined)[] = [];
-  /** Byte offsets of the frames of the pages below 4 GiB, 0 where there is none yet; of frames, the parts have the same. */
-  private readonly low = new Uint32Array(LOW_PAGES);
   /** By frame number, counted from the first: the epoch in which the page was last saved or made; 0 when never written. */
   private readonly writtenIn: Uint32Array;
   private epoch = 1;
@@ -51,9 +48,10 @@ export class PhysicalMemory implements PageStore {
   /** Where pages are seen that are not seen, or not only, at their own place. */
   private readonly seenAt = new Map<number, number>();
 
-  /** `frameBase` and `frameLimit` are byte offsets of the area that the frames are taken from. */
+  /** `low` is the engine's frame table, of the pages below 4 GiB: of frames, the parts have the same. `frameBase` and `frameLimit` are byte offsets of the area that the frames are taken from. */
   constructor(
     private readonly views: MemoryViews,
+    private readonly low: Uint32Array,
     frameBase: number,
     frameLimit: number,
     readonly map: AddressMap,
@@ -73,7 +71,11 @@ export class PhysicalMemory implements PageStore {
 
   /** The same for writing; keeps the page's bytes for the newest snapshot first. 0 for ROM and where nothing is. */
   frameForWrite(page: number): number {
-    const p = this.a20 ? page : withoutA20(page);
+    return this.writable(this.a20 ? page : withoutA20(page));
+  }
+
+  /** Frame for writing to exactly this page, whatever the A20 line says. */
+  private writable(p: number): number {
     if (!this.isRam(p)) return 0;
     const frame = this.frame(p) || this.touch(p);
     const i = frame / PAGE_SIZE - this.firstFrame;
@@ -83,6 +85,7 @@ export class PhysicalMemory implements PageStore {
       if (this.history.active) this.history.save(own, writtenIn === 0 ? null : this.copyPage(own));
       this.writtenIn[i] = this.epoch;
     }
+    if (p < FRAME_PAGES) this.low[p]! |= Frame.WRITTEN;
     return frame;
   }
 
@@ -105,7 +108,12 @@ export class PhysicalMemory implements PageStore {
     // Decoded instructions of an odd megabyte came from, or will come from, the megabyte below.
     this.parts.forEach((part, index) => {
       if (!part) return;
-      for (let i = 0; i <= PART_MASK; i++) if (part[i]) this.listener.pageChanged((index << PART_SHIFT) + (i | A20_PAGE));
+      for (let i = 0; i <= PART_MASK; i++) {
+        if (!part[i]) continue;
+        const page = (index << PART_SHIFT) + i;
+        if (page & A20_PAGE && page < FRAME_PAGES) this.low[page] = enabled ? this.low[page]! & ~Frame.FOLDED : this.low[page]! | Frame.FOLDED;
+        this.listener.pageChanged(page | A20_PAGE);
+      }
     });
   }
 
@@ -136,12 +144,12 @@ export class PhysicalMemory implements PageStore {
    * or nothing. The caller drops translations when it has shown all that it wants to.
    */
   show(page: number, own: number, access: 'nothing' | 'read' | 'write'): void {
-    this.shown ??= new Int32Array(LOW_PAGES);
+    this.shown ??= new Int32Array(FRAME_PAGES);
     const entry = SHOWN | own | (access === 'nothing' ? 0 : access === 'read' ? READABLE : READABLE | WRITABLE);
     if (this.shown[page] === entry) return;
     this.shown[page] = entry;
     // What can be written is handed out at first touch, as all RAM.
-    this.low[page] = access === 'nothing' ? 0 : this.ownFrame(own) || (access === 'read' ? this.allocate(own) : 0);
+    this.see(page, access === 'nothing' ? 0 : this.ownFrame(own) || (access === 'read' ? this.allocate(own) : 0));
     if (access !== 'nothing' && own !== page) this.seenAt.set(own, page);
     else if (this.seenAt.get(own) === page) this.seenAt.delete(own);
     this.listener.pageChanged(page);
@@ -206,7 +214,7 @@ export class PhysicalMemory implements PageStore {
       const page = pageOf(address + done);
       const offset = pageOffset(address + done);
       const n = Math.min(bytes.length - done, PAGE_SIZE - offset);
-      this.views.u8.set(bytes.subarray(done, done + n), this.writableFrame(page) + offset);
+      this.views.u8.set(bytes.subarray(done, done + n), this.writable(page) + offset);
       this.listener.pageChanged(page);
       done += n;
     }
@@ -270,31 +278,37 @@ export class PhysicalMemory implements PageStore {
     this.writtenIn[frame / PAGE_SIZE - this.firstFrame] = this.epoch;
   }
 
-  /** Frame for writing to exactly this page, whatever the A20 line says. */
-  private writableFrame(page: number): number {
-    const a20 = this.a20;
-    this.a20 = true;
-    try {
-      return this.frameForWrite(page);
-    } finally {
-      this.a20 = a20;
-    }
+  /** A device's registers lie over a page from now on, or no more. */
+  hide(page: number, hidden: boolean): void {
+    if (page < FRAME_PAGES) this.low[page] = hidden ? this.low[page]! | Frame.DEVICE : this.low[page]! & ~Frame.DEVICE;
+  }
+
+  /** A frame, or none, is seen at a page below 4 GiB. */
+  private see(page: number, frame: number): void {
+    const folded = !this.a20 && page & A20_PAGE ? Frame.FOLDED : 0;
+    this.low[page] = frame | (this.low[page]! & Frame.BITS & ~Frame.WRITTEN) | folded;
   }
 
   private makeClean(): void {
     this.epoch++;
+    this.parts.forEach((part, index) => {
+      const first = index << PART_SHIFT;
+      if (first >= FRAME_PAGES) return;
+      for (let i = 0; i <= PART_MASK; i++) if (part![i] !== 0) this.low[first + i]! &= ~Frame.WRITTEN;
+    });
+    for (const page of this.seenAt.values()) this.low[page]! &= ~Frame.WRITTEN;
     this.listener.dropTranslations();
   }
 
   /** Whether what is seen at a page is RAM. */
   private isRam(page: number): boolean {
-    const entry = this.shown && page < LOW_PAGES ? this.shown[page]! : 0;
+    const entry = this.shown && page < FRAME_PAGES ? this.shown[page]! : 0;
     return entry === 0 ? this.map.isRam(page) : (entry & WRITABLE) !== 0;
   }
 
   /** The page whose memory is seen at a page. */
   private ownPage(page: number): number {
-    const entry = this.shown && page < LOW_PAGES ? this.shown[page]! : 0;
+    const entry = this.shown && page < FRAME_PAGES ? this.shown[page]! : 0;
     return entry === 0 ? page : entry & SHOWN_PAGE;
   }
 
@@ -306,7 +320,7 @@ export class PhysicalMemory implements PageStore {
 
   /** Frame that is seen at a page, as far as it was handed out, or 0. */
   private frame(page: number): number {
-    return page < LOW_PAGES ? this.low[page]! : this.ownFrame(page);
+    return page < FRAME_PAGES ? frameIn(this.low[page]!) : this.ownFrame(page);
   }
 
   /** Frame that belongs to a page, seen or not, or 0. */
@@ -319,7 +333,7 @@ export class PhysicalMemory implements PageStore {
     if (!this.isRam(page)) return 0;
     const own = this.ownPage(page);
     const frame = this.ownFrame(own) || this.allocate(own);
-    if (page < LOW_PAGES) this.low[page] = frame;
+    if (page < FRAME_PAGES) this.see(page, frame);
     return frame;
   }
 
@@ -334,7 +348,7 @@ export class PhysicalMemory implements PageStore {
 
   private place(page: number, frame: number): void {
     this.part(page)[page & PART_MASK] = frame;
-    if (page < LOW_PAGES && !this.shown?.[page]) this.low[page] = frame * PAGE_SIZE;
+    if (page < FRAME_PAGES && !this.shown?.[page]) this.see(page, frame * PAGE_SIZE);
   }
 
   private part(page: number): Uint32Array {
