@@ -237,6 +237,9 @@ export const PortAnswer = {
 /** 2 x u32. How many reads and how many writes beside watched bytes the TLB miss has let by since the translator looked last. Not architectural. */
 export const LET_BY = 0x4810;
 
+/** 2 x u64: of linear and of host-physical pages, which may have watched bytes: bit n says that some do whose number modulo 64 is n. Not architectural. */
+export const WATCHED_PAGES = 0x4820;
+
 /** Entries of a TLB bank that a change of address space takes out, for each of root and non-root operation LOCAL_ENTRIES_SIZE bytes: u32 how many there were, then u32 each the first of them, as indices of 32-bit words. Not architectural. */
 export const LOCAL_ENTRIES = 0x4840;
 export const MOST_LOCAL_ENTRIES = 512;

@@ -177,6 +177,21 @@ describe('mmu: the page walk of generated code', () => {
   walks('a user page from CPL 3', { user: true, bits: [P | RW | US | A, P | RW | US | A, P | RW | US | A, P | RW | US] });
   walks('no paging', { paging: false, linear: 0n });
 
+  it('leaves pages that may have watched bytes to TypeScript', () => {
+    const made = rig();
+    const walks = (c: Case): boolean => {
+      const { linear, flags } = arrange(made, c);
+      return made.walk(made.cpu.state.base, linear, flags) !== 0;
+    };
+    const next = { ...usual, linear: usual.linear + 0x1000n, page: PLAIN_PAGE + 4 };
+    for (const [space, page] of [['linear', usual.linear >> 12n], ['physical', BigInt(PLAIN_PAGE)]] as const) {
+      made.cpu.setWatches([{ id: 1, space, start: (page << 12n) + 0x800n, length: 4, read: false, write: true }]);
+      assert.deepEqual([walks(usual), walks(next)], [false, true], space);
+    }
+    made.cpu.setWatches([]);
+    assert(walks(usual));
+  });
+
   it('leaves a page of 2 MiB to TypeScript that is not known, or whose address has bits that are reserved', () => {
     const made = rig();
     const { linear, flags, leaf } = arrange(made, { ...usual, level: 2 });

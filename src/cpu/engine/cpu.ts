@@ -16,7 +16,7 @@ import { linearPage, type Watch, Watches, type WatchHit } from '../mmu/watch';
 import { walkMode } from '../mmu/walkCode';
 import type { Features, Processor, StopReason } from '../processor';
 import { withheldLevels } from '../simd/levels';
-import { CpuState, type MemoryViews, Offset, PRIVILEGE_STRIDE, Privileged } from '../state';
+import { CpuState, type MemoryViews, Offset, PRIVILEGE_STRIDE, Privileged, WATCHED_PAGES } from '../state';
 import { MONITOR_LINE } from '../system/monitorOperations';
 import { Activity } from './activity';
 import type { CodeCache } from './codeCache';
@@ -186,8 +186,14 @@ export class Cpu implements Processor {
 
   setWatches(watches: readonly Watch[]): void {
     this.watches.set(watches);
-    this.state.set32(Offset.WALK, walkMode(this));
+    this.tellWatched();
     this.flushTlb();
+  }
+  /** Tells the page walk of generated code which pages it has to leave alone. */
+  private tellWatched(): void {
+    const { linear, physical } = this.watches.pages;
+    this.state.set64(WATCHED_PAGES, linear);
+    this.state.set64(WATCHED_PAGES + 8, physical);
   }
   deviceWrote(address: number, length: number): void {
     if (this.watches.active && this.watches.noteDevice(address, length)) this.requestAttention();
@@ -247,8 +253,10 @@ export class Cpu implements Processor {
     const s = this.state;
     this.deriveMode();
     this.fetch.segmentChanged();
-    if (this.debug.rearm()) this.armBreakpoints();
-    this.state.set32(Offset.WALK, walkMode(this)); // when the debug registers' watches are set
+    if (this.debug.rearm()) {
+      this.tellWatched();
+      this.armBreakpoints();
+    }
     this.banks.select((s.cpl === 3 ? 1 : 0) | (s.get32(Offset.VMX_MODE) === 2 ? 2 : 0), this.codeSize, alignmentChecked(s));
   }
 
@@ -265,6 +273,7 @@ export class Cpu implements Processor {
   /** Recomputes what generated code works with besides the TLB. */
   private deriveMode(): void {
     this.codeSize = this.deriveState(this.state.base, this.withheldSimd, this.permissible());
+    this.state.set32(Offset.WALK, walkMode(this));
   }
 
   changePrivilege(level: 0 | 3): void {

@@ -9,7 +9,7 @@ import { Value } from '../../wasm/value';
 import { AccessFlag } from '../accessFlags';
 import { Cr0, Cr4, Efer, RESERVED_ADDRESS_HIGH } from '../controlBits';
 import type { Processor } from '../processor';
-import { KNOWN, KNOWN_LARGE, KNOWN_LARGE_ENTRIES, LOCAL_ENTRIES, MOST_LOCAL_ENTRIES, Offset } from '../state';
+import { KNOWN, KNOWN_LARGE, KNOWN_LARGE_ENTRIES, LOCAL_ENTRIES, MOST_LOCAL_ENTRIES, Offset, WATCHED_PAGES } from '../state';
 import { BASE, keep, set, when, word } from '../stateCode';
 import { Frame, FRAME_PAGES, FRAME_TABLE } from './frameTable';
 import { EMPTY_BANK, TOLD, Word } from './tlb';
@@ -26,10 +26,10 @@ const Walk = {
   NO_EXECUTE: 32,
 } as const;
 
-/** What Offset.WALK has to be in the present state. Whoever watches memory, or has to know the paging structures in use, walks in TypeScript. */
+/** What Offset.WALK has to be in the present state. Where the paging structures in use have to be known, TypeScript walks. */
 export function walkMode(cpu: Processor): number {
   const s = cpu.state;
-  if (cpu.secondLevel.active || s.get32(Offset.VMX_MODE) === 2 || cpu.watches.active || cpu.tracksTables) return 0;
+  if (cpu.secondLevel.active || s.get32(Offset.VMX_MODE) === 2 || cpu.tracksTables) return 0;
   if ((s.cr0 & Cr0.PG) === 0) return Walk.ALLOWED;
   const { cr4, efer } = s;
   if ((efer & Efer.LMA) === 0) return 0;
@@ -141,6 +141,9 @@ export function walkFunction(): FunctionBuilder {
     const first = entry.and(PAGE_NUMBER).shrU(12);
     assign(f, pageLocal, Value.select(isLarge, first.and(~0x1ffn).or(linear.shrU(12).and(0x1ffn)), first));
   });
+
+  const watched = (number: Value, at: number): Value => BASE.load('i64', 8, WATCHED_PAGES + at).shrU(number);
+  failIf(watched(linear.shrU(12), 0).or(watched(page, 8)).and(1n).wrap());
 
   const frame = frameEntry(page);
   const told = frame.and(Frame.TOLD).ne(0);

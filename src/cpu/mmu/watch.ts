@@ -74,6 +74,12 @@ class Range {
   hasPage(page: number): boolean {
     return page >= this.firstPage && page <= this.lastPage;
   }
+  /** Its page numbers modulo 64, as bits. */
+  get pageBits(): bigint {
+    let bits = 0n;
+    for (let page = this.firstPage; page <= Math.min(this.lastPage, this.firstPage + 63); page++) bits |= 1n << BigInt(page % 64);
+    return bits;
+  }
   get lowest(): number {
     return this.firstPage;
   }
@@ -158,6 +164,12 @@ export class Watches {
     this.linearSpan = new Span([...this.linear, ...this.registers]);
     this.physicalSpan = new Span(this.physical);
     this.active = this.linear.length + this.physical.length + this.registers.length > 0;
+  }
+
+  /** Which linear and which host-physical pages may have watched bytes, as WATCHED_PAGES has it. */
+  get pages(): { linear: bigint; physical: bigint } {
+    const bits = (ranges: readonly Range[]): bigint => ranges.reduce((all, range) => all | range.pageBits, 0n);
+    return { linear: bits(this.linear) | bits(this.registers), physical: bits(this.physical) };
   }
 
   /** Whether a page has watched bytes; then `found` says where. Both numbers are page numbers. */
