@@ -52,7 +52,7 @@ describe('PCI configuration space', () => {
   it('tells the size of a base address register, and maps it only while the command register says so', () => {
     const r = board();
     setConfig(r, 1, 1, 0x20, 0xffff_ffff);
-    assert.strictEqual(config(r, 1, 1, 0x20), 0xfff1, '16 ports');
+    assert.strictEqual(config(r, 1, 1, 0x20), 0xffff_fff1, '16 ports');
     setConfig(r, 1, 1, 0x20, 0xd000);
     assert.strictEqual(r.in8(0xd002), 0xff);
     setConfig(r, 1, 1, 4, 1);

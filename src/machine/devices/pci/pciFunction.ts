@@ -132,7 +132,7 @@ export function writableBits(f: PciFunction): Uint8Array {
   data.setUint16(Config.COMMAND, COMMAND_WRITABLE, true);
   data.setUint16(0x0c, 0xffff, true); // cache line size, latency timer
   data.setUint8(Config.INTERRUPT_LINE, 0xff);
-  for (const bar of f.bars) data.setUint32(Config.BAR0 + 4 * bar.index, (-bar.size & (bar.kind === 'io' ? 0xfffc : 0xffff_fff0)) >>> 0, true);
+  for (const bar of f.bars) data.setUint32(Config.BAR0 + 4 * bar.index, (-bar.size & (bar.kind === 'io' ? 0xffff_fffc : 0xffff_fff0)) >>> 0, true);
   const offsets = capabilityOffsets(f);
   f.capabilities.forEach(({ writable }, n) => mask.set(writable ?? [], offsets[n]));
   for (const [first, last, bits] of f.writable ?? []) mask.fill(bits ?? 0xff, first, last + 1);
@@ -142,5 +142,7 @@ export function writableBits(f: PciFunction): Uint8Array {
 /** Base address that a register holds. */
 export function barBase(space: Uint8Array, bar: Bar): number {
   const value = new DataView(space.buffer, space.byteOffset).getUint32(Config.BAR0 + 4 * bar.index, true);
-  return bar.kind === 'io' ? value & 0xfffc : (value & 0xffff_fff0) >>> 0;
+  // A processor has no ports beyond 64 KiB: such a register leads nowhere.
+  if (bar.kind === 'io') return value < 0x1_0000 ? value & 0xfffc : 0;
+  return (value & 0xffff_fff0) >>> 0;
 }
