@@ -13,6 +13,7 @@ const quick = process.argv.includes('--quick');
 const SCRIPTS = [
   { name: 'linux', quick: true },
   { name: 'grub', quick: true },
+  { name: 'uefi', quick: true },
   { name: 'syslinux', quick: false },
   { name: 'ipxe', quick: false },
   { name: 'memtest', quick: true },
