@@ -370,11 +370,19 @@ export class Debugger {
     return callers;
   }
 
-  /** A breakpoint on a line that makes an inlined call stops in front of the call, although the call's code begins there. */
-  private outside({ sort, file, line }: Breakpoint, pc: bigint): number {
-    if (sort !== 'source' || !file) return 0;
+  /**
+   * In front of how many of the inlined calls that begin at a breakpoint's address it stops: one on a line in front of
+   * those that the line makes, one on a function behind the call of that function.
+   */
+  private outside(breakpoint: Breakpoint, pc: bigint): number {
+    const { sort, file, line } = breakpoint;
+    if (sort === 'instruction') return 0;
     const calls = this.target.code.callsBeginning(this.target.world, pc);
-    const at = calls.findIndex((call) => call.path === file.path && call.line === line);
+    if (sort === 'function') {
+      const names = this.breakpoints.inlinedAt(breakpoint, pc);
+      return calls.length - 1 - calls.map((call) => names.includes(call.name)).lastIndexOf(true);
+    }
+    const at = file ? calls.findIndex((call) => call.path === file.path && call.line === line) : -1;
     return at < 0 ? 0 : calls.length - at;
   }
 

@@ -21,6 +21,8 @@ export interface Copy {
 export class Copies {
   /** Copies by number; number 0 is what is outside of functions. */
   readonly list: (Copy | undefined)[] = [undefined];
+  /** The calls that were inlined: the identity of the function called, and where its copy begins. */
+  readonly inlined: { origins: number[]; addresses: bigint[] } = { origins: [], addresses: [] };
   /** Functions, blocks and inlined calls, as the number of the copy that each is or is in. */
   private readonly pieces = [0];
   /** The innermost piece of each row, by sequence. */
@@ -62,6 +64,10 @@ export class Copies {
         number = ranges.length === 0 ? above : tag === Tag.inlined_subroutine ? this.copy({ identity: die.identity }) : this.pieces.push(this.pieces[above]) - 1;
         this.mark(ranges, number, above);
         const entry = ranges.length > 0 && die.has(At.ranges) ? die.address(At.entry_pc) : undefined;
+        if (tag === Tag.inlined_subroutine && ranges.length > 0) {
+          this.inlined.origins.push(die.referredIdentity(At.abstract_origin) ?? 0);
+          this.inlined.addresses.push(entry ?? ranges[0].low);
+        }
         if (entry !== undefined && beginsAt(die, entry)) this.mark([{ low: entry, high: entry + 1n }], number, above);
       } else if (above > 0 || !unit.nests || !HOLDERS.has(tag)) return false;
       if (hasChildren) open.push(number);

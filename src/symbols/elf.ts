@@ -57,6 +57,7 @@ const MACHINES: Record<number, string> = {
 export class ElfFile {
   private readonly contentsBySection = new Map<number, Uint8Array>();
   private symbolTable: SymbolTable | undefined;
+  private placedList: readonly Segment[] | undefined;
   private codeList: { low: bigint; high: bigint }[] | undefined;
 
   private constructor(
@@ -217,6 +218,16 @@ export class ElfFile {
     return false;
   }
 
+  /** Whether a section's addresses are offsets from where each processor has its own, as Linux links its per-CPU variables at 0. */
+  isPerProcessor(index: number): boolean {
+    return /^\.data\.\.percpu/.test(this.sections[index]?.name ?? '');
+  }
+
+  /** What is in memory where it is linked. */
+  private get placed(): readonly Segment[] {
+    return (this.placedList ??= this.loaded.filter((segment) => !this.sections.some((s) => this.isPerProcessor(s.index) && s.size > 0 && s.address === segment.address)));
+  }
+
   /** The symbol table (.symtab, else .dynsym) without section, file, thread-local and undefined symbols, sorted by address. */
   get symbols(): SymbolTable {
     if (this.symbolTable) return this.symbolTable;
@@ -232,7 +243,7 @@ export class ElfFile {
    * loaded segment.
    */
   loadedBytes(address: bigint, length: number): Uint8Array | undefined {
-    for (const segment of this.loaded) {
+    for (const segment of this.placed) {
       const offset = address - segment.address;
       if (offset < 0n || offset + BigInt(length) > segment.memorySize) continue;
       const start = Number(offset);

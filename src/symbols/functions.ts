@@ -128,8 +128,7 @@ export class Functions {
 
   /** Functions whose name (or linkage name) matches; `*` and `?` stand for any text and any character. */
   find(nameOrPattern: string): FunctionInfo[] {
-    const pattern = /[*?]/.test(nameOrPattern) ? wildcard(nameOrPattern) : undefined;
-    const names = pattern ? [...this.names.names('function')].filter((name) => pattern.test(name)) : [nameOrPattern];
+    const names = this.matching('function', nameOrPattern);
     const found = new Set<FunctionInfo>();
     for (const name of names) {
       for (const die of this.names.find('function', name)) {
@@ -138,6 +137,17 @@ export class Functions {
       }
     }
     return [...found];
+  }
+
+  private matching(kind: 'function' | 'inlined', nameOrPattern: string): string[] {
+    if (!/[*?]/.test(nameOrPattern)) return [nameOrPattern];
+    const pattern = wildcard(nameOrPattern);
+    return [...this.names.names(kind)].filter((name) => pattern.test(name));
+  }
+
+  /** The functions of a name or pattern that were inlined somewhere: the unit that has each, and its identity there. */
+  inlined(nameOrPattern: string): { name: string; unit: Unit; identity: number }[] {
+    return this.matching('inlined', nameOrPattern).flatMap((name) => this.names.entries('inlined', name).map(({ unit, offset }) => ({ name, unit, identity: unit.firstIdentity + offset })));
   }
 
   /** One object per function, so that it is known again. */

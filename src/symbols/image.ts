@@ -7,6 +7,7 @@
  *   image.addressesOf(file, line)      where to put a breakpoint; slides to the next line that has code
  *   image.functionAt(pc)               the function, image.inlinedAt(pc) the calls inlined there
  *   image.findFunctions('handle_*')    by name or pattern
+ *   image.inlinedCopies('min')         where it was inlined into others
  *   image.afterPrologue(fn)            where a function breakpoint goes
  *   image.symbolAt(pc)                 ELF symbol and offset, for code without DWARF
  *   image.loadedBytes(address, n)      what memory must hold for this image to apply there
@@ -34,7 +35,7 @@ import { OrcTable } from './orc';
 import { stabsAsDwarf } from './stabs';
 import { StatementIndex } from './statements';
 import { SymbolTable } from './symbolTable';
-import { Type } from './types';
+import { sizeOf, stripped, Type } from './types';
 import { Caller, unwindByCfi, unwindByFramePointer } from './unwind';
 import { Value } from './values';
 import { Scope, Variable, Variables } from './variables';
@@ -90,7 +91,7 @@ export class SymbolImage {
     const names = (this.nameIndex = new NameIndex(this.units));
     this.functions = new Functions(this.units, this.lines, names);
     this.callFrames = new CallFrames(sections);
-    this.variables = new Variables(names, this.lines, this.functions, elf.machine, (frame) => this.unwind(frame));
+    this.variables = new Variables(names, this.lines, this.functions, this.symbolFile, (frame) => this.unwind(frame));
   }
 
   /**
@@ -255,6 +256,11 @@ export class SymbolImage {
     return this.functions.find(nameOrPattern);
   }
 
+  /** Where functions of a name or pattern were inlined into others: the function's name, and where each copy begins. */
+  inlinedCopies(nameOrPattern: string): { name: string; address: bigint }[] {
+    return this.functions.inlined(nameOrPattern).flatMap(({ name, unit, identity }) => this.statements.inlinedCopies(unit, identity).map((address) => ({ name, address })));
+  }
+
   /**
    * The first address behind a function's prologue: where the compiler marks it, else the second row of the line table
    * (the first stands for the opening brace), else the function's first address.
@@ -287,7 +293,9 @@ export class SymbolImage {
 
   private sameSection(symbol: ElfSymbol, address: bigint): boolean {
     const section = this.symbolFile.sections[symbol.section];
-    return section === undefined || (address >= section.address && address < section.address + BigInt(section.size)) || address === symbol.address;
+    if (this.symbolFile.isPerProcessor(symbol.section)) return false;
+    // An absolute symbol names no more than its own address.
+    return (section !== undefined && address >= section.address && address < section.address + BigInt(section.size)) || address === symbol.address;
   }
 
   /** ELF symbols of a name: several when files have static symbols of the same name. */
@@ -342,7 +350,17 @@ export class SymbolImage {
 
   /** A variable with its place in a frame, to be read, formatted and taken apart by values.ts. */
   valueOf(variable: Variable, frame: Frame): Value {
-    return { name: variable.name, type: this.variables.typeIn(variable, frame), location: this.locate(variable, frame) };
+    const location = this.locate(variable, frame);
+    return { name: variable.name, type: this.withLength(this.variables.typeIn(variable, frame), variable.name, location), location };
+  }
+
+  /** An array whose declaration does not tell its length has that of its symbol. */
+  private withLength(type: Type, name: string, location: Location): Type {
+    const bare = stripped(type);
+    if (bare.kind !== 'array' || bare.count !== undefined || location.kind !== 'memory') return type;
+    const size = this.symbolsNamed(name).find((symbol) => symbol.address === location.address)?.size ?? 0n;
+    const element = sizeOf(bare.element) ?? 0;
+    return size === 0n || element === 0 ? type : { ...bare, count: Number(size) / element };
   }
 
   /**

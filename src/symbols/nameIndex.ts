@@ -22,7 +22,7 @@ type Entries = Map<string, Entry[]>;
  * asked for. Names of C++ and Rust are in it as they stand in their namespace, and with it: `Vec` and `alloc::vec::Vec`.
  */
 export class NameIndex {
-  private readonly maps = { function: new Map(), global: new Map(), type: new Map(), enumerator: new Map() } satisfies Record<NameKind, Entries>;
+  private readonly maps = { function: new Map(), inlined: new Map(), global: new Map(), declared: new Map(), type: new Map(), enumerator: new Map() } satisfies Record<NameKind, Entries>;
   private readonly flat = new FlatNames(this.maps);
   /** Units that have not been read. */
   private rest: IterableIterator<Unit> | undefined;
@@ -69,7 +69,7 @@ export class NameIndex {
 const add = (entries: Entries, name: string, entry: Entry): void => {
   const list = entries.get(name);
   if (!list) entries.set(name, [entry]);
-  else if (!list.some(({ unit, offset }) => unit === entry.unit && offset === entry.offset)) list.push(entry);
+  else if (list.at(-1)!.unit !== entry.unit || !list.some(({ unit, offset }) => unit === entry.unit && offset === entry.offset)) list.push(entry);
 };
 
 /** Names of C. A name that has been seen often enough costs no more than a look into an array by its place in .debug_str. */
@@ -93,14 +93,14 @@ class FlatNames implements NameVisitor {
     const { unit, pool } = this;
     if (typeof name === 'number') {
       // Functions and variables are all kept: static ones of the same name are different ones.
-      if (kind === 'type' || kind === 'enumerator') {
-        const shift = kind === 'enumerator' ? 24 : TYPE_TAGS.indexOf(tag) * 4;
-        const seen = (pool[name] >>> shift) & 15;
+      if (kind === 'type' || kind === 'enumerator' || kind === 'declared') {
+        const shift = kind === 'declared' ? 28 : kind === 'enumerator' ? 24 : TYPE_TAGS.indexOf(tag) * 4;
+        const seen = (pool[name] >>> shift) & 7;
         if (seen >= MOST_DEFINITIONS) return;
         pool[name] += 1 << shift;
       }
       name = unit.sections.string('.debug_str', name);
-    } else if (kind === 'type' || kind === 'enumerator') {
+    } else if (kind === 'type' || kind === 'enumerator' || kind === 'declared') {
       const known = this.maps[kind].get(name);
       if (known && known.length >= MOST_DEFINITIONS * TYPE_TAGS.length) return;
     }
@@ -132,9 +132,10 @@ class NestedNames {
       switch (die.tag) {
         case Tag.namespace: this.visit(die, name === undefined ? prefix : `${prefix}${name}::`); break;
         case Tag.subprogram: {
-          if (!die.has(At.low_pc) && !die.has(At.ranges)) break;
+          const hasCode = die.has(At.low_pc) || die.has(At.ranges);
+          if (!hasCode && !die.has(At.inline)) break;
           const declared = [...die.origins()].pop()!;
-          this.add('function', die, die.name, declared === die ? prefix : qualifier(declared));
+          this.add(hasCode ? 'function' : 'inlined', die, die.name, declared === die ? prefix : qualifier(declared));
           break;
         }
         case Tag.variable: {

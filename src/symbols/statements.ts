@@ -26,9 +26,16 @@ interface FileStatements {
   readonly order: number;
 }
 
+/** The calls of a line table's code that were inlined: the identity of the function, and where its copy begins. */
+interface InlinedCopies {
+  readonly origins: Float64Array;
+  readonly addresses: BigUint64Array;
+}
+
 /** Columns beyond this count as this. */
 const LAST_COLUMN = 0xffff;
 const NO_COPY = -1;
+const NOTHING_INLINED: InlinedCopies = { origins: new Float64Array(0), addresses: new BigUint64Array(0) };
 
 /** Index of the first entry of a sorted part of a list that is at least `wanted`. */
 const firstFrom = (list: Uint32Array, wanted: number, low = 0, high = list.length): number => {
@@ -110,6 +117,7 @@ const HALF = 2 ** 32;
 export class StatementIndex {
   private readonly byFile = new Map<SourceFile, FileStatements[]>();
   private readonly read = new Set<LineTable>();
+  private readonly inlined = new Map<LineTable, InlinedCopies>();
 
   constructor(private readonly lines: Lines) {}
 
@@ -127,6 +135,7 @@ export class StatementIndex {
     const sequences = table.decode();
     const copies = new Copies(sequences);
     for (const unit of units) copies.add(unit);
+    if (copies.inlined.origins.length > 0) this.inlined.set(table, { origins: Float64Array.from(copies.inlined.origins), addresses: BigUint64Array.from(copies.inlined.addresses) });
     const { keys, files, total } = this.sorted(table, units[0], sequences);
     const collected = new Collected(keys.length, copies);
     const starts = sequences.map(({ start }) => ({ low: Number(start & 0xffff_ffffn), high: Number(start >> 32n) }));
@@ -208,6 +217,18 @@ export class StatementIndex {
       }
     }
     return (this.byFile.get(file) ?? []).sort((a, b) => a.order - b.order);
+  }
+
+  /** Where the copies begin of a function that a unit has inlined in others; `origin` is the identity of its DIE there. */
+  inlinedCopies(unit: Unit, origin: number): bigint[] {
+    const table = this.lines.table(unit);
+    const units = table && this.lines.tables().get(table);
+    if (!units) return [];
+    this.readTable(table, units);
+    const { origins, addresses } = this.inlined.get(table) ?? NOTHING_INLINED;
+    const found: bigint[] = [];
+    for (let at = origins.indexOf(origin); at >= 0; at = origins.indexOf(origin, at + 1)) found.push(addresses[at]);
+    return found;
   }
 
   /** Lines of a file that have code, ascending. */

@@ -10,6 +10,7 @@ import { FunctionInfo, Functions } from './functions';
 import { Lines, SourceFile } from './lines';
 import { Location, readLocation, unavailable } from './location';
 import { Entry, NameIndex } from './nameIndex';
+import { SymbolTable } from './symbolTable';
 import { sizeOf, stripped, Type } from './types';
 
 /** A variable or parameter as declared. Where it is depends on the frame: `SymbolImage.locate`. */
@@ -48,7 +49,7 @@ export class Variables {
     private readonly names: NameIndex,
     private readonly lines: Lines,
     private readonly functions: Functions,
-    private readonly machine: 'x86' | 'x86-64',
+    private readonly elf: { readonly machine: 'x86' | 'x86-64'; readonly symbols: SymbolTable },
     /** The caller of a frame in this image, and the frame's CFA. */
     private readonly caller: (frame: Frame) => { frame: Frame; cfa: bigint } | undefined,
   ) {
@@ -118,7 +119,10 @@ export class Variables {
 
   /** Variables at file scope of a name: several when files have static ones of the same name. */
   globals(name: string): Variable[] {
-    return this.names.entries('global', name).map((entry) => this.global(entry));
+    const defined = this.names.entries('global', name);
+    // What the linker has defined, or assembly: Linux's `jiffies` is another name of `jiffies_64`.
+    const known = defined.length > 0 || this.elf.symbols.named(name).length === 0 ? defined : this.names.entries('declared', name);
+    return known.map((entry) => this.global(entry));
   }
 
   /** Names of all variables at file scope. */
@@ -146,7 +150,7 @@ export class Variables {
   private context(frame: Frame, unit: Unit, fn: FunctionInfo | undefined): ExpressionContext {
     const context: ExpressionContext = {
       frame,
-      machine: this.machine,
+      machine: this.elf.machine,
       addressSize: unit.addressSize,
       unit,
       cfa: () => this.caller(frame)?.cfa,
@@ -191,10 +195,16 @@ export class Variables {
     const constant = this.constant(variable);
     if (constant) return { kind: 'value', bytes: constant };
     const holder = die.holder(At.location);
-    if (!holder) return unavailable('optimized out');
+    if (!holder) return this.declared(variable) ?? unavailable('optimized out');
     const expression = expressionAt(holder, At.location, lookupAddress(frame));
     if (!expression || expression.length === 0) return unavailable(holder.block(At.location) ? 'optimized out' : 'optimized out here');
     return locate(expression, this.context(frame, holder.unit, variable.function));
+  }
+
+  /** Where the symbol of a variable is that is only declared. */
+  private declared({ name, die }: Variable): Location | undefined {
+    const symbol = die.flag(At.declaration) ? this.elf.symbols.named(name)[0] : undefined;
+    return symbol && { kind: 'memory', address: symbol.address };
   }
 
   /** The type of a variable in a frame: an array whose length is computed when it is declared has one only there. */

@@ -32,6 +32,17 @@ for (const [compiler, optimisation] of BUILDS) {
       assert.strictEqual(await evaluate('x * sizeof(int) + 1'), '13 (0xd)');
     });
 
+    it('breakpoints on a function that is inlined wherever it is called', async () => {
+      const { breakpoints } = await client.request<{ breakpoints: { verified: boolean; line: number }[] }>('setFunctionBreakpoints', { breakpoints: [{ name: 'twice' }] });
+      assert.deepStrictEqual(breakpoints.map((b) => [b.verified, b.line]), [[true, lineOf('inlined everywhere')]]);
+      // Other breakpoints leave it in place.
+      await breakAt();
+      await run();
+      const { stackFrames } = await client.request<{ stackFrames: Frame[] }>('stackTrace', { threadId: 1 });
+      assert.deepStrictEqual(stackFrames.slice(0, 2).map((f) => f.name), ['twice', 'work']);
+      assert.strictEqual(stackFrames[1]!.line, lineOf('inlined call'));
+    });
+
     it('conditions, hit counts and messages of lines', async () => {
       await breakAt({ line: lineOf('behind the tail call'), logMessage: 'sink is {sink}' }, { line: lineOf('behind the string'), hitCondition: '== 2' }, { line: lineOf('other task'), condition: 'sink == 77' });
       await run();

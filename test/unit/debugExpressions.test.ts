@@ -53,6 +53,8 @@ describe('expressions', () => {
     ['(int (*)(int, char *))x', '((int(int,char*)*)x)'],
     ['(int *[2][3])x', '((int*[3][2])x)'],
     ['1.5 + .5f - 1e3L', '((1.5:double + 0.5:float) - 1000:long double)'],
+    ['0x1.8p1 + 0x.8P-1f + 0xAp0L', '((3:double + 0.25:float) + 10:long double)'],
+    ['0x1p-1074 + 0x1.fffffffffffffp1023', '(5e-324:double + 1.7976931348623157e+308:double)'],
     ['x in 1..5', '(x in 1..5)'],
     ['sizeof x + 1', '(sizeof x + 1)'],
     ['sizeof (x)[1]', 'sizeof (x[1])'],

@@ -33,7 +33,7 @@ async function told(session: Session, breakpoint: Breakpoint, original?: { sourc
     if (!original) answer.source = place.source;
     else if (verified && place.line !== original.line) answer.message = `Line ${original.line} has no code: the breakpoint is on line ${place.line}.`;
   }
-  if (breakpoint.sort === 'function' && breakpoint.locations.length > 1) answer.message ??= `Stops in ${breakpoint.locations.length} places.`;
+  if (breakpoint.locations.length > 1) answer.message ??= `Stops in ${breakpoint.locations.length} places.`;
   return answer;
 }
 
@@ -106,7 +106,7 @@ export const breakpointHandlers = (session: Session): Handlers => ({
         throw error;
       }
     });
-    const functions = d.breakpoints.setFunctions(parsed.flatMap((p) => p.fn ?? []));
+    const functions = [...d.breakpoints.setFunctions(parsed.flatMap((p) => p.fn ?? []))];
     const complaints = d.exitBreakpoints.set(parsed.flatMap((p) => p.exit ?? []), 'functions');
     const breakpoints: DebugProtocol.Breakpoint[] = [];
     for (const p of parsed) {

@@ -22,6 +22,8 @@ interface Location {
   /** Undefined for an instruction breakpoint where no symbols are. */
   image: LoadedImage | undefined;
   world: World | undefined;
+  /** The function that begins there, inlined into another. */
+  inlined?: string;
 }
 
 export interface Breakpoint {
@@ -164,7 +166,16 @@ export class Breakpoints {
       breakpoint.line = entry.line;
       breakpoint.image = image;
     }
-    if (functions.length > 0 || /[*?]/.test(pattern)) return;
+    const copies = image.image.inlinedCopies(pattern);
+    for (const { name, address } of copies) {
+      breakpoint.locations.push({ address, image, world: world ?? image.world, inlined: name });
+      const call = breakpoint.file ? undefined : image.image.inlinedAt(address).find((c) => c.name === name);
+      if (!call) continue;
+      breakpoint.file = call.file;
+      breakpoint.line = call.line;
+      breakpoint.image = image;
+    }
+    if (functions.length > 0 || copies.length > 0 || /[*?]/.test(pattern)) return;
     // Assembly has no debug information for functions, but labels.
     for (const symbol of image.image.symbolsNamed(pattern)) breakpoint.locations.push({ address: symbol.address, image, world: world ?? image.world });
   }
@@ -206,6 +217,11 @@ export class Breakpoints {
   private applies(location: Location, world: World, pc: bigint): boolean {
     if (location.world !== undefined && location.world !== world) return false;
     return location.image === undefined || this.images.at(world, pc) === location.image;
+  }
+
+  /** The functions of a breakpoint that begin at an address, inlined into another. */
+  inlinedAt(breakpoint: Breakpoint, address: bigint): string[] {
+    return breakpoint.locations.flatMap((location) => (location.address === address && location.inlined !== undefined ? [location.inlined] : []));
   }
 
   /** Counts a hit where the condition holds; whether the machine is to stop. A log message is printed instead. */

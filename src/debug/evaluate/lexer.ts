@@ -21,10 +21,24 @@ const ESCAPES: Record<string, number> = { n: 10, t: 9, r: 13, a: 7, b: 8, f: 12,
 const NUMBER = /^(0[xX][0-9a-fA-F_]+|0[bB][01_]+|[0-9][0-9_]*)([uUlL]*)/;
 /** Floating point; the two dots of `1..5` are none of it. */
 const REAL = /^(\d+\.(?!\.)\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+)([fFlL]?)/;
+/** The same in hexadecimal, of which the exponent is a must. */
+const HEX_REAL = /^0[xX](?=\.?[0-9a-fA-F])([0-9a-fA-F]*)(?:\.([0-9a-fA-F]*))?[pP]([+-]?\d+)([fFlL]?)/;
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*(::[A-Za-z_][A-Za-z0-9_]*)*/;
 /** An address follows at once, so that the colon of `a ? gpa : b` is none of this. */
 const SPACE = /^(vmm|guest|gpa|hpa):(?!:)(?=\S)/;
 const MACHINE = /^\$([A-Za-z_][A-Za-z0-9_]*)(\.[A-Za-z_][A-Za-z0-9_]*)*/;
+
+/** What a suffix says of floating point. */
+const sizeOfReal = (suffix: string): 'float' | 'double' | 'long double' => (/f/i.test(suffix) ? 'float' : suffix === '' ? 'double' : 'long double');
+
+/** 2 to a smaller power is no number, though digits times it may be one. */
+const LEAST_POWER = -1000;
+
+/** The number that hexadecimal digits and a power of two stand for. */
+function hexReal(whole: string, fraction: string, exponent: number): number {
+  const power = exponent - 4 * fraction.length;
+  return Number(BigInt(`0x${whole}${fraction}`)) * 2 ** Math.max(power, LEAST_POWER) * 2 ** Math.min(power - LEAST_POWER, 0);
+}
 
 function parseNumber(text: string, suffix: string, at: number): Token {
   const digits = text.replaceAll('_', '');
@@ -79,8 +93,11 @@ export function tokenize(input: string): Token[] {
     }
     const c = rest[0]!;
     let match: RegExpExecArray | null;
-    if ((match = REAL.exec(rest)) && !(c === '.' && endsOperand(tokens.at(-1)))) {
-      tokens.push({ kind: 'real', value: Number(match[1]), size: /f/i.test(match[2]!) ? 'float' : match[2] === '' ? 'double' : 'long double', at });
+    if ((match = HEX_REAL.exec(rest))) {
+      tokens.push({ kind: 'real', value: hexReal(match[1]!, match[2] ?? '', Number(match[3])), size: sizeOfReal(match[4]!), at });
+      at += match[0].length;
+    } else if ((match = REAL.exec(rest)) && !(c === '.' && endsOperand(tokens.at(-1)))) {
+      tokens.push({ kind: 'real', value: Number(match[1]), size: sizeOfReal(match[2]!), at });
       at += match[0].length;
     } else if ((match = NUMBER.exec(rest))) {
       tokens.push(parseNumber(match[1]!, match[2]!, at));

@@ -17,8 +17,9 @@ export interface CodeLine {
 /** Names of assembly files. */
 export const ASSEMBLY = /\.(s|asm|nasm)$/i;
 
-/** The line that makes a call. */
+/** The line that makes a call, and the function called. */
 export interface CallSite {
+  name: string;
   path: string;
   line: number;
 }
@@ -43,9 +44,9 @@ export class CodeMap {
   callsBeginning(world: World, pc: bigint): readonly CallSite[] {
     const calls = this.images.at(world, pc)?.image.inlinedAt(pc) ?? [];
     const sites: CallSite[] = [];
-    for (const { low, callFile, callLine } of calls) {
+    for (const { name, low, callFile, callLine } of calls) {
       if (low !== pc || !callFile || callLine === undefined) break;
-      sites.unshift({ path: callFile.path, line: callLine });
+      sites.unshift({ name, path: callFile.path, line: callLine });
     }
     return sites;
   }

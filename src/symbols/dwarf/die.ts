@@ -148,18 +148,35 @@ export class Die {
     return found && (found.form === Form.loclistx || found.form === Form.rnglistx) ? found.reader.uleb() : undefined;
   }
 
+  /** The offset in this section that an attribute refers to; undefined for none, and for what is in another unit or file. */
+  private within(found: Found): number | undefined {
+    const { form, reader } = found;
+    switch (form) {
+      case Form.ref1: return this.unit.offset + reader.u8();
+      case Form.ref2: return this.unit.offset + reader.u16();
+      case Form.ref4: return this.unit.offset + reader.u32();
+      case Form.ref8: return this.unit.offset + reader.offset(8);
+      case Form.ref_udata: return this.unit.offset + reader.uleb();
+      default: return undefined;
+    }
+  }
+
+  /** The identity of the DIE an attribute refers to. */
+  referredIdentity(attribute: number): number | undefined {
+    const found = this.find(attribute);
+    const offset = found && this.within(found);
+    return offset === undefined ? this.reference(attribute)?.identity : this.unit.firstIdentity + offset;
+  }
+
   /** The DIE an attribute refers to. */
   reference(attribute: number): Die | undefined {
     const found = this.find(attribute);
     if (!found) return undefined;
+    const offset = this.within(found);
+    if (offset !== undefined) return this.unit.dieAt(offset);
     const { form, reader } = found;
     const { unit } = this;
     switch (form) {
-      case Form.ref1: return unit.dieAt(unit.offset + reader.u8());
-      case Form.ref2: return unit.dieAt(unit.offset + reader.u16());
-      case Form.ref4: return unit.dieAt(unit.offset + reader.u32());
-      case Form.ref8: return unit.dieAt(unit.offset + reader.offset(8));
-      case Form.ref_udata: return unit.dieAt(unit.offset + reader.uleb());
       case Form.ref_addr: return unit.set.dieAt(unit.version <= 2 ? Number(reader.unsigned(unit.addressSize)) : reader.offset(unit.offsetSize));
       case Form.GNU_ref_alt: return unit.set.alternateDieAt(reader.offset(unit.offsetSize));
       case Form.ref_sup4: return unit.set.alternateDieAt(reader.u32());

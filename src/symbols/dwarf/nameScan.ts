@@ -17,7 +17,8 @@ export interface NameVisitor {
   visit(kind: NameKind, tag: number, name: number | string, offset: number): void;
 }
 
-export type NameKind = 'function' | 'global' | 'type' | 'enumerator';
+/** `inlined` are functions that have copies in others, `declared` variables that a unit knows and does not define. */
+export type NameKind = 'function' | 'inlined' | 'global' | 'declared' | 'type' | 'enumerator';
 
 const TYPE_TAGS = new Set<number>([Tag.structure_type, Tag.union_type, Tag.class_type, Tag.enumeration_type, Tag.typedef, Tag.base_type]);
 
@@ -104,6 +105,7 @@ export const scanNames = (unit: Unit, visitor: NameVisitor): void => {
     let hasCode = false;
     let hasPlace = false;
     let isDeclaration = false;
+    let isInlined = false;
     for (at += 2; ; at += 2) {
       const attribute = specs[at];
       const form = specs[at + 1];
@@ -138,6 +140,7 @@ export const scanNames = (unit: Unit, visitor: NameVisitor): void => {
         case At.low_pc: case At.ranges: hasCode = true; break;
         case At.location: case At.const_value: hasPlace = true; break;
         case At.declaration: isDeclaration = true; break;
+        case At.inline: isInlined = true; break;
       }
       const size = fixedSize(form, unit);
       if (size !== undefined) reader.position += size;
@@ -146,7 +149,7 @@ export const scanNames = (unit: Unit, visitor: NameVisitor): void => {
     if (enumeration >= 0 && tag === Tag.enumerator) {
       if (name !== undefined) visitor.visit('enumerator', tag, name, enumeration);
     } else if (depth === 1) {
-      const kind = tag === Tag.subprogram ? (hasCode ? 'function' : undefined) : tag === Tag.variable ? (hasPlace ? 'global' : undefined) : TYPE_TAGS.has(tag) && !isDeclaration ? 'type' : undefined;
+      const kind = tag === Tag.subprogram ? (hasCode ? 'function' : isInlined ? 'inlined' : undefined) : tag === Tag.variable ? (hasPlace ? 'global' : isDeclaration ? 'declared' : undefined) : TYPE_TAGS.has(tag) && !isDeclaration ? 'type' : undefined;
       if (kind !== undefined) {
         if (name === undefined && origin > 0) name = origin === offset ? unit.dieAt(offset)?.name : names.through(origin);
         if (name !== undefined) visitor.visit(kind, tag, name, offset);
