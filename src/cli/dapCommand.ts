@@ -4,16 +4,12 @@ import { serveSocket } from '../adapter/hosts/socket';
 import { serveStdio } from '../adapter/hosts/streams';
 import { UserError } from '../base/errors';
 import { Status } from './ending';
-
-const MOST_PORT = 65535;
+import { takePort } from './port';
 
 /** The port of `--port N`, or undefined for standard input and output. Throws a UserError for anything else. */
 export function parseDapOptions(words: readonly string[]): number | undefined {
-  if (words.length === 0) return undefined;
-  const [name, value, ...more] = words[0]!.startsWith('--port=') ? ['--port', words[0]!.slice('--port='.length), ...words.slice(1)] : words;
-  if (name !== '--port' || more.length > 0) throw new UserError('usage', `hyperstep dap takes --port N and nothing else, so ${name === '--port' ? more[0] : name} means nothing to it.`);
-  const port = /^[0-9]+$/.test(value ?? '') ? Number(value) : NaN;
-  if (!(port <= MOST_PORT)) throw new UserError('usage', `--port needs a number from 0 to ${MOST_PORT} behind it${value === undefined ? '' : `, not ${value}`}; 0 takes a free one.`);
+  const { port, rest } = takePort(words);
+  if (rest.length > 0) throw new UserError('usage', `hyperstep dap takes --port N and nothing else, so ${rest[0]} means nothing to it.`);
   return port;
 }
 

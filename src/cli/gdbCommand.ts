@@ -11,26 +11,15 @@ import { serveGdb } from '../adapter/hosts/gdbServer';
 import { loadMachine, loadSymbols, withLab } from './images';
 import { Keyboard } from './keyboard';
 import { NOT_FOR_GDB } from './notForGdb';
+import { takePort } from './port';
 import { parseRunOptions, type RunOptions } from './runOptions';
 
 /** What most people expect a remote stub to listen on. */
 const DEFAULT_PORT = 1234;
-const MOST_PORT = 65535;
 
 /** `--port` and the machine's options. Throws a UserError for anything else. */
 export function parseGdbOptions(words: readonly string[]): { port: number; options: RunOptions } {
-  const rest: string[] = [];
-  let port = DEFAULT_PORT;
-  for (let i = 0; i < words.length; i++) {
-    const word = words[i]!;
-    if (word !== '--port' && !word.startsWith('--port=')) {
-      rest.push(word);
-      continue;
-    }
-    const value = word === '--port' ? words[++i] : word.slice('--port='.length);
-    port = /^[0-9]+$/.test(value ?? '') ? Number(value) : NaN;
-    if (!(port <= MOST_PORT)) throw new UserError('usage', `--port needs a number from 0 to ${MOST_PORT} behind it${value === undefined ? '' : `, not ${value}`}; 0 takes a free one.`);
-  }
+  const { port = DEFAULT_PORT, rest } = takePort(words);
   const options = parseRunOptions(rest);
   const wrong = NOT_FOR_GDB.find(({ given }) => given(options));
   if (wrong) throw new UserError('usage', `${wrong.called} can be given to hyperstep run, not to hyperstep gdb: here GDB says when the machine runs and ends.`);
@@ -85,14 +74,16 @@ export async function gdbCommand(words: readonly string[]): Promise<number> {
   machine.onWarning = (sentence) => say(`\n${sentence}\n`);
   const interrupted = (): void => finish({ status: Status.INTERRUPTED });
   process.once('SIGINT', interrupted);
-  const { server, port } = await serveGdb(stub, wanted);
+  // Whoever read the console is gone.
+  process.stdout.on('error', () => finish({ status: Status.FAILED }));
+  const { port, close } = await serveGdb(stub, wanted);
   say(`hyperstep: the machine waits for GDB: target remote 127.0.0.1:${port}\n`);
   const keyboard = new Keyboard(process.stdin, (bytes) => bytes.length > 0 && d.type(bytes), interrupted);
 
   const { status, sentence } = await finished;
   keyboard.close();
   d.dispose();
-  server.close();
+  close();
   if (sentence !== undefined) say(`\n${sentence}\n`);
   // What GDB is still to be told goes out before the connection ends.
   setImmediate(() => process.exit(status));

@@ -4,7 +4,7 @@ import type { ActivityEvent } from '../adapter/messages';
 import type { Sessions } from './sessions';
 
 /** 412 M rather than 412,345,678: the number changes twice a second. */
-export const inMillions = (n: number): string => (n < 1e6 ? `${Math.round(n / 1e3)} k` : n < 1e10 ? `${Math.round(n / 1e6)} M` : `${(n / 1e9).toFixed(1)} G`);
+export const inMillions = (n: number): string => (n < 999_500 ? `${Math.round(n / 1e3)} k` : n < 9_999.5e6 ? `${Math.round(n / 1e6)} M` : `${(n / 1e9).toFixed(1)} G`);
 
 interface Shown {
   activity: ActivityEvent | undefined;

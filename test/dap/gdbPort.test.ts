@@ -49,6 +49,15 @@ describe('DAP: GDB beside the editor', () => {
     assert.match(await ask('?'), /^T/);
   });
 
+  it('ends the connection with the session', async () => {
+    await story.launch({ gdbPort: 0 });
+    const gdb = (socket = net.connect(Number(/127\.0\.0\.1:(\d+)/.exec(story.client.console)?.[1]), '127.0.0.1'));
+    await new Promise((resolve) => gdb.once('connect', resolve));
+    const closed = new Promise((resolve) => gdb.resume().once('close', resolve));
+    await story.client.request('terminate');
+    await closed;
+  });
+
   it('refuses a port that cannot be', async () => {
     await assert.rejects(story.launch({ gdbPort: 70_000 }), /"gdbPort" is 70000, but must be a port/);
   });

@@ -23,9 +23,6 @@ export function nodeHost(packageRoot = findPackageRoot()): Host {
     disassembler: new IcedDisassembler(),
     packageRoot,
     cwd: process.cwd(),
-    async serveGdb(stub, port) {
-      const { server, port: taken } = await serveGdb(stub, port, '"gdbPort"');
-      return { port: taken, close: () => void server.close() };
-    },
+    serveGdb: (stub, port) => serveGdb(stub, port, '"gdbPort"'),
   };
 }
