@@ -99,8 +99,10 @@ describe('DAP: bad input', () => {
     await entry;
     assert.doesNotMatch(client.console, /built again/);
     fs.utimesSync(path.join(symbols, 'vmm.elf'), new Date(), new Date(Date.now() + 60_000));
+    const said = client.next('output', ({ output }) => /built again/.test(String(output)));
+    await client.until('stepIn', { threadId: 1, granularity: 'instruction' });
+    await said;
     for (let i = 0; i < 2; i++) await client.until('stepIn', { threadId: 1, granularity: 'instruction' });
-    await new Promise((resolve) => setTimeout(resolve, 200));
     const told = client.console.match(/vmm\.elf was built again while the session runs[^\n]*: start anew to use it\./g);
     assert.strictEqual(told?.length, 1, client.console);
     assert.doesNotMatch(client.console, /guest\.elf was built/);
