@@ -62,10 +62,10 @@ export class GdbProcess {
     await this.ask('hyperstep-frames');
   }
 
-  /** The frames at the present instant, innermost first. */
-  async frames(): Promise<GdbFrame[]> {
+  /** The frames at the present instant, innermost first; `commands` are carried out first. */
+  async frames(...commands: string[]): Promise<GdbFrame[]> {
     // The machine has gone on without GDB.
-    const answer = JSON.parse(await this.ask('maintenance flush dcache', 'maintenance flush register-cache', 'hyperstep-frames')) as GdbFrame[] | { failed: string };
+    const answer = JSON.parse(await this.ask('maintenance flush dcache', 'maintenance flush register-cache', ...commands, 'hyperstep-frames')) as GdbFrame[] | { failed: string };
     if (Array.isArray(answer)) return answer;
     throw new Error(`GDB cannot tell the frames: ${answer.failed}`);
   }

@@ -169,11 +169,11 @@ export class Stepping {
 
   /** Step by line (DAP's statement). */
   *stepLine(mode: 'in' | 'over'): Plan {
-    const start = this.here();
+    let start = this.here();
     const outside = this.env.outside();
     // Into an inlined call: nothing is to be executed for it.
     if (outside > 0 && mode === 'in') return { kind: 'step', outside: outside - 1 };
-    const from = this.startOf(start, outside);
+    let from = this.startOf(start, outside);
     if (!from) return yield* this.stepInstruction(mode);
     for (;;) {
       const before = this.here();
@@ -188,7 +188,7 @@ export class Stepping {
         }
       } else if (kind === 'call' && mode === 'in') {
         yield* this.instruction(false);
-        if (yield* this.entered()) return STEP;
+        if (yield* this.entered()) return this.inFront();
         const back = this.env.readInteger(this.here().rsp, Number(before.rsp - this.here().rsp));
         if (back !== undefined) yield* this.runTo([back], before.world, (rsp) => rsp >= before.rsp && rsp <= before.rsp + MOST_ARGUMENTS);
       } else if (kind === 'call' || kind === 'system-call') yield* this.over(kind);
@@ -198,7 +198,12 @@ export class Stepping {
       const line = this.line(now);
       if (now.world !== start.world) return STEP;
       if (kind === 'return' && now.rsp > start.rsp) {
-        if (line) return STEP;
+        if (line?.entry.isStmt) return STEP;
+        // Code that optimisers have moved away from its statement: the step goes on in the caller to the next one, as GDB's.
+        if (line) {
+          start = now;
+          from = { ...line, line: 0, path: '' };
+        }
         continue;
       }
       if (!line) {
@@ -251,8 +256,12 @@ export class Stepping {
       yield* this.over(this.kind(now.pc));
     }
     yield* this.instruction(false);
-    yield* this.entered();
-    return STEP;
+    return (yield* this.entered()) ? this.inFront() : STEP;
+  }
+
+  /** The end of a step at the first statement of a function: in front of the calls that it is made of. */
+  private inFront(): StopCause {
+    return { kind: 'step', outside: this.callsBeginning(this.here()).length };
   }
 
   /** Behind a CALL: when the function called has lines, runs through its prologue. */

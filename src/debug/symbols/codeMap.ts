@@ -1,5 +1,6 @@
 /** What the symbol images say about addresses of a world, checked against the bytes in its memory. */
 import type { FunctionInfo, LineEntry } from '../../symbols/image';
+import { contains } from '../../symbols/dwarf/ranges';
 import type { World } from '../world';
 import type { ImageSet } from './imageSet';
 
@@ -38,14 +39,15 @@ export class CodeMap {
   }
 
   /**
-   * Of the calls inlined at an address those whose code begins there, outermost first. A processor that has arrived there
-   * can be said to be in front of them as well as in them.
+   * Of the calls inlined at an address those whose code begins there, or goes on behind other code, outermost first. A
+   * processor that has arrived there can be said to be in front of them as well as in them.
    */
   callsBeginning(world: World, pc: bigint): readonly CallSite[] {
     const calls = this.images.at(world, pc)?.image.inlinedAt(pc) ?? [];
     const sites: CallSite[] = [];
-    for (const { name, low, callFile, callLine } of calls) {
-      if (low !== pc || !callFile || callLine === undefined) break;
+    for (const { name, low, ranges, callFile, callLine } of calls) {
+      const begins = low === pc || (contains(ranges, pc) && !contains(ranges, pc - 1n));
+      if (!begins || !callFile || callLine === undefined) break;
       sites.unshift({ name, path: callFile.path, line: callLine });
     }
     return sites;

@@ -1,0 +1,120 @@
+/**
+ * Steps from random stops, by GDB through the stub and by Hyperstep from the same instant: where each ends.
+ *
+ *   tsx test/gdb/steps.ts [lab|'COMPILER OPTIONS'] [STOPS] [SEED]
+ */
+import { spawnSync } from 'node:child_process';
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import { serveGdb } from '../../src/adapter/hosts/gdbServer';
+import { GdbStub } from '../../src/gdb/stub';
+import { Client } from '../dap/client';
+import { GdbProcess } from './gdbProcess';
+import { random } from './random';
+import { sceneNamed } from './scenes';
+
+const [sceneName = 'gcc -g -O2', stops = '60', seed = '1'] = process.argv.slice(2);
+const STEPS = [
+  { gdb: 'next', dap: 'next' },
+  { gdb: 'step', dap: 'stepIn' },
+] as const;
+
+/** A step that takes longer does not come to an end. */
+const LONGEST_MS = 4000;
+
+interface Place {
+  name: string;
+  line: number;
+  pc: number;
+}
+
+const text = (place: Place): string => `${place.name}:${place.line} at ${place.pc.toString(16)}`;
+
+async function main(): Promise<number> {
+  if (spawnSync('gdb', ['--version']).error) {
+    console.log('No gdb here: skipped.');
+    return 0;
+  }
+  const scene = await sceneNamed(sceneName);
+  if (typeof scene === 'string') {
+    console.log(`Skipped: ${scene}`);
+    return 0;
+  }
+  const client = new Client();
+  await client.launch({ ...scene.launch, stopOnEntry: true, history: false });
+  const entry = client.next('stopped');
+  await client.configured();
+  await entry;
+  const d = client.session.debugger;
+  const { machine } = d;
+  const stub = new GdbStub({ debugger: d, explain: () => [], killed: () => {} });
+  const { port, server } = await serveGdb(stub, 0);
+  client.session.run.gdb = { stub, close: () => void server.close() };
+  const gdb = new GdbProcess(scene.symbols.vmm!, scene.cwd, port, ['monitor world vmm']);
+  await gdb.connected();
+
+  const theirs = async (...commands: string[]): Promise<Place | undefined> => {
+    const timer = setTimeout(() => d.pause(), LONGEST_MS);
+    const [top] = await gdb.frames(...commands);
+    clearTimeout(timer);
+    d.changed();
+    return top?.name ? { name: top.name, line: top.line, pc: top.pc } : undefined;
+  };
+  const ours = async (): Promise<Place> => {
+    const { stackFrames: [top] } = await client.request<DebugProtocol.StackTraceResponse['body']>('stackTrace', { threadId: 1, levels: 1 });
+    return { name: top!.name, line: top!.line, pc: Number(d.target.cpu.state.rip) };
+  };
+  const next = random(Number(seed));
+  const places = Array.from({ length: Number(stops) }, () => Math.floor(next() * scene.instructions)).sort((a, b) => a - b);
+  let compared = 0;
+  let disagreeing = 0;
+  for (const place of places) {
+    // Where the last step was to end.
+    for (const cpu of machine.cpus) cpu.setBreakpoints(new Set());
+    while (machine.instructions < place) machine.run(Math.min(place - machine.instructions, 200_000));
+    d.changed();
+    if (d.target.world !== 'vmm' || !d.target.images.at('vmm', d.target.cpu.state.rip)) continue;
+    // GDB decides at a stop of its own in which of the inlined calls that begin there it is.
+    const before = machine.snapshot();
+    const from = await theirs('stepi');
+    if (!from || d.target.world !== 'vmm') continue;
+    const start = machine.snapshot();
+    for (const step of STEPS) {
+      machine.restore(start, machine.recordedInput);
+      d.changed();
+      client.session.hasStopped({ kind: 'pause' });
+      const here = await ours();
+      if (here.name !== from.name || here.line !== from.line) break;
+      const stopped = client.next('stopped');
+      let failed: string | undefined;
+      await client.request(step.dap, { threadId: 1, granularity: 'statement' }).catch((error: Error) => (failed = error.message));
+      if (failed !== undefined) continue;
+      const timer = setTimeout(() => d.pause(), LONGEST_MS);
+      const { reason } = await stopped;
+      clearTimeout(timer);
+      // Of a loop that does not end.
+      if (reason === 'pause') continue;
+      const own = await ours();
+      machine.restore(before, machine.recordedInput);
+      d.changed();
+      const other = await theirs('stepi', step.gdb);
+      compared++;
+      if (!other || (other.name === own.name && other.line === own.line)) continue;
+      disagreeing++;
+      console.log(`${step.gdb} from ${text(from)}: gdb ${text(other)}, ours ${text(own)}`);
+    }
+    machine.restore(start, machine.recordedInput);
+    machine.release(start);
+    machine.release(before);
+  }
+  gdb.end();
+  console.log(`${sceneName}: ${compared} steps compared; ${disagreeing} disagree.`);
+  return disagreeing === 0 ? 0 : 1;
+}
+
+main().then(
+  (status) => process.exit(status),
+  (error: unknown) => {
+    console.error(error);
+    process.exit(1);
+  },
+);
