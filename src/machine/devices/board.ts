@@ -153,7 +153,8 @@ export class Board {
     // COM1 and COM3 share an interrupt line, COM2 and COM4 another.
     const uarts: Uart[] = SERIAL_PORTS.map(({ name, irq }) => new Uart(name, wiring, () => line(irq)(uarts.some((u, n) => SERIAL_PORTS[n]!.irq === irq && u.raised))));
     this.com1 = uarts[0]!;
-    for (const uart of uarts.slice(1)) uart.transmit = () => wiring.warn(`The guest writes to ${uart.name}, which is connected to nothing: the console is COM1.`);
+    // Firmware copies its console to all that there are.
+    for (const uart of firmware ? [] : uarts.slice(1)) uart.transmit = () => wiring.warn(`The guest writes to ${uart.name}, which is connected to nothing: the console is COM1.`);
     // Firmware that sees BSY waits for half a minute; software of hobby systems takes all ones for no drive.
     const emptyCable = firmware ? EmptyCable.PULLED_DOWN : EmptyCable.FLOATS;
     this.ide = [new IdeChannel('primary IDE channel', 0x1f0, [ide[0], ide[1]], 0, wiring, line(Irq.IDE0), emptyCable), new IdeChannel('secondary IDE channel', 0x170, [ide[2], ide[3]], 2, wiring, line(Irq.IDE1), emptyCable)];

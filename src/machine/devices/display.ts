@@ -169,7 +169,9 @@ export class Display implements Device, PortDevice {
     r[Register.X] = r[Register.Y] = 0;
     this.setLine(width);
     if (!(value & Enable.KEEP)) this.memory.clear(VIDEO_MEMORY, Math.ceil((width * height * bytesPerPixel(bits)) / PAGE_SIZE));
-    this.host.warn(`The guest shows a picture of ${width} by ${height} pixels with ${bits} bits each, which begins at physical address 0x${(this.base ?? VIDEO_MEMORY).toString(16)}; the view of the screen shows text alone, and hyperstep run --screenshot FILE the picture.`);
+    // Firmware tries several sizes, and speaks on the serial console too.
+    if (this.dropTranslations) this.host.warn('The guest shows a picture; the view of the screen shows text alone, and hyperstep run --screenshot FILE the picture.');
+    else this.host.warn(`The guest shows a picture of ${width} by ${height} pixels with ${bits} bits each, which begins at physical address 0x${(this.base ?? VIDEO_MEMORY).toString(16)}; the view of the screen shows text alone, and hyperstep run --screenshot FILE the picture.`);
   }
 
   /** Software measures a base address register by writing ones and writing back what it was. Anything else moves the pixels, which cannot be. */
