@@ -66,6 +66,8 @@ describe('options of hyperstep run', () => {
     [['--cdrom', 'x.iso', '--lab', 'disk'], /none of --disk, --cdrom/],
     [['--virtio', 'a', '--virtio', 'b', '--virtio', 'c', '--virtio', 'd', '--virtio', 'e'], /5 virtio drives/],
     [['--append', 'x'], /--append is the command line of a kernel: give that by --kernel or --multiboot/],
+    [['--firmware', 'OVMF.fd', '--e820', 'x'], /--e820 is for Hyperstep's own BIOS, so it does not go with --firmware\.$/],
+    [['--firmware', 'OVMF.fd', '--lab', 'disk'], /--lab is for Hyperstep's own BIOS/],
     [['--lab', 'done'], /the lab's states are reason, cpuid, disk, complete\.$/],
     [['--lab', 'cpuid', '--disk', 'a'], /--lab runs the built-in lab/],
     [['--expect', ''], /--expect has an empty text\.$/],

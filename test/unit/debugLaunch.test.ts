@@ -55,6 +55,7 @@ describe('launch configuration', () => {
     ['a world that does not exist', { symbols: [{ file: 'a', world: 'gest' }] }, /^"symbols\[0\]\.world" is "gest", which is unknown: did you mean "guest"\?$/],
     ['symbols without a file', { symbols: [{ world: 'guest' }] }, /^"symbols\[0\]" needs the key "file"/],
     ['a place to stop that does not exist', { vmexit: { stopAt: 'here' } }, /^"vmexit\.stopAt" is "here", but must be one of "source", "exit"/],
+    ['firmware that is no file', { machine: { firmware: 4 } }, /^"machine\.firmware" is 4, but must be a list/],
     ['a number for a switch', { stopOnEntry: 1 }, /^"stopOnEntry" is 1, but must be true or false/],
   ];
   for (const [what, value, pattern] of WRONG) it(`tells of ${what}`, () => assert.match(sentence(() => readConfiguration(value)), pattern));
@@ -125,6 +126,16 @@ describe('what to start', () => {
     const t = await started(['/w/obj/kern/kernel.img', '/w/obj/boot/boot', '/w/obj/boot/boot.out', '/w/vmm/guest/obj/boot/boot.out']);
     assert.deepStrictEqual(t.optionalSymbols, [{ file: '/w/obj/boot/boot.out', world: undefined }, { file: '/w/vmm/guest/obj/boot/boot.out', world: 'guest' }]);
   });
+  it('firmware alone, with a disk, and with a UEFI application, whatever is in the folder', async () => {
+    const machine = { firmware: 'OVMF.fd' };
+    const tree = ['/w/obj/kern/kernel.img', '/w/obj/fs/fs.img'];
+    const alone = await started(tree, { machine });
+    assert.deepStrictEqual([alone.firmware, alone.boot, alone.drives, alone.symbols], [['/w/OVMF.fd'], { kind: 'firmware' }, [], []]);
+    assert.deepStrictEqual((await started(tree, { machine, boot: { disk: 'obj/kern/kernel.img' } })).drives, []);
+    const application = await started([], { machine: { firmware: ['CODE.fd', '/o/VARS.fd'] }, boot: { kernel: 'a.efi' } });
+    assert.deepStrictEqual([application.firmware, application.boot], [['/w/CODE.fd', '/o/VARS.fd'], { kind: 'kernel', kernel: '/w/a.efi', initrd: undefined, append: '', entry: undefined }]);
+  });
+  it('not a multiboot kernel by firmware', () => assert.rejects(started([], { machine: { firmware: 'OVMF.fd' }, boot: { multiboot: 'k' } }), /"machine\.firmware" starts disks, CDs, and by "boot\.kernel" .*; leave it out for "boot\.multiboot"\.$/));
   it('a JOS tree without its file system, and says so', async () => assert.match((await started(['/w/obj/kern/kernel.img'])).note!, /no obj\/fs\/fs\.img, so it has one disk only: make builds it/));
   it('not the lab in place of a JOS tree that has not been built', () =>
     assert.rejects(started(['/w/kern/Makefrag', '/w/boot/Makefrag', '/w/vmm/vmx.c']), /\/w holds a JOS tree that has not been built: there is no obj\/kern\/kernel\.img\. Run make first/));
