@@ -47,8 +47,9 @@ async function main(): Promise<number> {
   const d = client.session.debugger;
   const { machine } = d;
   const stub = new GdbStub({ debugger: d, explain: () => [], killed: () => {} });
-  const { port, server } = await serveGdb(stub, 0);
-  client.session.run.gdb = { stub, close: () => void server.close() };
+  const server = await serveGdb(stub, 0);
+  const { port } = server;
+  client.session.run.gdb = { stub, close: () => server.close() };
   const gdb = new GdbProcess(scene.symbols.vmm!, scene.cwd, port, ['monitor world vmm']);
   await gdb.connected();
 

@@ -221,7 +221,8 @@ export class Stepping {
 
   /** The statement that a step begins in: in front of inlined calls the one that makes them. */
   private startOf(at: Position, outside: number): StepStart | undefined {
-    const line = this.line(at);
+    this.env.focus();
+    const line = this.env.code.lineAt(at.world, at.pc, true);
     if (!line) return undefined;
     const site = outside > 0 ? this.callsBeginning(at).at(-outside) : undefined;
     const { path } = line.entry.file;

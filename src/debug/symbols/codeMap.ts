@@ -30,10 +30,10 @@ export class CodeMap {
 
   constructor(private readonly images: ImageSet) {}
 
-  /** The line of an address, undefined where there is none. */
-  lineAt(world: World, pc: bigint): CodeLine | undefined {
+  /** The line of an address, undefined where there is none; with `around` code of no line counts as what is before it in its function. */
+  lineAt(world: World, pc: bigint, around = false): CodeLine | undefined {
     const image = this.images.at(world, pc)?.image;
-    const entry = image?.lineAt(pc);
+    const entry = around ? image?.lineAround(pc) : image?.lineAt(pc);
     if (!image || !entry || entry.line === 0) return undefined;
     return { entry, functionLow: image.functionAt(pc)?.low, assembly: ASSEMBLY.test(entry.file.path), inlines: image.inlinedAt(pc).map((call) => call.die.identity).reverse() };
   }
