@@ -1,6 +1,8 @@
 import { UserError } from '../base/errors';
 
 const utf8 = new TextDecoder();
+/** In place of a length of 32 bits: one of 64 follows. */
+const IS_64_BIT = 0xffffffff;
 
 /**
  * A cursor over little-endian bytes. Every read checks the end: a damaged file gives a UserError that names `what`
@@ -54,6 +56,16 @@ export class Reader {
 
   u32(): number {
     return this.view.getUint32(this.take(4), true);
+  }
+
+  /** DWARF's initial length, which begins each unit of a section: how wide offsets in it are, and where it ends. */
+  initialLength(): { offsetSize: 4 | 8; end: number } {
+    const short = this.u32();
+    const offsetSize = short === IS_64_BIT ? 8 : 4;
+    const length = offsetSize === 8 ? this.offset(8) : short;
+    const end = this.position + length;
+    if (end > this.end) this.damaged();
+    return { offsetSize, end };
   }
 
   u64(): bigint {

@@ -1,5 +1,6 @@
 /** FABS, FCHS, FRNDINT, FSCALE, FXTRACT. */
 import type { SlowOperation } from '../processor';
+import type { CpuState } from '../state';
 import { unary } from './arithmeticOperations';
 import { BIAS, Class, classOf, type Extended, exponentOf, extended, INDEFINITE, infinity, INTEGER_BIT, isNan, normalized, scaleOf, withSign, zero } from './extended';
 import { fromInteger, toInteger } from './formats';
@@ -76,22 +77,22 @@ const extract: SlowOperation = (cpu, insn) => {
   push(s, significand);
 };
 
-/** An operation on ST(0) and ST(1) whose result replaces ST(0). */
-export const withSecond =
-  (operation: (env: Numeric, a: Extended, b: Extended) => Extended): SlowOperation =>
+/** An operation on ST(0) and ST(1); `keep` puts its result where it belongs. */
+export const ofTwo =
+  (operation: (env: Numeric, a: Extended, b: Extended) => Extended, keep: (s: CpuState, result: Extended) => void): SlowOperation =>
   (cpu, insn) => {
     const env = begin(cpu);
     const s = cpu.state;
     let result: Extended = INDEFINITE;
     if (isEmpty(s, 0) || isEmpty(s, 1)) env.stackUnderflow();
     else result = operation(env, readStack(s, 0), readStack(s, 1));
-    if (settle(cpu, insn, env)) writeStack(s, 0, result);
+    if (settle(cpu, insn, env)) keep(s, result);
   };
 
 export const scaleOperations: Record<string, SlowOperation> = {
   fabs: signOperation(() => 0),
   fchs: signOperation((sign) => sign ^ 1),
   frndint: unary(roundToIntegral),
-  fscale: withSecond(scale),
+  fscale: ofTwo(scale, (s, result) => writeStack(s, 0, result)),
   fxtract: extract,
 };

@@ -5,6 +5,7 @@ import { type Extended, INDEFINITE, isNan, classOf, one } from './extended';
 import { begin, settle } from './frame';
 import type { Numeric } from './numeric';
 import { isEmpty, pop, push, readStack, setStatusWord, statusWord, writeStack } from './registers';
+import { ofTwo } from './scaleOperations';
 import { Status } from './statusWord';
 import { angleOf, inRange, logarithmOfOnePlus, logarithmTimes, powerMinusOne, sineOf, tangentOf } from './transcendental';
 
@@ -31,18 +32,11 @@ const trigonometric =
   };
 
 /** An operation on ST(0) and ST(1) that replaces ST(1) and pops. */
-const intoSecond =
-  (operation: (env: Numeric, x: Extended, y: Extended) => Extended): SlowOperation =>
-  (cpu, insn) => {
-    const env = begin(cpu);
-    const s = cpu.state;
-    let result: Extended = INDEFINITE;
-    if (isEmpty(s, 0) || isEmpty(s, 1)) env.stackUnderflow();
-    else result = operation(env, readStack(s, 0), readStack(s, 1));
-    if (!settle(cpu, insn, env)) return;
+const intoSecond = (operation: (env: Numeric, x: Extended, y: Extended) => Extended): SlowOperation =>
+  ofTwo(operation, (s, result) => {
     writeStack(s, 1, result);
     pop(s);
-  };
+  });
 
 /** FPTAN pushes 1 after the tangent, or the same NaN. */
 const tangentAndOne = (env: Numeric, x: Extended): readonly Extended[] => {

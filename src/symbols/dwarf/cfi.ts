@@ -100,16 +100,11 @@ class FrameTable {
   }
 
   private header(reader: Reader): { end: number; idPosition: number; offsetSize: 4 | 8; id: number } | undefined {
-    let length = reader.u32();
-    let offsetSize: 4 | 8 = 4;
-    if (length === 0xffffffff) {
-      length = reader.offset(8);
-      offsetSize = this.isEh ? 4 : 8;
-    }
-    if (length === 0) return undefined;
-    const end = reader.position + length;
-    if (end > reader.end) reader.damaged();
+    const head = reader.initialLength();
+    const { end } = head;
     const idPosition = reader.position;
+    if (end === idPosition) return undefined;
+    const offsetSize = this.isEh ? 4 : head.offsetSize;
     if (offsetSize === 4) return { end, idPosition, offsetSize, id: reader.u32() };
     const id = reader.u64();
     return { end, idPosition, offsetSize, id: id > 0xffff_ffffn ? -1 : Number(id) };

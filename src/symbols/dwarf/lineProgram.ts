@@ -45,14 +45,7 @@ interface Header {
 
 const readHeader = (sections: DwarfSections, offset: number): Header => {
   const reader = sections.reader('.debug_line', offset);
-  let length = reader.u32();
-  let offsetSize: 4 | 8 = 4;
-  if (length === 0xffffffff) {
-    offsetSize = 8;
-    length = reader.offset(8);
-  }
-  const end = reader.position + length;
-  if (end > reader.end) reader.damaged();
+  const { offsetSize, end } = reader.initialLength();
   const version = reader.u16();
   if (version < 2 || version > 5) throw new UserError('dwarf.version', `${reader.what} holds a line table of version ${version}: Hyperstep reads versions 2 to 5, build it with -gdwarf-4.`);
   if (version >= 5) reader.skip(2); // address size and segment selector size

@@ -195,14 +195,7 @@ export const readUnits = (sections: DwarfSections, set: UnitSet, section: '.debu
   const reader = sections.reader(section);
   while (!reader.atEnd) {
     const offset = reader.position;
-    let length = reader.u32();
-    let offsetSize: 4 | 8 = 4;
-    if (length === 0xffffffff) {
-      offsetSize = 8;
-      length = reader.offset(8);
-    }
-    const end = reader.position + length;
-    if (end > reader.end) reader.damaged();
+    const { offsetSize, end } = reader.initialLength();
     const version = reader.u16();
     if (version < 2 || version > 5) throw new UserError('dwarf.version', `${reader.what} holds DWARF version ${version}: Hyperstep reads versions 2 to 5, build it with -gdwarf-4.`);
     let unitType: number = section === '.debug_types' ? UnitType.type : UnitType.compile;

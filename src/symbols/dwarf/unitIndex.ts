@@ -167,11 +167,7 @@ export class UnitIndex {
     const reader = this.sections.reader('.debug_aranges');
     while (!reader.atEnd) {
       const start = reader.position;
-      let length = reader.u32();
-      const offsetSize = length === 0xffffffff ? 8 : 4;
-      if (offsetSize === 8) length = reader.offset(8);
-      const end = reader.position + length;
-      if (end > reader.end) reader.damaged();
+      const { offsetSize, end } = reader.initialLength();
       reader.u16(); // version
       const unit = reader.offset(offsetSize);
       const addressSize = reader.u8();
