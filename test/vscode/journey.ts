@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { install, type Installation } from './install';
-import { packExtension, ROOT, Server, type HostKind } from './server';
+import { packExtension, ROOT, Server, type HostKind, type ServerOptions } from './server';
 import { Workbench } from './workbench';
 
 const INSTALL_MS = 15 * 60_000;
@@ -22,7 +22,7 @@ export interface Journey {
 }
 
 /** Opens the lab before the suite's first step. Steps build on one another: after a failure the rest is skipped. */
-export function journey(kind: HostKind, name: string, sideBarWider: number, fill: (workspace: string) => void = () => undefined): Journey {
+export function journey(kind: HostKind, name: string, sideBarWider: number, fill: (workspace: string) => void = () => undefined, options: ServerOptions = {}): Journey {
   const window = {} as Journey;
   let server: Server | undefined;
   let failed = false;
@@ -33,7 +33,7 @@ export function journey(kind: HostKind, name: string, sideBarWider: number, fill
     server = await Server.start(installation, vsix, kind, (workspace) => {
       fs.cpSync(path.join(ROOT, 'lab'), workspace, { recursive: true });
       fill(workspace);
-    });
+    }, options);
     window.workspace = server.workspace;
     window.vscode = await Workbench.open(server.url, server.workspace, name);
     await window.vscode.widenSideBar(sideBarWider);

@@ -40,6 +40,12 @@ describe(`Views of VS Code, ${kind} extension host`, () => {
     await vscode.terminalShows(/Hyperstep|VMM|SeaBIOS|\S/);
   });
 
+  it('opens a serial console again that was closed', async () => {
+    await vscode.command('Terminal: Kill All Terminals');
+    await vscode.command('Hyperstep: Show the Serial Console');
+    await vscode.terminalShows('What is the tortoise');
+  });
+
   it('stops at an exit that is ticked in the view', async () => {
     const exits = await vscode.pane('VM Exits');
     await vscode.tick(exits, /^\s*CPUID/);

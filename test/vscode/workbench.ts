@@ -142,6 +142,12 @@ export class Workbench {
     );
   }
 
+  /** Waits until a screen reader would say of a row what matches. */
+  async spoken(container: string, pattern: RegExp): Promise<void> {
+    const labels = (): Promise<string[]> => this.page.$$eval(`${container} .monaco-list-row`, (rows) => rows.map((row) => row.getAttribute('aria-label') ?? ''));
+    await this.until(`a row that is read like ${pattern}`, async () => (await labels()).some((label) => pattern.test(label)) || undefined, SOON_MS, async () => JSON.stringify(await labels()));
+  }
+
   /** Waits until one row of the list or tree matches, and gives its text. */
   async row(container: string, pattern: RegExp): Promise<string> {
     return this.until(`a row like ${pattern} in ${container}`, async () => (await this.rows(container)).find((text) => pattern.test(text)), SOON_MS, async () =>
