@@ -33,7 +33,7 @@ describe('decode', () => {
       { ...i, operands: i.operands.slice(0, 2).map((o) => ({ ...o })), op: 0 },
       {
         op: 0, name: 'mov', length: 5, codeSize: 64, operandSize: 8, addressSize: 8, prefixes: Prefix.REX | Prefix.REX_W, opcode: 0x8b, modrm: 0x44,
-        condition: 0, segment: Seg.SS, segmentOverride: -1, base: 5, index: 1, scale: 2, dispLow: -16, dispHigh: -1, immLow: 0, immHigh: 0, imm2: 0,
+        condition: 0, segment: Seg.SS, segmentOverride: -1, base: 5, index: 1, scale: 2, dispLow: -16, dispHigh: -1, dispSize: 1, immLow: 0, immHigh: 0, immSize: 0, imm2: 0,
         operands: [
           { kind: Kind.REG, size: 8, number: 0, high: false },
           { kind: Kind.MEM, size: 8, number: 0, high: false },

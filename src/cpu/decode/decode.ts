@@ -3,7 +3,7 @@
  * SDM volume 2, "Instruction Format"; the opcodes stand in opcodes*.ts.
  */
 import { Dimension, FormFlag, VEX_MAP_BASE } from './compile';
-import { Instruction, Kind, NO_REGISTER, Prefix, RIP_REGISTER, type CodeSize, type Operand } from './instruction';
+import { Instruction, Kind, NO_REGISTER, OTHER_SIZE, Prefix, RIP_REGISTER, type CodeSize, type Operand } from './instruction';
 import { INVALID_OP, TABLES, TOO_LONG_OP } from './mnemonics';
 import { Method, SIZE_CONTEXTS, SIZES } from './notation';
 import { Gpr, Seg } from '../state';
@@ -26,24 +26,27 @@ const S = Seg;
 const R = Gpr;
 const NONE = NO_REGISTER;
 const RIP = RIP_REGISTER;
+const OTHER = OTHER_SIZE;
 const VEX_BASE = VEX_MAP_BASE;
 const OPERAND_SIZES = SIZES;
 const CONTEXTS = SIZE_CONTEXTS;
 
 const INVALID = INVALID_OP;
 const TOO_LONG = TOO_LONG_OP;
+/** By opcode, map times 256 plus byte: whether a ModRM byte follows. */
+export const HAS_MODRM_BYTE = TABLES.modrm;
 const { roots: ROOTS, modrm: HAS_MODRM, nodes: NODES, formOp: FORM_OP, formFlags: FORM_FLAGS, formCount: FORM_COUNT, formOperands: FORM_OPERANDS } = TABLES;
 
 /** What a byte is as a prefix: 0 none; low three bits as below. Segment overrides hold the segment in bits 6:4. */
-const NOT_PREFIX = 0;
+export const NOT_PREFIX = 0;
 const IS_SEGMENT = 1;
 const IS_OPERAND_SIZE = 2;
-const IS_ADDRESS_SIZE = 3;
+export const IS_ADDRESS_SIZE = 3;
 const IS_LOCK = 4;
 const IS_REPNE = 5;
 const IS_REP = 6;
-const IS_REX = 7;
-const PREFIX_CLASS = new Uint8Array(256);
+export const IS_REX = 7;
+export const PREFIX_CLASS = new Uint8Array(256);
 PREFIX_CLASS[0x26] = IS_SEGMENT | (S.ES << 4);
 PREFIX_CLASS[0x2e] = IS_SEGMENT | (S.CS << 4);
 PREFIX_CLASS[0x36] = IS_SEGMENT | (S.SS << 4);
@@ -131,6 +134,7 @@ function decodeMemory(out: Instruction, modrm: number, rexX: number, rexB: numbe
   else if (dispSize === 2) out.dispLow = (u16(cursor) << 16) >> 16;
   else if (dispSize === 4) out.dispLow = i32(cursor);
   out.dispHigh = out.dispLow >> 31;
+  out.dispSize = dispSize;
   cursor += dispSize;
 }
 
@@ -204,6 +208,8 @@ export function decode(bytes: Uint8Array, position: number, available: number, c
   out.dispHigh = 0;
   out.immLow = 0;
   out.immHigh = 0;
+  out.dispSize = 0;
+  out.immSize = 0;
   out.imm2 = 0;
   out.operandCount = 0;
 
@@ -336,22 +342,27 @@ export function decode(bytes: Uint8Array, position: number, available: number, c
       case M.I:
         operand.kind = K.IMM;
         out.immLow = operand.size === 1 ? code[cursor]! : u16(cursor);
+        out.immSize = operand.size;
         cursor += operand.size;
         break;
       case M.IS:
         operand.kind = K.IMM;
+        out.immSize = -1;
         setImmediate(out, s8(cursor++));
         break;
       case M.IZ:
       case M.IV:
         operand.kind = K.IMM;
         if (operandSize === 2) {
+          out.immSize = -2;
           setImmediate(out, (u16(cursor) << 16) >> 16);
           cursor += 2;
         } else {
+          out.immSize = -4;
           setImmediate(out, i32(cursor));
           cursor += 4;
           if (operandSize === 8 && (spec & 0xff) === M.IV) {
+            out.immSize = OTHER;
             out.immHigh = i32(cursor);
             cursor += 4;
           }
@@ -363,24 +374,29 @@ export function decode(bytes: Uint8Array, position: number, available: number, c
         break;
       case M.I2:
         operand.kind = K.IMM2;
+        out.immSize = OTHER;
         out.imm2 = code[cursor++]!;
         break;
       case M.JB:
         operand.kind = K.REL;
+        out.immSize = -1;
         setImmediate(out, s8(cursor++));
         break;
       case M.JZ:
         operand.kind = K.REL;
         if (operandSize === 2) {
+          out.immSize = -2;
           setImmediate(out, (u16(cursor) << 16) >> 16);
           cursor += 2;
         } else {
+          out.immSize = -4;
           setImmediate(out, i32(cursor));
           cursor += 4;
         }
         break;
       case M.O:
         operand.kind = K.MEM;
+        out.dispSize = OTHER;
         out.dispLow = out.addressSize === 2 ? u16(cursor) : i32(cursor);
         if (out.addressSize === 8) out.dispHigh = i32(cursor + 4);
         cursor += out.addressSize;
@@ -389,6 +405,7 @@ export function decode(bytes: Uint8Array, position: number, available: number, c
       case M.Y: operand.kind = K.DST_STRING; break; // prettier-ignore
       case M.A:
         operand.kind = K.FAR;
+        out.immSize = OTHER;
         out.immLow = operandSize === 2 ? u16(cursor) : i32(cursor);
         cursor += operandSize;
         out.imm2 = u16(cursor);
@@ -437,6 +454,7 @@ export function decode(bytes: Uint8Array, position: number, available: number, c
         break;
       case M.L:
         operand.kind = operand.size === 32 ? K.YMM : K.XMM;
+        out.immSize = OTHER;
         operand.number = (code[cursor++]! >> 4) & (code64 ? 15 : 7);
         break;
       case M.B:

@@ -46,6 +46,9 @@ export const Prefix = {
 export const NO_REGISTER = 16;
 export const RIP_REGISTER = 17;
 
+/** For `dispSize` and `immSize`: something else than their sizes. */
+export const OTHER_SIZE = 16;
+
 /** Code size of the segment that the bytes are in: the D and L bits. */
 export type CodeSize = 16 | 32 | 64;
 
@@ -105,6 +108,10 @@ export class Instruction {
    */
   immLow = 0;
   immHigh = 0;
+  /** Bytes of ModRM's displacement as the code has it: 0, 1, 2 or 4; `OTHER_SIZE` for an address without ModRM. */
+  dispSize = 0;
+  /** Bytes of the only immediate or branch displacement as the code has it: 0, 1, 2 or 4, negative when it is sign-extended; `OTHER_SIZE` where there are two, or one of 64 bits. */
+  immSize = 0;
   /** Selector of a far pointer, or the second immediate. */
   imm2 = 0;
 

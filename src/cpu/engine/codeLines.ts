@@ -11,6 +11,7 @@ import { flagged, type HandlerTable } from './handlers';
 import { RECORDS_BASE } from './layout';
 import { Field, RECORD_SIZE, Special } from './record';
 import { RUN_LENGTH, type RecordArena, SINGLE_BASE } from './recordArena';
+import { RecordTemplates } from './recordTemplates';
 import { RecordWriter } from './recordWriter';
 
 /** Longest instruction. */
@@ -25,6 +26,10 @@ const MAY_LEAVE = flagged(['div', 'idiv', 'cli', 'sti', 'syscall', 'sysret', 'sw
 export class CodeLines {
   private readonly insn = new Instruction();
   private readonly writer: RecordWriter;
+  private readonly templates: RecordTemplates;
+  /** Of the instruction that `decode` saw last: its template, or -1 and its handler (-1: TypeScript performs it). */
+  private template = -1;
+  private handler = -1;
   /** Instructions that TypeScript performs, by the index in their record. */
   readonly instructions: (Instruction | undefined)[] = [undefined];
   private readonly freeInstructions: number[] = [];
@@ -39,6 +44,7 @@ export class CodeLines {
     private readonly arena: RecordArena,
   ) {
     this.writer = new RecordWriter(views);
+    this.templates = new RecordTemplates(views);
   }
 
   /** The record of the instruction at an offset where none is known; the arena has room for a run. */
@@ -50,7 +56,7 @@ export class CodeLines {
   }
 
   private decodeRun(page: CodePage, start: number): number {
-    const { views, insn, writer } = this;
+    const { views, writer } = this;
     const first = this.arena.next;
     let at = first;
     let offset = start;
@@ -66,18 +72,16 @@ export class CodeLines {
         at += RECORD_SIZE;
         break;
       }
-      if (this.decode(page, offset) === 0) {
+      const length = this.decode(page, offset);
+      if (length === 0) {
         // It crosses: the processor, which can translate the next page, writes what follows.
         writer.special(at, Special.CROSS, offset);
         this.enter(page, offset, at);
         at += RECORD_SIZE;
         break;
       }
-      const records = this.write(page, at, insn, offset);
-      this.link(page, at + (records - 1) * RECORD_SIZE, insn, offset);
-      this.enter(page, offset, at);
-      at += records * RECORD_SIZE;
-      offset += insn.length;
+      at += this.write(page, at, offset) * RECORD_SIZE;
+      offset += length;
       if (this.endsRun) {
         // A TypeScript instruction may go on to the next one after all: VMLAUNCH does when it fails.
         if (views.u16[(at - RECORD_SIZE + Field.HANDLER) >>> 1] === Special.SLOW) {
@@ -92,11 +96,44 @@ export class CodeLines {
     return first;
   }
 
-  /** Into `insn`; 0 when the instruction crosses into the next page. */
+  /** Finds a template for the instruction at an offset, or decodes it into `insn`. Returns its length; 0 when it crosses into the next page. */
   private decode(page: CodePage, offset: number): number {
-    const length = decode(this.views.u8, page.frame + offset, PAGE - offset, page.codeSize, this.insn);
+    const position = page.frame + offset;
+    this.template = this.templates.find(position, PAGE - offset, page.codeSize);
+    if (this.template >= 0) return this.templates.length;
+    const length = decode(this.views.u8, position, PAGE - offset, page.codeSize, this.insn);
+    if (length === 0) return 0;
     this.absent?.apply(this.insn);
+    this.handler = this.handlers.find(this.insn);
     return length;
+  }
+
+  /** How many records the instruction that `decode` saw has, and whether falling through is over behind it. */
+  private get records(): number {
+    if (this.template >= 0) return this.templates.records(this.template);
+    return this.handler < 0 ? 1 : this.writer.count(this.insn, this.handlers.staged);
+  }
+  private get ends(): boolean {
+    return this.template >= 0 ? this.templates.ends(this.template) : this.handlers.ends(this.handler);
+  }
+
+  /** Writes the records of the instruction that `decode` saw at the offset; returns how many. */
+  private write(page: CodePage, at: number, offset: number): number {
+    const { template, templates, insn } = this;
+    let records: number;
+    if (template >= 0) {
+      templates.write(template, at, offset);
+      records = templates.records(template);
+      this.endsRun = templates.ends(template);
+      if (templates.isRelative(template)) this.link(page, at + (records - 1) * RECORD_SIZE, templates.target);
+    } else {
+      records = this.writeAnew(page, at, insn, offset, this.handler);
+      const own = at + (records - 1) * RECORD_SIZE;
+      if (this.views.u32[(own + Field.INSTRUCTION) >>> 2] === 0) templates.learn(insn, at, records, this.endsRun);
+      this.linkAnew(page, own, insn, offset);
+    }
+    this.enter(page, offset, at);
+    return records;
   }
 
   // Code that was overwritten.
@@ -150,24 +187,21 @@ export class CodeLines {
 
   /** Decodes overwritten instructions in their records of before, as far as they fit. False when the first does not. */
   private renew(page: CodePage, stale: Uint32Array, start: number, first: number): boolean {
-    const { insn } = this;
     let at = first;
     let offset = start;
     for (let count = 0; count < RUN_LENGTH && stale[offset] === at; count++) {
-      if (this.decode(page, offset) === 0) return count > 0;
+      const length = this.decode(page, offset);
+      if (length === 0) return count > 0;
       const before = this.recordsOf(at);
       const after = at + before * RECORD_SIZE;
       const own = after - RECORD_SIZE;
-      const handler = this.handlers.find(insn);
-      if (this.recordsFor(insn, handler) !== before) return count > 0;
-      if (!this.handlers.ends(handler) && !this.leadsTo(page, at, own, offset + insn.length)) return count > 0;
+      if (this.records !== before) return count > 0;
+      if (!this.ends && !this.leadsTo(page, at, own, offset + length)) return count > 0;
       this.forget(page, own);
-      this.write(page, at, insn, offset, handler);
-      this.link(page, own, insn, offset);
-      this.enter(page, offset, at);
+      this.write(page, at, offset);
       if (this.endsRun) return true;
       at = after;
-      offset += insn.length;
+      offset += length;
     }
     return true;
   }
@@ -201,13 +235,8 @@ export class CodeLines {
 
   // Records.
 
-  /** How many records `write` would write for an instruction that `HandlerTable.find` has just looked up. */
-  private recordsFor(insn: Instruction, handler: number): number {
-    return handler < 0 ? 1 : this.writer.count(insn, this.handlers.staged);
-  }
-
-  /** Writes an instruction's records; `endsRun` says whether falling through is over. */
-  private write(page: CodePage, at: number, insn: Instruction, offset: number, handler = this.handlers.find(insn)): number {
+  /** Writes a decoded instruction's records; `endsRun` says whether falling through is over. */
+  private writeAnew(page: CodePage, at: number, insn: Instruction, offset: number, handler: number): number {
     if (handler < 0) {
       this.writer.slow(at, offset, insn.length, this.keep(page, insn));
       this.endsRun = LEADS_ELSEWHERE[insn.op] === 1;
@@ -234,11 +263,13 @@ export class CodeLines {
     return index;
   }
 
-  /** Connects a direct branch to its target in the same page, now or when that gets decoded. */
-  private link(page: CodePage, record: number, insn: Instruction, offset: number): void {
+  /** The same for a decoded instruction, if it is a direct branch. */
+  private linkAnew(page: CodePage, record: number, insn: Instruction, offset: number): void {
     if (insn.operandCount === 0 || insn.operands[0].kind !== Kind.REL) return;
-    if (insn.operandSize * 8 !== page.codeSize) return;
-    const target = offset + insn.length + insn.immLow;
+    if (insn.operandSize * 8 === page.codeSize) this.link(page, record, offset + insn.length + insn.immLow);
+  }
+  /** Connects a direct branch to its target in the same page, now or when that gets decoded. */
+  private link(page: CodePage, record: number, target: number): void {
     if (target < 0 || target >= PAGE) return;
     const field = record + Field.LINK;
     const known = this.views.u32[(page.slots + target * 4) >>> 2]!;
@@ -282,9 +313,9 @@ export class CodeLines {
     const first = this.arena.next;
     this.writer.special(first, Special.CROSS, offset, second.slots);
     const at = first + RECORD_SIZE;
-    const records = this.write(page, at, this.insn, offset);
+    const records = this.writeAnew(page, at, this.insn, offset, this.handlers.find(this.insn));
     const end = at + records * RECORD_SIZE;
-    this.link(page, end - RECORD_SIZE, this.insn, offset);
+    this.linkAnew(page, end - RECORD_SIZE, this.insn, offset);
     this.writer.special(end, Special.CONTINUE, offset + this.insn.length);
     this.arena.next = end + RECORD_SIZE;
     page.runs.push(first, this.arena.next);

@@ -9,6 +9,7 @@ import { Value } from '../../wasm/value';
 import { AccessFlag } from '../accessFlags';
 import { ADDEND, entryOf, liesBeside, tagOf, watchedTag } from '../mmu/tlbCode';
 import { CTLB_ENTRY_SIZE, LET_BY, Offset, Segment, TLB_ENTRIES, TLB_ENTRY_SIZE } from '../state';
+import { TOLD } from '../mmu/tlb';
 import { walkFunction } from '../mmu/walkCode';
 import { keep } from '../stateCode';
 import { caseOrder } from './caseOrder';
@@ -87,11 +88,15 @@ function missFunction(accessImport: number, walk: number): FunctionBuilder {
   f.return();
   f.end();
   f.end();
+  // A write that has only to be told has its translation.
+  linear.and(PAGE_MASK).or(BigInt(TOLD)).ne(entry.load('i64', 8, tagOf(true))).or(write.eqz()).emit(f);
+  f.if();
   const host = keep(f, Value.call(walk, 'i32', CPU, linear, flags));
   host.emit(f);
   f.if();
   host.emit(f);
   f.return();
+  f.end();
   f.end();
   Value.call(accessImport, 'i32', ...[0, 1, 2, 3, 4].map((n) => Value.local(n, 'i32'))).emit(f);
   return f;

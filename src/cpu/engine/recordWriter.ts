@@ -20,7 +20,7 @@ function registerOffset(operand: Operand): number {
 const LOADS: Record<number, number> = { 1: Special.LOAD_1, 2: Special.LOAD_2, 4: Special.LOAD_4, 8: Special.LOAD_8, 16: Special.LOAD_16 };
 
 /** Beyond it an instruction at the end of its page reaches further than 32 bits say, counted from the page's first byte. */
-const LARGEST_FROM_RIP = 0x7fff_e000;
+export const LARGEST_FROM_RIP = 0x7fff_e000;
 
 /** Instructions whose memory operand is not accessed, so that no segment is asked. */
 const UNTOUCHED = flagged(['lea', 'nop']);
