@@ -11,7 +11,9 @@
 
 #define SIEVE 65536
 #define WORDS 16384
+#ifndef ROUNDS
 #define ROUNDS 40
+#endif
 
 static uint8_t composite[SIEVE];
 static uint64_t words[WORDS];
