@@ -31,6 +31,9 @@ function numberOf(text: string): bigint | undefined {
   return text === 'true' ? 1n : text === 'false' ? 0n : undefined;
 }
 
+/** Whether a function is the one that GDB names, of Rust with the modules that it is in. */
+const isNamed = (ours: string, theirs: string): boolean => theirs === ours || theirs.endsWith(`::${ours}`);
+
 /** Enumerators are told by name, and flags as a set whose number stands behind it. */
 function sameValue(gdb: GdbValue, text: string): boolean {
   const wanted = BigInt.asUintN(64, BigInt(gdb.value!));
@@ -45,12 +48,24 @@ const PAGE = 0x1000;
 /** Nothing of it is anywhere: a struct without members has nothing that could be. */
 const isGone = (gdb: GdbValue): boolean => gdb.gone === true || (gdb.children !== undefined && gdb.children.every(isGone));
 
+/** How many elements a slice of Rust has, which for GDB is a struct; undefined for anything else, and where the length is nowhere. */
+function sliceLength({ children }: GdbValue): number | undefined {
+  const [pointer, length] = children ?? [];
+  return children?.length === 2 && pointer!.name === 'data_ptr' && length!.name === 'length' && length!.value !== undefined ? Number(length!.value) : undefined;
+}
+
 function compareValue(gdb: GdbValue, own: OwnValue, where: string, counts: Counts): string[] {
   if (gdb.other) {
     counts.notCompared++;
     return [];
   }
   if (gdb.children) {
+    // A slice is its elements here, of which as many have been asked for as a pointer and a length are.
+    const length = sliceLength(gdb);
+    if (length !== undefined) {
+      const count = Math.min(length, gdb.children.length);
+      return (own.children?.length ?? 0) === count ? [] : [`${where} has ${length} elements for gdb: ours ${own.value}`];
+    }
     // A struct none of which is anywhere has no children here.
     if (!own.children) return gdb.children.length === 0 || isGone(gdb) ? [] : [`${where} has members for gdb: ours ${own.value}`];
     return gdb.children.flatMap((child, i) => {
@@ -79,9 +94,10 @@ export function compareStacks(gdb: readonly GdbFrame[], own: readonly OwnFrame[]
     }
     counts.frames++;
     // Where only a label is known, we tell the distance from it.
-    if (ours.name.replace(/\+0x[0-9a-f]+$/, '') !== theirs.name || (theirs.line !== 0 && ours.line !== theirs.line)) {
+    const sameName = isNamed(ours.name.replace(/\+0x[0-9a-f]+$/, ''), theirs.name!);
+    if (!sameName || (theirs.line !== 0 && ours.line !== theirs.line)) {
       wrong.push(`#${i} gdb ${theirs.name}:${theirs.line}, ours ${ours.name}:${ours.line}`);
-      if (ours.name.replace(/\+0x[0-9a-f]+$/, '') !== theirs.name) break;
+      if (!sameName) break;
     }
     for (const local of theirs.locals) {
       const mine = ours.locals.find((v) => v.name === local.name);

@@ -1,4 +1,4 @@
-// Backtrace and locals at random stops of builds/program.c, built by each compiler in many ways: node test/gdb/builds.mjs [STOPS] [SEED].
+// Backtrace and locals at random stops of builds/program.c, and of program.rs, built by each compiler in many ways: node test/gdb/builds.mjs [STOPS] [SEED].
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +10,8 @@ const BUILDS = [
   ...['-gdwarf-2', '-gdwarf-3', '-gdwarf-4', '-gdwarf-5'].flatMap((version) => ['-O0', '-O2'].map((level) => `gcc ${version} ${level}`)),
   'gcc -g -O2 -gsplit-dwarf', 'gcc -gdwarf-4 -O2 -gsplit-dwarf', 'gcc -g -O2 -gz', 'gcc -g -O2 -flto', 'gcc -g -O2 -fdebug-types-section', 'gcc -g3 -O2 -fno-omit-frame-pointer', 'gcc -g -O2 -fno-asynchronous-unwind-tables', 'gcc -g -O2 -ffunction-sections', 'gcc -g -Og -fno-var-tracking',
   ...['-O0', '-Og', '-O2', '-Os'].flatMap((level) => ['-gdwarf-4', '-gdwarf-5'].map((version) => `clang ${version} ${level}`)),
+  ...['-O0', '-Og', '-O2'].flatMap((level) => ['-gdwarf-4', '-gdwarf-5'].map((version) => `clang-16 ${version} ${level}`)),
+  ...['0', '1', '2', '3', 's'].map((level) => `rustc -g -Copt-level=${level}`),
 ];
 
 /** For one build: its comparison takes some ten seconds. */

@@ -74,6 +74,13 @@ async function linux(): Promise<Scene | string> {
 /** For long mode without a library, at 2 MiB. */
 const BARE = ['-m64', '-mno-red-zone', '-ffreestanding', '-fno-pic', '-no-pie', '-static', '-nostdlib', '-fno-stack-protector', '-Wl,-Ttext=0x200000', '-Wl,--section-start=.multiboot=0x1ff000', '-Wl,-z,max-page-size=4096', '-Wl,--build-id=none', '-Wl,-e,start'];
 
+/** Rust's compiler yields an archive that has `core` in it. */
+function buildRust(folder: string, flags: readonly string[], source: string, output: readonly string[]): { error?: Error; status: number | null; stderr: string } {
+  const archive = path.join(folder, 'program.a');
+  const compiled = spawnSync('rustc', ['--crate-type=staticlib', '-C', 'panic=abort', '-C', 'no-redzone', '-C', 'relocation-model=static', ...flags, '-o', archive, source], { encoding: 'utf8', cwd: folder });
+  return compiled.status === 0 ? spawnSync('gcc', [...BARE, '-Wl,--unresolved-symbols=ignore-all', ...output, archive], { encoding: 'utf8', cwd: folder }) : compiled;
+}
+
 /** Builds a program with what brings it to long mode. Yields the file with symbols, and the same in the format that boots; undefined without the compiler. */
 export function buildProgram(folder: string, compiler: string, flags: readonly string[], source: string): { symbols: string; image: string } | undefined {
   const symbols = path.join(folder, 'program');
@@ -81,19 +88,19 @@ export function buildProgram(folder: string, compiler: string, flags: readonly s
   const object = path.join(folder, 'start.o');
   // What goes before is assembled alone: -g and -flto are for the program.
   const assembled = spawnSync('gcc', ['-m64', '-c', '-o', object, path.join(__dirname, 'expressions/start.S')], { encoding: 'utf8' });
-  const built = spawnSync(compiler, [...BARE, ...flags, '-o', symbols, object, source], { encoding: 'utf8', cwd: folder });
+  const built = compiler === 'rustc' ? buildRust(folder, flags, source, ['-o', symbols, object]) : spawnSync(compiler, [...BARE, ...flags, '-o', symbols, object, source], { encoding: 'utf8', cwd: folder });
   if (assembled.error || built.error) return undefined;
   if (assembled.status !== 0 || built.status !== 0) throw new Error(assembled.stderr + built.stderr);
   execFileSync('objcopy', ['-O', 'elf32-i386', symbols, image]);
   return { symbols, image };
 }
 
-/** builds/program.c as a compiler and its options make it, as in `clang -O2 -gdwarf-4`; it never ends. */
+/** builds/program.c, or program.rs, as a compiler and its options make it, as in `clang -O2 -gdwarf-4`; it never ends. */
 function build(command: string): Scene | string {
   const [compiler, ...flags] = command.split(' ');
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hyperstep-build-'));
   process.once('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
-  const built = buildProgram(folder, compiler!, flags, path.join(__dirname, 'builds/program.c'));
+  const built = buildProgram(folder, compiler!, flags, path.join(__dirname, `builds/program.${compiler === 'rustc' ? 'rs' : 'c'}`));
   if (!built) return `there is no ${compiler}`;
   return { launch: { cwd: folder, boot: { multiboot: built.image }, symbols: [{ file: built.symbols, world: 'vmm' }], machine: { memory: '16M' } }, symbols: { vmm: built.symbols }, cwd: folder, instructions: 200_000, prompt: '\0', typed: [] };
 }
