@@ -12,6 +12,7 @@ import type { VariableContext } from '../debug/inspect/variable';
 import type { StopCause } from '../debug/run/stopCause';
 import { readAhead } from '../debug/symbols/readAhead';
 import { changedDrives } from '../machine/machine';
+import type { Machine } from '../machine/machineInterface';
 import { SourceLookup } from '../symbols/sourceLookup';
 import type { ValueReader } from '../symbols/values';
 import { writeDrives } from './driveWriter';
@@ -67,16 +68,16 @@ export class Session {
   readonly references = new References({ cpu: () => this.debugger.target.index, on: (cpu, action) => this.debugger.on(cpu, action) });
   /** Called when the session is over and the host may end. */
   onEnd: () => void = () => {};
-  private launched: Launched | undefined;
-  private stop: { cause: StopCause; words: StopWords } | undefined;
-  /** Set when the machine begins to be ended; resolved when it is. */
-  private ending: Promise<void> | undefined;
   /** Memory that the client may be showing. */
   readonly shownMemory = new ShownMemory();
   /** Which of the protocol's optional events the client understands. */
   readonly understands = { invalidated: false, memory: false };
   /** Called at each stop, when it has been told. */
   readonly atStop: (() => void)[] = [];
+  private launched: Launched | undefined;
+  private stop: { cause: StopCause; words: StopWords } | undefined;
+  /** Set when the machine begins to be ended; resolved when it is. */
+  private ending: Promise<void> | undefined;
 
   constructor(
     readonly host: Host,
@@ -133,19 +134,11 @@ export class Session {
       if (configuration.serial === 'console') this.output('stdout', text);
     });
     machine.onWarning = (sentence) => this.tell(sentence);
-    const d = new Debugger(machine, this.host.scheduler, {
-      stopped: (cause) => this.hasStopped(cause),
-      guestMapRead: () => this.state({ what: 'memory-map', icount: machine.icount }),
-      tell: (sentence) => this.tell(sentence),
-      complain: (sentence) => this.tell(sentence, 'important'),
-    }, new Set(configuration.checksOff));
+    const d = this.debug(machine, configuration);
     // What has been printed is not printed again when the machine goes back and repeats it.
     machine.onSerial = (byte) => void (d.repeats || serial.byte(byte));
-    d.stopAt = configuration.stopAt;
-    if (configuration.history && !configuration.noDebug) d.keepHistory(() => this.host.scheduler.now());
     for (const { path, image, world } of symbols) d.target.images.add(baseName(path), path, image, world);
     for (const complaint of d.exitBreakpoints.set(exits)) if (complaint !== undefined) throw new UserError('launch-configuration', `"breakOnExit" has a wrong condition: ${complaint}`);
-    if (configuration.noDebug) d.runFreely();
     const sources = new SourceLookup(files, targets.roots, configuration.sourceMap);
     const activity = new Activity(machine, this.host.scheduler, (event, body) => this.protocol.event(event, body));
     const booted = imageNames(machine.options);
@@ -168,6 +161,20 @@ export class Session {
     for (const module of d.target.images.images) {
       this.protocol.event('module', { reason: 'new', module: moduleOf(this, module) });
     }
+  }
+
+  /** The debugger of a machine, as the configuration wants it. */
+  private debug(machine: Machine, { checksOff, stopAt, history, noDebug }: LaunchConfiguration): Debugger {
+    const d = new Debugger(machine, this.host.scheduler, {
+      stopped: (cause) => this.hasStopped(cause),
+      guestMapRead: () => this.state({ what: 'memory-map', icount: machine.icount }),
+      tell: (sentence) => this.tell(sentence),
+      complain: (sentence) => this.tell(sentence, 'important'),
+    }, new Set(checksOff));
+    d.stopAt = stopAt;
+    if (history && !noDebug) d.keepHistory(() => this.host.scheduler.now());
+    if (noDebug) d.runFreely();
+    return d;
   }
 
   /** GDB and this client debug one machine: each stop is told to both, and either may let it go on. */

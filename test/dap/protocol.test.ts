@@ -49,6 +49,15 @@ describe('DAP: conformity', () => {
     assert.strictEqual((await client.request<Variables>('variables', { variablesReference: await localsOf('handle_cpuid'), filter: 'indexed' })).variables.length, 0);
   });
 
+  it('places for breakpoints within columns', async () => {
+    await story.launch({});
+    const { source, line } = lineWith('lab/vmm/vmexits.c', 'vmcs_write(VMCS_GUEST_RIP');
+    const columns = async (more: object): Promise<number[]> => (await story.client.request<{ breakpoints: { column: number }[] }>('breakpointLocations', { source, line, ...more })).breakpoints.map((b) => b.column);
+    const all = await columns({});
+    assert(all.length > 2, all.join());
+    assert.deepStrictEqual(await columns({ column: all[1], endColumn: all[2]! - 1 }), [all[1]]);
+  });
+
   it('modules in parts', async () => {
     await story.launch({});
     const { modules, totalModules } = await story.client.request<{ modules: { name: string }[]; totalModules: number }>('modules', { startModule: 1, moduleCount: 2 });

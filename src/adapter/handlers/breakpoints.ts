@@ -87,9 +87,14 @@ export const breakpointHandlers = (session: Session): Handlers => ({
         }
       }
     }
+    // Columns bound the first and the last line only.
+    const left = args.column === undefined ? 0 : session.format.fromColumn(args.column);
+    const right = args.endColumn === undefined ? Infinity : session.format.fromColumn(args.endColumn);
+    const isAsked = (line: number, column: number): boolean => (line > first || column >= left) && (line < last || column <= right);
     const breakpoints = [...columns].sort(([a], [b]) => a - b).flatMap(([line, here]): DebugProtocol.BreakpointLocation[] => {
       const told = session.format.line(line);
-      return here.size === 0 ? [{ line: told }] : [...here].sort((a, b) => a - b).map((column) => ({ line: told, column: session.format.column(column) }));
+      if (here.size === 0) return [{ line: told }];
+      return [...here].filter((column) => isAsked(line, column)).sort((a, b) => a - b).map((column) => ({ line: told, column: session.format.column(column) }));
     });
     return { breakpoints };
   },

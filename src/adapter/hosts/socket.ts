@@ -8,7 +8,7 @@ import { serveStreams } from './streams';
 export async function serveSocket(makeHost: () => Host, port: number): Promise<{ server: net.Server; port: number }> {
   const server = net.createServer((socket) => {
     socket.setNoDelay(true);
-    void serveStreams(makeHost(), socket, socket).then(() => socket.destroy());
+    void serveStreams(makeHost(), socket, socket).then(() => socket.destroySoon());
   });
   return { server, port: await listen(server, port, '--port') };
 }

@@ -3,4 +3,5 @@ import './tierUp';
 import { nodeHost } from './nodeHost';
 import { serveStdio } from './streams';
 
-void serveStdio(nodeHost()).then(() => process.exit(0));
+// The last answer goes out first: writing to a pipe takes its time on Windows.
+void serveStdio(nodeHost()).then(() => process.stdout.write('', () => process.exit(0)));
