@@ -8,7 +8,7 @@ import { type Instruction, Prefix } from '../decode/instruction';
 import { STATE_REPLACED, Vector } from '../fault';
 import { IF, RF, TF } from '../flags';
 import { withSimd } from '../simd/operations';
-import { type CpuState, type MemoryViews, Offset, Seg } from '../state';
+import { type CpuState, type MemoryViews, Offset } from '../state';
 import { deliverFault } from '../system/delivery';
 import { slowOperations } from '../system/operations';
 import { isOutside, undoBranch } from './branchFault';
@@ -16,6 +16,7 @@ import type { CodeCache } from './codeCache';
 import { type CodeFetch, Fetched } from './codeFetch';
 import type { Cpu } from './cpu';
 import type { DebugUnit } from './debugUnit';
+import { branchAtRecord, stackFaultByBase } from './faultedRecord';
 import type { Interpreter } from './interpreter';
 import { leftOperations } from './leftOperations';
 import { Exit, Field, RECORD_SIZE, Special } from './record';
@@ -31,7 +32,6 @@ const BLOCKING_STI = 1;
 export const BLOCKING_STI_MOVSS = 3;
 
 const IRET = mnemonicId('iret');
-const LEAVE = mnemonicId('leave');
 
 /** TypeScript's operations by mnemonic number. */
 const operationTable = mnemonics.map((name) => withSimd(name, leftOperations[name] ?? slowOperations[name]));
@@ -128,7 +128,7 @@ export class Slices {
           break;
         case Exit.FAULT:
           this.leaveAtRecord();
-          this.stackFaultByBase();
+          stackFaultByBase(this.cpu, this.cache);
           this.deliver();
           return false;
         case Exit.DIVIDE:
@@ -137,7 +137,7 @@ export class Slices {
           this.deliver();
           return false;
         case Exit.LOOKUP:
-          if (isOutside(this.cpu, this.cpu.codeSize === 64) && this.branchFault(this.branchAtRecord())) return false;
+          if (isOutside(this.cpu, this.cpu.codeSize === 64) && this.branchFault(branchAtRecord(this.cpu, this.cache))) return false;
           break;
         case Exit.SLOW:
           this.leaveAtRecord();
@@ -160,15 +160,6 @@ export class Slices {
       }
     }
     return false;
-  }
-
-  /** The instruction that generated code executed last; undefined when no instruction's record led here. */
-  private branchAtRecord(): Instruction | undefined {
-    const record = this.state.get32(Offset.RECORD);
-    const { u16 } = this.views;
-    let handler = u16[(record + Field.HANDLER) >>> 1]!;
-    if (handler === Special.ENTER || handler === Special.BREAK) handler = u16[(record + Field.ORIGINAL) >>> 1]!;
-    return handler >= Special.COUNT ? this.cache.peek(record) : undefined;
   }
 
   /** The near branch at RECORD went where no code may be: it faults itself, and RIP is its own. Returns whether it was one. */
@@ -235,16 +226,6 @@ export class Slices {
     const high = this.cpu.codeSize === 64 ? u32[base + (Offset.RIP_BASE >>> 2) + 1]! + (sum > MAXIMUM_32 ? 1 : 0) : 0;
     u32[base + (Offset.INSTRUCTION_RIP >>> 2)] = u32[base + (Offset.RIP >>> 2)] = sum;
     u32[base + (Offset.INSTRUCTION_RIP >>> 2) + 1] = u32[base + (Offset.RIP >>> 2) + 1] = high;
-  }
-
-  /**
-   * Generated code does not say which segment a non-canonical address was for. With an rSP or rBP base it is SS, and the
-   * exception #SS(0) instead of #GP(0); the instruction is decoded once more to tell.
-   */
-  private stackFaultByBase(): void {
-    if (this.cpu.codeSize !== 64 || this.cpu.fault.kind !== 'exception' || this.cpu.fault.vector !== Vector.GP) return;
-    const insn = this.cache.peek(this.state.get32(Offset.RECORD));
-    if (insn && (insn.segment === Seg.SS || insn.op === LEAVE)) this.cpu.fault.exception(Vector.SS, 0);
   }
 
   maskRip(rip: bigint): bigint {
