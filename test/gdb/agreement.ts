@@ -54,7 +54,14 @@ function sliceLength({ children }: GdbValue): number | undefined {
   return children?.length === 2 && pointer!.name === 'data_ptr' && length!.name === 'length' && length!.value !== undefined ? Number(length!.value) : undefined;
 }
 
-function compareValue(gdb: GdbValue, own: OwnValue, where: string, counts: Counts): string[] {
+/** An enum of Rust is what its variant carries here; for GDB it is a struct of a number and that. */
+function carried(gdb: GdbValue): GdbValue {
+  const [number, variant] = gdb.children ?? [];
+  return gdb.children?.length === 2 && number!.name === '' && number!.value !== undefined && variant!.children ? variant! : gdb;
+}
+
+function compareValue(told: GdbValue, own: OwnValue, where: string, counts: Counts): string[] {
+  const gdb = carried(told);
   if (gdb.other) {
     counts.notCompared++;
     return [];
@@ -113,7 +120,8 @@ export function compareStacks(gdb: readonly GdbFrame[], own: readonly OwnFrame[]
 export type Ask = (variablesReference: number, count: number) => Promise<DebugProtocol.Variable[]>;
 
 /** The adapter's value with those children that GDB was asked for. */
-export async function ownValue(variable: DebugProtocol.Variable, gdb: GdbValue | undefined, ask: Ask): Promise<OwnValue> {
+export async function ownValue(variable: DebugProtocol.Variable, told: GdbValue | undefined, ask: Ask): Promise<OwnValue> {
+  const gdb = told && carried(told);
   const { name, value, variablesReference } = variable;
   if (!gdb?.children?.length || !variablesReference) return { name, value };
   const list = await ask(variablesReference, gdb.children.length);
