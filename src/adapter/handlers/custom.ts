@@ -133,7 +133,7 @@ export const customHandlers = (session: Session): Handlers => ({
     const d = session.debugger;
     const machine = d.machine.e820();
     const guest = d.guestMap && { ranges: d.guestMap.ranges.map(range), source: d.guestMap.source };
-    const told = { ...(guest && { guest }), machine: { ranges: machine.map(range), source: 'INT 15h, AX=E820h of the machine\'s BIOS' } };
+    const told = { ...(guest && { guest }), machine: { ranges: machine.map(range), source: d.machine.options.boot.kind === 'firmware' ? 'the board, before the firmware makes its map' : 'INT 15h, AX=E820h of the machine\'s BIOS' } };
     // EPT belongs to a processor that stands.
     if (d.run.running) return { ...told, findings: [] };
     const accounts = memoryAccounts(d.target, d.guestMap);
