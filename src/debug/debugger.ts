@@ -25,8 +25,7 @@ import { RunControl } from './run/runControl';
 import type { Scheduler } from './run/scheduler';
 import { Stepping, type Granularity, type StepEnvironment } from './run/stepping';
 import type { StopCause } from './run/stopCause';
-import { addressName, callerOf, callStack, type CodeFrame, type StackEntry } from './stack/callStack';
-import { innermostFrame } from './stack/innermostFrame';
+import { addressName, callersOf, callStack, type CodeFrame, type StackEntry } from './stack/callStack';
 import type { Target } from './target';
 import { DataBreakpoints } from './watch/dataBreakpoints';
 import { WORLD_NAME, type World } from './world';
@@ -151,7 +150,7 @@ export class Debugger {
       readInteger: (address, size) => stepped().target.readInteger(stepped().target.world, address, size),
       callers: (most) => {
         this.focus(this.run.processor);
-        return this.callers(most);
+        return callersOf(this.target, most);
       },
       focus: () => this.focus(this.run.processor),
       stopAt: () => this.stopAt,
@@ -355,19 +354,6 @@ export class Debugger {
     if (this.back.quiet) return;
     if (this.listener.complain) this.listener.complain(sentence);
     else this.listener.tell(sentence);
-  }
-
-  private callers(most: number): { pc: bigint; cfa: bigint }[] {
-    const { target } = this;
-    const callers: { pc: bigint; cfa: bigint }[] = [];
-    let frame = innermostFrame(target, target.registers(target.world));
-    while (frame && callers.length < most) {
-      const caller = callerOf(target, target.world, frame);
-      if (!caller) break;
-      callers.push({ pc: caller.frame.pc, cfa: caller.cfa });
-      frame = caller.frame;
-    }
-    return callers;
   }
 
   /**

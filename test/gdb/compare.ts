@@ -15,6 +15,7 @@ import { entryValueOf, observe } from './entryTruth';
 import { EMPTY_RANGE, ENTRY_VALUE_CHECKED, explanationOf, REPEATED_LINE } from './explanations';
 import { GdbProcess, type GdbFrame } from './gdbProcess';
 import { random } from './random';
+import { endWith } from './script';
 import { sceneNamed } from './scenes';
 
 const [sceneName = 'lab', stops = '200', seed = '1'] = process.argv.slice(2);
@@ -168,10 +169,4 @@ async function main(): Promise<number> {
   return disagreeing === 0 ? 0 : 1;
 }
 
-main().then(
-  (status) => process.exit(status),
-  (error: unknown) => {
-    console.error(error);
-    process.exit(1);
-  },
-);
+endWith(main());

@@ -33,6 +33,11 @@ const EXPLANATIONS: readonly Explanation[] = [
   },
   {
     scene: 'linux',
+    pattern: /^#0 __rmqueue_smallest:\d+ area: gdb 0x[0-9a-f]+ \(\d+\), ours 0xffff8880[0-9a-f]{8}$/,
+    why: 'Computed with an entry value of rmqueue_bulk\'s zone, for which GDB takes another register\'s value: at ffffffff812e4eab Hyperstep\'s is what RSI, which walks over zone->free_area, and the parameter zone in the frames around bear out.',
+  },
+  {
+    scene: 'linux',
     pattern: /^#1 \S+: not in ours$/,
     why: 'Linux\'s unwind tables end the stack in retpolines, whose return address is being replaced; GDB takes what lies on the stack for the caller\'s.',
     where: /^__x86_indirect_thunk_/,

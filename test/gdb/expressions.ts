@@ -14,6 +14,7 @@ import { GIVEN, explanationOf } from './expressionCases';
 import { GdbProcess, type GdbExpression } from './gdbProcess';
 import { RandomExpressions } from './randomExpressions';
 import { random } from './random';
+import { endWith } from './script';
 import { buildProgram } from './scenes';
 
 const [count = '600', seed = '1'] = process.argv.slice(2);
@@ -128,10 +129,4 @@ async function main(): Promise<number> {
   return disagreeing === 0 ? 0 : 1;
 }
 
-main().then(
-  (status) => process.exit(status),
-  (error: unknown) => {
-    console.error(error);
-    process.exit(1);
-  },
-);
+endWith(main());

@@ -10,6 +10,7 @@ import { GdbStub } from '../../src/gdb/stub';
 import { Client } from '../dap/client';
 import { GdbProcess } from './gdbProcess';
 import { random } from './random';
+import { endWith } from './script';
 import { sceneNamed } from './scenes';
 
 const [sceneName = 'gcc -g -O2', stops = '60', seed = '1'] = process.argv.slice(2);
@@ -112,10 +113,4 @@ async function main(): Promise<number> {
   return disagreeing === 0 ? 0 : 1;
 }
 
-main().then(
-  (status) => process.exit(status),
-  (error: unknown) => {
-    console.error(error);
-    process.exit(1);
-  },
-);
+endWith(main());

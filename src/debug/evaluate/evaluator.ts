@@ -21,18 +21,10 @@ import { inspect, placeOf, type EvaluatorFacts } from './inspectionFunctions';
 import { machineValue } from './machineNames';
 import { castTo, computedReal, decayed, integer, numeric, offset, operate, operateUnary, truth } from './operations';
 import { parseExpression } from './parser';
+import { spaceReader } from './spaceReader';
 import type { Expression, Format, ParsedInput, TypeName } from './syntax';
 
 const REALS = { 'float': FLOAT, 'double': DOUBLE, 'long double': LONG_DOUBLE };
-
-/** Reads values that lie in an address space rather than in a frame. */
-const spaceReader = (target: Target, space: SpaceName): ValueReader => ({
-  register: () => undefined,
-  memory: (address, length) => {
-    const bytes = target.read(space, address, length);
-    return bytes.length === length ? bytes : undefined;
-  },
-});
 
 export class Evaluator {
   private readonly world: World;

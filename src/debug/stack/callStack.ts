@@ -85,6 +85,19 @@ export function callerOf(target: Target, world: World, frame: Frame, loaded = ta
   return caller.frame.memory(caller.frame.pc - 1n, 1) ? caller : undefined;
 }
 
+/** The callers of the innermost frame of the world that runs, as many as are known up to `most`: where they go on, and the CFA of what each has called. */
+export function callersOf(target: Target, most: number): { pc: bigint; cfa: bigint }[] {
+  const callers: { pc: bigint; cfa: bigint }[] = [];
+  let frame = innermostFrame(target, target.registers(target.world));
+  while (frame && callers.length < most) {
+    const caller = callerOf(target, target.world, frame);
+    if (!caller) break;
+    callers.push({ pc: caller.frame.pc, cfa: caller.cfa });
+    frame = caller.frame;
+  }
+  return callers;
+}
+
 /** The name of an address of a world: function, else symbol with offset, else hexadecimal. */
 export const addressName = (target: Target, world: World, address: bigint): string => nameIn(target.images.at(world, address)?.image, address);
 
