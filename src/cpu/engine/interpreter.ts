@@ -9,7 +9,7 @@ import { Value } from '../../wasm/value';
 import { AccessFlag } from '../accessFlags';
 import { ADDEND, entryOf, liesBeside, tagOf, watchedTag } from '../mmu/tlbCode';
 import { CTLB_ENTRY_SIZE, LET_BY, Offset, Segment, TLB_ENTRIES, TLB_ENTRY_SIZE } from '../state';
-import { TOLD } from '../mmu/tlb';
+import { DEVICE, TOLD, Word } from '../mmu/tlb';
 import { walkFunction } from '../mmu/walkCode';
 import { keep } from '../stateCode';
 import { caseOrder } from './caseOrder';
@@ -88,8 +88,9 @@ function missFunction(accessImport: number, walk: number): FunctionBuilder {
   f.return();
   f.end();
   f.end();
-  // A write that has only to be told has its translation.
-  linear.and(PAGE_MASK).or(BigInt(TOLD)).ne(entry.load('i64', 8, tagOf(true))).or(write.eqz()).emit(f);
+  // A write that has only to be told has its translation, and a device's registers have none.
+  const isTold = linear.and(PAGE_MASK).or(BigInt(TOLD)).eq(entry.load('i64', 8, tagOf(true))).and(write.ne(0));
+  isTold.or(entry.load('i32', 4, Word.PAGE * 4).eq(DEVICE | 0)).eqz().emit(f);
   f.if();
   const host = keep(f, Value.call(walk, 'i32', CPU, linear, flags));
   host.emit(f);

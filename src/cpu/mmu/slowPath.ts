@@ -8,7 +8,7 @@ import { Vector } from '../fault';
 import { ACCESS_READ, ACCESS_WRITE } from '../intercepts';
 import type { Processor } from '../processor';
 import { Offset } from '../state';
-import { checksAlignment, fill, forget, tellWrite } from './tlb';
+import { checksAlignment, fill, fillDevice, forget, tellWrite } from './tlb';
 import { found, Privilege, walk } from './walk';
 import { linearPage } from './watch';
 
@@ -126,7 +126,10 @@ export function stage(cpu: Processor, low: number, high: number, flags: number, 
       const told = write && cpu.codePages.has(page);
       if (cache) fill(cpu, low, high, frame, write);
       if (!told) return frame + offset;
-    } else if (cache && mayKeep(cpu)) cpu.devicePages?.keep(cpu.state, low, high, page, found.writable);
+    } else if (cache && mayKeep(cpu) && cpu.devicePages) {
+      cpu.devicePages.keep(cpu.state, low, high, page, found.writable);
+      fillDevice(cpu, low);
+    }
   }
   if (flags & AccessFlag.PLAIN) return 0;
   pending.page[0] = page;

@@ -32,6 +32,9 @@ export const EMPTY_BANK = 0x1000;
 /** Whether unaligned accesses raise #AC at present: CPL 3 with CR0.AM and RFLAGS.AC. */
 export const checksAlignment = (cpu: Processor): boolean => cpu.state.get32(Offset.TLB_BASE) === EMPTY_BANK;
 
+/** In the place of an entry's page: the last miss was of a device's registers, of which no walk finds RAM. No page below 4 GiB has this number, and of others generated code does not walk. */
+export const DEVICE = 0xffff_ffff;
+
 /** Fields of an entry, in 32-bit words. FIRST: low half of the linear address of the page's first watched byte; WATCHED: bytes from there to its last. Valid with a tag that has BESIDE. */
 export const Word = { READ_TAG: 0, WRITE_TAG: 2, ADDEND: 4, PAGE: 5, FIRST: 6, WATCHED: 7 } as const;
 
@@ -115,6 +118,11 @@ export function tellWrite(cpu: Processor, low: number, high: number, size: numbe
   if (cpu.watches.active && cpu.watches.near(linearPage(low, high), physical, offset, size)) return 0;
   if (!cpu.codePages.written(physical, offset, size)) return 0; // it need not be told any more: it can have its tag
   return (low + u32[i + Word.ADDEND]!) >>> 0;
+}
+
+/** Has the entry of a linear address say that a device's registers are there. */
+export function fillDevice(cpu: Processor, low: number): void {
+  if (!checksAlignment(cpu)) cpu.views.u32[entryIndex(cpu.state.get32(Offset.TLB_BASE), low) + Word.PAGE] = DEVICE;
 }
 
 /** Drops the entry that a linear address has in the bank of the present privilege. */
