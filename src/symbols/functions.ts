@@ -139,6 +139,11 @@ export class Functions {
     return [...found];
   }
 
+  /** How many names of functions a pattern stands for, inlined ones too. */
+  count(pattern: string): number {
+    return new Set([...this.matching('function', pattern), ...this.matching('inlined', pattern)]).size;
+  }
+
   private matching(kind: 'function' | 'inlined', nameOrPattern: string): string[] {
     if (!/[*?]/.test(nameOrPattern)) return [nameOrPattern];
     const pattern = wildcard(nameOrPattern);

@@ -251,6 +251,10 @@ export class SymbolImage {
     return this.functions.inlinedAt(address);
   }
 
+  /** How many names of functions a pattern stands for, inlined ones too. */
+  countFunctions(pattern: string): number {
+    return this.functions.count(pattern);
+  }
   /** Functions by name, linkage name or pattern (`*`, `?`). */
   findFunctions(nameOrPattern: string): FunctionInfo[] {
     return this.functions.find(nameOrPattern);

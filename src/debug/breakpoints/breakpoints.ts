@@ -6,6 +6,9 @@ import type { ImageSet, LoadedImage } from '../symbols/imageSet';
 import { WORLD_NAME, type World } from '../world';
 import { hitRules } from './hitRules';
 
+/** A pattern that stands for more functions is a slip: a kernel has sixty thousand. */
+const MOST_FUNCTIONS = 1000;
+
 export type BreakpointSort = 'source' | 'function' | 'instruction';
 
 /** What the user can attach to any of them. */
@@ -156,6 +159,11 @@ export class Breakpoints {
   }
 
   private addFunction(breakpoint: Breakpoint, image: LoadedImage, pattern: string, world: World | undefined): void {
+    const names = /[*?]/.test(pattern) ? image.image.countFunctions(pattern) : 1;
+    if (names > MOST_FUNCTIONS) {
+      breakpoint.message ??= `${pattern} stands for ${names} functions of ${image.name}, and ${MOST_FUNCTIONS} at most get breakpoints: write more of the name.`;
+      return;
+    }
     const functions = image.image.findFunctions(pattern);
     for (const fn of functions) {
       const address = image.image.afterPrologue(fn);
