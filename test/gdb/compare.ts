@@ -2,7 +2,6 @@
  * Backtrace and locals at random stops, as GDB prints them through the stub and as Hyperstep's own debug adapter shows
  * them: tsx test/gdb/compare.ts [lab|linux|'COMPILER OPTIONS'] [STOPS] [SEED]. Both look at the same machine at the same instant.
  */
-import { spawnSync } from 'node:child_process';
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { GdbStub } from '../../src/gdb/stub';
 import { serveGdb } from '../../src/adapter/hosts/gdbServer';
@@ -15,8 +14,7 @@ import { entryValueOf, observe } from './entryTruth';
 import { EMPTY_RANGE, ENTRY_VALUE_CHECKED, explanationOf, REPEATED_LINE } from './explanations';
 import { GdbProcess, type GdbFrame } from './gdbProcess';
 import { random } from './random';
-import { endWith } from './script';
-import { sceneNamed } from './scenes';
+import { endWith, startScene } from './script';
 
 const [sceneName = 'lab', stops = '200', seed = '1'] = process.argv.slice(2);
 /** A stop where nobody knows the code (user mode, firmware) moves on by so many instructions, so many times. */
@@ -65,20 +63,9 @@ function repeatsLine(sentence: string, [innermost]: readonly CodeFrame[]): boole
 }
 
 async function main(): Promise<number> {
-  if (spawnSync('gdb', ['--version']).error) {
-    console.log('No gdb here: skipped.');
-    return 0;
-  }
-  const scene = await sceneNamed(sceneName);
-  if (typeof scene === 'string') {
-    console.log(`Skipped: ${scene}`);
-    return 0;
-  }
-  const client = new Client();
-  await client.launch({ ...scene.launch, stopOnEntry: true, history: false });
-  const entry = client.next('stopped');
-  await client.configured();
-  await entry;
+  const started = await startScene(sceneName);
+  if (!started) return 0;
+  const { scene, client } = started;
   const d = client.session.debugger;
   const { machine } = d;
 

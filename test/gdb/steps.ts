@@ -3,15 +3,12 @@
  *
  *   tsx test/gdb/steps.ts [lab|'COMPILER OPTIONS'] [STOPS] [SEED]
  */
-import { spawnSync } from 'node:child_process';
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { serveGdb } from '../../src/adapter/hosts/gdbServer';
 import { GdbStub } from '../../src/gdb/stub';
-import { Client } from '../dap/client';
 import { GdbProcess } from './gdbProcess';
 import { random } from './random';
-import { endWith } from './script';
-import { sceneNamed } from './scenes';
+import { endWith, startScene } from './script';
 
 const [sceneName = 'gcc -g -O2', stops = '60', seed = '1'] = process.argv.slice(2);
 const STEPS = [
@@ -31,20 +28,9 @@ interface Place {
 const text = (place: Place): string => `${place.name}:${place.line} at ${place.pc.toString(16)}`;
 
 async function main(): Promise<number> {
-  if (spawnSync('gdb', ['--version']).error) {
-    console.log('No gdb here: skipped.');
-    return 0;
-  }
-  const scene = await sceneNamed(sceneName);
-  if (typeof scene === 'string') {
-    console.log(`Skipped: ${scene}`);
-    return 0;
-  }
-  const client = new Client();
-  await client.launch({ ...scene.launch, stopOnEntry: true, history: false });
-  const entry = client.next('stopped');
-  await client.configured();
-  await entry;
+  const started = await startScene(sceneName);
+  if (!started) return 0;
+  const { scene, client } = started;
   const d = client.session.debugger;
   const { machine } = d;
   const stub = new GdbStub({ debugger: d, explain: () => [], killed: () => {} });
