@@ -44,6 +44,7 @@ export class FirmwareConfig implements Device, PortDevice {
   readonly name = 'firmware configuration';
   state = { key: 0, offset: 0, dmaHigh: 0 };
   private readonly items: ReadonlyMap<number, FirmwareFile[1]>;
+  private made: { state: object; bytes: Uint8Array } | undefined = undefined;
 
   constructor(
     { memory, cpus, e820, files: more = [], items = [] }: FirmwareFacts,
@@ -64,9 +65,12 @@ export class FirmwareConfig implements Device, PortDevice {
     ]);
   }
 
+  /** The item that is selected; one that is made is kept for its bytes to be read, of the state that was its. */
   private get item(): Uint8Array | undefined {
     const item = this.items.get(this.state.key);
-    return typeof item === 'function' ? item() : item;
+    if (typeof item !== 'function') return item;
+    if (this.made?.state !== this.state) this.made = { state: this.state, bytes: item() };
+    return this.made.bytes;
   }
 
   reset(): void {
@@ -102,6 +106,7 @@ export class FirmwareConfig implements Device, PortDevice {
 
   private select(key: number): void {
     Object.assign(this.state, { key: key & KEY_MASK, offset: 0 });
+    this.made = undefined;
   }
 
   /** Carries out the transfer that is described at `at`. Items cannot be written. */

@@ -49,17 +49,20 @@ export function flashChips({ images }: ForeignBoot): FlashChip[] {
   });
 }
 
+const RAM = 1;
+const RESERVED = 2;
+const range = (from: number, to: number, type: number): E820Entry[] => (to > from ? [{ base: BigInt(from), length: BigInt(to - from), type }] : []);
+/** RAM up to the hole, from an address on, and RAM above it. */
+const lowRam = (memory: number, from: number): E820Entry[] => range(from, Math.min(memory, HOLE), RAM);
+const highRam = (memory: number): E820Entry[] => range(HOLE_END, HOLE_END + Math.max(0, memory - HOLE), RAM);
+
 /** RAM as it is, which firmware makes its own map from. */
-export function ramMap(memory: number): E820Entry[] {
-  const range = (from: number, to: number): E820Entry[] => (to > from ? [{ base: BigInt(from), length: BigInt(to - from), type: 1 }] : []);
-  return [...range(0, Math.min(memory, HOLE)), ...range(HOLE_END, HOLE_END + Math.max(0, memory - HOLE))];
-}
+export const ramMap = (memory: number): E820Entry[] => [...lowRam(memory, 0), ...highRam(memory)];
 
 /** What is known of memory before the firmware has made a map. */
 export function boardMap(memory: number, boot: ForeignBoot): E820Entry[] {
-  const range = (from: number, to: number, type: number): E820Entry[] => (to > from ? [{ base: BigInt(from), length: BigInt(to - from), type }] : []);
   const flash = Math.min(...flashChips(boot).map(({ address }) => address));
-  return [...range(0, LOW_RAM_END, 1), ...range(EXTENDED_RAM, Math.min(memory, HOLE), 1), ...range(flash, HOLE_END, 2), ...range(HOLE_END, HOLE_END + Math.max(0, memory - HOLE), 1)];
+  return [...range(0, LOW_RAM_END, RAM), ...lowRam(memory, EXTENDED_RAM), ...range(flash, HOLE_END, RESERVED), ...highRam(memory)];
 }
 
 /** What the board tells tables that are made when they are asked for. */

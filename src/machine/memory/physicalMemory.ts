@@ -78,15 +78,16 @@ export class PhysicalMemory implements PageStore {
   private writable(p: number): number {
     if (!this.isRam(p)) return 0;
     const frame = this.frame(p) || this.touch(p);
-    const i = frame / PAGE_SIZE - this.firstFrame;
-    const writtenIn = this.writtenIn[i]!;
-    if (writtenIn !== this.epoch) {
-      const own = this.ownPage(p);
-      if (this.history.active) this.history.save(own, writtenIn === 0 ? null : this.copyPage(own));
-      this.writtenIn[i] = this.epoch;
-    }
+    if (this.writtenIn[frame / PAGE_SIZE - this.firstFrame] !== this.epoch) this.save(frame, this.ownPage(p));
     if (p < FRAME_PAGES) this.low[p]! |= Frame.WRITTEN;
     return frame;
+  }
+
+  /** Keeps what a page's own frame holds for the newest snapshot: it is about to be written for the first time since. */
+  private save(frame: number, own: number): void {
+    const i = frame / PAGE_SIZE - this.firstFrame;
+    if (this.history.active) this.history.save(own, this.writtenIn[i] === 0 ? null : this.copyPage(own));
+    this.writtenIn[i] = this.epoch;
   }
 
   /** The same for a page that has been written since the newest snapshot, without any effect; else 0. ROM is never written. */
@@ -136,6 +137,7 @@ export class PhysicalMemory implements PageStore {
     for (let at = 0; at < bytes.length; at += PAGE_SIZE) {
       const frame = this.allocate(pageOf(address + at));
       this.views.u8.set(bytes.subarray(at, at + PAGE_SIZE), frame);
+      this.writtenIn[frame / PAGE_SIZE - this.firstFrame] = this.epoch;
     }
   }
 
@@ -162,8 +164,7 @@ export class PhysicalMemory implements PageStore {
       const offset = pageOffset(address + done);
       const n = Math.min(bytes.length - done, PAGE_SIZE - offset);
       const frame = this.ownFrame(page) || this.allocate(page);
-      if (this.history.active) this.history.save(page, this.copyPage(page));
-      this.writtenIn[frame / PAGE_SIZE - this.firstFrame] = this.epoch;
+      if (this.writtenIn[frame / PAGE_SIZE - this.firstFrame] !== this.epoch) this.save(frame, page);
       this.views.u8.set(bytes.subarray(done, done + n), frame + offset);
       this.changed(page);
       done += n;
