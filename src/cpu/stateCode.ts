@@ -14,11 +14,16 @@ export const set = (f: FunctionBuilder, offset: number, value: Value | number): 
   BASE.store(f, v, v.type === 'i32' ? 4 : 8, offset);
 };
 
+/** Sets a local. */
+export function assign(f: FunctionBuilder, local: number, value: Value): void {
+  value.emit(f);
+  f.set(local);
+}
+
 /** The value in a local: for what is used more than once. */
 export function keep(f: FunctionBuilder, value: Value): Value {
   const local = f.local(value.type);
-  value.emit(f);
-  f.set(local);
+  assign(f, local, value);
   return Value.local(local, value.type);
 }
 

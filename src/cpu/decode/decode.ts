@@ -138,9 +138,13 @@ function decodeMemory(out: Instruction, modrm: number, rexX: number, rexB: numbe
   cursor += dispSize;
 }
 
-function setImmediate(out: Instruction, low: number): void {
+/** Reads a sign-extended immediate or branch displacement of 1, 2 or 4 bytes. */
+function readSigned(out: Instruction, size: number): void {
+  const low = size === 1 ? s8(cursor) : size === 2 ? (u16(cursor) << 16) >> 16 : i32(cursor);
   out.immLow = low;
   out.immHigh = low >> 31;
+  out.immSize = -size;
+  cursor += size;
 }
 
 /** A general register operand: without REX the byte registers 4 to 7 are AH, CH, DH, BH. */
@@ -347,25 +351,16 @@ export function decode(bytes: Uint8Array, position: number, available: number, c
         break;
       case M.IS:
         operand.kind = K.IMM;
-        out.immSize = -1;
-        setImmediate(out, s8(cursor++));
+        readSigned(out, 1);
         break;
       case M.IZ:
       case M.IV:
         operand.kind = K.IMM;
-        if (operandSize === 2) {
-          out.immSize = -2;
-          setImmediate(out, (u16(cursor) << 16) >> 16);
-          cursor += 2;
-        } else {
-          out.immSize = -4;
-          setImmediate(out, i32(cursor));
+        readSigned(out, operandSize === 2 ? 2 : 4);
+        if (operandSize === 8 && (spec & 0xff) === M.IV) {
+          out.immSize = OTHER;
+          out.immHigh = i32(cursor);
           cursor += 4;
-          if (operandSize === 8 && (spec & 0xff) === M.IV) {
-            out.immSize = OTHER;
-            out.immHigh = i32(cursor);
-            cursor += 4;
-          }
         }
         break;
       case M.ONE:
@@ -379,20 +374,11 @@ export function decode(bytes: Uint8Array, position: number, available: number, c
         break;
       case M.JB:
         operand.kind = K.REL;
-        out.immSize = -1;
-        setImmediate(out, s8(cursor++));
+        readSigned(out, 1);
         break;
       case M.JZ:
         operand.kind = K.REL;
-        if (operandSize === 2) {
-          out.immSize = -2;
-          setImmediate(out, (u16(cursor) << 16) >> 16);
-          cursor += 2;
-        } else {
-          out.immSize = -4;
-          setImmediate(out, i32(cursor));
-          cursor += 4;
-        }
+        readSigned(out, operandSize === 2 ? 2 : 4);
         break;
       case M.O:
         operand.kind = K.MEM;

@@ -11,7 +11,7 @@ import { ADDEND, entryOf, liesBeside, tagOf, watchedTag } from '../mmu/tlbCode';
 import { CTLB_ENTRY_SIZE, LET_BY, Offset, Segment, TLB_ENTRIES, TLB_ENTRY_SIZE } from '../state';
 import { DEVICE, TOLD, Word } from '../mmu/tlb';
 import { walkFunction } from '../mmu/walkCode';
-import { keep } from '../stateCode';
+import { keep, when } from '../stateCode';
 import { caseOrder } from './caseOrder';
 import type { Handler } from './handlers';
 import { type HelperFunctions, InterpreterEmitter } from './interpreterEmitter';
@@ -90,15 +90,13 @@ function missFunction(accessImport: number, walk: number): FunctionBuilder {
   f.end();
   // A write that has only to be told has its translation, and a device's registers have none.
   const isTold = linear.and(PAGE_MASK).or(BigInt(TOLD)).eq(entry.load('i64', 8, tagOf(true))).and(write.ne(0));
-  isTold.or(entry.load('i32', 4, Word.PAGE * 4).eq(DEVICE | 0)).eqz().emit(f);
-  f.if();
-  const host = keep(f, Value.call(walk, 'i32', CPU, linear, flags));
-  host.emit(f);
-  f.if();
-  host.emit(f);
-  f.return();
-  f.end();
-  f.end();
+  when(f, isTold.or(entry.load('i32', 4, Word.PAGE * 4).eq(DEVICE | 0)).eqz(), () => {
+    const host = keep(f, Value.call(walk, 'i32', CPU, linear, flags));
+    when(f, host, () => {
+      host.emit(f);
+      f.return();
+    });
+  });
   Value.call(accessImport, 'i32', ...[0, 1, 2, 3, 4].map((n) => Value.local(n, 'i32'))).emit(f);
   return f;
 }

@@ -2,16 +2,15 @@
  * The records of instructions that were decoded before, by their shape: of the next instruction of the shape only the
  * displacement, the immediate and the place are its own. Most instructions of a program have a shape that others had.
  */
-import { type Instruction, Kind, OTHER_SIZE, RIP_REGISTER } from '../decode/instruction';
+import { type CodeSize, type Instruction, Kind, OTHER_SIZE, RIP_REGISTER } from '../decode/instruction';
 import { Shape } from '../decode/shape';
-import type { CodeSize } from '../decode/instruction';
 import type { MemoryViews } from '../state';
 import { Field, RECORD_SIZE } from './record';
 import { LARGEST_FROM_RIP } from './recordWriter';
 
 /** A power of two. */
 const ENTRIES = 4096;
-/** Records that an instruction has at most, and their words. */
+/** Records that an instruction with a template has at most, and their words: a third one loads for SIMD, which keeps its Instruction. */
 const MOST_RECORDS = 2;
 const WORDS = (MOST_RECORDS * RECORD_SIZE) >>> 2;
 /** Bytes from which a shape can be read without asking whether they are there. */
@@ -27,8 +26,9 @@ const Has = {
   RELATIVE: 8,
   /** The displacement counts from the next instruction. */
   FROM_RIP: 16,
-  /** There is an address, and it is computed by the first record. */
+  /** There is an address. */
   MEMORY: 32,
+  /** The first record computes it. */
   COMPUTED: 64,
 } as const;
 

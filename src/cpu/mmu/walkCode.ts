@@ -10,7 +10,7 @@ import { AccessFlag } from '../accessFlags';
 import { Cr0, Cr4, Efer, RESERVED_ADDRESS_HIGH } from '../controlBits';
 import type { Processor } from '../processor';
 import { KNOWN, KNOWN_LARGE, KNOWN_LARGE_ENTRIES, LOCAL_ENTRIES, MOST_LOCAL_ENTRIES, Offset, WATCHED_PAGES } from '../state';
-import { BASE, keep, set, when, word } from '../stateCode';
+import { assign, BASE, keep, set, when, word } from '../stateCode';
 import { Frame, FRAME_PAGES, FRAME_TABLE } from './frameTable';
 import { EMPTY_BANK, TOLD, Word } from './tlb';
 import { ADDEND, entryOf, tagOf } from './tlbCode';
@@ -45,12 +45,6 @@ const RESERVED_LARGE = 0x1f_e000n;
 const PAGE_NUMBER = 0xf_ffff_ffff_f000n;
 /** Access disabled and write disabled, of key 0. */
 const KEY_0 = 3;
-
-/** What a local variable is set to. */
-const assign = (f: FunctionBuilder, local: number, value: Value): void => {
-  value.emit(f);
-  f.set(local);
-};
 
 /**
  * (cpu, linear address, flags as for `access` of slowPath.ts) -> the host address of a byte that may be accessed in plain
