@@ -41,7 +41,7 @@ function labFolder(): string {
 
 /** The options with the built-in lab's files filled in where no image is named. */
 export function withLab(options: RunOptions): RunOptions {
-  if (options.disks.length > 0 || options.cdroms.length > 0 || options.virtio.length > 0 || options.firmware.length > 0 || options.multiboot !== undefined || options.kernel !== undefined) return options;
+  if (options.disks.length > 0 || options.cdroms.length > 0 || options.virtio.length > 0 || options.floppies.length > 0 || options.firmware.length > 0 || options.multiboot !== undefined || options.kernel !== undefined) return options;
   const file = (name: string): string => path.join(labFolder(), options.lab, name);
   return {
     ...options,
@@ -71,9 +71,10 @@ export function loadMachine(options: RunOptions): MachineOptions {
   const bootDisk = options.firmware.length === 0 && options.multiboot === undefined && options.kernel === undefined && options.cdroms.length === 0;
   const isCd = (file: string): boolean => /\.iso$/i.test(file);
   const drives = [
-    ...options.disks.map((file, i) => image('--disk', file, i === 0 && bootDisk && !isCd(file) ? checkBootDisk : checkDrive)),
+    ...options.disks.map((file, i) => image('--disk', file, i === 0 && bootDisk && options.floppies.length === 0 && !isCd(file) ? checkBootDisk : checkDrive)),
+    ...options.floppies.map((file) => ({ ...image('--floppy', file, checkDrive), attachment: 'floppy' as const })),
     ...options.cdroms.map((file) => ({ ...image('--cdrom', file, checkDrive), attachment: 'cdrom' as const })),
-    ...options.virtio.map((file, i) => ({ ...image('--virtio', file, i === 0 && bootDisk && options.disks.length === 0 ? checkBootDisk : checkDrive), attachment: 'virtio' as const })),
+    ...options.virtio.map((file, i) => ({ ...image('--virtio', file, i === 0 && bootDisk && options.disks.length === 0 && options.floppies.length === 0 ? checkBootDisk : checkDrive), attachment: 'virtio' as const })),
   ];
   const kernel = options.kernel === undefined ? undefined : image('--kernel', options.kernel, () => {});
   const initrd = options.initrd === undefined ? undefined : image('--initrd', options.initrd, () => {});

@@ -34,6 +34,8 @@ export interface SymbolOption {
 export interface RunOptions {
   /** Drive 0 first. Empty: the lab, or a kernel without disks. */
   disks: string[];
+  /** Floppy disks, A: first; one with a boot sector is booted before the drives. */
+  floppies: string[];
   /** CDs; the first one is booted when there is no kernel. */
   cdroms: string[];
   /** Drives on virtio. */
@@ -134,6 +136,7 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   '--module': { argument: '"FILE ARGS"', help: 'a module for the multiboot kernel, with its command line (repeatable)', set: (o, value) => void o.modules.push(value) },
   '--append': { argument: 'TEXT', help: 'command line of the kernel', set: (o, value) => (o.append = value) },
   '--cdrom': { argument: 'FILE', help: 'a CD image; booted unless a kernel is named (repeatable)', set: (o, value) => void o.cdroms.push(value) },
+  '--floppy': { argument: 'FILE', help: 'a floppy disk, booted before drives; so is a first --disk of 1.44 MB (repeatable)', set: (o, value) => void o.floppies.push(value) },
   '--virtio': { argument: 'FILE', help: 'a drive on virtio instead of IDE (repeatable)', set: (o, value) => void o.virtio.push(value) },
   '--kernel': { argument: 'FILE', help: 'boots a kernel: a Linux bzImage, or an ELF by multiboot, PVH or its entry point', set: (o, value) => (o.kernel = value) },
   '--firmware': { argument: 'FILE', help: 'firmware in place of the built-in BIOS, as OVMF.fd; OVMF_CODE.fd and then OVMF_VARS.fd (repeatable)', set: (o, value) => void o.firmware.push(value) },
@@ -202,7 +205,7 @@ function text(name: string, value: string): string {
 /** Reads the words behind `hyperstep run`. Throws a UserError with one sentence. */
 export function parseRunOptions(words: readonly string[]): RunOptions {
   const options: RunOptions = {
-    disks: [], cdroms: [], virtio: [], firmware: [], multiboot: undefined, modules: [], kernel: undefined, initrd: undefined, append: '', linuxEntry: undefined, e820: undefined, lab: 'complete', symbols: [], memory: DEFAULT_MEMORY, cpus: 1, translator: true, without: [],
+    disks: [], floppies: [], cdroms: [], virtio: [], firmware: [], multiboot: undefined, modules: [], kernel: undefined, initrd: undefined, append: '', linuxEntry: undefined, e820: undefined, lab: 'complete', symbols: [], memory: DEFAULT_MEMORY, cpus: 1, translator: true, without: [],
     script: [], failOn: [], maxInstructions: undefined, timeout: undefined, exits: undefined, stats: undefined, breakOnExit: [], checksOff: [], summary: false, screen: false, screenshot: undefined,
   };
   const given = new Set<string>();
@@ -231,7 +234,7 @@ function refuseContradictions(options: RunOptions, given: ReadonlySet<string>): 
   if (given.has('--linux-entry') && kernel === undefined) throw usage('--linux-entry belongs to a Linux kernel: give that by --kernel.');
   if (given.has('--append') && multiboot === undefined && kernel === undefined) throw usage('--append is the command line of a kernel: give that by --kernel or --multiboot.');
   if (given.has('--firmware')) refuseBesideFirmware(given);
-  if (given.has('--lab') && (options.disks.length > 0 || options.cdroms.length > 0 || multiboot !== undefined || kernel !== undefined)) throw usage('--lab runs the built-in lab, so it goes with none of --disk, --cdrom, --multiboot and --kernel.');
+  if (given.has('--lab') && (options.disks.length > 0 || options.cdroms.length > 0 || options.floppies.length > 0 || multiboot !== undefined || kernel !== undefined)) throw usage('--lab runs the built-in lab, so it goes with none of --disk, --floppy, --cdrom, --multiboot and --kernel.');
   const ide = options.disks.length + options.cdroms.length;
   if (ide > 4) throw usage(`There are ${ide} drives, but the machine has room for 4.`);
   if (options.virtio.length > 4) throw usage(`There are ${options.virtio.length} virtio drives, but the machine has room for 4.`);

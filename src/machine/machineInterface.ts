@@ -8,8 +8,8 @@ export interface DiskImage {
   /** For messages: the path that the user gave. */
   name: string;
   bytes: Uint8Array;
-  /** How a drive is connected; undefined: a file named .iso is a CD, everything else an IDE disk. */
-  attachment?: 'ide' | 'cdrom' | 'virtio' | undefined;
+  /** How a drive is connected; undefined: a file named .iso is a CD, a boot disk of a floppy disk's size is one, everything else an IDE disk. */
+  attachment?: 'ide' | 'cdrom' | 'virtio' | 'floppy' | undefined;
 }
 
 /** How the machine starts. */

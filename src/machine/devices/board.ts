@@ -25,6 +25,7 @@ import { LocalApic } from './localApic';
 import { ParallelPort } from './parallelPort';
 import { DMA_ADDRESS, FirmwareConfig, type FirmwareFacts, type FirmwareFile, SELECTOR } from './firmwareConfig';
 import { Flash, type FlashChip } from './flash';
+import { FLOPPY_PORTS, FloppyController } from './floppyController';
 import { hostBridge, isaBridge } from './pci/chipset';
 import { MemoryAttributes } from './pci/memoryAttributes';
 import type { SendMessage } from './pci/messageInterrupts';
@@ -46,7 +47,7 @@ import { Uart } from './uart';
 import { Vga } from './vga';
 
 /** ISA interrupt lines. */
-export const Irq = { TIMER: 0, KEYBOARD: 1, COM2: 3, COM1: 4, CLOCK: 8, MOUSE: 12, COPROCESSOR: 13, IDE0: 14, IDE1: 15 } as const;
+export const Irq = { TIMER: 0, KEYBOARD: 1, COM2: 3, COM1: 4, FLOPPY: 6, CLOCK: 8, MOUSE: 12, COPROCESSOR: 13, IDE0: 14, IDE1: 15 } as const;
 const SERIAL_PORTS = [
   { name: 'COM1', port: 0x3f8, irq: Irq.COM1 },
   { name: 'COM2', port: 0x2f8, irq: Irq.COM2 },
@@ -144,7 +145,7 @@ export class Board {
         if (!this.hpet.replacesLegacy) line(irq)(level);
       };
     this.pit = new Pit(wiring, replaceable(Irq.TIMER));
-    this.cmos = new Cmos(wiring, memory, this.cabling.ide.filter((drive, n) => n < 2 && drive?.attachment === 'ide').length, replaceable(Irq.CLOCK), () => this.acpi.alarm());
+    this.cmos = new Cmos(wiring, memory, this.cabling.ide.filter((drive, n) => n < 2 && drive?.attachment === 'ide').length, this.cabling.floppies.map((drive) => drive.floppy!.type), replaceable(Irq.CLOCK), () => this.acpi.alarm());
     this.a20 = new A20Gate((enabled) => bus.memory.setA20(enabled));
     this.keyboard = new KeyboardController(wiring, this.a20, line(Irq.KEYBOARD), line(Irq.MOUSE), () => wiring.resetMachine());
     this.vga = new Vga(wiring);
@@ -160,7 +161,9 @@ export class Board {
     this.ide = [new IdeChannel('primary IDE channel', 0x1f0, [ide[0], ide[1]], 0, wiring, line(Irq.IDE0), emptyCable), new IdeChannel('secondary IDE channel', 0x170, [ide[2], ide[3]], 2, wiring, line(Irq.IDE1), emptyCable)];
     this.coprocessor = new CoprocessorError(line(Irq.COPROCESSOR));
     this.debugConsole = new DebugConsole();
-    const dma = new DmaControllers(wiring);
+    const dma = new DmaControllers(wiring, bus.memory);
+    const { floppies } = this.cabling;
+    const floppy = floppies.length > 0 ? new FloppyController(floppies, dma, wiring, line(Irq.FLOPPY)) : undefined;
     const port92 = new Port92(this.a20, () => wiring.resetMachine());
     const lpt1 = new ParallelPort();
     const busMaster = new BusMasterIde(bus.memory);
@@ -185,7 +188,7 @@ export class Board {
     const placed = (): PlacedByFirmware => ({ powerPorts: this.powerPorts ?? ACPI_PORTS.EVENT, lines: router.state.routes.map((route, n) => route ?? PIRQ_LINES[n]!) });
     const firmwareConfig = new FirmwareConfig({ memory, cpus, e820: () => firmware?.e820 ?? bus.memory.map.e820(), items: firmware?.items, files: firmware?.files(placed) }, bus.memory);
     const testDevice = new TestDevice((input, level) => (input < ISA_LINES ? line(input)(level) : this.ioApic.setLine(input, level)));
-    this.devices = [this.pic, this.pit, this.hpet, ...this.localApics, this.ioApic, this.cmos, this.a20, this.keyboard, this.vga, this.display, ...uarts, ...this.ide, busMaster, lpt1, router, this.pci, ...virtio, port92, power, this.acpi, this.debugConsole, testDevice, this.coprocessor, firmwareConfig, dma, ...(flash ? [flash] : [])];
+    this.devices = [this.pic, this.pit, this.hpet, ...this.localApics, this.ioApic, this.cmos, this.a20, this.keyboard, this.vga, this.display, ...uarts, ...this.ide, busMaster, lpt1, router, this.pci, ...virtio, port92, power, this.acpi, this.debugConsole, testDevice, this.coprocessor, firmwareConfig, dma, ...(flash ? [flash] : []), ...(floppy ? [floppy] : [])];
 
     bus.claimPage(pageOf(IO_APIC), this.ioApic);
     bus.claimPage(pageOf(HPET), this.hpet);
@@ -201,6 +204,10 @@ export class Board {
     bus.claimPorts(FIRST_DMA, DMA_REGISTERS, dma);
     bus.claimPorts(SECOND_DMA, 2 * DMA_REGISTERS, dma);
     bus.claimPorts(PAGE_REGISTERS, PAGE_REGISTER_COUNT, dma);
+    if (floppy) {
+      bus.claimPorts(FLOPPY_PORTS.first, FLOPPY_PORTS.count, floppy);
+      bus.claimPorts(FLOPPY_PORTS.last, 1, floppy);
+    }
     bus.claimPorts(0x92, 1, port92);
     bus.claimPorts(0x3c0, 0x10, this.vga);
     bus.claimPorts(0x3d4, 2, this.vga);

@@ -41,6 +41,8 @@ export class Cmos implements Device, PortDevice {
     private readonly host: DeviceHost,
     private readonly memory: number,
     private readonly drives: number,
+    /** Types of the floppy disk drives. */
+    private readonly floppies: readonly number[],
     private readonly setIrq8: (level: boolean) => void,
     private readonly onAlarm: () => void,
   ) {
@@ -67,7 +69,9 @@ export class Cmos implements Device, PortDevice {
     word(0x5b, high & 0xffff);
     r[0x5d] = Math.floor(high / 0x1_0000);
     r[0x12] = (this.drives > 0 ? 0xf0 : 0) | (this.drives > 1 ? 0x0f : 0);
-    r[0x14] = 0x06; // mathematics coprocessor, PS/2 mouse port
+    r[0x10] = ((this.floppies[0] ?? 0) << 4) | (this.floppies[1] ?? 0);
+    const { length } = this.floppies;
+    r[0x14] = 0x06 | (length > 0 ? ((length - 1) << 6) | 1 : 0); // mathematics coprocessor, PS/2 mouse port, floppy disks
     r[Reg.CENTURY] = 0x20;
   }
 

@@ -1,8 +1,9 @@
 /**
- * The two 8237 DMA controllers of an AT and their page registers. No device of this board uses ISA DMA, so nothing is ever
- * moved; software that sets the channels up, or uses the spare page registers as a notebook, reads back what it wrote.
+ * The two 8237 DMA controllers of an AT and their page registers. The floppy disk controller moves its sectors by channel 2;
+ * software that sets other channels up, or uses the spare page registers as a notebook, reads back what it wrote.
  */
 import { type Device, type DeviceHost, NEVER, type PortDevice } from '../device';
+import type { PhysicalMemory } from '../memory/physicalMemory';
 
 /** The controller of 8-bit channels has a register at every port, that of 16-bit channels at every second one. */
 export const FIRST_DMA = 0x00;
@@ -15,6 +16,10 @@ export const PAGE_REGISTER_COUNT = 16;
 const Register = { COMMAND: 8, REQUEST: 9, MASK: 10, MODE: 11, CLEAR_POINTER: 12, MASTER_CLEAR: 13, CLEAR_MASK: 14, ALL_MASKS: 15 } as const;
 const ALL_CHANNELS = 0x0f;
 const CHANNEL = 0x03;
+/** Offsets of the page registers of channels 0 to 3. */
+const PAGES = [7, 3, 1, 2] as const;
+/** Mode register: addresses count down; begin again at the end. */
+const Mode = { DOWN: 0x20, AGAIN: 0x10 } as const;
 /** Request and mask registers: set the channel's bit instead of clearing it. */
 const SET = 0x04;
 const BUSY = 0xff;
@@ -27,6 +32,8 @@ const controller = () => ({
   command: 0,
   request: 0,
   mask: ALL_CHANNELS,
+  /** Channels that have come to the end of their counts since the status was read. */
+  ended: 0,
   /** The next byte of an address or a count is its upper one. */
   upper: false,
 });
@@ -38,7 +45,10 @@ export class DmaControllers implements Device, PortDevice {
   readonly name = 'DMA controllers';
   state = powerOn();
 
-  constructor(private readonly host: Pick<DeviceHost, 'warn'>) {}
+  constructor(
+    private readonly host: Pick<DeviceHost, 'warn'>,
+    private readonly memory: PhysicalMemory,
+  ) {}
 
   reset(): void {
     this.state = powerOn();
@@ -54,7 +64,11 @@ export class DmaControllers implements Device, PortDevice {
     const c = controllers[port < SECOND_DMA ? 0 : 1];
     const register = registerAt(port);
     if (register < Register.COMMAND) return byteOf(c.current[register]!, takePointer(c));
-    if (register === Register.COMMAND) return c.request << 4; // no channel has come to its end
+    if (register === Register.COMMAND) {
+      const { ended } = c;
+      c.ended = 0;
+      return (c.request << 4) | ended;
+    }
     if (register === Register.MASTER_CLEAR) return 0;
     return register === Register.ALL_MASKS ? c.mask | 0xf0 : BUSY;
   }
@@ -75,7 +89,7 @@ export class DmaControllers implements Device, PortDevice {
         break;
       case Register.REQUEST:
         c.request = value & SET ? c.request | bit : c.request & ~bit;
-        if (value & SET) this.host.warn('The guest asked an ISA DMA controller for a transfer, and Hyperstep has no device that uses one: nothing is moved.');
+        if (value & SET) this.host.warn('The guest asked an ISA DMA controller for a transfer, and no device waits for one: nothing is moved.');
         break;
       case Register.MASK:
         c.mask = value & SET ? c.mask | bit : c.mask & ~bit;
@@ -87,7 +101,7 @@ export class DmaControllers implements Device, PortDevice {
         c.upper = false;
         break;
       case Register.MASTER_CLEAR:
-        Object.assign(c, { command: 0, request: 0, mask: ALL_CHANNELS, upper: false });
+        Object.assign(c, { command: 0, request: 0, mask: ALL_CHANNELS, ended: 0, upper: false });
         break;
       case Register.CLEAR_MASK:
         c.mask = 0;
@@ -101,6 +115,61 @@ export class DmaControllers implements Device, PortDevice {
         c.current[register] = c.base[register]!;
       }
     }
+  }
+
+  // For devices: the 8-bit channels, 0 to 3.
+
+  masked(channel: number): boolean {
+    return ((this.state.controllers[0].mask >> channel) & 1) !== 0;
+  }
+
+  /** Moves bytes to memory, as many as the channel's count lets. Returns whether that was the last one. */
+  toMemory(channel: number, bytes: Uint8Array): boolean {
+    for (let done = 0; done < bytes.length; ) {
+      const n = this.run(channel, bytes.length - done);
+      this.memory.writeBytes(this.address(channel), bytes.subarray(done, done + n));
+      done += n;
+      if (this.count(channel, n)) return true;
+    }
+    return false;
+  }
+
+  /** The same from memory: `terminal` when the channel's count has ended. */
+  fromMemory(channel: number, length: number): { bytes: Uint8Array; terminal: boolean } {
+    const bytes = new Uint8Array(length);
+    for (let done = 0; done < length; ) {
+      const n = this.run(channel, length - done);
+      bytes.set(this.memory.readBytes(this.address(channel), n), done);
+      done += n;
+      if (this.count(channel, n)) return { bytes: bytes.subarray(0, done), terminal: true };
+    }
+    return { bytes, terminal: false };
+  }
+
+  /** How many bytes, at most `wanted`, are moved in one piece: addresses stay in their 64 KiB. */
+  private run(channel: number, wanted: number): number {
+    const { current, mode } = this.state.controllers[0];
+    const ahead = mode[channel]! & Mode.DOWN ? 1 : 0x1_0000 - current[2 * channel]!;
+    return Math.min(wanted, ahead, current[2 * channel + 1]! + 1);
+  }
+
+  private address(channel: number): number {
+    const { controllers, pages } = this.state;
+    return pages[PAGES[channel]!]! * 0x1_0000 + controllers[0].current[2 * channel]!;
+  }
+
+  /** Bytes of one piece have been moved: true at the channel's last one, after which it is masked or begins again. */
+  private count(channel: number, n: number): boolean {
+    const c = this.state.controllers[0];
+    const mode = c.mode[channel]!;
+    c.current[2 * channel]! += mode & Mode.DOWN ? -n : n;
+    const last = c.current[2 * channel + 1]! < n;
+    c.current[2 * channel + 1]! -= n;
+    if (!last) return false;
+    c.ended |= 1 << channel;
+    if (mode & Mode.AGAIN) c.current.set(c.base.subarray(2 * channel, 2 * channel + 2), 2 * channel);
+    else c.mask |= 1 << channel;
+    return true;
   }
 }
 

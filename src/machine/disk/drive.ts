@@ -1,6 +1,7 @@
-/** A drive, hard disk or CD: an image whose bytes stay as they are, and an overlay of what was written. */
+/** A drive, hard disk, floppy disk or CD: an image whose bytes stay as they are, and an overlay of what was written. */
 import { UserError } from '../../base/errors';
 import type { DiskImage } from '../machineInterface';
+import { type FloppyFormat, floppyFormat, hasFloppySize } from './floppy';
 import { Overlay } from './overlay';
 
 export const SECTOR_SIZE = 512;
@@ -18,14 +19,18 @@ const CD_NAME = /\.iso$/i;
 export class Drive {
   readonly overlay = new Overlay();
   readonly sectors: number;
-  /** How it is connected: as the image says, else a CD for a file named .iso, else an IDE disk. */
+  /** How it is connected: as the image says, else a CD for a file named .iso, a floppy disk for a boot disk of that size, else an IDE disk. */
   readonly attachment: NonNullable<DiskImage['attachment']>;
+  /** What is known of a floppy disk. */
+  readonly floppy: FloppyFormat | undefined;
 
-  /** Throws a UserError for an image of no bytes. */
-  constructor(readonly image: DiskImage) {
-    if (image.bytes.length === 0) throw new UserError('disk.empty', `${image.name} is empty: a disk image needs at least one sector of 512 bytes.`);
-    this.attachment = image.attachment ?? (CD_NAME.test(image.name) ? 'cdrom' : 'ide');
-    this.sectors = Math.ceil(image.bytes.length / SECTOR_SIZE);
+  /** `boots`: the machine starts from it. Throws a UserError for an image of no bytes, and for a floppy disk that is too long. */
+  constructor(readonly image: DiskImage, boots = false) {
+    const { name, bytes } = image;
+    if (bytes.length === 0) throw new UserError('disk.empty', `${name} is empty: a disk image needs at least one sector of 512 bytes.`);
+    this.attachment = image.attachment ?? (CD_NAME.test(name) ? 'cdrom' : boots && hasFloppySize(bytes.length) ? 'floppy' : 'ide');
+    this.floppy = this.attachment === 'floppy' ? floppyFormat(name, bytes.length) : undefined;
+    this.sectors = this.floppy ? this.floppy.cylinders * this.floppy.heads * this.floppy.sectors : Math.ceil(bytes.length / SECTOR_SIZE);
   }
 
   get name(): string {
@@ -65,11 +70,12 @@ export class Drive {
 
   /** The geometry that IDENTIFY reports. */
   get physicalGeometry(): Geometry {
-    return { cylinders: Math.max(1, Math.min(16383, Math.floor(this.sectors / (16 * 63)))), heads: 16, sectors: 63 };
+    return this.floppy ?? { cylinders: Math.max(1, Math.min(16383, Math.floor(this.sectors / (16 * 63)))), heads: 16, sectors: 63 };
   }
 
   /** The geometry that the BIOS translates to: at most 1024 cylinders, as many heads as that takes. */
   get biosGeometry(): Geometry {
+    if (this.floppy) return this.floppy;
     let heads = 16;
     while (heads < 255 && this.sectors > 1024 * heads * 63) heads = Math.min(255, heads * 2);
     return { cylinders: Math.max(1, Math.min(1024, Math.floor(this.sectors / (heads * 63)))), heads, sectors: 63 };

@@ -10,9 +10,9 @@ import { BASE_MEMORY_KIB, BIOS, BIOS_SIZE } from '../memory/addressMap';
 import { Bda, fillBiosData } from './biosData';
 import { CallFrame } from './callFrame';
 import { type BootEntry, bootImage, findBootEntry } from './elTorito';
-import { type EmulatedDisk, FLOPPY_NUMBER } from './emulatedDisk';
+import type { EmulatedDisk } from './emulatedDisk';
 import { int10 } from './int10';
-import { CD_NUMBER, FIRST_HARD_DISK, hardDisks, int13 } from './int13';
+import { CD_NUMBER, FIRST_HARD_DISK, floppyDisks, hardDisks, int13 } from './int13';
 import { int15 } from './int15';
 import { int09, int16 } from './int16';
 import { int08, int1a } from './int1a';
@@ -168,7 +168,7 @@ export class Bios implements Device, PortDevice {
 
   /** Loads the boot sector, or the CD's boot image, and leaves word of where it is. */
   private load(): void {
-    const { memory, drives, cds } = this.parts;
+    const { memory, drives, floppies, cds } = this.parts;
     const leave = (address: number, drive: number): void => {
       memory.store(BOOT_ADDRESS, 4, address);
       memory.store(BOOT_DRIVE, 2, drive);
@@ -180,10 +180,13 @@ export class Bios implements Device, PortDevice {
       // Boot programs expect segment 0 where the default segment is meant.
       if (entry.segment * 16 === BOOT_SECTOR_AT) leave(BOOT_SECTOR_AT, drive);
       else leave(entry.segment * 0x1_0000, drive);
-    } else if (drives[0]) {
-      memory.writeBytes(BOOT_SECTOR_AT, drives[0].read(0));
-      leave(BOOT_SECTOR_AT, FIRST_HARD_DISK);
+      return;
     }
+    const floppy = floppies.find((drive) => drive.bootable);
+    const disk = floppy ?? drives[0];
+    if (!disk) return;
+    memory.writeBytes(BOOT_SECTOR_AT, disk.read(0));
+    leave(BOOT_SECTOR_AT, floppy ? floppies.indexOf(floppy) : FIRST_HARD_DISK);
   }
 
   /** Interrupt vectors, data areas and devices. Also what a multiboot kernel finds. */
@@ -193,7 +196,7 @@ export class Bios implements Device, PortDevice {
     memory.writeBytes(0, new Uint8Array(vectors.buffer));
     const vector = (n: number, offset: number): void => memory.store(n * 4, 4, BIOS_SEGMENT * 0x1_0000 + offset);
     vector(0x1e, DISKETTE_PARAMETERS);
-    fillBiosData(memory, hardDisks(this.parts).length, this.emulated?.number === FLOPPY_NUMBER, this.mp);
+    fillBiosData(memory, hardDisks(this.parts).length, floppyDisks(this.parts).length, this.mp);
     this.initialiseDevices();
     memory.store(Bda.VIDEO_MODE, 1, 3);
     screen.clear();

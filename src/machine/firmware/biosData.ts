@@ -49,16 +49,17 @@ const EQUIPMENT_WORD = 0x4226;
 const MP_POINTER = EBDA + 0x10;
 const MP_TABLE = EBDA + 0x20;
 
-/** One floppy disk drive. */
+/** There are floppy disk drives; in bits 7:6 how many more than one. */
 const EQUIPMENT_FLOPPY = 0x0001;
+const floppyDrives = (count: number): number => (count > 0 ? EQUIPMENT_FLOPPY | ((count - 1) << 6) : 0);
 
-export function fillBiosData(memory: PhysicalMemory, drives: number, floppy: boolean, mp: MpOptions): void {
+export function fillBiosData(memory: PhysicalMemory, drives: number, floppies: number, mp: MpOptions): void {
   memory.writeBytes(0x400, new Uint8Array(0x100));
   const word = (at: number, value: number): void => memory.store(at, 2, value);
   word(Bda.COM1, 0x3f8);
   word(Bda.LPT1, 0x378);
   word(Bda.EBDA_SEGMENT, EBDA >> 4);
-  word(Bda.EQUIPMENT, EQUIPMENT_WORD | (floppy ? EQUIPMENT_FLOPPY : 0));
+  word(Bda.EQUIPMENT, EQUIPMENT_WORD | floppyDrives(floppies));
   word(Bda.BASE_MEMORY, BASE_MEMORY_KIB);
   word(Bda.KEY_HEAD, KEY_BUFFER);
   word(Bda.KEY_TAIL, KEY_BUFFER);

@@ -5,7 +5,7 @@
 import { CD_BLOCK } from '../devices/atapi';
 import { Drive, type Geometry, SECTOR_SIZE } from '../disk/drive';
 
-export const FLOPPY_NUMBER = 0x00;
+const FLOPPY_NUMBER = 0x00;
 const HARD_DISK_NUMBER = 0x80;
 const PARTITION_TABLE = 0x1be;
 

@@ -1,4 +1,4 @@
-/** INT 13h: hard disks and emulated floppy disks, by cylinder, head and sector and by the extensions (EDD 1.1); CDs by the extensions. */
+/** INT 13h: hard disks and floppy disks, by cylinder, head and sector and by the extensions (EDD 1.1); CDs by the extensions. */
 import { Gpr, Seg } from '../../cpu/state';
 import { CD_BLOCK, cdBlocks, readCdBlock } from '../devices/atapi';
 import { type Drive, SECTOR_SIZE } from '../disk/drive';
@@ -38,9 +38,9 @@ const functions: Record<number, DiskService> = {
     call.al = 0;
     call.bx &= 0xff00;
     call.cx = ((last & 0xff) << 8) | ((last >> 2) & 0xc0) | sectors;
-    call.dx = ((heads - 1) << 8) | (isFloppy(drive) ? 1 : hardDisks(parts).length);
-    if (!isFloppy(drive)) return;
-    call.bx |= drive.floppyType;
+    call.dx = ((heads - 1) << 8) | (floppyType(drive) ? floppyDisks(parts).length : hardDisks(parts).length);
+    if (!floppyType(drive)) return;
+    call.bx |= floppyType(drive);
     call.setSegment(Seg.ES, BIOS_SEGMENT);
     call.set16(Gpr.RDI, DISKETTE_PARAMETERS);
   },
@@ -51,7 +51,7 @@ const functions: Record<number, DiskService> = {
   0x11: (call) => call.succeed(), // recalibrate
   0x14: (call) => call.succeed(), // diagnostics
   0x15: (call, drive) => {
-    if (isFloppy(drive)) {
+    if (floppyType(drive)) {
       call.carry = false;
       call.ah = 0x01; // a floppy disk drive that does not notice changes
       return;
@@ -61,8 +61,8 @@ const functions: Record<number, DiskService> = {
     call.carry = false;
     call.ah = 0x03; // a hard disk
   },
-  0x16: (call, drive) => (isFloppy(drive) ? call.succeed() : call.fail(BAD_COMMAND)), // has the disk been changed?
-  0x41: (call, drive) => (isFloppy(drive) ? call.fail(BAD_COMMAND) : extensionsPresent(call)),
+  0x16: (call, drive) => (floppyType(drive) ? call.succeed() : call.fail(BAD_COMMAND)), // has the disk been changed?
+  0x41: (call, drive) => (floppyType(drive) ? call.fail(BAD_COMMAND) : extensionsPresent(call)),
   0x42: (call, drive, parts) => byPacket(call, drive, 'read', parts),
   0x43: (call, drive, parts) => byPacket(call, drive, 'write', parts),
   0x44: (call, drive, parts) => byPacket(call, drive, 'verify', parts),
@@ -118,8 +118,10 @@ function extensionsPresent(call: CallFrame): void {
 
 /** Hard disks in the order of their numbers: an emulated one comes first. */
 export const hardDisks = ({ drives, emulated }: FirmwareParts): readonly Drive[] => (emulated && emulated.floppyType === 0 ? [emulated, ...drives] : drives);
-const floppyDisks = ({ emulated }: FirmwareParts): readonly Drive[] => (emulated && emulated.floppyType !== 0 ? [emulated] : []);
-const isFloppy = (drive: Drive): drive is EmulatedDisk => drive instanceof EmulatedDisk && drive.floppyType !== 0;
+/** The same for floppy disks. */
+export const floppyDisks = ({ floppies, emulated }: FirmwareParts): readonly Drive[] => (emulated && emulated.floppyType !== 0 ? [emulated, ...floppies] : floppies);
+/** What AH=08h tells of a floppy disk; 0 for others. */
+const floppyType = (drive: Drive): number => (drive instanceof EmulatedDisk ? drive.floppyType : (drive.floppy?.type ?? 0));
 
 /** INT 13h AX=4B00h and 4B01h: the specification packet at DS:SI is filled, and with 00h the emulation ends. */
 function emulation(call: CallFrame, parts: FirmwareParts): void {

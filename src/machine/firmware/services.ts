@@ -10,8 +10,9 @@ import type { TextScreen } from './textScreen';
 export interface FirmwareParts {
   memory: PhysicalMemory;
   board: Board;
-  /** Hard disks in the BIOS's order, and CDs. */
+  /** Hard disks in the BIOS's order, floppy disks, and CDs. */
   drives: readonly Drive[];
+  floppies: readonly Drive[];
   cds: readonly Drive[];
   /** A disk made of a part of the CD that is booted, until `endEmulation`. */
   readonly emulated: EmulatedDisk | undefined;
