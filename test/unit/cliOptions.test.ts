@@ -63,7 +63,7 @@ describe('options of hyperstep run', () => {
     [['--initrd', 'x'], /--initrd belongs to a kernel: give that by --kernel/],
     [['--kernel', 'vmlinuz', '--multiboot', 'x'], /--multiboot and --kernel are both there/],
     [['--kernel', 'vmlinuz', '--module', 'x'], /--module belongs to a multiboot kernel/],
-    [['--cdrom', 'x.iso', '--lab', 'disk'], /none of --disk, --cdrom/],
+    [['--cdrom', 'x.iso', '--lab', 'disk'], /none of --disk, --floppy, --cdrom/],
     [['--virtio', 'a', '--virtio', 'b', '--virtio', 'c', '--virtio', 'd', '--virtio', 'e'], /5 virtio drives/],
     [['--append', 'x'], /--append is the command line of a kernel: give that by --kernel or --multiboot/],
     [['--firmware', 'OVMF.fd', '--e820', 'x'], /--e820 is for Hyperstep's own BIOS, so it does not go with --firmware\.$/],
