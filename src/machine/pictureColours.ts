@@ -17,6 +17,18 @@ export function shownPicture(memory: PhysicalMemory, display: Display, vga: Vga)
   if (!shown) return undefined;
   const { width, height, bitsPerPixel, address, bytesPerLine } = shown;
   const rgb = new Uint8Array(width * height * 3);
+  if (shown.planes) {
+    const colours = fromPalette(vga);
+    const sixteen = vga.sixteenColours.map((n) => colours(n & vga.state.paletteMask));
+    for (let y = 0; y < height; y++) {
+      const line = memory.readBytes(address + y * bytesPerLine, width / 2);
+      for (let x = 0; x < width; x++) {
+        const colour = [0, 1, 2, 3].reduce((n, plane) => n | (((line[(x >> 3) * 4 + plane]! >> (7 - (x & 7))) & 1) << plane), 0);
+        rgb.set(sixteen[colour]!, 3 * (y * width + x));
+      }
+    }
+    return { width, height, rgb };
+  }
   const size = bytesPerPixel(bitsPerPixel);
   const colours = bitsPerPixel === 8 ? fromPalette(vga) : fromFields(bitsPerPixel);
   for (let y = 0; y < height; y++) {

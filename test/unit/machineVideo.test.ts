@@ -6,6 +6,7 @@ import { createMachine } from '../../src/machine/machine';
 import type { Machine } from '../../src/machine/machineInterface';
 import { VIDEO_MEMORY } from '../../src/machine/memory/addressMap';
 import { Enable, Register } from '../../src/machine/devices/display';
+import { VGA_MODES } from '../../src/machine/devices/vgaModes';
 import { shownPicture } from '../../src/machine/pictureColours';
 import { board } from './machineBoard';
 
@@ -71,13 +72,111 @@ describe('VBE', () => {
   });
 
   it('function 2 sets a mode with its memory in one piece, and says so; INT 10h 00h goes back to text', () => {
-    const m = afterCalls({ ax: 0x4f02, bx: 0x4118 }, { ax: 0x4f03 }, { ax: 0x4f06, bx: 0, cx: 1100 }, { ax: 0x4f07, bx: 0, dx: 5, cx: 2 }, { ax: 0x0003 }, { ax: 0x4f03 }, { ax: 0x4f02, bx: 0x0118 }, { ax: 0x4f15 });
+    const m = afterCalls({ ax: 0x4f02, bx: 0x4118 }, { ax: 0x4f03 }, { ax: 0x4f06, bx: 0, cx: 1100 }, { ax: 0x4f07, bx: 0, dx: 5, cx: 2 }, { ax: 0x0003 }, { ax: 0x4f03 }, { ax: 0x4f02, bx: 0x0166 }, { ax: 0x4f15 });
     assert.deepStrictEqual([0, 1, 2, 3, 5, 6, 7].map((n) => results(m, n)[0]), [DONE, DONE, DONE, DONE, DONE, FAILED, FAILED]);
     assert.strictEqual(results(m, 1)[1], 0x4118);
     assert.deepStrictEqual(results(m, 2).slice(1, 3), [3300, 1100]);
     assert.strictEqual(results(m, 5)[1], 3, 'text');
     assert.strictEqual(m.warnings.length, 1);
     assert.match(m.warnings[0]!, /1024 by 768 pixels with 24 bits.*0xfd000000/);
+  });
+});
+
+describe('the window at 0xA0000', () => {
+  const WINDOW = 0xa0000;
+  const set = (r: ReturnType<typeof board>, port: number, index: number, value: number): void => {
+    r.out8(port, index);
+    r.out8(port + 1, value);
+  };
+
+  it('is nothing in text mode, and the pixels of mode 13h in their colours', () => {
+    const text = afterCalls({ ax: 0x0f00 });
+    assert.strictEqual(text.readMemory(WINDOW, 1), undefined);
+    const m = afterCalls({ ax: 0x0013 }, { ax: 0x0f00 }, { ax: 0x0c28, cx: 3, dx: 1 }, { ax: 0x0d00, cx: 3, dx: 1 });
+    assert.strictEqual(results(m, 0)[0]! & 0xff, 0x20);
+    assert.strictEqual(results(m, 1)[0], 0x2813, 'forty columns');
+    assert.strictEqual(results(m, 3)[0]! & 0xff, 0x28);
+    assert.strictEqual(word(m, WINDOW + 323, 1), 0x28);
+    const picture = m.picture!()!;
+    assert.deepStrictEqual([picture.width, picture.height], [320, 200]);
+    assert.deepStrictEqual([...picture.rgb.subarray(3 * 322, 3 * 325)], [0, 0, 0, 255, 0, 0, 0, 0, 0], 'colour 40 is red');
+    assert.match(m.warnings.join(' '), /by a VGA's registers, with its pixels at physical address 0xa0000/);
+  });
+
+  it('goes when the mode is text again, and comes back with a snapshot', () => {
+    const m = afterCalls({ ax: 0x0013 }, { ax: 0x0c28, cx: 3, dx: 1 });
+    const snapshot = m.snapshot();
+    m.writeMemory(WINDOW, Uint8Array.of(9));
+    m.restore(snapshot);
+    assert.deepStrictEqual([...m.readMemory(WINDOW, 1)!], [0]);
+    assert.strictEqual(word(m, WINDOW + 323, 1), 0x28);
+    const back = afterCalls({ ax: 0x0013 }, { ax: 0x0003 });
+    assert.strictEqual(back.readMemory(WINDOW, 1), undefined);
+    assert.strictEqual(back.picture!(), undefined);
+  });
+
+  it('has planes in the modes of sixteen colours', () => {
+    const r = board();
+    r.board.vga.setMode(VGA_MODES.find(({ number }) => number === 0x12)!);
+    set(r, 0x3c4, 2, 0x05); // planes 0 and 2
+    r.bus.write(WINDOW + 1, 1, 0xc0);
+    set(r, 0x3ce, 4, 2);
+    assert.strictEqual(r.bus.read(WINDOW + 1, 1), 0xc0, 'plane 2');
+    set(r, 0x3ce, 4, 1);
+    assert.strictEqual(r.bus.read(WINDOW + 1, 1), 0, 'plane 1');
+    const picture = shownPicture(r.memory, r.board.display, r.board.vga)!;
+    assert.deepStrictEqual([picture.width, picture.height], [640, 480]);
+    assert.deepStrictEqual([...picture.rgb.subarray(3 * 8, 3 * 11)], [170, 0, 170, 170, 0, 170, 0, 0, 0], 'two of magenta');
+  });
+
+  it('is written by latches, set and reset, colours and masks, and read by comparing', () => {
+    const r = board();
+    r.board.vga.setMode(VGA_MODES.find(({ number }) => number === 0x12)!);
+    const planes = (at: number): number[] => [0, 1, 2, 3].map((plane) => (set(r, 0x3ce, 4, plane), r.bus.read(WINDOW + at, 1)));
+    set(r, 0x3ce, 5, 2); // a colour for the pixels of the mask
+    set(r, 0x3ce, 8, 0x0f);
+    r.bus.read(WINDOW, 1);
+    r.bus.write(WINDOW, 1, 0x09);
+    assert.deepStrictEqual(planes(0), [0x0f, 0, 0, 0x0f]);
+    set(r, 0x3ce, 5, 1); // the latches
+    r.bus.write(WINDOW + 1, 1, 0xaa);
+    assert.deepStrictEqual(planes(1), [0x0f, 0, 0, 0x0f]);
+    set(r, 0x3ce, 5, 0x08); // compare
+    set(r, 0x3ce, 2, 0x09);
+    set(r, 0x3ce, 7, 0x0f);
+    assert.strictEqual(r.bus.read(WINDOW, 1), 0x0f);
+    set(r, 0x3ce, 5, 0);
+    set(r, 0x3ce, 8, 0xff);
+    set(r, 0x3ce, 0, 0x02); // plane 1 is set, plane 0 reset, the others take the byte, turned by 4 and combined by XOR
+    set(r, 0x3ce, 1, 0x03);
+    set(r, 0x3ce, 3, 0x1c);
+    r.bus.read(WINDOW, 1);
+    r.bus.write(WINDOW, 1, 0xf0);
+    assert.deepStrictEqual(planes(0), [0x0f, 0xff, 0x0f, 0x00]);
+    set(r, 0x3ce, 3, 0);
+    set(r, 0x3ce, 5, 3); // set and reset for the pixels of a turned mask
+    set(r, 0x3ce, 0, 0x0c);
+    r.bus.read(WINDOW, 1);
+    r.bus.write(WINDOW, 1, 0x80);
+    assert.deepStrictEqual(planes(0), [0x0f, 0x7f, 0x8f, 0x80]);
+  });
+
+  it('has the banks of a mode of VBE', () => {
+    const m = afterCalls({ ax: 0x4f02, bx: 0x0101 }, { ax: 0x4f05, bx: 0, dx: 2 }, { ax: 0x4f05, bx: 0x0100 }, { ax: 0x4f05, bx: 0, dx: 0x200 });
+    assert.deepStrictEqual([0, 1, 2, 3].map((n) => results(m, n)[0]), [DONE, DONE, DONE, FAILED]);
+    assert.strictEqual(results(m, 2)[3], 2);
+    m.writeMemory(WINDOW + 5, Uint8Array.of(7));
+    assert.deepStrictEqual([...m.readMemory(VIDEO_MEMORY + 0x20005, 1)!], [7]);
+  });
+
+  it('shows what the BIOS writes into pictures, with the font that it lends', () => {
+    for (const mode of [0x13, 0x12]) {
+      const m = afterCalls({ ax: mode }, { ax: 0x0e49, bx: 0x0f }, { ax: 0x1130, bx: 0x0300 }, { ax: 0x0d00, cx: 3, dx: mode === 0x12 ? 7 : 3 }, { ax: 0x0d00, cx: 0, dx: 3 }, { ax: 0x0e0a }, { ax: 0x0300 });
+      assert.strictEqual(results(m, 3)[0]! & 0xff, 0x0f, 'the stroke of an I');
+      assert.strictEqual(results(m, 4)[0]! & 0xff, 0);
+      assert.strictEqual(results(m, 2)[2], mode === 0x12 ? 16 : 8, 'lines of a character');
+      assert.strictEqual(results(m, 6)[3], 0x0101, 'the cursor');
+    }
   });
 });
 

@@ -45,6 +45,7 @@ import { DEBUG_EXIT, POWER_OFF_PORTS, PowerControl, type PowerSwitch, RESET_CONT
 import { TEST_MEMORY, TestDevice } from './testDevice';
 import { Uart } from './uart';
 import { Vga } from './vga';
+import { VideoWindow } from './videoWindow';
 
 /** ISA interrupt lines. */
 export const Irq = { TIMER: 0, KEYBOARD: 1, COM2: 3, COM1: 4, FLOPPY: 6, CLOCK: 8, MOUSE: 12, COPROCESSOR: 13, IDE0: 14, IDE1: 15 } as const;
@@ -151,6 +152,10 @@ export class Board {
     this.vga = new Vga(wiring);
     const { firmware } = machine;
     this.display = new Display(wiring, bus.memory, this.vga, firmware && machine.dropTranslations);
+    if (!firmware) {
+      const window = new VideoWindow(bus, this.vga, this.display, machine.dropTranslations, (sentence) => machine.warn(sentence));
+      this.vga.changed = this.display.changed = () => window.update();
+    }
     // COM1 and COM3 share an interrupt line, COM2 and COM4 another.
     const uarts: Uart[] = SERIAL_PORTS.map(({ name, irq }) => new Uart(name, wiring, () => line(irq)(uarts.some((u, n) => SERIAL_PORTS[n]!.irq === irq && u.raised))));
     this.com1 = uarts[0]!;
@@ -312,6 +317,7 @@ export class Board {
   restored(): void {
     this.apicPages.update();
     this.flash?.restored();
+    this.vga.changed();
     this.pci.restored();
     this.bus.memory.setA20(this.a20.enabled);
   }

@@ -38,6 +38,8 @@ export interface Picture {
   /** Physical address of the first pixel that is shown, and bytes from one line to the next. */
   address: number;
   bytesPerLine: number;
+  /** Eight pixels have four bytes, one in each of a VGA's planes. */
+  planes?: true;
 }
 
 export const bytesPerPixel = (bits: number): number => (bits + 7) >> 3;
@@ -45,6 +47,8 @@ export const bytesPerPixel = (bits: number): number => (bits + 7) >> 3;
 export class Display implements Device, PortDevice {
   readonly name = 'display';
   state = powerOn();
+  /** Called when another part of the memory may be seen at 0xA0000, or another picture. */
+  changed: () => void = () => undefined;
   readonly pci: PciFunction = {
     name: 'display',
     device: PciSlot.DISPLAY,
@@ -75,6 +79,7 @@ export class Display implements Device, PortDevice {
 
   reset(): void {
     this.state = powerOn();
+    this.changed();
   }
   nextDeadline(): number {
     return NEVER;
@@ -84,10 +89,27 @@ export class Display implements Device, PortDevice {
   /** What is shown; undefined in text mode. */
   get picture(): Picture | undefined {
     const r = this.state.registers;
-    if (!(r[Register.ENABLE]! & Enable.ON)) return undefined;
+    if (!(r[Register.ENABLE]! & Enable.ON)) return this.vgaPicture;
     const bits = r[Register.BITS]!;
     const bytesPerLine = r[Register.VIRTUAL_WIDTH]! * bytesPerPixel(bits);
     return { width: r[Register.WIDTH]!, height: r[Register.HEIGHT]!, bitsPerPixel: bits, address: (this.base ?? VIDEO_MEMORY) + r[Register.Y]! * bytesPerLine + r[Register.X]! * bytesPerPixel(bits), bytesPerLine };
+  }
+
+  private get vgaPicture(): Picture | undefined {
+    const shown = this.vga.picture;
+    if (!shown) return undefined;
+    const { width, height, colours, first, line } = shown;
+    return { width, height, bitsPerPixel: colours === 16 ? 4 : 8, address: (this.base ?? VIDEO_MEMORY) + first, bytesPerLine: line, ...(colours === 16 ? { planes: true } : {}) };
+  }
+
+  /** Whether a mode of this adapter's own is set, none of a VGA. */
+  get on(): boolean {
+    return (this.state.registers[Register.ENABLE]! & Enable.ON) !== 0;
+  }
+
+  /** Of such a mode, the 64 KiB that are seen at 0xA0000. */
+  get bank(): number | undefined {
+    return this.on ? this.state.registers[Register.BANK] : undefined;
   }
 
   readPort(port: number): number {
@@ -129,7 +151,9 @@ export class Display implements Device, PortDevice {
         this.enable(value);
         return;
       case Register.BANK:
-        if (value !== 0) this.host.warn('The guest looks at the pixels of the display through 64 KiB at 0xa0000, which Hyperstep does not have: they are one piece of memory.');
+        if (this.dropTranslations && value !== 0) this.host.warn('The guest looks at the pixels of the display through 64 KiB at 0xa0000, which Hyperstep does not have with firmware of others: they are one piece of memory.');
+        if (value < VIDEO_MEMORY_SIZE / MEMORY_UNIT) r[index] = value;
+        this.changed();
         return;
       default: // read-only
     }
@@ -165,6 +189,8 @@ export class Display implements Device, PortDevice {
     if (begins && (width === 0 || height === 0 || width * height * bytesPerPixel(bits) > VIDEO_MEMORY_SIZE)) return;
     r[Register.ENABLE] = value & (Enable.ON | Enable.LARGEST | Enable.WIDE_PALETTE | Enable.LINEAR);
     this.vga.state.colourMask = value & Enable.WIDE_PALETTE ? 0xff : 0x3f;
+    if (begins) r[Register.BANK] = 0;
+    this.changed();
     if (!begins) return;
     r[Register.X] = r[Register.Y] = 0;
     this.setLine(width);

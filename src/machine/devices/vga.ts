@@ -1,5 +1,6 @@
-/** A VGA adapter's registers, in text mode 80 by 25. The characters themselves are RAM at 0xB8000. */
+/** A VGA adapter's registers. The characters of text are RAM at 0xB8000; what graphics have at 0xA0000 is in videoWindow.ts. */
 import { type Device, type DeviceHost, NEVER, type PortDevice } from '../device';
+import { colours256, egaPalette, TEXT_MODE, type VgaMode } from './vgaModes';
 
 export const COLUMNS = 80;
 export const ROWS = 25;
@@ -9,35 +10,109 @@ const CRTC_CURSOR = 0x0e;
 const FRAME_TICKS = 14_285_714;
 const RETRACE_TICKS = 1_000_000;
 
+/** Sequencer: which planes are written; memory mode, whose bit 3 chains the four planes to one piece. */
+const MAP_MASK = 2;
+const MEMORY_MODE = 4;
+const CHAINED = 0x08;
+/** Graphics controller: mode, whose bit 6 means 256 colours; miscellaneous: graphics, and what the memory is seen at. */
+const MODE = 5;
+const COLOURS_256 = 0x40;
+const MISCELLANEOUS = 6;
+const GRAPHICS = 0x01;
+const MEMORY_AT_B0000 = 0x08;
+/** CRT controller: ends of a line and of the picture, the latter's upper bits, lines per row, length of a line. */
+const Crtc = { LINE_END: 0x01, OVERFLOW: 0x07, ROW_LINES: 0x09, PICTURE_END: 0x12, OFFSET: 0x13 } as const;
+/** Attribute controller: planes that count, upper bits of colours. */
+const PLANES_SHOWN = 0x12;
+const COLOUR_SELECT = 0x14;
+
+/** A register file that begins with values. */
+const file = (length: number, values: readonly number[]): Uint8Array => {
+  const registers = new Uint8Array(length);
+  registers.set(values);
+  return registers;
+};
+
+/** As the adapter's own firmware leaves it. */
 const powerOn = () => ({
   crtcIndex: 0,
-  crtc: new Uint8Array(256),
+  crtc: file(256, TEXT_MODE.crtc),
   sequencerIndex: 0,
-  sequencer: new Uint8Array(256),
+  sequencer: file(256, TEXT_MODE.sequencer),
   graphicsIndex: 0,
-  graphics: new Uint8Array(256),
+  graphics: file(256, TEXT_MODE.graphics),
+  /** What the last read of planes has left: one byte of each. */
+  latches: new Uint8Array(4),
   attributeIndex: 0,
   /** Whether the next write to 0x3C0 is data. */
   attributeData: false,
-  attribute: new Uint8Array(32),
+  attribute: file(32, TEXT_MODE.attribute),
   /** Colour-look-up table: 256 x (red, green, blue), and where the next access goes. */
-  palette: new Uint8Array(768),
+  palette: file(768, egaPalette()),
   paletteRead: 0,
   paletteWrite: 0,
   paletteMask: 0xff,
   /** Bits that a primary colour has. */
   colourMask: 0x3f,
-  miscellaneous: 0x67,
+  miscellaneous: TEXT_MODE.miscellaneous,
 });
 
 export class Vga implements Device, PortDevice {
   readonly name = 'VGA';
   state = powerOn();
+  /** Called when the memory may be seen elsewhere, or in another way. */
+  changed: () => void = () => undefined;
 
   constructor(private readonly host: DeviceHost) {}
 
   reset(): void {
     this.state = powerOn();
+    this.changed();
+  }
+
+  /** Sets all registers to a mode's, and the colours to those that its software expects. */
+  setMode(mode: VgaMode): void {
+    const s = this.state;
+    s.miscellaneous = mode.miscellaneous;
+    s.sequencer.set(mode.sequencer);
+    s.crtc.set(mode.crtc);
+    s.graphics.set(mode.graphics);
+    s.attribute.set(mode.attribute);
+    s.attributeData = false;
+    this.loadColours(mode.graphics[MODE]! & COLOURS_256 ? colours256() : egaPalette());
+    this.changed();
+  }
+  loadColours(colours: readonly number[]): void {
+    this.state.palette.set(colours);
+    this.state.paletteMask = 0xff;
+  }
+
+  /** How the memory is seen at 0xA0000: as one piece, by planes, or not at all. */
+  get window(): 'linear' | 'planes' | 'nothing' {
+    const { graphics, sequencer } = this.state;
+    if (graphics[MISCELLANEOUS]! & MEMORY_AT_B0000) return 'nothing';
+    return sequencer[MEMORY_MODE]! & CHAINED ? 'linear' : 'planes';
+  }
+
+  /** What is shown of that memory; undefined in text mode. Sizes in pixels; `line` in bytes from one line to the next, four planes together. */
+  get picture(): { width: number; height: number; colours: 16 | 256; first: number; line: number } | undefined {
+    const { crtc, graphics } = this.state;
+    if (!(graphics[MISCELLANEOUS]! & GRAPHICS) || this.window === 'nothing') return undefined;
+    const colours = graphics[MODE]! & COLOURS_256 ? 256 : 16;
+    const lines = (crtc[Crtc.PICTURE_END]! | ((crtc[Crtc.OVERFLOW]! & 0x02) << 7) | ((crtc[Crtc.OVERFLOW]! & 0x40) << 3)) + 1;
+    const perRow = ((crtc[Crtc.ROW_LINES]! & 0x1f) + 1) * (crtc[Crtc.ROW_LINES]! & 0x80 ? 2 : 1);
+    return { width: (crtc[Crtc.LINE_END]! + 1) * (colours === 256 ? 4 : 8), height: Math.floor(lines / perRow), colours, first: this.start * 4, line: crtc[Crtc.OFFSET]! * 8 };
+  }
+
+  /** The colour of each of the sixteen that planes can name. */
+  get sixteenColours(): number[] {
+    const { attribute } = this.state;
+    return Array.from({ length: 16 }, (_, n) => attribute[n & attribute[PLANES_SHOWN]! & 15]! | ((attribute[COLOUR_SELECT]! & 0x0c) << 4));
+  }
+
+  /** Register of the sequencer: the planes that are written. */
+  get planesWritten(): number {
+    return this.state.sequencer[MAP_MASK]! & 15;
   }
   nextDeadline(): number {
     return NEVER;
@@ -115,6 +190,7 @@ export class Vga implements Device, PortDevice {
         break;
       case 0x3c5:
         s.sequencer[s.sequencerIndex] = value;
+        if (s.sequencerIndex === MEMORY_MODE) this.changed();
         break;
       case 0x3c6:
         s.paletteMask = value;
@@ -134,6 +210,7 @@ export class Vga implements Device, PortDevice {
         break;
       case 0x3cf:
         s.graphics[s.graphicsIndex] = value;
+        if (s.graphicsIndex === MODE || s.graphicsIndex === MISCELLANEOUS) this.changed();
         break;
       case 0x3d4:
         s.crtcIndex = value;

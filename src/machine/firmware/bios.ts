@@ -18,7 +18,7 @@ import { int09, int16 } from './int16';
 import { int08, int1a } from './int1a';
 import type { MpOptions } from './mpTable';
 import { setUpPci } from './pciSetup';
-import { BIOS_SEGMENT, BOOT_ADDRESS, BOOT_DRIVE, buildRom, DISKETTE_PARAMETERS, POWER_ON_SERVICE, SERVICE_PORT, type StubKind, stubOffset } from './rom';
+import { BIOS_SEGMENT, BOOT_ADDRESS, BOOT_DRIVE, buildRom, DISKETTE_PARAMETERS, FONTS, POWER_ON_SERVICE, SERVICE_PORT, type StubKind, stubOffset } from './rom';
 import type { FirmwareParts, Service } from './services';
 import { POLL_TICKS, unsupported } from './services';
 import { wakeUp } from './wakeUp';
@@ -196,6 +196,10 @@ export class Bios implements Device, PortDevice {
     memory.writeBytes(0, new Uint8Array(vectors.buffer));
     const vector = (n: number, offset: number): void => memory.store(n * 4, 4, BIOS_SEGMENT * 0x1_0000 + offset);
     vector(0x1e, DISKETTE_PARAMETERS);
+    vector(0x1f, FONTS[8] + 128 * 8);
+    vector(0x43, FONTS[16]);
+    // Vectors for users: programs look for a free one among them.
+    memory.writeBytes(4 * 0x60, new Uint8Array(4 * 8));
     fillBiosData(memory, hardDisks(this.parts).length, floppyDisks(this.parts).length, this.mp);
     this.initialiseDevices();
     memory.store(Bda.VIDEO_MODE, 1, 3);

@@ -4,6 +4,7 @@
  */
 import { BIOS, BIOS_SIZE } from '../memory/addressMap';
 import { acpiTables } from './acpi';
+import { font } from './font';
 import { smbiosTables } from './smbios';
 import { type MpOptions, mpConfigurationTable, mpFloatingPointer } from './mpTable';
 
@@ -46,6 +47,11 @@ const SMBIOS_TABLES = 0x7000;
 export const RSDP = BIOS + ACPI_TABLES;
 /** Where INT 15h sleeps until the next interrupt: sti; hlt; jmp to its stub. */
 export const SLEEP = 0x5d00;
+/** What VBE's mode information names as the function that changes the bank at 0xA0000: mov ax, 4F05h; int 10h; retf. */
+export const SET_BANK = 0x5d80;
+const SET_BANK_CODE = [0xb8, 0x05, 0x4f, 0xcd, 0x10, 0xcb];
+/** The fonts, by lines of a character. */
+export const FONTS = { 8: 0x8000, 14: 0x8800, 16: 0x9600 } as const;
 /** The system configuration table of INT 15h C0h: length, model AT, submodel, revision, features (second 8259, clock, keyboard intercept; extended data area). */
 export const CONFIGURATION = 0x5e00;
 const CONFIGURATION_TABLE = [0x08, 0x00, 0xfc, 0x01, 0x00, 0x74, 0x40, 0x00, 0x00, 0x00];
@@ -113,6 +119,8 @@ export function buildRom(kindOf: (vector: number) => StubKind, mp: MpOptions, me
   rom.set([0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0x9b, 0xcf, 0, 0xff, 0xff, 0, 0, 0, 0x93, 0xcf, 0], ROM_GDT);
   rom.set(CONFIGURATION_TABLE, CONFIGURATION);
   rom.set(DISKETTE_TABLE, DISKETTE_PARAMETERS);
+  rom.set(SET_BANK_CODE, SET_BANK);
+  for (const lines of [8, 14, 16] as const) rom.set(font(lines), FONTS[lines]);
   const stub15 = stubOffset(0x15);
   rom.set([0xfb, 0xf4, 0xea, stub15 & 0xff, stub15 >> 8, BIOS_SEGMENT & 0xff, BIOS_SEGMENT >> 8], SLEEP);
   const acpi = acpiTables(BIOS + ACPI_TABLES, mp);

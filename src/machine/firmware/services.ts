@@ -36,9 +36,14 @@ export const POLL_TICKS = 100_000;
 /** Returns true when its stub shall take the other way (wait and call again, or stop): see StubKind. */
 export type Service = (call: CallFrame, parts: FirmwareParts) => boolean | void;
 
+/** The user is told of a function that this BIOS lacks by this. */
+export function missingService(vector: number, call: CallFrame): string {
+  const hex = (v: number): string => v.toString(16).toUpperCase().padStart(2, '0');
+  return `The guest called BIOS service INT ${hex(vector)}h with AX=${hex(call.ah)}${hex(call.al)}h, which Hyperstep's BIOS does not have.`;
+}
+
 /** For functions that this BIOS lacks: CF set, AH 0x86, and one sentence for the user. */
 export function unsupported(call: CallFrame, parts: FirmwareParts, vector: number): void {
-  const hex = (v: number): string => v.toString(16).toUpperCase().padStart(2, '0');
-  parts.host.warn(`The guest called BIOS service INT ${hex(vector)}h with AX=${hex(call.ah)}${hex(call.al)}h, which Hyperstep's BIOS does not have.`);
+  parts.host.warn(missingService(vector, call));
   call.fail(0x86);
 }

@@ -8,7 +8,8 @@ import { Bda } from './biosData';
 /** Light grey on black. */
 export const NORMAL = 0x07;
 const BLANK = 0x20;
-const CURSOR_SHAPE_LINES = 0x0d0e;
+/** First and last line of the cursor, as software of eight lines a character knows them. */
+const CURSOR_SHAPE_LINES = 0x0607;
 
 export class TextScreen {
   constructor(

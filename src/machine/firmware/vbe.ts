@@ -1,7 +1,9 @@
 /** INT 10h AH=4Fh, graphics (VBE Core Functions Standard 3.0). */
 import { Gpr, Seg } from '../../cpu/state';
 import { bytesPerPixel, Enable, Register } from '../devices/display';
+import { colours256, TEXT_MODE as TEXT_REGISTERS } from '../devices/vgaModes';
 import { VIDEO_MEMORY_SIZE } from '../memory/addressMap';
+import { Bda } from './biosData';
 import type { CallFrame } from './callFrame';
 import type { FirmwareParts, Service } from './services';
 import { modeInformation, showMode, VIDEO_MODES } from './videoModes';
@@ -9,7 +11,7 @@ import { modeInformation, showMode, VIDEO_MODES } from './videoModes';
 /** AX of a function that is there and has succeeded, or failed. */
 const DONE = 0x004f;
 const FAILED = 0x014f;
-/** Mode number: memory in one piece; it is not cleared. */
+/** Mode number: memory in one piece, which it always is; it is not cleared. */
 const LINEAR = 0x4000;
 const KEEP = 0x8000;
 const MODE = 0x3fff;
@@ -32,12 +34,13 @@ const FUNCTIONS: Readonly<Record<number, (call: CallFrame, parts: FirmwareParts)
     return mode !== undefined;
   },
   0x02: setMode,
-  0x03: (call, { board: { display } }) => {
+  0x03: (call, { memory, board: { display } }) => {
     const shown = display.picture;
     const mode = VIDEO_MODES.find(({ width, height, bits }) => shown?.width === width && shown.height === height && shown.bitsPerPixel === bits);
-    call.bx = shown ? (mode?.number ?? 0) | LINEAR : TEXT_MODE;
+    call.bx = display.on ? (mode?.number ?? 0) | LINEAR : memory.load(Bda.VIDEO_MODE, 1);
     return true;
   },
+  0x05: bank,
   0x06: lineLength,
   0x07: displayStart,
   0x08: paletteWidth,
@@ -50,7 +53,10 @@ export const vbe: Service = (call, parts) => {
 };
 
 /** Back from graphics to text. */
-export const textMode = ({ board: { display } }: FirmwareParts): void => display.set(Register.ENABLE, 0);
+export function textMode({ board: { display, vga } }: FirmwareParts): void {
+  display.set(Register.ENABLE, 0);
+  vga.setMode(TEXT_REGISTERS);
+}
 
 function controller(call: CallFrame): boolean {
   const [segment, offset] = [call.cpu.state.selector(Seg.ES), call.get16(Gpr.RDI)];
@@ -79,13 +85,23 @@ function setMode(call: CallFrame, parts: FirmwareParts): boolean {
   const number = call.bx & MODE;
   if (number === TEXT_MODE) {
     textMode(parts);
+    parts.memory.store(Bda.VIDEO_MODE, 1, TEXT_MODE);
     if (!(call.bx & KEEP)) parts.screen.clear();
     return true;
   }
   const mode = VIDEO_MODES.find((m) => m.number === number);
-  if (!mode || !(call.bx & LINEAR)) return false;
+  if (!mode) return false;
   showMode(display, mode, (call.bx & KEEP) !== 0);
+  if (mode.bits === 8) parts.board.vga.loadColours(colours256());
   return true;
+}
+
+/** The 64 KiB at 0xA0000; BH: 0 sets them to number DX, 1 asks. BL is the window, of which there is one. */
+function bank(call: CallFrame, { board: { display } }: FirmwareParts): boolean {
+  if (!display.on || (call.bx & 0xff) !== 0 || call.bx >> 8 > 1) return false;
+  if (call.bx >> 8 === 0) display.set(Register.BANK, call.dx);
+  else call.dx = display.bank ?? 0;
+  return call.bx >> 8 === 1 || display.bank === call.dx;
 }
 
 /** BL: 0 sets the length in pixels, 1 asks, 2 sets it in bytes, 3 asks for the largest. */

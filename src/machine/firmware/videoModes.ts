@@ -1,6 +1,7 @@
 /** The graphics modes that the BIOS offers (VBE Core Functions Standard 3.0; those from 0x140 on are this adapter's own), and what it says of them. */
 import { bytesPerPixel, type Display, Enable, Register } from '../devices/display';
 import { VIDEO_MEMORY, VIDEO_MEMORY_SIZE } from '../memory/addressMap';
+import { BIOS_SEGMENT, SET_BANK } from './rom';
 
 export interface VideoMode {
   number: number;
@@ -29,8 +30,10 @@ const COLOURS: Readonly<Record<number, readonly number[]>> = {
 };
 export const colourFields = (bits: number): readonly number[] => COLOURS[bits]!;
 
-/** Mode attributes: supported, complete, in colour, graphics, no VGA, no window at 0xA0000, one piece of memory. */
-const ATTRIBUTES = 0xfb;
+/** Mode attributes: supported, complete, in colour, graphics, no VGA, one piece of memory beside the window at 0xA0000. */
+const ATTRIBUTES = 0xbb;
+/** That window: it is there, read and written; in KiB its steps and size; its segment. */
+const WINDOW = { attributes: 7, kib: 64, segment: 0xa000 } as const;
 const PACKED_PIXELS = 4;
 const DIRECT_COLOUR = 6;
 const CHARACTER = { width: 8, height: 16 } as const;
@@ -53,6 +56,11 @@ export function modeInformation({ width, height, bits }: VideoMode): Uint8Array 
   const line = width * bytesPerPixel(bits);
   const pages = Math.min(0xff, Math.floor(VIDEO_MEMORY_SIZE / (line * height)) - 1);
   data.setUint16(0x00, ATTRIBUTES, true);
+  data.setUint8(0x02, WINDOW.attributes);
+  data.setUint16(0x04, WINDOW.kib, true);
+  data.setUint16(0x06, WINDOW.kib, true);
+  data.setUint16(0x08, WINDOW.segment, true);
+  data.setUint32(0x0c, BIOS_SEGMENT * 0x1_0000 + SET_BANK, true);
   data.setUint16(0x10, line, true);
   data.setUint16(0x12, width, true);
   data.setUint16(0x14, height, true);

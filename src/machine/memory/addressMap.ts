@@ -22,6 +22,8 @@ export const EXTENDED_RAM = 0x10_0000;
 /** The display adapter's memory for graphics, as one piece: RAM of its own, behind a base address register that stays where the firmware puts it. */
 export const VIDEO_MEMORY = 0xfd00_0000;
 export const VIDEO_MEMORY_SIZE = 0x100_0000;
+/** What of it a VGA has. */
+export const VGA_MEMORY = 0x4_0000;
 /** RAM ends here at the latest; devices and firmware have the space up to 4 GiB, and the rest of the RAM continues there. */
 export const HOLE = 0xc000_0000;
 export const HOLE_END = 0x1_0000_0000;

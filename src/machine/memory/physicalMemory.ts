@@ -184,7 +184,8 @@ export class PhysicalMemory implements PageStore {
       const page = pageOf(address + done);
       const offset = pageOffset(address + done);
       const n = Math.min(length - done, PAGE_SIZE - offset);
-      const frame = this.frame(page);
+      // A page that shows another one's memory may not have been touched itself.
+      const frame = this.frame(page) || (this.shown && this.isRam(page) ? this.ownFrame(this.ownPage(page)) : 0);
       if (frame) bytes.set(this.views.u8.subarray(frame + offset, frame + offset + n), done);
       else if (!this.isRam(page)) return undefined;
       done += n;
