@@ -13,6 +13,7 @@ import { type BootEntry, bootImage, findBootEntry } from './elTorito';
 import type { EmulatedDisk } from './emulatedDisk';
 import { int10 } from './int10';
 import { CD_NUMBER, FIRST_HARD_DISK, floppyDisks, hardDisks, int13 } from './int13';
+import { int14, int17 } from './int14';
 import { int15 } from './int15';
 import { int09, int16 } from './int16';
 import { int08, int1a } from './int1a';
@@ -20,7 +21,7 @@ import type { MpOptions } from './mpTable';
 import { setUpPci } from './pciSetup';
 import { BIOS_SEGMENT, BOOT_ADDRESS, BOOT_DRIVE, buildRom, DISKETTE_PARAMETERS, FONTS, POWER_ON_SERVICE, SERVICE_PORT, type StubKind, stubOffset } from './rom';
 import type { FirmwareParts, Service } from './services';
-import { POLL_TICKS, unsupported } from './services';
+import { POLL_TICKS } from './services';
 import { wakeUp } from './wakeUp';
 
 const BOOT_SECTOR_AT = 0x7c00;
@@ -54,10 +55,10 @@ const SERVICES = new Map<number, Entry>([
   [0x11, { kind: 'service', service: (call, { memory }) => void (call.ax = memory.load(Bda.EQUIPMENT, 2)) }],
   [0x12, { kind: 'service', service: (call) => void (call.ax = BASE_MEMORY_KIB) }],
   [0x13, { kind: 'service', service: int13 }],
-  [0x14, { kind: 'service', service: (call, parts) => unsupported(call, parts, 0x14) }],
+  [0x14, { kind: 'service', service: int14 }],
   [0x15, { kind: 'service', service: int15 }],
   [0x16, { kind: 'waiting', service: int16 }],
-  [0x17, { kind: 'service', service: (call, parts) => unsupported(call, parts, 0x17) }],
+  [0x17, { kind: 'service', service: int17 }],
   [0x18, { kind: 'checked', service: noBoot }],
   [0x1a, { kind: 'service', service: int1a }],
 ]);

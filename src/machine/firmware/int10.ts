@@ -15,6 +15,8 @@ import { textMode, vbe } from './vbe';
 
 const VECTOR = 0x10;
 const TEXT_MODES = [0, 1, 2, 3, 7];
+/** Functions of AH=12h, in BL, that choose how later modes look: lines, colours, cursor, the display off. */
+const SETTINGS = [0x30, 0x31, 0x32, 0x33, 0x34, 0x36];
 /** What boot loaders and programs for DOS ask for, to see whether other adapters or multitaskers are there: an adapter that is none of them does nothing. */
 const PROBES = [0x6f, 0xbf, 0xef, 0xf0, 0xf1, 0xf2, 0xf3, 0xf4, 0xf5, 0xf6, 0xf7, 0xfa, 0xfe, 0xff];
 
@@ -75,6 +77,7 @@ const functions: Record<number, Service> = {
     else if (FONT_OFFSETS[which] !== undefined) lendFont(call, BIOS_SEGMENT, FONT_OFFSETS[which]!);
   },
   0x12: (call) => {
+    if (SETTINGS.includes(call.bx & 0xff)) call.al = 0x12; // understood
     if ((call.bx & 0xff) !== 0x10) return;
     call.bx = 0x0003; // colour, 256 KiB
     call.cx = 0x0009;

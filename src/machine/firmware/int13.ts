@@ -8,7 +8,7 @@ import { EmulatedDisk } from './emulatedDisk';
 import type { CallFrame } from './callFrame';
 import { BIOS_SEGMENT, DISKETTE_PARAMETERS } from './rom';
 import type { FirmwareParts, Service } from './services';
-import { unsupported } from './services';
+import { missingService } from './services';
 import type { Linear } from '../../base/address';
 
 const VECTOR = 0x13;
@@ -22,6 +22,10 @@ const BAD_COMMAND = 0x01;
 const WRITE_PROTECTED = 0x03;
 const SECTOR_NOT_FOUND = 0x04;
 const NO_DRIVE = 0x80;
+const UNSUPPORTED_MEDIUM = 0x0c;
+const NOT_REMOVABLE = 0xb2;
+/** Sectors that a call by geometry may move: 64 KiB. */
+const MOST_SECTORS = 128;
 
 type DiskService = (call: CallFrame, drive: Drive, parts: FirmwareParts) => void;
 type Direction = 'read' | 'write' | 'verify';
@@ -62,10 +66,20 @@ const functions: Record<number, DiskService> = {
     call.ah = 0x03; // a hard disk
   },
   0x16: (call, drive) => (floppyType(drive) ? call.succeed() : call.fail(BAD_COMMAND)), // has the disk been changed?
+  0x17: (call, drive) => (floppyType(drive) ? call.succeed() : call.fail(BAD_COMMAND)), // the kind of disk that will be formatted
+  0x18: (call, drive) => {
+    const { cylinders, sectors } = drive.biosGeometry;
+    if (!floppyType(drive) || call.cx >> 8 !== cylinders - 1 || (call.cx & 0x3f) !== sectors) return call.fail(UNSUPPORTED_MEDIUM);
+    call.setSegment(Seg.ES, BIOS_SEGMENT);
+    call.set16(Gpr.RDI, DISKETTE_PARAMETERS);
+    call.succeed();
+  },
   0x41: (call, drive) => (floppyType(drive) ? call.fail(BAD_COMMAND) : extensionsPresent(call)),
   0x42: (call, drive, parts) => byPacket(call, drive, 'read', parts),
   0x43: (call, drive, parts) => byPacket(call, drive, 'write', parts),
   0x44: (call, drive, parts) => byPacket(call, drive, 'verify', parts),
+  0x45: (call) => call.succeed(), // lock and unlock what cannot be taken out
+  0x46: (call) => call.fail(NOT_REMOVABLE),
   0x47: (call, drive, parts) => byPacket(call, drive, 'verify', parts),
   0x48: (call, drive) => {
     const at = call.linear(Seg.DS, call.get16(Gpr.RSI));
@@ -97,10 +111,11 @@ export const int13: Service = (call, parts) => {
   if (cd) return cdService(call, cd, number, parts);
   if (call.ah === 0x4b && parts.emulated && (number === parts.emulated.number || number === ALL_EMULATED)) return emulation(call, parts);
   const f = functions[call.ah];
-  // CD-ROM emulation (4Bh) is asked for by boot loaders on every drive; a plain refusal is the answer.
-  if (!f && (call.ah === 0x4b || call.ah === 0x05)) call.fail(BAD_COMMAND);
-  else if (!f) unsupported(call, parts, VECTOR);
-  else if (!drive) call.fail(call.ah === 0x15 ? 0 : call.ah === 0x08 ? 0x07 : NO_DRIVE);
+  if (!f) {
+    // CD-ROM emulation (4Bh) is asked for by boot loaders on every drive.
+    if (call.ah !== 0x4b && call.ah !== 0x05) parts.host.warn(missingService(VECTOR, call));
+    call.fail(BAD_COMMAND);
+  } else if (!drive) call.fail(call.ah === 0x15 ? 0 : call.ah === 0x08 ? 0x07 : NO_DRIVE);
   else {
     const checked = call.ah;
     f(call, drive, parts);
@@ -221,7 +236,7 @@ function byGeometry(call: CallFrame, drive: Drive, direction: Direction, parts: 
   const head = call.dx >> 8;
   const sector = call.cx & 0x3f;
   const count = call.al;
-  if (sector === 0 || sector > sectors || head >= heads || count === 0) return call.fail(BAD_COMMAND);
+  if (sector === 0 || sector > sectors || head >= heads || count === 0 || count > MOST_SECTORS) return call.fail(BAD_COMMAND);
   const first = (cylinder * heads + head) * sectors + sector - 1;
   if (move(call, parts, drive, direction, first, count, call.linear(Seg.ES, call.bx))) return call.succeed();
   call.al = 0;

@@ -7,7 +7,7 @@ import { Bda } from './biosData';
 import type { CallFrame } from './callFrame';
 import type { FirmwareParts, Service } from './services';
 import { unsupported } from './services';
-import { EXTENDED_RAM } from '../memory/addressMap';
+import { EBDA, EXTENDED_RAM } from '../memory/addressMap';
 
 const VECTOR = 0x15;
 const SMAP = 0x534d4150;
@@ -35,8 +35,14 @@ export const int15: Service = (call, parts) => {
       return;
     case 0xc0:
       return configuration(call);
-    case 0xc1:
-      return call.fail(BAD_COMMAND);
+    case 0x90: // a device is waited for, or ready: for multitaskers to take over
+    case 0x91:
+      call.carry = false;
+      return;
+    case 0xc1: // the extended data area
+      call.setSegment(Seg.ES, EBDA >> 4);
+      call.carry = false;
+      return;
     case 0xe8:
       if (call.al === 0x20) return e820(call, parts);
       if (call.al === 0x01) return e801(call, parts);

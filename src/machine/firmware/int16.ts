@@ -7,6 +7,8 @@ import { unsupported } from './services';
 const VECTOR = 0x16;
 /** Scan codes of the modifiers and their bits in the keyboard flags. */
 const MODIFIERS: Readonly<Record<number, number>> = { 0x36: 0x01, 0x2a: 0x02, 0x1d: 0x04, 0x38: 0x08 };
+/** An MF2 keyboard behind a controller that translates. */
+const KEYBOARD_IDENTITY = 0x41ab;
 const SHIFT = 0x03;
 const CONTROL = 0x04;
 
@@ -36,6 +38,17 @@ export const int16: Service = (call, parts) => {
       call.ax = memory.load(Bda.KEYBOARD_FLAGS, 2);
       return;
     case 0x03: // repeat rate: keys do not repeat
+      return;
+    case 0x09: // what there is: keys of extended keyboards, the keyboard's identity
+      call.al = 0x30;
+      return;
+    case 0x0a:
+      call.bx = KEYBOARD_IDENTITY;
+      return;
+    case 0x92: // who asks by these two looks for AH=10h and AH=20h
+      call.ah = 0x80;
+      return;
+    case 0xa2:
       return;
     case 0x05:
       call.al = pushKey(memory, call.cx) ? 0 : 1;
