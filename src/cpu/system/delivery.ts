@@ -190,7 +190,9 @@ function recordException(cpu: Processor, vector: number, address: bigint): void 
 function shutDown(cpu: Processor): void {
   cpu.intercepts.tripleFault();
   cpu.intercepts.delivering(undefined);
-  cpu.state.set32(Offset.ACTIVITY, 2);
+  const s = cpu.state;
+  s.set32(Offset.FLAGS, s.get32(Offset.FLAGS) & ~RF); // no image of RFLAGS was pushed, whose RF the fault would have set
+  s.set32(Offset.ACTIVITY, 2);
 }
 
 /**
