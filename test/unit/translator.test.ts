@@ -242,6 +242,29 @@ describe('translator', () => {
     });
   }
 
+  for (const [who, unwatch] of [
+    ['the debugger', (cpu: Cpu): void => cpu.setWatches([])],
+    ['guest software', (cpu: Cpu): void => (cpu.state.set32(Offset.DR7, 0x400), cpu.stateChanged())],
+  ] as const) {
+    it(`once ${who} watches nothing any more, loops are made anew as if it never had`, () => {
+      const { cpu, watched, regions } = load('48 89 07 48 8b 04 25 00 00 40 00 ff c9 75 f1 f4', CODE, { letBy: 2 }); // top: mov [rdi], rax; mov rax, [0x400000]; dec ecx; jnz top; hlt
+      cpu.state.setReg(Gpr.RCX, 0xffff_ffffn);
+      cpu.setWatches([{ id: 1, space: 'linear', start: DATA + 0x100n, length: 4, read: true, write: true }]);
+      if (who === 'guest software') {
+        cpu.setWatches([]);
+        cpu.state.set64(Offset.DR0, DATA + 0x100n);
+        cpu.state.set32(Offset.DR7, 0x401 | (3 << 16));
+        cpu.stateChanged();
+      }
+      cpu.run(10_000);
+      assert.deepEqual(watched(), { reads: true, writes: true });
+      unwatch(cpu);
+      cpu.run(80_000);
+      assert.deepEqual(watched(), { reads: false, writes: false });
+      assert.ok(regions().live > 0);
+    });
+  }
+
   it('one page of code that is mapped twice runs in either place, with its own RIP', () => {
     // call next; next: pop rax; xor rbx, rax; loop the call
     const { cpu, ram } = load('b9 00 02 00 00 e8 00 00 00 00 58 48 31 c3 e2 f5 f4');

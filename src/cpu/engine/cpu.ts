@@ -185,12 +185,13 @@ export class Cpu implements Processor {
   }
 
   setWatches(watches: readonly Watch[]): void {
-    this.watches.set(watches);
+    if (this.watches.set(watches)) this.translator?.forgetWatched();
     this.tellWatched();
     this.flushTlb();
   }
-  /** Tells the page walk of generated code which pages it has to leave alone. */
+  /** Tells the page walk of generated code which pages it has to leave alone, and the translator that there are some. */
   private tellWatched(): void {
+    this.translator?.watches(this, this.watches.active);
     const { linear, physical } = this.watches.pages;
     this.state.set64(WATCHED_PAGES, linear);
     this.state.set64(WATCHED_PAGES + 8, physical);

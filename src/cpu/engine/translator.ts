@@ -3,6 +3,7 @@
  * slices find; a region's blocks are entered through their first records, which are patched. Which tier runs never shows in
  * the state.
  */
+import { type WatchedPart, watchedParts } from '../mmu/tlb';
 import { CTLB_ENTRY_SIZE, type CpuState, LET_BY, type MemoryViews, Offset, TLB_ENTRIES } from '../state';
 import { type Block, PageBlocks } from './blocks';
 import type { CodeCache } from './codeCache';
@@ -11,7 +12,7 @@ import type { Handler } from './handlers';
 import { REGION_SLOTS } from './interpreter';
 import { Field, RECORD_SIZE, Special } from './record';
 import { flatSegments } from './flatSegments';
-import type { WatchedKinds } from './lastPages';
+import { NOT_WATCHED, type WatchedKinds } from './lastPages';
 import { ENTRIES_SIZE, LEAVES, LEFT, MISSED, MISSES, REFUSALS, RegionBuilder } from './regionBuilder';
 
 /** When code is translated. Tests make everything hot at once. */
@@ -40,6 +41,10 @@ const MODULE_BYTES = 8 << 20;
 const FIRST_REGIONS = 6;
 const GROWTH = 0.2;
 const COPY_SIZE = 2 * RECORD_SIZE;
+/** Parts of pages that are watched of which a region knows. Each costs at each access. */
+const MOST_PARTS = 4;
+/** Samples without watched memory after which regions forget that there was some. Guest software may load and clear DR7 at each change of task. */
+const UNWATCHED = 1000;
 
 /** TypeScript that regions call. */
 export interface RegionImports {
@@ -76,8 +81,10 @@ class Page {
   readonly tried = new Set<number>();
   /** Accesses have often left regions for want of a translation: TypeScript is called for them instead. */
   reaches = false;
+  /** That was found while memory was watched, and may have been for that. */
+  reachesWatched = false;
   /** Accesses are often beside watched bytes: regions look at that themselves. */
-  watched: WatchedKinds = { reads: false, writes: false };
+  watched = NOT_WATCHED;
   /** Regions were often entered with other segments than they were made for: they look at each access. */
   mixesSegments = false;
   /** Copies of patched records, by record; they are used again. */
@@ -91,6 +98,10 @@ export class Translator {
   private freeEntries: number[] = [];
   private bytes = 0;
   private samples = 0;
+  /** Processors that watch memory. */
+  private readonly watching = new Set<object>();
+  /** Samples since one of them did. */
+  private unwatched = 0;
   /** Regions made since the engine was, and those dropped. */
   made = 0;
   drops = 0;
@@ -111,12 +122,14 @@ export class Translator {
     const page = this.pageAt(s);
     if (!page) return;
     this.samples++;
+    if (this.watching.size > 0) this.unwatched = 0;
+    else if (++this.unwatched === UNWATCHED) this.forgetWatched();
     const known = this.pages.get(page) ?? this.meet(page);
     const offset = (s.get32(Offset.RIP) + s.get32(Offset.CS_BASE)) & 0xfff;
     for (const region of known.regions) {
       if (!region.offsets.has(offset)) continue;
       region.sampled = this.samples;
-      if (reads + writes !== 0 && this.meetsWatched(known, region, reads, writes)) return this.translate(s, page, known);
+      if (reads + writes !== 0 && this.meetsWatched(s, known, region, reads, writes)) return this.translate(s, page, known);
       if (this.grows(page, region)) return this.translate(s, page, known);
       return;
     }
@@ -154,6 +167,7 @@ export class Translator {
     const refuses = !known.mixesSegments && often(REFUSALS, this.policy.misses);
     if (misses || refuses) {
       known.reaches ||= misses;
+      known.reachesWatched ||= misses && this.watching.size > 0;
       known.mixesSegments ||= refuses;
       this.makeAnew(known, region);
       return true;
@@ -193,18 +207,41 @@ export class Translator {
   }
 
   /** Whether a region has left many accesses beside watched bytes to the interpreter or to TypeScript: then it is dropped, to be made anew with a look at that. */
-  private meetsWatched(known: Page, region: Region, reads: number, writes: number): boolean {
+  private meetsWatched(s: CpuState, known: Page, region: Region, reads: number, writes: number): boolean {
     const { u32 } = this.views;
     const counter = (region.entries + MISSES) >>> 2;
     const misses = u32[counter]!;
-    u32[counter] = Math.max(misses - reads - writes, 0); // translations for these were there
     const { watched } = region;
-    const manyReads = reads >= this.policy.letBy && !watched.reads;
-    const manyWrites = writes >= this.policy.letBy && !watched.writes;
+    const manyReads = reads >= this.policy.letBy;
+    const manyWrites = writes >= this.policy.letBy;
     if ((!manyReads && !manyWrites) || (misses === 0 && !known.reaches)) return false;
-    known.watched = { reads: known.watched.reads || manyReads, writes: known.watched.writes || manyWrites };
+    const parts = watchedParts(u32, s.get32(Offset.TLB_BASE), s.get32(Offset.GENERATION)).slice(0, MOST_PARTS);
+    const knows = (part: WatchedPart): boolean => watched.parts.some((p) => p.first === part.first && p.bytes === part.bytes);
+    const isNew = (manyReads && !watched.reads) || (manyWrites && !watched.writes) || (watched.parts.length < MOST_PARTS && !parts.every(knows));
+    if (watched.parts.length < MOST_PARTS) u32[counter] = Math.max(misses - reads - writes, 0); // translations for these were there
+    if (!isNew) return false;
+    const all = [...watched.parts, ...parts.filter((part) => !knows(part))].slice(0, MOST_PARTS);
+    known.watched = { reads: known.watched.reads || manyReads, writes: known.watched.writes || manyWrites, parts: all };
     this.makeAnew(known, region);
     return true;
+  }
+
+  /** Whether a processor watches memory now. */
+  watches(processor: object, active: boolean): void {
+    if (active) this.watching.add(processor);
+    else this.watching.delete(processor);
+  }
+  /** The debugger watches other memory than before: what was made for that is made anew at the next sample. */
+  forgetWatched(): void {
+    for (const known of this.pages.values()) {
+      const { reachesWatched } = known;
+      if (reachesWatched) known.reaches = known.reachesWatched = false;
+      known.watched = NOT_WATCHED;
+      for (const region of known.regions.filter((r) => reachesWatched || r.watched !== NOT_WATCHED)) {
+        this.makeAnew(known, region);
+        known.heat = Infinity;
+      }
+    }
   }
 
   /** Drops a region for one with the same instructions. */

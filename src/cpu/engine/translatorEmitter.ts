@@ -7,7 +7,7 @@ import type { FunctionBuilder } from '../../wasm/function';
 import { Value } from '../../wasm/value';
 import { AccessFlag } from '../accessFlags';
 import { type CallRoutine, type Routine, typeOf } from '../isa/emitter';
-import { ADDEND, besideIn, entryOf, liesBeside, tagOf, watchedTag } from '../mmu/tlbCode';
+import { ADDEND, entryOf, liesBeside, tagOf, watchedTag } from '../mmu/tlbCode';
 import { Gpr, gprAt, type MemoryViews, Offset, Seg, Segment } from '../state';
 import { someNotFlat, SS_CACHE, STACK_32 } from './flatSegments';
 import type { LastPages, Slot } from './lastPages';
@@ -144,35 +144,31 @@ export class TranslatorEmitter extends TranslatorOperands {
     const write = (flags & AccessFlag.WRITE) !== 0;
     if (functions.reach !== undefined) return this.hostWithin(linear, size, flags);
     const slot = pages.slotOf(this.addressing, this.displacement, size, write);
+    const meets = slot === undefined || slot.exact || !pages.isWatched(write) ? undefined : pages.meetsWatched(linear, size);
+    if (meets) this.when(meets, () => this.control.leaveAtMiss());
     const find = (): Value => {
       const { entry, tag } = this.entryFor(linear, size);
-      if (pages.isWatched(write)) return this.findBeside(entry, tag, linear, size, write, slot);
-      this.when(tag.ne(entry.load('i64', 8, tagOf(write))), () => this.control.leaveAtMiss());
+      if (pages.isWatched(write)) this.leaveUnlessBeside(entry, tag, linear, size, write, slot);
+      else this.when(tag.ne(entry.load('i64', 8, tagOf(write))), () => this.control.leaveAtMiss());
       const addend = entry.load('i32', 4, ADDEND);
-      if (slot) pages.keep(f, slot, linear, size, addend);
+      if (slot !== undefined) pages.keep(f, slot, linear, addend);
       return addend;
     };
-    if (!slot) return this.let(linear.wrap().add(find()));
+    if (slot === undefined) return this.let(linear.wrap().add(find()));
     this.when(pages.isElsewhere(slot, linear, size), find);
     return this.let(pages.hostOf(slot, linear));
   }
-  /** Leaves unless the entry lets the access by, beside watched bytes perhaps; yields what to add, and keeps it in the slot. */
-  private findBeside(entry: Value, tag: Value, linear: Value, size: number, write: boolean, slot: Slot | undefined): Value {
-    const { f, pages } = this;
-    const addend = entry.load('i32', 4, ADDEND);
+  /** Leaves unless the entry lets the access by, beside watched bytes perhaps; with a page's slot, unless it lets by all that was not left before. */
+  private leaveUnlessBeside(entry: Value, tag: Value, linear: Value, size: number, write: boolean, slot: Slot | undefined): void {
     const wanted = this.let(tag);
-    wanted.ne(entry.load('i64', 8, tagOf(write))).emit(f);
-    f.if();
-    const isBeside = watchedTag(wanted).eq(entry.load('i64', 8, tagOf(write))).and(liesBeside(entry, linear, size));
-    this.when(isBeside.eqz(), () => this.control.leaveAtMiss());
-    if (slot) {
-      const { from, to } = besideIn(entry, linear);
-      pages.keepPart(f, slot, linear, size, addend, this.let(from), to);
-      f.else();
-      pages.keep(f, slot, linear, size, addend);
-    }
-    f.end();
-    return addend;
+    const present = (): Value => entry.load('i64', 8, tagOf(write));
+    const leaveWhen = (condition: Value): void => this.when(condition, () => this.control.leaveAtMiss());
+    // One condition after the other: V8 needs no more registers for them than for a region that watches nothing.
+    this.when(wanted.ne(present()), () => {
+      leaveWhen(watchedTag(wanted).ne(present()));
+      if (slot === undefined || slot.exact) leaveWhen(liesBeside(entry, linear, size).eqz());
+      else for (const condition of this.pages.isOther(entry)) leaveWhen(condition);
+    });
   }
   /** The same where TypeScript finds what the TLB has not: then anything may have changed. */
   private hostWithin(linear: Value, size: number, flags: number): Value {

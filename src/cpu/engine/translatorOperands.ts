@@ -18,8 +18,8 @@ export abstract class TranslatorOperands extends Emitter {
   protected record = 0;
   /** By what its memory is addressed; what an ADDRESS record tells stays for the instruction's own. */
   protected addressing: AddressedBy;
-  /** And what is added to that. */
-  protected displacement = 0n;
+  /** And what is added to that; undefined where no operand tells the address. */
+  protected displacement: bigint | undefined;
   /** RIP of byte 0 of the page, and what an ADDRESS record has computed. */
   protected readonly ripBaseLocal: number;
   protected readonly effectiveLocal: number;
@@ -37,7 +37,7 @@ export abstract class TranslatorOperands extends Emitter {
   /** The first record of an instruction. */
   begin(record: number): void {
     this.addressing = undefined;
-    this.displacement = 0n;
+    this.displacement = undefined;
     this.at(record);
   }
   /** The instruction's record; its operands are read from there. */
@@ -149,6 +149,11 @@ export abstract class TranslatorOperands extends Emitter {
     this.setFixed(n, this.fixed(n).and(~mask).or(shift === 0 ? part : part.shl(shift)));
   }
 
+  override addressMoved(bytes: Value): Value {
+    const moved = super.addressMoved(bytes);
+    this.displacement = undefined;
+    return moved;
+  }
   effectiveAddress(displacement = BigInt(this.u32(Field.DISPLACEMENT) | 0)): Value {
     const base = this.u16(Field.BASE);
     const index = this.u16(Field.INDEX);

@@ -23,7 +23,7 @@ const bitTest = (mnemonic: string, change?: (a: Value, mask: Value) => Value): S
     if (e.form === 'mr') {
       // A register index reaches beyond the operand: the address moves by whole operands, forwards or backwards.
       const elements = e.signed64(index).shrS(shiftOf[e.size]!);
-      const linear = e.let(e.address().add(elements.shl(shiftOf[e.size]! - 3)));
+      const linear = e.let(e.addressMoved(elements.shl(shiftOf[e.size]! - 3)));
       if (change) e.modifyAt(linear, compute, e.size);
       else old = e.load(linear, e.size);
     } else if (change) {

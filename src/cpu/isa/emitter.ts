@@ -98,6 +98,10 @@ export abstract class Emitter {
   address(): Value {
     return this.effectiveAddress();
   }
+  /** The same, moved by as many bytes as a register says. */
+  addressMoved(bytes: Value): Value {
+    return this.address().add(bytes);
+  }
   /** Base + index << scale + displacement without segment, i64 (LEA). */
   abstract effectiveAddress(): Value;
   /** Reads or writes memory at a linear address (i64 local). */

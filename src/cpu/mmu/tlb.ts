@@ -78,6 +78,24 @@ export function fill(cpu: Processor, low: number, high: number, frame: number, w
 /** Whether an access inside an entry's page lies beside all of the page's watched bytes. tlbCode.ts has the same for generated code. */
 const isBeside = (u32: Uint32Array, entry: number, low: number, size: number): boolean => (low + size - 1 - u32[entry + Word.FIRST]!) >>> 0 >= u32[entry + Word.WATCHED]! + size - 1;
 
+/** What is watched in a page: low half of the linear address of its first watched byte, and bytes from there to its last. */
+export interface WatchedPart {
+  readonly first: number;
+  readonly bytes: number;
+}
+
+/** What is watched in the pages of which the TLB of the present privilege has a translation, each part once. */
+export function watchedParts(u32: Uint32Array, bank: number, generation: number): WatchedPart[] {
+  const parts: WatchedPart[] = [];
+  for (let page = 0; page < TLB_ENTRIES; page++) {
+    const i = entryIndex(bank, page << 12);
+    if ((u32[i + Word.READ_TAG]! & 0xfff) !== (generation | BESIDE) && (u32[i + Word.WRITE_TAG]! & 0xfff) !== (generation | BESIDE)) continue;
+    const part = { first: u32[i + Word.FIRST]!, bytes: u32[i + Word.WATCHED]! };
+    if (!parts.some((p) => p.first === part.first && p.bytes === part.bytes)) parts.push(part);
+  }
+  return parts;
+}
+
 /** Host address of `size` bytes at a linear address when the TLB of the present privilege has them, else 0. */
 export function lookup(cpu: Processor, low: number, high: number, size: number, write: boolean): number {
   const s = cpu.state;

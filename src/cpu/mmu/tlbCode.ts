@@ -1,7 +1,7 @@
 /** The software TLB as generated code looks at it: the layout and the marks are those of tlb.ts. */
 import { Value } from '../../wasm/value';
 import { TLB_ENTRIES, TLB_ENTRY_SIZE } from '../state';
-import { BESIDE, Word } from './tlb';
+import { BESIDE, type WatchedPart, Word } from './tlb';
 
 /** Where an entry has what to add to a linear address for the host's, in bytes. */
 export const ADDEND = Word.ADDEND * 4;
@@ -22,10 +22,5 @@ export const liesBeside = (entry: Value, linear: Value, size: number | Value): V
   return linear.wrap().sub(entry.load('i32', 4, FIRST)).add(more).geU(entry.load('i32', 4, WATCHED).add(more));
 };
 
-/** Offsets in the page between which accesses beside watched bytes are like the one that is beside: from the first to behind the last. */
-export function besideIn(entry: Value, linear: Value): { from: Value; to: Value } {
-  const first = entry.load('i32', 4, FIRST);
-  const above = linear.wrap().gtU(first);
-  const offset = first.and(0xfff);
-  return { from: Value.select(above, offset.add(entry.load('i32', 4, WATCHED)), Value.i32(0)), to: Value.select(above, Value.i32(0x1000), offset) };
-}
+/** Conditions, one of which holds when an entry with such a tag has other than this part of its page watched. */
+export const differsFrom = (entry: Value, { first, bytes }: WatchedPart): Value[] => [entry.load('i32', 4, FIRST).ne(first | 0), entry.load('i32', 4, WATCHED).ne(bytes)];

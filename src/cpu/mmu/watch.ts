@@ -128,6 +128,8 @@ export class Watches {
   /** DR0 to DR3 where they watch data; the id is the register's number. */
   private registers: Range[] = [];
   private enabledRegisters = 0;
+  /** What the debugger's are, to tell others from the same. */
+  private key = '';
   private linearSpan = new Span([]);
   private physicalSpan = new Span([]);
 
@@ -141,8 +143,8 @@ export class Watches {
   /** Data breakpoints of DR0 to DR3 that the present instruction has met, by bit. */
   registerHits = 0;
 
-  /** Replaces the debugger's watches; hits that were not told of are forgotten. The caller flushes the TLB. Throws a RangeError for an impossible range. */
-  set(watches: readonly Watch[]): void {
+  /** Replaces the debugger's watches; hits that were not told of are forgotten. The caller flushes the TLB. Returns whether other memory is watched than before. Throws a RangeError for an impossible range. */
+  set(watches: readonly Watch[]): boolean {
     for (const w of watches) {
       if (w.start < 0n || !Number.isInteger(w.length) || w.length < 1) throw new RangeError(`Watch ${w.id} is no range of memory: start ${w.start}, length ${w.length}.`);
     }
@@ -151,6 +153,9 @@ export class Watches {
     this.physical = ranges('physical');
     this.hits = [];
     this.update();
+    const before = this.key;
+    this.key = watches.map((w) => [w.space, w.start, w.length, w.read].join()).join(' ');
+    return this.key !== before;
   }
 
   /** Replaces what DR0 to DR3 watch. The caller flushes the TLB. */
