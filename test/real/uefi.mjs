@@ -1,6 +1,6 @@
 // UEFI: Debian's OVMF (package ovmf) as firmware. Its shell keeps a variable over a reset; GRUB from a FAT disk, and OVMF
 // itself by the kernel's EFI stub, boot Debian's Linux to a shell and off; a hypervisor of our own (uefi/hypervisor.c) is a
-// UEFI application and runs a guest on every processor; Debian's SeaBIOS (package seabios) boots the lab.
+// UEFI application and runs a guest on every processor; Debian's SeaBIOS (package seabios) boots the lab, and Linux without a disk.
 //
 //   node test/real/uefi.mjs [--quick] [--console]
 import { spawnSync } from 'node:child_process';
@@ -113,6 +113,13 @@ async function seabios() {
   const failures = missing(result.stdout, ['SeaBIOS (version', 'Booting from Hard Disk', 'VMXON succeeded']);
   if (result.status !== 0) failures.push("it has not come to the guest's shell");
   check('SeaBIOS boots the lab', failures, result);
+  if (quick) return;
+  const linux = needed('Linux with SeaBIOS', 'linux-image-cloud-amd64', 'busybox-static');
+  if (!linux) return;
+  fs.writeFileSync(file('small.gz'), busyboxInitramfs({ busybox: path.join(linux, 'bin/busybox'), moduleFolder: path.join(linux, 'lib/modules'), modules: [], programs: {} }));
+  const kernel = path.join(linux, 'boot', fs.readdirSync(path.join(linux, 'boot')).find((name) => name.startsWith('vmlinuz')));
+  const booted = await shown(['--firmware', path.join(root, 'usr/share/seabios/bios-256k.bin'), '--kernel', kernel, '--initrd', file('small.gz'), '--append', APPEND, '--memory', '512M', '--expect', PROMPT, '--type', 'poweroff -f\n']);
+  check("SeaBIOS boots Debian's Linux by an option ROM", offOr(booted, missing(booted.stdout, ['Booting from ROM'])), booted);
 }
 
 if (whole) {

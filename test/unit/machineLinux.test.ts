@@ -1,5 +1,6 @@
 /** The Linux boot protocol: what a kernel finds at its entries, and what is said about files that are none. */
 import assert from 'node:assert/strict';
+import { kernelRom } from '../../src/machine/firmware/kernelRom';
 import { createMachine } from '../../src/machine/machine';
 import { Gpr, Offset, Seg } from '../../src/cpu/state';
 
@@ -82,4 +83,27 @@ describe('Linux boot protocol', () => {
     ['too long a command line', () => boot(kernel(), { append: 'x'.repeat(33) }), /^boot\.append has 33 bytes, but vmlinuz takes a command line of at most 32/],
   ];
   for (const [what, act, sentence] of refused) it(`refuses ${what} with one sentence`, () => assert.throws(act, (error: Error) => sentence.test(error.message) || assert.fail(error.message)));
+
+  it('a BIOS of others starts it by an option ROM, which fetches its pieces', () => {
+    const image = kernel();
+    image[0x200] = 0xf4; // hlt, where the setup code begins
+    const dword = (value: number): number[] => [0, 8, 16, 24].map((shift) => (value >>> shift) & 0xff);
+    const store = (at: number, value: number): number[] => [0x66, 0xc7, 0x06, at & 0xff, at >> 8, ...dword(value)]; // mov dword [at], value
+    // A firmware that fetches the ROM, the eighth file of the configuration device, to 0x20000, and starts it as what is booted.
+    const code = [0x31, 0xc0, 0x8e, 0xd8, ...store(0x7000, 0x0a00_2700), ...store(0x7004, 0x0002_0000), ...store(0x7008, 0), ...store(0x700c, 0x0000_0200), 0x66, 0xb8, ...dword(0x0070_0000), 0xba, 0x18, 0x05, 0x66, 0xef, 0xea, 0x60, 0x00, 0x00, 0x20];
+    const flash = new Uint8Array(0x1_0000).fill(0xff);
+    flash.set(code, 0xe000);
+    flash.set([0xea, 0x00, 0xe0, 0x00, 0xf0], 0xfff0);
+    const machine = createMachine({ memory: 16 * MEBIBYTE, cpus: 1, without: [], drives: [], boot: { kind: 'firmware', images: [{ name: 'bios.bin', bytes: flash }], kernel: { name: 'vmlinuz', bytes: image }, initrd: { name: 'initrd.img', bytes: Uint8Array.of(1, 2, 3) }, append: 'quiet' } });
+    assert.equal(machine.run(1e5), 'halt');
+    const [[, rom]] = kernelRom({ kind: 'linux', image: { name: 'vmlinuz', bytes: image }, initrd: undefined, append: '' }, 16 * MEBIBYTE).files as [[string, Uint8Array]];
+    assert.deepEqual([...rom.subarray(0, 3)], [0x55, 0xaa, 1]);
+    assert.equal(rom.reduce((sum, byte) => (sum + byte) & 0xff, 0), 0, 'checksum');
+    const s = machine.cpus[0]!.state;
+    assert.deepEqual([s.selector(Seg.CS), s.rip, s.selector(Seg.SS), s.reg(Gpr.RSP)], [0x9020, 1n, 0x9000, 0xe000n]);
+    const setup = machine.readMemory(0x9_0000, 1024)!;
+    assert.equal(Buffer.from(machine.readMemory(word(setup, 0x228), 6)!).toString(), 'quiet\0');
+    assert.deepEqual([...machine.readMemory(word(setup, 0x218), word(setup, 0x21c))!], [1, 2, 3]);
+    assert.equal(machine.readMemory(MEBIBYTE, 1)![0], 0xf4);
+  });
 });

@@ -33,13 +33,19 @@ export function realModeKernelOf(image: DiskImage): { setup: Uint8Array; code: U
   return { setup: image.bytes.slice(0, setupSize), code: image.bytes.subarray(setupSize), version };
 }
 
-/** Loads setup code, kernel and initial RAM disk and enters the setup code. Throws a UserError that names the file or key. */
-export function bootLinuxRealMode(boot: Linux, cpu: Processor, memory: PhysicalMemory): void {
+/** Bytes and where they go. */
+export interface Piece {
+  address: number;
+  bytes: Uint8Array;
+}
+
+/** Kernel, setup code with its header filled in, command line and initial RAM disk, which is to be below `initrdEnd`. Throws a UserError that names the file or key. */
+export function realModePieces(boot: Linux, initrdEnd: number): [kernel: Piece, ...Piece[]] {
   const { setup, code, version } = realModeKernelOf(boot.image);
   const data = new DataView(setup.buffer);
   const high = (data.getUint8(Header.LOAD_FLAGS) & LOADED_HIGH) !== 0;
   const kernelAt = high ? EXTENDED_RAM : LOW_KERNEL;
-  placeSegment(memory, { address: kernelAt, bytes: code, memorySize: code.length }, boot.image.name);
+  const pieces: [Piece, ...Piece[]] = [{ address: kernelAt, bytes: code }];
 
   data.setUint8(Header.LOADER, UNKNOWN_LOADER);
   if (version >= 0x0201) {
@@ -49,9 +55,9 @@ export function bootLinuxRealMode(boot: Linux, cpu: Processor, memory: PhysicalM
   if (boot.initrd) {
     const { bytes, name } = boot.initrd;
     const highest = version >= 0x0203 ? data.getUint32(Header.INITRD_HIGHEST, true) : OLD_INITRD_HIGHEST;
-    const address = Math.floor((Math.min(memory.map.lowEnd, highest + 1) - bytes.length) / PAGE) * PAGE;
-    if (address < kernelAt + code.length) throw new UserError('boot.noRoom', `${name} does not fit behind the kernel: the machine has ${Math.floor(memory.map.lowEnd / 2 ** 20)} MiB; raise machine.memory.`);
-    memory.writeBytes(address, bytes);
+    const address = Math.floor((Math.min(initrdEnd, highest + 1) - bytes.length) / PAGE) * PAGE;
+    if (address < kernelAt + code.length) throw new UserError('boot.noRoom', `${name} does not fit behind the kernel: the machine has ${Math.floor(initrdEnd / 2 ** 20)} MiB; raise machine.memory.`);
+    pieces.push({ address, bytes });
     data.setUint32(Header.INITRD_ADDRESS, address, true);
     data.setUint32(Header.INITRD_SIZE, bytes.length, true);
   }
@@ -63,22 +69,30 @@ export function bootLinuxRealMode(boot: Linux, cpu: Processor, memory: PhysicalM
     data.setUint16(OLD_COMMAND_LINE.OFFSET_AT, COMMAND_LINE, true);
     data.setUint16(Header.SETUP_MOVE_SIZE, COMMAND_LINE_END, true);
   }
-  memory.writeBytes(SETUP, setup);
-  memory.writeBytes(SETUP + COMMAND_LINE, text);
+  return [...pieces, { address: SETUP, bytes: setup }, { address: SETUP + COMMAND_LINE, bytes: text }];
+}
+
+/** Loads all of them and enters the setup code. Throws a UserError that names the file or key. */
+export function bootLinuxRealMode(boot: Linux, cpu: Processor, memory: PhysicalMemory): void {
+  const [kernel, ...others] = realModePieces(boot, memory.map.lowEnd);
+  placeSegment(memory, { ...kernel, memorySize: kernel.bytes.length }, boot.image.name);
+  for (const { address, bytes } of others) memory.writeBytes(address, bytes);
   enter(cpu);
 }
 
-/** Real mode at the setup code's first instruction, which lies behind the boot sector. */
+/** Segments and stack pointer at the setup code's first instruction, which lies behind the boot sector. */
+export const REAL_MODE_ENTRY = { code: (SETUP + SECTOR) / 16, data: SETUP / 16, stack: COMMAND_LINE } as const;
+
 function enter(cpu: Processor): void {
   const s = cpu.state;
   const segment = (seg: number, selector: number): void => {
     s.setSelector(seg, selector);
     s.setSegBase(seg, BigInt(selector * 16));
   };
-  segment(Seg.CS, (SETUP + SECTOR) / 16);
-  for (const seg of [Seg.DS, Seg.ES, Seg.FS, Seg.GS, Seg.SS]) segment(seg, SETUP / 16);
+  segment(Seg.CS, REAL_MODE_ENTRY.code);
+  for (const seg of [Seg.DS, Seg.ES, Seg.FS, Seg.GS, Seg.SS]) segment(seg, REAL_MODE_ENTRY.data);
   for (let n = 0; n < 16; n++) s.setReg(n, 0n);
-  s.setReg(Gpr.RSP, BigInt(COMMAND_LINE));
+  s.setReg(Gpr.RSP, BigInt(REAL_MODE_ENTRY.stack));
   writeFlags(s, 2);
   s.rip = 0n;
   cpu.stateChanged();

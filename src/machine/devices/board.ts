@@ -14,7 +14,7 @@ import { BusMasterIde } from './busMasterIde';
 import { COPROCESSOR_CLEAR, CoprocessorError } from './coprocessorError';
 import { Cmos } from './cmos';
 import { Display, DISPLAY_PORTS } from './display';
-import { DebugConsole } from './debugConsole';
+import { DEBUG_CONSOLE_PORTS, DebugConsole } from './debugConsole';
 import { DMA_REGISTERS, DmaControllers, FIRST_DMA, PAGE_REGISTER_COUNT, PAGE_REGISTERS, SECOND_DMA } from './dmaControllers';
 import { Hpet } from './hpet';
 import { EmptyCable, IdeChannel } from './ideChannel';
@@ -234,7 +234,7 @@ export class Board {
     bus.claimPorts(SELECTOR, 2, firmwareConfig, true);
     bus.claimPorts(DMA_ADDRESS, 8, firmwareConfig, true);
     bus.claimPorts(COPROCESSOR_CLEAR, 1, this.coprocessor);
-    bus.claimPorts(0xe9, 1, this.debugConsole);
+    for (const port of DEBUG_CONSOLE_PORTS) bus.claimPorts(port, 1, this.debugConsole);
     for (const [first, count] of TestDevice.PORTS) bus.claimPorts(first, count, testDevice, true);
     testDevice.pages.forEach((page, n) => bus.claimPage(pageOf(TEST_MEMORY) + n, page));
   }

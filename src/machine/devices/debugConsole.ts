@@ -1,6 +1,7 @@
-/** Port 0xE9, where guests of other emulators print. The last text is kept for whoever looks; it is not the console. */
+/** Ports 0xE9 and 0x402, where guests of other emulators print, and their firmware. The last text is kept for whoever looks; it is not the console. */
 import { type Device, NEVER, type PortDevice } from '../device';
 
+export const DEBUG_CONSOLE_PORTS = [0xe9, 0x402] as const;
 const KEPT = 4096;
 
 export class DebugConsole implements Device, PortDevice {
@@ -15,7 +16,7 @@ export class DebugConsole implements Device, PortDevice {
   }
   advance(): void {}
 
-  /** Reading yields the port's own number: how guests recognise it. */
+  /** Reading either port yields the first one's number: how guests recognise them. */
   readPort(): number {
     return 0xe9;
   }

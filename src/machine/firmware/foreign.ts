@@ -11,6 +11,7 @@ import type { Boot, DiskImage, E820Entry } from '../machineInterface';
 import { HOLE, HOLE_END, LOW_RAM_END, EXTENDED_RAM } from '../memory/addressMap';
 import { isLinux, setupHeader } from '../boot/linuxHeader';
 import { loaderTables } from './acpi';
+import { kernelRom } from './kernelRom';
 import type { MpOptions } from './mpTable';
 import { smbiosAnchor, smbiosStructures } from './smbios';
 import { u16, u32 } from './tableBytes';
@@ -101,6 +102,12 @@ export function kernelItems({ kernel, initrd, append }: ForeignBoot): [number, U
     ...(initrd ? item(Key.INITRD_SIZE, Key.INITRD, initrd.bytes) : []),
     ...(append === '' ? [] : item(Key.COMMAND_LINE_SIZE, Key.COMMAND_LINE, new TextEncoder().encode(`${append}\0`))),
   ];
+}
+
+/** The same for a BIOS of others, which boots by an option ROM; nothing where the kernel is none that has a 16-bit entry, or is a UEFI application. */
+export function biosKernel({ kernel, initrd, append }: ForeignBoot, memory: number): ReturnType<typeof kernelRom> {
+  if (!kernel || !isLinux(kernel)) return { files: [], items: [] };
+  return kernelRom({ kind: 'linux', image: kernel, initrd, append, entry: 16 }, Math.min(memory, HOLE));
 }
 
 /** Bytes of all images. */
