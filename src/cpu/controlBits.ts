@@ -29,6 +29,12 @@ export const Cr4 = {
 export const Efer = { SCE: 1 << 0, LME: 1 << 8, LMA: 1 << 10, NXE: 1 << 11 } as const;
 
 /**
+ * Bits of IA32_DEBUGCTL that this processor has: LBR, BTF, TR, BTS, BTINT, BTS_OFF_OS, BTS_OFF_USR. WRMSR and VM entry take
+ * the same. Those that freeze counters belong to performance monitoring, which is not there.
+ */
+export const DEBUGCTL = 0x7c3;
+
+/**
  * Width of a physical address (CPUID leaf 0x80000008). Bits above it are reserved in paging structures and CR3. A terabyte of
  * RAM with its hole fits; firmware that maps all of it by pages of 2 MiB (OVMF with a 32-bit PEI) takes a second for this and
  * would need more memory than there is for much more.

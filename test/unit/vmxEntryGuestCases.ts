@@ -32,7 +32,7 @@ export const REGISTER_CASES: Record<string, EntryCase> = {
   'guest.cr0.paging': { guest: 'real', breaks: { GUEST_CR0: on(0x8000_0000) }, keepsIn: { guest: 'protected' } },
   'guest.cr0.cet': { ...CET, breaks: { GUEST_CR4: on(1 << 23) }, also: ['guest.cr4.fixed'] },
   'guest.cr4.fixed': { breaks: { GUEST_CR4: off(0x2000) }, keeps: { GUEST_CR4: on(0x80) } },
-  'guest.debugctl.reserved': { base: entry(Entry.LOAD_DEBUG_CONTROLS), breaks: { GUEST_IA32_DEBUGCTL: 4 }, keeps: { GUEST_IA32_DEBUGCTL: 2 } },
+  'guest.debugctl.reserved': { base: entry(Entry.LOAD_DEBUG_CONTROLS), breaks: { GUEST_IA32_DEBUGCTL: 0x800 }, keeps: { GUEST_IA32_DEBUGCTL: 0x7c2 } },
   'guest.long-mode.paging': { breaks: { GUEST_CR0: off(0x8000_0000) } },
   'guest.long-mode.pae': { breaks: { GUEST_CR4: off(0x20) } },
   'guest.cr4.pcide': { guest: 'protected', breaks: { GUEST_CR4: on(1 << 17) }, also: ['guest.cr4.fixed'] },

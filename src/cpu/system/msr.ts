@@ -1,6 +1,6 @@
 /** The model-specific registers (SDM volume 4): one row each, with what reading yields and what may be written. */
 import { isCanonical, low32 } from '../../base/bits';
-import { PHYSICAL_ADDRESS_BITS } from '../controlBits';
+import { DEBUGCTL, PHYSICAL_ADDRESS_BITS } from '../controlBits';
 import { Vector } from '../fault';
 import type { Processor } from '../processor';
 import { Offset, Seg } from '../state';
@@ -164,7 +164,7 @@ const ROWS: MsrRow[] = [
       return true;
     },
   },
-  stored(0x1d9, 'IA32_DEBUGCTL', Offset.DEBUGCTL, only(3n)),
+  stored(0x1d9, 'IA32_DEBUGCTL', Offset.DEBUGCTL, only(BigInt(DEBUGCTL))),
   ...Array.from({ length: VARIABLE_MTRRS }, (_, n) => [
     stored(0x200 + n * 2, `IA32_MTRR_PHYSBASE${n}`, Offset.MTRR_VARIABLE + n * 16, (v) => only((physicalMask & ~0xfffn) | 0xffn)(v) && isMemoryType(low32(v) & 0xff, false), 'mtrr'),
     stored(0x201 + n * 2, `IA32_MTRR_PHYSMASK${n}`, Offset.MTRR_VARIABLE + n * 16 + 8, only((physicalMask & ~0xfffn) | 0x800n), 'mtrr'),

@@ -1,4 +1,5 @@
 /** Intel SDM volume 3, "Checks on Guest Control Registers, Debug Registers, and MSRs". */
+import { DEBUGCTL } from '../../cpu/controlBits';
 import { Entry } from './controls';
 import { checksOf, type EntryCheck, type EntryContext } from './entryCheck';
 import { canonical, CET, cetBitsValid, eferBitsExist, entry, fixed, ia32e, LMA, LME, notFixed, PAE, patValid, PCIDE, PE, perfGlobalCtrlValid, PG, physical, unrestricted, WP } from './entryCheckTerms';
@@ -9,8 +10,6 @@ const check = checksOf('guest', 'Checks on Guest Control Registers, Debug Regist
 const { GUEST_CR0, GUEST_CR3, GUEST_CR4, GUEST_DR7, GUEST_IA32_BNDCFGS, GUEST_IA32_DEBUGCTL, GUEST_IA32_EFER, GUEST_IA32_LBR_CTL, GUEST_IA32_PKRS, GUEST_IA32_RTIT_CTL, GUEST_IA32_S_CET, GUEST_UINV } = Slot;
 const { LOAD_BNDCFGS, LOAD_CET, LOAD_DEBUG_CONTROLS, LOAD_EFER, LOAD_LBR_CTL, LOAD_PAT, LOAD_PERF_GLOBAL_CTRL, LOAD_PKRS, LOAD_RTIT_CTL, LOAD_UINV } = Entry;
 
-/** Bits of IA32_DEBUGCTL that exist: LBR, BTF, TR, BTS, BTINT, BTS_OFF_OS, BTS_OFF_USR, the freeze bits. */
-const DEBUGCTL_BITS = 0x5fc3;
 /** Bits of IA32_RTIT_CTL that exist in its low half: all but 18, 23 and 31:28; in its high half those of four address ranges. */
 const RTIT_BITS = 0x0f7b_ffff;
 /** Enable, OS, USR, call-stack mode, and the branch types 22:16. */
@@ -25,7 +24,7 @@ export const GUEST_REGISTER_CHECKS: readonly EntryCheck[] = [
   check('cr0.paging', ['GUEST_CR0'], 'Guest CR0.PG needs CR0.PE.', (c) => !paging(c) || (c.low(GUEST_CR0) & PE) !== 0),
   check('cr0.cet', ['GUEST_CR0', 'GUEST_CR4'], 'Guest CR4.CET needs CR0.WP.', (c) => (c.low(GUEST_CR4) & CET) === 0 || (c.low(GUEST_CR0) & WP) !== 0, { feature: 'cet' }),
   check('cr4.fixed', ['GUEST_CR4'], 'Guest CR4 must have the bits that VMX operation fixes: VMXE is 1, bits that the processor lacks are 0.', (c) => fixed(c, GUEST_CR4, c.capabilities.cr4Fixed0, c.capabilities.cr4Fixed1, 0), { explain: (c) => notFixed(c, GUEST_CR4, c.capabilities.cr4Fixed0, c.capabilities.cr4Fixed1, 0) }),
-  check('debugctl.reserved', ['GUEST_IA32_DEBUGCTL'], 'Reserved bits of guest IA32_DEBUGCTL (5:2, 13, 63:15) must be 0.', (c) => !entry(c, LOAD_DEBUG_CONTROLS) || (c.high(GUEST_IA32_DEBUGCTL) === 0 && (c.low(GUEST_IA32_DEBUGCTL) & ~DEBUGCTL_BITS) === 0)),
+  check('debugctl.reserved', ['GUEST_IA32_DEBUGCTL'], 'Reserved bits of guest IA32_DEBUGCTL (5:2 and 63:11) must be 0.', (c) => !entry(c, LOAD_DEBUG_CONTROLS) || (c.high(GUEST_IA32_DEBUGCTL) === 0 && (c.low(GUEST_IA32_DEBUGCTL) & ~DEBUGCTL) === 0)),
   check('long-mode.paging', ['GUEST_CR0', 'VM_ENTRY_CONTROLS'], 'An IA-32e-mode guest needs CR0.PG.', (c) => !ia32e(c) || paging(c)),
   check('long-mode.pae', ['GUEST_CR4', 'VM_ENTRY_CONTROLS'], 'An IA-32e-mode guest needs CR4.PAE.', (c) => !ia32e(c) || (c.low(GUEST_CR4) & PAE) !== 0),
   check('cr4.pcide', ['GUEST_CR4', 'VM_ENTRY_CONTROLS'], 'Guest CR4.PCIDE needs an IA-32e-mode guest.', (c) => ia32e(c) || (c.low(GUEST_CR4) & PCIDE) === 0),
