@@ -126,6 +126,32 @@ describe('8254 timer', () => {
       }
     }
   });
+  it('modes 1 and 5 wait for their gate to rise, with the output high, and start again at each rise', () => {
+    for (const mode of [1, 5]) {
+      const r = board();
+      const high = (): boolean => (r.in8(0x61) & 0x20) !== 0;
+      r.out8(0x61, 0x00);
+      r.out8(0x43, 0xb0 | (mode << 1));
+      assert.ok(high(), 'after the control word');
+      r.out8(0x42, 100, 0);
+      r.pass(ticksAt(1000, PIT_HERTZ));
+      assert.ok(high(), 'before the gate has risen');
+      r.out8(0x61, 0x01);
+      r.pass(ticksAt(50, PIT_HERTZ));
+      assert.strictEqual(high(), mode === 5);
+      r.out8(0x42, 10, 0); // for the next time
+      r.pass(ticksAt(49, PIT_HERTZ));
+      assert.strictEqual(high(), mode === 5, 'the count that runs is still the old one');
+      r.pass(ticksAt(10, PIT_HERTZ));
+      assert.ok(high());
+      r.out8(0x61, 0x00);
+      r.out8(0x61, 0x01);
+      r.pass(ticksAt(9, PIT_HERTZ));
+      assert.strictEqual(high(), mode === 5);
+      r.pass(ticksAt(3, PIT_HERTZ));
+      assert.ok(high());
+    }
+  });
   it('mode 3 is high for half of the period, of an odd count for the longer half', () => {
     for (const [count, high] of [[2, 1], [4, 2], [5, 3]] as const) {
       const r = board();

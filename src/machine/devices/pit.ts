@@ -20,7 +20,7 @@ function channel(gate: boolean) {
     bcd: false,
     /** Count of a full period, 1 to 65536. */
     count: 0x10000,
-    /** Count that takes effect when the present period of mode 2 or 3 ends; 0 for none. */
+    /** Count that takes effect when the present period of mode 2 or 3 ends, or when the gate starts mode 1 or 5 again; 0 for none. */
     nextCount: 0,
     /** Whether a count was loaded since the control word. */
     loaded: false,
@@ -152,15 +152,30 @@ export class Pit implements Device, PortDevice {
       c.nextCount = count;
       return;
     }
-    c.count = count;
+    if (waitsForGate(c)) this.loadOneShot(c, count);
+    else {
+      c.count = count;
+      c.start = this.clock();
+      c.paused = c.gate ? -1 : 0;
+    }
     c.loaded = true;
-    c.start = this.clock();
-    c.paused = c.gate ? -1 : 0;
     if (n !== 0) return;
     if (c.mode === 0) this.setIrq0(false);
     // Channel 0's gate is tied high: its one-shots that wait for a gate never start.
-    c.edge = c.mode === 1 || c.mode === 5 ? Infinity : c.start + count;
+    c.edge = waitsForGate(c) ? Infinity : c.start + count;
     this.host.reschedule();
+  }
+
+  /** The gate's next rise starts the count; until then the output is as after one. A count that runs goes on. */
+  private loadOneShot(c: Channel, count: number): void {
+    if (c.loaded && this.elapsed(c) < c.count) {
+      c.nextCount = count;
+      return;
+    }
+    c.count = count;
+    c.nextCount = 0;
+    c.start = this.clock() - count - 1;
+    c.paused = -1;
   }
 
   private setGate(c: Channel, gate: boolean): void {
@@ -168,11 +183,13 @@ export class Pit implements Device, PortDevice {
     c.gate = gate;
     const clock = this.clock();
     if (!gate) {
-      if (c.mode !== 1 && c.mode !== 5) c.paused = clock - c.start;
+      if (!waitsForGate(c)) c.paused = clock - c.start;
     } else if (c.mode === 0 || c.mode === 4) {
       c.start = clock - Math.max(0, c.paused);
       c.paused = -1;
     } else {
+      if (c.nextCount > 0) c.count = c.nextCount;
+      c.nextCount = 0;
       c.start = clock;
       c.paused = -1;
     }
@@ -236,5 +253,7 @@ export class Pit implements Device, PortDevice {
   }
 }
 
+/** Modes 1 and 5 count when their gate rises. */
+const waitsForGate = ({ mode }: Channel): boolean => mode === 1 || mode === 5;
 const fromBcd = (v: number): number => (v >> 12) * 1000 + ((v >> 8) & 15) * 100 + ((v >> 4) & 15) * 10 + (v & 15);
 const toBcd = (v: number): number => (Math.floor(v / 1000) << 12) | (Math.floor(v / 100) % 10 << 8) | (Math.floor(v / 10) % 10 << 4) | v % 10;
