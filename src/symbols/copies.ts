@@ -2,13 +2,17 @@
  * Which copy of the source each row of a line table is in: the function itself, or one of the places where it was
  * inlined. A whole table is told apart in one pass over its units' DIEs, as a line of a kernel's header has thousands of rows.
  */
+import { high32, low32 } from '../base/bits';
 import type { Abbreviation } from './dwarf/abbreviations';
 import { At, Tag } from './dwarf/constants';
 import { Die } from './dwarf/die';
 import { HOLDERS } from './dwarf/dieTree';
 import { rowFrom, type LineSequence } from './dwarf/lineProgram';
+import { PlainCode } from './dwarf/plainCode';
 import { AddressRange, beginsAt, rangesOf } from './dwarf/ranges';
 import type { Unit } from './dwarf/unit';
+
+const HALF = 2 ** 32;
 
 /** A function or an inlined call. */
 export interface Copy {
@@ -21,15 +25,18 @@ export interface Copy {
 export class Copies {
   /** Copies by number; number 0 is what is outside of functions. */
   readonly list: (Copy | undefined)[] = [undefined];
-  /** The calls that were inlined: the identity of the function called, and where its copy begins. */
-  readonly inlined: { origins: number[]; addresses: bigint[] } = { origins: [], addresses: [] };
+  /** The calls that were inlined: the identity of the function called, and where its copy begins, as two halves. */
+  readonly inlined: { origins: number[]; addresses: number[] } = { origins: [], addresses: [] };
   /** Functions, blocks and inlined calls, as the number of the copy that each is or is in. */
   private readonly pieces = [0];
   /** The innermost piece of each row, by sequence. */
   private readonly rows: readonly Uint32Array[];
   private last = 0;
+  /** Where sequences begin, in halves, and how many bytes they have. */
+  private readonly starts: readonly { low: number; high: number; size: number }[];
 
   constructor(private readonly sequences: readonly LineSequence[]) {
+    this.starts = sequences.map(({ start, end }) => ({ low: low32(start), high: high32(start), size: Number(end - start) }));
     this.rows = sequences.map(({ offsets }) => new Uint32Array(offsets.length));
   }
 
@@ -46,6 +53,8 @@ export class Copies {
   add(unit: Unit): void {
     /** What has been entered: numbers of pieces, 0 for what only holds functions. */
     const open: number[] = [];
+    const plain = new PlainCode(unit);
+    const { nests } = unit;
     const enter = (offset: number, abbreviation: Abbreviation, attributesAt: number): boolean => {
       const { tag, hasChildren } = abbreviation;
       const above = open.at(-1) ?? 0;
@@ -58,6 +67,17 @@ export class Copies {
         number = this.copy({ identity: die.identity, begins: this.beginning(die, ranges) });
         this.mark(ranges, number, 0);
       } else if (above > 0 && (tag === Tag.inlined_subroutine || tag === Tag.lexical_block)) {
+        if (plain.read(abbreviation, attributesAt)) {
+          number = tag === Tag.inlined_subroutine ? this.copy({ identity: unit.firstIdentity + offset }) : this.pieces.push(this.pieces[above]) - 1;
+          const { lows, highs, sizes, hasEntry, entryLow, entryHigh } = plain;
+          for (let i = 0; i < plain.count; i++) this.markPlain(lows[i], highs[i], sizes[i], number, above);
+          if (tag === Tag.inlined_subroutine) {
+            this.addInlined(plain.origin === 0 ? 0 : unit.firstIdentity + plain.origin, hasEntry ? entryLow : lows[0], hasEntry ? entryHigh : highs[0]);
+            if (hasEntry) this.markPlain(entryLow, entryHigh, 1, number, above); // as beginsAt() tells
+          }
+          if (hasChildren) open.push(number);
+          return true;
+        }
         const die = new Die(unit, offset, abbreviation, attributesAt);
         const ranges = rangesOf(die);
         // A block without code of its own may still contain some.
@@ -65,15 +85,20 @@ export class Copies {
         this.mark(ranges, number, above);
         const entry = ranges.length > 0 && die.has(At.ranges) ? die.address(At.entry_pc) : undefined;
         if (tag === Tag.inlined_subroutine && ranges.length > 0) {
-          this.inlined.origins.push(die.referredIdentity(At.abstract_origin) ?? 0);
-          this.inlined.addresses.push(entry ?? ranges[0].low);
+          const begin = entry ?? ranges[0].low;
+          this.addInlined(die.referredIdentity(At.abstract_origin) ?? 0, low32(begin), high32(begin));
         }
         if (entry !== undefined && beginsAt(die, entry)) this.mark([{ low: entry, high: entry + 1n }], number, above);
-      } else if (above > 0 || !unit.nests || !HOLDERS.has(tag)) return false;
+      } else if (above > 0 || !nests || !HOLDERS.has(tag)) return false;
       if (hasChildren) open.push(number);
       return true;
     };
     unit.lookOnce(() => unit.tree.visit(unit.root, enter, () => void open.pop()));
+  }
+
+  private addInlined(origin: number, low: number, high: number): void {
+    this.inlined.origins.push(origin);
+    this.inlined.addresses.push(low, high);
   }
 
   private beginning(die: Die, ranges: readonly AddressRange[]): Copy['begins'] {
@@ -90,11 +115,22 @@ export class Copies {
     for (const { low, high } of ranges) {
       const index = this.sequenceAt(low);
       if (index < 0) continue;
-      const sequence = this.sequences[index];
-      const rows = this.rows[index];
-      const behind = Number(high - sequence.start);
-      for (let row = rowFrom(sequence, Number(low - sequence.start)); row < rows.length && sequence.offsets[row] < behind; row++) if (rows[row] === above) rows[row] = number;
+      const { start } = this.sequences[index];
+      this.markRows(index, Number(low - start), Number(high - start), number, above);
     }
+  }
+  /** The same for one part, of which the address is in halves. */
+  private markPlain(low: number, high: number, size: number, number: number, above: number): void {
+    const offsetIn = (index: number): number => (high - this.starts[index].high) * HALF + (low - this.starts[index].low);
+    const offset = this.sequences.length > 0 ? offsetIn(this.last) : -1;
+    const index = offset >= 0 && offset < this.starts[this.last].size ? this.last : this.sequenceAt((BigInt(high) << 32n) | BigInt(low));
+    if (index >= 0) this.markRows(index, offsetIn(index), offsetIn(index) + size, number, above);
+  }
+  private markRows(index: number, from: number, to: number, number: number, above: number): void {
+    const sequence = this.sequences[index];
+    const { offsets } = sequence;
+    const rows = this.rows[index];
+    for (let row = rowFrom(sequence, from); row < rows.length && offsets[row] < to; row++) if (rows[row] === above) rows[row] = number;
   }
 
   /** The sequence that an address is in, -1 for none; functions follow each other. */

@@ -135,7 +135,7 @@ export class StatementIndex {
     const sequences = table.decode();
     const copies = new Copies(sequences);
     for (const unit of units) copies.add(unit);
-    if (copies.inlined.origins.length > 0) this.inlined.set(table, { origins: Float64Array.from(copies.inlined.origins), addresses: BigUint64Array.from(copies.inlined.addresses) });
+    if (copies.inlined.origins.length > 0) this.inlined.set(table, { origins: Float64Array.from(copies.inlined.origins), addresses: new BigUint64Array(Uint32Array.from(copies.inlined.addresses).buffer) });
     const { keys, files, total } = this.sorted(table, units[0], sequences);
     const collected = new Collected(keys.length, copies);
     const starts = sequences.map(({ start }) => ({ low: Number(start & 0xffff_ffffn), high: Number(start >> 32n) }));

@@ -139,12 +139,13 @@ export class DieTree {
     const found: Die[] = [];
     /** What has been entered: whether each is a function. */
     const open: boolean[] = [];
+    const { nests } = unit;
     let functions = 0;
     const enter: Enter = (offset, abbreviation, attributesAt) => {
       const { tag } = abbreviation;
       const isFunction = tag === Tag.subprogram;
       if (isFunction && functions > 0) found.push(new Die(unit, offset, abbreviation, attributesAt));
-      if (!isFunction && !(functions > 0 && tag === Tag.lexical_block) && !(unit.nests && HOLDERS.has(tag))) return false;
+      if (!isFunction && !(functions > 0 && tag === Tag.lexical_block) && !(nests && HOLDERS.has(tag))) return false;
       if (abbreviation.hasChildren) open.push(isFunction);
       if (abbreviation.hasChildren && isFunction) functions++;
       return true;
