@@ -2,12 +2,10 @@
 import { UserError } from '../base/errors';
 import { hex } from '../base/bits';
 import type { Cpu } from '../cpu/engine/cpu';
-import { breaksMasked, waitsMonitored } from '../cpu/engine/monitoredLines';
+import { waitsMonitored } from '../cpu/engine/monitoredLines';
 import { createEngine } from '../cpu/engine/engine';
-import { Activity } from '../cpu/engine/activity';
 import { resetProcessor } from '../cpu/engine/reset';
 import { signalInit, signalStartUp } from '../cpu/engine/signals';
-import { interruptsEnabled } from '../cpu/flags';
 import { Offset } from '../cpu/state';
 import { SIGNATURE } from '../cpu/system/cpuid';
 import { CpuFeatures } from '../cpu/system/features';
@@ -31,6 +29,8 @@ import { PhysicalMemory } from './memory/physicalMemory';
 import { checkOptions } from './options';
 import { MachineSnapshot } from './snapshot';
 import { Turns } from './turns';
+import { Waiting } from './waiting';
+import { Warnings } from './warnings';
 
 /** Ticks after which a step of one processor gives up its turn when the others have used them up. */
 const LONGEST_STEP = 200_000;
@@ -48,20 +48,18 @@ class Pc implements Machine {
   readonly bios: Bios;
   readonly drives: readonly Drive[];
   readonly input = new InputLog();
+  private readonly waiting = new Waiting(this);
 
   ended: MachineStop | undefined = undefined;
   debugExit: number | undefined = undefined;
   onSerial: (byte: number) => void = () => {};
-  onWarning: (sentence: string) => void = () => {};
 
   private running = false;
   private stopRequested = false;
   private resetRequested = false;
   /** The reset that was requested is the end of S3. */
   private resumes = false;
-  private readonly warned = new Set<string>();
-  /** Warnings from before the first run, when nobody listens yet. */
-  private early: string[] | undefined = [];
+  readonly told = new Warnings();
 
   constructor(readonly options: MachineOptions) {
     this.drives = checkOptions(options);
@@ -79,7 +77,7 @@ class Pc implements Machine {
       },
       dropTranslations,
     });
-    const warn = (sentence: string): void => this.warn(sentence);
+    const warn = (sentence: string): void => this.told.add(sentence);
     this.bus = new Bus(this.memory, warn, () => (this.cpus as readonly Cpu[] | undefined)?.forEach((cpu) => cpu.forgetPortAnswers()));
     const now = (): number => this.cpu.state.icount;
     const host = { now, reschedule: () => this.interruptSlice(), warn };
@@ -179,8 +177,7 @@ class Pc implements Machine {
   }
 
   private execute<T>(action: () => T): T {
-    for (const sentence of this.early ?? []) this.onWarning(sentence);
-    this.early = undefined;
+    this.told.listen();
     this.stopRequested = false;
     this.turns.lookAgain();
     this.running = true;
@@ -210,17 +207,17 @@ class Pc implements Machine {
       if (this.stopRequested) return 'request';
       if (now >= end) return only === undefined ? 'budget' : 'elsewhere';
       if (this.board.acpi.asleep) {
-        if (!this.sleep(end)) return 'halt';
+        if (!this.waiting.sleep(end)) return 'halt';
         continue;
       }
       if (now < this.bios.state.busyUntil && !this.turns.contended) {
-        this.skip(end, this.bios.state.busyUntil);
+        this.waiting.skip(end, this.bios.state.busyUntil);
         continue;
       }
-      const boundary = this.wakeAtBoundaries(now);
+      const boundary = this.waiting.wakeAtBoundaries(now);
       const turn = this.turns.next(now);
       if (turn < 0) {
-        if (!this.idle(end, boundary)) return 'halt';
+        if (!this.waiting.idle(end, boundary)) return 'halt';
         continue;
       }
       this.switchTo(turn);
@@ -274,43 +271,9 @@ class Pc implements Machine {
     this.interruptSlice();
   }
 
-  /** Wakes halted guests whose preemption timer has expired. Returns when the next one does. */
-  private wakeAtBoundaries(now: number): number {
-    let next = Infinity;
-    this.units.forEach((unit, n) => {
-      if (!unit.nonRoot || !this.turns.isAsleep(n) || waitsForSipi(this.cpus[n]!)) return;
-      if (unit.timerDeadline <= now) this.turns.signal(n, now);
-      else next = Math.min(next, unit.timerDeadline);
-    });
-    return next;
-  }
-
-  /** All processors wait: skips to the next thing that happens. False when nothing can ever wake one. */
-  private idle(end: number, boundary: number): boolean {
-    if (this.resetRequested || this.ended || this.stopRequested) return true;
-    const waiting = this.cpus.filter((cpu) => !waitsForSipi(cpu));
-    if (waiting.length === 0) return false;
-    const interrupt = waiting.some((cpu) => cpu.intercepts.nonRoot || interruptsEnabled(cpu.state) || breaksMasked(cpu.state)) ? this.board.deadlineThatWakes() : Infinity;
-    return this.skip(end, Math.min(boundary, interrupt, this.input.nextDeadline));
-  }
-
-  /** The machine is in S3: skips to what may wake it. False when nothing can. */
-  private sleep(end: number): boolean {
-    if (this.resetRequested || this.ended || this.stopRequested) return true;
-    if (this.board.wakesAt === Infinity) this.warn('The guest sleeps (ACPI S3) and has set no alarm that wakes it; a key on its keyboard does.');
-    return this.skip(end, Math.min(this.board.wakesAt, this.input.nextDeadline));
-  }
-
-  /** Lets time pass to the next thing that happens, at most to `end`. False when nothing can ever wake a processor. */
-  private skip(end: number, wake: number): boolean {
-    if (wake === Infinity) return false;
-    const s = this.cpu.state;
-    const skipped = Math.min(end, wake, this.board.nextDeadline()) - s.icount;
-    if (skipped > 0) {
-      s.icount += skipped;
-      s.idle += skipped;
-    }
-    return true;
+  /** Something has come up that waiting must not pass over. */
+  get interrupted(): boolean {
+    return this.resetRequested || this.ended !== undefined || this.stopRequested;
   }
 
   requestStop(): void {
@@ -357,7 +320,7 @@ class Pc implements Machine {
     this.resumes = false;
     if (!resumes) this.boot();
     else if (!this.bios.resume()) {
-      this.warn('The guest has slept (ACPI S3) without a waking vector in the FACS: it starts anew.');
+      this.told.add('The guest has slept (ACPI S3) without a waking vector in the FACS: it starts anew.');
       this.board.acpi.forget();
       this.boot();
     }
@@ -391,11 +354,12 @@ class Pc implements Machine {
     }
   }
 
-  private warn(sentence: string): void {
-    if (this.warned.has(sentence)) return;
-    this.warned.add(sentence);
-    if (this.early) this.early.push(sentence);
-    else this.onWarning(sentence);
+  /** Told each sentence once, from the first run on. */
+  get onWarning(): (sentence: string) => void {
+    return this.told.tell;
+  }
+  set onWarning(tell: (sentence: string) => void) {
+    this.told.tell = tell;
   }
 
   screen(): Screen {
@@ -436,8 +400,6 @@ class Pc implements Machine {
 }
 
 export type { Pc };
-
-const waitsForSipi = ({ state }: Cpu): boolean => state.get32(Offset.ACTIVITY) === Activity.WAIT_FOR_SIPI;
 
 /** CPUID.1:EDX as the MP table's processor entries give it: FPU, TSC, MSR, CX8, APIC. */
 const MP_FEATURES = 0x0000_0331;

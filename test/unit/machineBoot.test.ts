@@ -90,6 +90,17 @@ describe('resets of kernels that are started directly', () => {
   });
 });
 
+describe('segments of kernels', () => {
+  it('lose what a linker has put into the ROM below 1 MiB, the page of the ELF header', () => {
+    const segments = [{ linear: 0xf_f000n, physical: 0xf_f000, bytes: [...Array<number>(0x1000).fill(0xee), 0x55] }, { linear: BigInt(LOAD + 0x1000), physical: LOAD + 0x1000, bytes: [0xb0, 7, 0xe6, 0xf4] }];
+    const m = make({ kind: 'elf', image: elf(false, BigInt(LOAD + 0x1000), segments) });
+    assert.equal(word(m, LOAD, 1), 0x55);
+    assert.notEqual(word(m, 0xf_f000, 1), 0xee, 'the BIOS stays');
+    assert.equal(m.run(1e5), 'debug-exit');
+    wrong({ kind: 'elf', image: elf(false, 0xa_0000n, [{ linear: 0xa_0000n, physical: 0xa_0000, bytes: HALT }]) }, 'boot.noRoom', /asks for memory from 0xa0000/);
+  });
+});
+
 describe('multiboot 2', () => {
   /** Header with these tags behind magic, architecture, size and checksum; the entry follows at 0x200. */
   const header = (tags: number[], architecture = 0): number[] => {

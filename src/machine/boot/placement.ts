@@ -1,7 +1,7 @@
 /** Where kernels, modules and what the loader has to say go in memory; shared by all ways to start a kernel directly. */
 import { UserError } from '../../base/errors';
 import type { BootModule, DiskImage } from '../machineInterface';
-import { EXTENDED_RAM } from '../memory/addressMap';
+import { BIOS, EXTENDED_RAM } from '../memory/addressMap';
 import type { PhysicalMemory } from '../memory/physicalMemory';
 import type { LoadSegment } from './elfImage';
 
@@ -17,8 +17,13 @@ export interface PlacedModule {
   commandLine: string;
 }
 
-/** Puts a segment at its physical address, with zeros behind its bytes. Throws a UserError that names the file when there is no RAM. */
-export function placeSegment(memory: PhysicalMemory, { address, bytes, memorySize }: LoadSegment, name: string): void {
+/**
+ * Puts a segment at its physical address, with zeros behind its bytes. Throws a UserError that names the file when there is no RAM.
+ * A linker that is told to put code at 1 MiB puts the ELF header before it, into the BIOS's ROM: that part is lost, as on a PC.
+ */
+export function placeSegment(memory: PhysicalMemory, segment: LoadSegment, name: string): void {
+  const inRom = segment.address >= BIOS && segment.address < EXTENDED_RAM ? EXTENDED_RAM - segment.address : 0;
+  const [address, bytes, memorySize] = [segment.address + inRom, segment.bytes.subarray(inRom), Math.max(0, segment.memorySize - inRom)];
   const fits = memory.writeBytes(address, bytes) && zero(memory, address + bytes.length, memorySize - bytes.length);
   if (!fits) throw new UserError('boot.noRoom', `${name} does not fit: it asks for memory from 0x${address.toString(16)} to 0x${(address + memorySize).toString(16)}, and the machine has RAM up to 0x${memory.map.lowEnd.toString(16)}; raise machine.memory or link it elsewhere.`);
 }
