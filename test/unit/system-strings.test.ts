@@ -1,7 +1,7 @@
 /** REP MOVS and REP STOS in 64- and 32-bit code, by runs and singly, against a byte-by-byte model. */
 import assert from 'node:assert/strict';
 import { Gpr, Seg } from '../../src/cpu/state';
-import { longMode, PT } from './systemPc';
+import { BOOT_AT, longMode, Pc, PT } from './systemPc';
 
 const AREA = 0x20_0000;
 const AREA_BYTES = 0x4000;
@@ -84,5 +84,31 @@ describe('string instructions', () => {
     pc.put64(AREA + 0x1000, code(0x22));
     assert.equal(pc.cpu.run(10_000), 'halt');
     assert.deepEqual([pc.cpu.state.reg(Gpr.RBX), pc.cpu.state.reg(Gpr.RAX)], [0x11n, 0x22n]);
+  });
+
+  it('rep movsw in 16-bit code writes the page that it is in, over instructions that were executed too', () => {
+    const pc = new Pc();
+    pc.put(BOOT_AT, `
+      31 c0 8e d8 8e c0    ; xor ax, ax; mov ds, ax; mov es, ax
+      e8 f7 00             ; call 0x7d00
+      89 c3                ; mov bx, ax
+      be 00 02             ; mov si, 0x200
+      bf 00 7d             ; mov di, 0x7d00
+      b9 80 00             ; mov cx, 128
+      fc f3 a5             ; cld; rep movsw
+      e8 e6 00             ; call 0x7d00
+      f4                   ; hlt`);
+    pc.put(0x7d00, '90 b8 11 00 c3 ; nop; mov ax, 0x11; ret');
+    pc.put(0x200, '90 b8 22 00 c3 ; nop; mov ax, 0x22; ret');
+    pc.put64(0x2f8, 0x1234_5678_9abc_def0n);
+    const s = pc.cpu.state;
+    s.setSelector(Seg.CS, 0);
+    s.setSegBase(Seg.CS, 0n);
+    s.rip = BigInt(BOOT_AT);
+    s.setReg(Gpr.RSP, 0x7000n);
+    pc.cpu.stateChanged();
+    assert.equal(pc.cpu.run(100), 'halt');
+    assert.deepEqual([s.reg(Gpr.RBX), s.reg(Gpr.RAX), s.reg(Gpr.RCX), s.reg(Gpr.RSI), s.reg(Gpr.RDI)], [0x11n, 0x22n, 0n, 0x300n, 0x7e00n]);
+    assert.equal(pc.get64(0x7df8), 0x1234_5678_9abc_def0n);
   });
 });

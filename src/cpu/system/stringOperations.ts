@@ -84,6 +84,12 @@ class Strings {
     return this.step > 0 ? elements * this.size : undefined;
   }
 
+  /** Host address of the present element when all of a run's are about to be written at once; in a page with decoded code those upwards only. */
+  destinationHost(linear: bigint, elements: number): number {
+    const bytes = this.upwards(elements);
+    return plainHost(this.cpu, linear, true, bytes, bytes !== undefined);
+  }
+
   /** Moves the registers past `elements` elements. */
   advance(elements: number, source: boolean, destination: boolean): void {
     const by = BigInt(elements * this.step);
@@ -175,7 +181,7 @@ function movs(cpu: Processor, insn: Instruction): void {
     let elements = Math.min(strings.run(Gpr.RSI, insn.segment, from, false, most), strings.run(Gpr.RDI, Seg.ES, to, true, most));
     if (elements > 1) {
       const source = plainHost(cpu, from, false, strings.upwards(elements));
-      const destination = source === 0 ? 0 : plainHost(cpu, to, true, strings.upwards(elements));
+      const destination = source === 0 ? 0 : strings.destinationHost(to, elements);
       if (source === 0 || destination === 0 || !copyHost(u8, destination, source, elements, strings.step)) elements = 1;
     }
     if (elements === 1) writeLinear(cpu, to, size, readLinear(cpu, from, size));
@@ -205,7 +211,7 @@ function stos(cpu: Processor, insn: Instruction): void {
   repeat(cpu, strings, (most) => {
     const to = strings.destination(true);
     let elements = strings.run(Gpr.RDI, Seg.ES, to, true, most);
-    const host = elements > 1 ? plainHost(cpu, to, true, strings.upwards(elements)) : 0;
+    const host = elements > 1 ? strings.destinationHost(to, elements) : 0;
     if (host !== 0) fillHost(cpu, strings.step > 0 ? host : host - (elements - 1) * size, elements, size, value);
     else {
       elements = 1;
@@ -312,7 +318,7 @@ function ins(cpu: Processor, insn: Instruction): boolean | undefined {
   repeat(cpu, strings, (most) => {
     const to = strings.destination(true);
     const elements = strings.run(Gpr.RDI, Seg.ES, to, true, most);
-    const host = elements > 1 && !cpu.breaksOnPort(port, size) ? plainHost(cpu, to, true, strings.upwards(elements)) : 0;
+    const host = elements > 1 && !cpu.breaksOnPort(port, size) ? strings.destinationHost(to, elements) : 0;
     if (host === 0) {
       probeWrite(cpu, to, size);
       cpu.portAccessed(port, size);
