@@ -18,12 +18,8 @@ export type PacketResult = { data: Uint8Array } | { sense: Sense };
 /** Complete blocks of a disc. */
 export const cdBlocks = (drive: Drive): number => Math.ceil(drive.sectors / PER_BLOCK);
 
-/** One block of a disc; what the image lacks of the last one is zeros. */
-export function readCdBlock(drive: Drive, block: number): Uint8Array {
-  const bytes = new Uint8Array(CD_BLOCK);
-  for (let i = 0; i < PER_BLOCK; i++) if (block * PER_BLOCK + i < drive.sectors) bytes.set(drive.read(block * PER_BLOCK + i), i * SECTOR_SIZE);
-  return bytes;
-}
+/** Blocks of a disc in a row; what the image lacks of the last one is zeros. Must not be modified. */
+export const readCdBlocks = (drive: Drive, first: number, count = 1): Uint8Array => drive.readRun(first * PER_BLOCK, count * PER_BLOCK);
 
 const NOTHING: PacketResult = { data: new Uint8Array() };
 const upTo = (length: number, bytes: ArrayLike<number>): PacketResult => ({ data: Uint8Array.from(bytes).subarray(0, length) });
@@ -43,9 +39,7 @@ const LEAD_OUT = 0xaa;
 
 function read(drive: Drive, first: number, count: number): PacketResult {
   if (first + count > cdBlocks(drive)) return { sense: BEYOND_END };
-  const data = new Uint8Array(count * CD_BLOCK);
-  for (let i = 0; i < count; i++) data.set(readCdBlock(drive, first + i), i * CD_BLOCK);
-  return { data };
+  return { data: readCdBlocks(drive, first, count).slice() };
 }
 
 function modeSense(packet: DataView, length: number, headerSize: 4 | 8): PacketResult {

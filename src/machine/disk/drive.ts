@@ -58,6 +58,17 @@ export class Drive {
     return whole;
   }
 
+  /** The bytes of so many sectors in a row, zeros behind the image's end. Must not be modified. */
+  readRun(first: number, count: number): Uint8Array {
+    const run = this.image.bytes.subarray(first * SECTOR_SIZE, (first + count) * SECTOR_SIZE);
+    let isWhole = run.length === count * SECTOR_SIZE;
+    for (let i = 0; i < count && isWhole; i++) isWhole = this.overlay.get(first + i) === undefined;
+    if (isWhole) return run;
+    const put = new Uint8Array(count * SECTOR_SIZE);
+    for (let i = 0; i < count; i++) put.set(this.read(first + i), i * SECTOR_SIZE);
+    return put;
+  }
+
   write(sector: number, bytes: Uint8Array): void {
     this.overlay.set(sector, bytes.slice(0, SECTOR_SIZE));
   }

@@ -1,7 +1,7 @@
 /** What of a CD is booted ("El Torito" Bootable CD-ROM Format Specification 1.0). */
 import { UserError } from '../../base/errors';
-import { cdBlocks, readCdBlock } from '../devices/atapi';
-import { type Drive, SECTOR_SIZE } from '../disk/drive';
+import { cdBlocks, readCdBlocks } from '../devices/atapi';
+import type { Drive } from '../disk/drive';
 import { emulatedDisk, type EmulatedDisk } from './emulatedDisk';
 
 /** Block of the boot record volume descriptor, its identification, and where it says the catalogue is. */
@@ -28,11 +28,11 @@ export interface BootEntry {
 /** The entry that is booted, or what is wrong with the disc, as the end of a sentence. */
 export function findBootEntry(cd: Drive): BootEntry | string {
   if (cdBlocks(cd) <= BOOT_RECORD) return 'it is too short for a CD image';
-  const record = readCdBlock(cd, BOOT_RECORD);
+  const record = readCdBlocks(cd, BOOT_RECORD);
   const text = String.fromCharCode(...record.subarray(7, 7 + IDENTIFIER.length));
   if (record[0] !== 0 || text !== IDENTIFIER) return 'it has no El Torito boot record';
-  const catalogue = readCdBlock(cd, new DataView(record.buffer).getUint32(CATALOGUE_AT, true));
-  const entry = new DataView(catalogue.buffer, INITIAL_ENTRY);
+  const catalogue = readCdBlocks(cd, new DataView(record.buffer, record.byteOffset).getUint32(CATALOGUE_AT, true));
+  const entry = new DataView(catalogue.buffer, catalogue.byteOffset + INITIAL_ENTRY);
   if (catalogue[0] !== 1 || catalogue[0x1e] !== 0x55 || catalogue[0x1f] !== 0xaa) return 'its boot catalogue is damaged';
   if (entry.getUint8(0) !== BOOTABLE) return 'its boot catalogue says that it is not bootable';
   const media = entry.getUint8(1) & 15;
@@ -50,7 +50,5 @@ export function checkBootable(cd: Drive): void {
 
 /** The bytes that the firmware loads before it starts them. */
 export function bootImage(cd: Drive, { sectors, block }: BootEntry): Uint8Array {
-  const bytes = new Uint8Array(sectors * SECTOR_SIZE);
-  for (let i = 0; i < sectors; i += PER_BLOCK) bytes.set(readCdBlock(cd, block + i / PER_BLOCK).subarray(0, bytes.length - i * SECTOR_SIZE), i * SECTOR_SIZE);
-  return bytes;
+  return cd.readRun(block * PER_BLOCK, sectors);
 }

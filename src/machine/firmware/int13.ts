@@ -1,6 +1,6 @@
 /** INT 13h: hard disks and floppy disks, by cylinder, head and sector and by the extensions (EDD 1.1); CDs by the extensions. */
 import { Gpr, Seg } from '../../cpu/state';
-import { CD_BLOCK, cdBlocks, readCdBlock } from '../devices/atapi';
+import { CD_BLOCK, cdBlocks, readCdBlocks } from '../devices/atapi';
 import { type Drive, SECTOR_SIZE } from '../disk/drive';
 import { Bda } from './biosData';
 import { findBootEntry } from './elTorito';
@@ -211,7 +211,7 @@ function move(call: CallFrame, { host }: FirmwareParts, drive: Drive, direction:
       host.warn(drive.beyondEnd);
       return false;
     }
-    for (let i = 0; i < count && direction === 'read'; i++) call.write((at + BigInt(i * CD_BLOCK)) as Linear, readCdBlock(drive, first + i));
+    if (direction === 'read') call.write(at, readCdBlocks(drive, first, count));
     return true;
   }
   if (first + count > drive.sectors) {
@@ -219,11 +219,8 @@ function move(call: CallFrame, { host }: FirmwareParts, drive: Drive, direction:
     return false;
   }
   if (direction === 'write' && drive instanceof EmulatedDisk) return false;
-  for (let i = 0; i < count && direction !== 'verify'; i++) {
-    const linear = (at + BigInt(i * SECTOR_SIZE)) as Linear;
-    if (direction === 'read') call.write(linear, drive.read(first + i));
-    else drive.write(first + i, call.read(linear, SECTOR_SIZE));
-  }
+  if (direction === 'read') call.write(at, drive.readRun(first, count));
+  if (direction === 'write') for (let i = 0; i < count; i++) drive.write(first + i, call.read((at + BigInt(i * SECTOR_SIZE)) as Linear, SECTOR_SIZE));
   return true;
 }
 

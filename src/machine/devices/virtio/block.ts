@@ -60,7 +60,7 @@ export class BlockKind implements VirtioKind {
       case Type.IN: {
         const length = room - 1;
         if (!this.holds(sector, length)) return finish(Status.ERROR, 0);
-        for (let i = 0; i < length / SECTOR_SIZE; i++) chain.write(this.drive.read(sector + i), i * SECTOR_SIZE);
+        chain.write(this.drive.readRun(sector, length / SECTOR_SIZE));
         return finish(Status.OK, length);
       }
       case Type.OUT: {
