@@ -74,6 +74,22 @@ describe('HPET', () => {
     assert.equal(r.read(0x108), 110);
   });
 
+  it('a timer of 32 bits matches again each time the counter has gone round, whatever is written to another one meanwhile', () => {
+    const r = rig();
+    r.route(INPUT);
+    r.write(0x140, (INPUT << 9) | 0x104);
+    r.write(0x148, 50);
+    r.write(0x10, 1);
+    const round = 2 ** 32 * 10;
+    for (const ticks of [500, round, round]) {
+      r.b.pass(ticks - 1);
+      r.write(0x108, 7);
+      assert.deepEqual(r.taken(), []);
+      r.b.pass(1);
+      assert.deepEqual(r.taken(), [VECTOR]);
+    }
+  });
+
   it('a level-triggered timer holds its line until its status bit is written', () => {
     const r = rig();
     r.route(INPUT, 0x8000);

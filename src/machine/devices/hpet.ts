@@ -101,12 +101,10 @@ export class Hpet implements Device, MemoryDevice {
       while (t.due <= now) {
         this.fire(n);
         const period = numberOf(t.period);
-        if (!(t.configuration & Timer.PERIODIC) || period === 0) {
-          t.due = Infinity;
-          break;
-        }
-        t.due += period * TICKS_PER_COUNT;
-        t.comparator = narrowed(t, add(t.comparator, t.period));
+        if (t.configuration & Timer.PERIODIC && period !== 0) {
+          t.due += period * TICKS_PER_COUNT;
+          t.comparator = narrowed(t, add(t.comparator, t.period));
+        } else t.due += wrap(t) * TICKS_PER_COUNT;
       }
     });
   }
@@ -126,16 +124,18 @@ export class Hpet implements Device, MemoryDevice {
     if ((ROUTES >> route) & 1) this.setInput(route, level);
   }
 
-  /** The counter runs or stands, or a comparator changed: works out when each timer matches next. `before` is the deadline that the machine knows, if that is certain. */
-  private schedule(before?: number): void {
+  /** The counter has begun to run or to stand, or was set: all timers match at other times. */
+  private restart(): void {
     const counts = this.counts();
-    const counter = add(this.state.base, counts);
-    for (const t of this.state.timers) {
-      // A comparator that the counter has reached or passed matches once it has wrapped.
-      const left = numberOf(narrowed(t, subtract(t.comparator, counter))) || (t.configuration & Timer.NARROW_MODE ? TWO_32 : Infinity);
-      t.due = this.running ? (numberOf(counts) + left) * TICKS_PER_COUNT : Infinity;
-    }
-    if (before === undefined || this.nextDeadline() !== before) this.host.reschedule();
+    for (const t of this.state.timers) this.schedule(t, counts);
+    this.host.reschedule();
+  }
+
+  /** Works out when a timer matches next. Calibration loops write comparators of timers that nobody waits for, over and over. */
+  private schedule(t: TimerState, counts: Wide): void {
+    // A comparator that the counter has reached or passed matches once it has wrapped.
+    const left = numberOf(narrowed(t, subtract(t.comparator, add(this.state.base, counts)))) || wrap(t);
+    t.due = this.running ? (numberOf(counts) + left) * TICKS_PER_COUNT : Infinity;
   }
 
   readRegister(offset: number, size: number): number {
@@ -186,16 +186,17 @@ export class Hpet implements Device, MemoryDevice {
     if (offset === Register.COUNTER) {
       const value = merged(this.counter, written);
       state.base = this.running ? subtract(value, this.counts()) : value;
-      return this.schedule();
+      return this.restart();
     }
     const t = state.timers[((offset - Register.TIMERS) / Register.STRIDE) | 0];
     if (offset < Register.TIMERS || !t) return;
-    const before = this.nextDeadline();
+    const before = t.configuration & Timer.INTERRUPT ? t.due : Infinity;
     const register = offset % Register.STRIDE;
     if (register === CONFIGURATION) t.configuration = merged(wide(t.configuration, 0), written).low & WRITABLE;
     else if (register === COMPARATOR) compare(t, written);
     else return;
-    this.schedule(before);
+    this.schedule(t, this.counts());
+    if ((t.configuration & Timer.INTERRUPT ? t.due : Infinity) !== before) this.host.reschedule();
   }
 
   private configure(configuration: number): void {
@@ -205,12 +206,15 @@ export class Hpet implements Device, MemoryDevice {
     if ((state.configuration ^ configuration) & LEGACY) for (const irq of [0, 8]) this.setLegacy(irq, false);
     state.configuration = configuration;
     state.base = this.running ? subtract(counter, this.counts()) : counter;
-    this.schedule();
+    this.restart();
   }
 }
 
 /** As many bits of a value as the timer compares. */
 const narrowed = (t: TimerState, value: Wide): Wide => (t.configuration & Timer.NARROW_MODE ? wide(value.low, 0) : value);
+
+/** Counts after which a comparator that is left alone matches again; 64 bits never come round. */
+const wrap = (t: TimerState): number => (t.configuration & Timer.NARROW_MODE ? TWO_32 : Infinity);
 
 /** A periodic timer's comparator: the period, or with SET_VALUE the first match. */
 function compare(t: TimerState, written: Written): void {
