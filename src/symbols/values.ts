@@ -1,4 +1,5 @@
 import { hex } from '../base/bits';
+import { ExtendedReal } from './extendedReal';
 import { bytesOf, Frame, unsignedOf } from './frame';
 import { Location, partOf, readLocation } from './location';
 import { readable } from './rustValues';
@@ -68,51 +69,29 @@ export const readString = (reader: Pick<Frame, 'memory'>, address: bigint, limit
   return quoted(Uint8Array.from(bytes), true);
 };
 
-/** x87's 80-bit format to the nearest number. */
-const extendedFloat = (bytes: Uint8Array): number => {
-  const fraction = unsignedOf(bytes.subarray(0, 8));
-  const exponent = (bytes[8] | (bytes[9] << 8)) & 0x7fff;
-  const sign = bytes[9] & 0x80 ? -1 : 1;
-  if (exponent === 0x7fff) return fraction << 1n & 0xffff_ffff_ffff_ffffn ? NaN : sign * Infinity;
-  return sign * Number(fraction) * 2 ** (exponent - 16383 - 63);
-};
-
-/** The nearest number to an x87 value, in its 80-bit format. */
-const encodeExtended = (number: number): Uint8Array => {
-  const bytes = new Uint8Array(16);
-  const view = new DataView(bytes.buffer);
-  const sign = number < 0 || Object.is(number, -0) ? 0x8000 : 0;
-  const size = Math.abs(number);
-  if (size === 0) view.setUint16(8, sign, true);
-  else if (!Number.isFinite(size)) {
-    view.setBigUint64(0, Number.isNaN(size) ? 0xc000_0000_0000_0000n : 0x8000_0000_0000_0000n, true);
-    view.setUint16(8, sign | 0x7fff, true);
-  } else {
-    let exponent = Math.floor(Math.log2(size));
-    // The logarithm of a number right below a power of two may be rounded up.
-    if (2 ** exponent > size) exponent--;
-    view.setBigUint64(0, BigInt((size / 2 ** exponent) * 2 ** 52) << 11n, true);
-    view.setUint16(8, sign | (exponent + 16383), true);
-  }
-  return bytes;
-};
-
 /** A number as floating point of 4, 8, 10, 12 or 16 bytes, the last three being x87's format. */
-export const encodeReal = (number: number, size: number): Uint8Array => {
-  if (size > 8) return encodeExtended(number).slice(0, size);
+export const encodeReal = (real: number | ExtendedReal, size: number): Uint8Array => {
+  if (size > 8) return (real instanceof ExtendedReal ? real : ExtendedReal.of(real)).encode().slice(0, size);
+  const number = real instanceof ExtendedReal ? real.toNumber() : real;
   const view = new DataView(new ArrayBuffer(size));
   if (size === 4) view.setFloat32(0, number, true);
   else view.setFloat64(0, number, true);
   return new Uint8Array(view.buffer);
 };
 
-const decodeReal = (bytes: Uint8Array): number => {
+/** What a value may be made of: an integer, or floating point. */
+export type Numeric = bigint | number | ExtendedReal;
+
+/** The integer that is left of a number without its fraction; undefined for what is none. */
+export const truncatedReal = (real: number | ExtendedReal): bigint | undefined => (real instanceof ExtendedReal ? real.truncated() : Number.isFinite(real) ? BigInt(Math.trunc(real)) : undefined);
+
+const decodeReal = (bytes: Uint8Array): number | ExtendedReal => {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return bytes.length === 4 ? view.getFloat32(0, true) : bytes.length === 8 ? view.getFloat64(0, true) : extendedFloat(bytes);
+  return bytes.length === 4 ? view.getFloat32(0, true) : bytes.length === 8 ? view.getFloat64(0, true) : ExtendedReal.decode(bytes);
 };
 
-/** A value of floating point as the nearest number, undefined for all others and for what cannot be read. */
-export const realOf = (value: Value, reader: ValueReader): number | undefined => {
+/** A value of floating point, one of x87's format as an ExtendedReal; undefined for all others and for what cannot be read. */
+export const realOf = (value: Value, reader: ValueReader): number | ExtendedReal | undefined => {
   const bare = stripped(value.type);
   if (bare.kind !== 'base' || bare.encoding !== 'float' || ![4, 8, 10, 12, 16].includes(bare.size)) return undefined;
   const read = readValue(value, reader);
@@ -124,7 +103,7 @@ const float = (bytes: Uint8Array): string => {
   if (bytes.length !== 4 && bytes.length < 8) return hex(unsignedOf(bytes));
   const number = decodeReal(bytes);
   if (Object.is(number, -0)) return '-0';
-  return String(bytes.length === 4 ? Number(number.toPrecision(9)) : number);
+  return String(typeof number === 'number' && bytes.length === 4 ? Number(number.toPrecision(9)) : number);
 };
 
 /** Real and imaginary part, as C writes them. */
@@ -344,17 +323,18 @@ export const integerOf = (value: Value, reader: ValueReader): bigint | undefined
  * The bytes to store at the value's location to give it a number, or why that cannot be done. A bit-field's bytes keep
  * their neighbours.
  */
-export const encodeNumber = (value: Value, number: bigint | number, reader: ValueReader): { bytes: Uint8Array } | { reason: string } => {
+export const encodeNumber = (value: Value, number: Numeric, reader: ValueReader): { bytes: Uint8Array } | { reason: string } => {
   const bare = stripped(value.type);
   if (bare.kind !== 'base' && bare.kind !== 'enum' && bare.kind !== 'pointer') return { reason: `a ${typeName(value.type)} cannot be assigned as a whole` };
   if (value.location.kind !== 'memory' && value.location.kind !== 'register') return { reason: 'it has no place of its own to be changed' };
   const size = sizeOf(value.type) ?? 0;
   if (bare.kind === 'base' && bare.encoding === 'float') {
     if (![4, 8, 10, 12, 16].includes(size)) return { reason: `a ${typeName(value.type)} cannot be assigned` };
-    return { bytes: encodeReal(Number(number), size) };
+    return { bytes: encodeReal(typeof number !== 'bigint' ? number : size > 8 ? ExtendedReal.ofInteger(number) : Number(number), size) };
   }
-  if (typeof number === 'number' && !Number.isFinite(number)) return { reason: `it cannot hold ${number}` };
-  const integer = BigInt.asIntN(128, BigInt(typeof number === 'number' ? Math.trunc(number) : number));
+  const whole = typeof number === 'bigint' ? number : truncatedReal(number);
+  if (whole === undefined) return { reason: `it cannot hold ${number}` };
+  const integer = BigInt.asIntN(128, whole);
   const { bitField } = value;
   if (!bitField) return { bytes: bytesOf(BigInt.asUintN(size * 8, integer), size) };
   const bytes = Math.ceil((bitField.offset + bitField.size) / 8);

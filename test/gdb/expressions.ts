@@ -9,6 +9,7 @@ import path from 'node:path';
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { serveGdb } from '../../src/adapter/hosts/gdbServer';
 import { GdbStub } from '../../src/gdb/stub';
+import { ExtendedReal } from '../../src/symbols/extendedReal';
 import { Client } from '../dap/client';
 import { GIVEN, explanationOf } from './expressionCases';
 import { GdbProcess, type GdbExpression } from './gdbProcess';
@@ -64,11 +65,16 @@ const SAME: readonly [RegExp, string | ((found: string, part: string) => string)
 ];
 const parts = (text: string): string => SAME.reduce((rest, [pattern, other]) => (typeof other === 'string' ? rest.replace(pattern, other) : rest.replace(pattern, other)), text);
 
+/** The bytes of a number of x87's format: all of its digits count. */
+const extended = (text: string): string => (text.startsWith('-') ? '-' : '') + ExtendedReal.parse(text.replace(/^-/, '')).encode().join();
+
 function compare(gdb: GdbExpression, own: Own): string | undefined {
   if (gdb.error !== undefined && own.error !== undefined) return undefined;
   if (gdb.error !== undefined) return `gdb says "${gdb.error}", ours ${own.text}`;
   if (own.error !== undefined) return `gdb ${gdb.text}, ours says "${own.error}"`;
-  const real = /^(const |volatile )*(float|double|long double)$/.test(gdb.type!) && Math.abs(Number(gdb.text) / Number(own.text) - 1) < 1e-6;
+  const isExtended = /^(const |volatile )*long double$/.test(gdb.type!);
+  if (isExtended && /\d/.test(gdb.text!)) return extended(gdb.text!) === extended(own.text!) ? undefined : `gdb ${gdb.text}, ours ${own.text}`;
+  const real = /^(const |volatile )*(float|double)$/.test(gdb.type!) && Math.abs(Number(gdb.text) / Number(own.text) - 1) < 1e-6;
   if (!real && parts(gdb.text!) !== parts(own.text!)) return `gdb ${gdb.text}, ours ${own.text}`;
   if (own.type !== undefined && typeOf(gdb.type!) !== typeOf(own.type)) return `gdb's type ${gdb.type}, ours ${own.type}`;
   return undefined;

@@ -2,6 +2,7 @@
 import { hex } from '../../base/bits';
 import { UserError } from '../../base/errors';
 import { disassemble } from '../disassembly/rows';
+import { wholeNumber } from '../evaluate/evaluated';
 import { innermostFrame } from '../stack/innermostFrame';
 import { addressName } from '../stack/callStack';
 import type { SpaceName } from '../memory/memorySpace';
@@ -116,7 +117,7 @@ export function stackWords(context: ConsoleContext, count: number): string {
   const frame = context.frame?.frame;
   const world = context.frame?.world ?? target.world;
   const size = frame?.bits === 64 || frame === undefined ? 8 : frame.bits / 8;
-  const stack = BigInt(context.evaluator.number('$rsp'));
+  const stack = wholeNumber(context.evaluator.number('$rsp'));
   const letters: Readonly<Record<number, string>> = { 2: 'xh', 4: 'xw', 8: 'a' };
   return examine(context, world, stack, `${count}${letters[size]}`);
 }

@@ -1,6 +1,7 @@
 /** C's arithmetic types and operations on them: promotions, conversions, wrapping. */
 import { UserError } from '../../base/errors';
 import { bytesOf } from '../../symbols/frame';
+import type { ExtendedReal } from '../../symbols/extendedReal';
 import { sizeOf, stripped, type BaseType, type PointerType, type Type } from '../../symbols/types';
 import type { BinaryOperator } from './syntax';
 
@@ -67,6 +68,9 @@ export const isReal = (type: Type): boolean => {
   const bare = stripped(type);
   return bare.kind === 'base' && bare.encoding === 'float';
 };
+
+/** Whether a type of floating point has x87's format. */
+export const isExtended = (type: Type): boolean => sizeOf(type)! > DOUBLE.size;
 
 /** The type in which two numbers are combined of which one at least is floating point. */
 export const widerReal = (a: Type, b: Type): Type => {
@@ -139,8 +143,24 @@ export function combineReals(operator: BinaryOperator, x: number, y: number): nu
     case '*': return x * y;
     case '/': return x / y;
   }
-  throw new UserError('expression', `${operator} needs integers: cast what is floating point, as in (int)x.`);
+  throw needsIntegers(operator);
 }
+
+/** The same in x87's format. */
+export function combineExtended(operator: BinaryOperator, x: ExtendedReal, y: ExtendedReal): ExtendedReal | boolean {
+  const compare = COMPARISONS[operator];
+  const order = x.compare(y);
+  if (compare) return Number.isNaN(order) ? operator === '!=' : compare(order, 0);
+  switch (operator) {
+    case '+': return x.add(y);
+    case '-': return x.add(y.negated);
+    case '*': return x.multiply(y);
+    case '/': return x.divide(y);
+  }
+  throw needsIntegers(operator);
+}
+
+const needsIntegers = (operator: BinaryOperator): UserError => new UserError('expression', `${operator} needs integers: cast what is floating point, as in (int)x.`);
 
 function apply(operator: BinaryOperator, x: bigint, y: bigint): bigint {
   switch (operator) {

@@ -1,7 +1,7 @@
 /** What an expression yields: a C value with its place, or something of the machine. */
 import { UserError } from '../../base/errors';
 import { hex } from '../../base/bits';
-import { encodeNumber, type Value, type ValueReader } from '../../symbols/values';
+import { encodeNumber, type Numeric, truncatedReal, type Value, type ValueReader } from '../../symbols/values';
 import type { Location } from '../../symbols/location';
 import type { Type } from '../../symbols/types';
 import { typeName } from '../../symbols/types';
@@ -21,16 +21,17 @@ export interface Evaluated {
   /** The address space that it is in: a world's linear one unless the expression names another. */
   space: SpaceName;
   /** Sets it to a number; absent for what has no place. Throws a UserError. */
-  store: ((number: bigint | number) => void) | undefined;
+  store: ((number: Numeric) => void) | undefined;
   /** Shown instead of the bare value: a register or a VMCS field with its words. */
   node: InspectionNode | undefined;
 }
 
 /** A number for what holds integers alone: the fraction is cut off, as C does. Throws a UserError for infinity and what is no number. */
-export function wholeNumber(number: bigint | number): bigint {
+export function wholeNumber(number: Numeric): bigint {
   if (typeof number === 'bigint') return number;
-  if (!Number.isFinite(number)) throw new UserError('assign', `${number} is no integer.`);
-  return BigInt(Math.trunc(number));
+  const whole = truncatedReal(number);
+  if (whole === undefined) throw new UserError('assign', `${String(number)} is no integer.`);
+  return whole;
 }
 
 /** Where the parts of an expression are. */
@@ -51,7 +52,7 @@ export function placed(target: Target, frame: CodeFrame | undefined, space: Spac
 }
 
 /** Writes a number to a variable's place. Throws a UserError that says why when it cannot be. */
-export function storeInto(target: Target, frame: CodeFrame | undefined, space: SpaceName, value: Value, reader: ValueReader, number: bigint | number): void {
+export function storeInto(target: Target, frame: CodeFrame | undefined, space: SpaceName, value: Value, reader: ValueReader, number: Numeric): void {
   const encoded = encodeNumber(value, number, reader);
   if ('reason' in encoded) throw new UserError('assign', `${value.name} cannot be changed: ${encoded.reason}.`);
   const { location } = value;

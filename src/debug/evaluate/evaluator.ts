@@ -3,7 +3,7 @@ import { UserError } from '../../base/errors';
 import { hex } from '../../base/bits';
 import { sizeOf, stripped, typeName, type Type } from '../../symbols/types';
 import { readable } from '../../symbols/rustValues';
-import { dereference, elementOf, memberOf, type Value, type ValueReader } from '../../symbols/values';
+import { dereference, elementOf, memberOf, type Numeric, type Value, type ValueReader } from '../../symbols/values';
 import type { Unit } from '../../symbols/dwarf/unit';
 import type { SymbolImage } from '../../symbols/image';
 import { lookupAddress } from '../../symbols/frame';
@@ -124,7 +124,7 @@ export class Evaluator {
   }
 
   /** The number that an expression is, for a value that the user types. */
-  number(text: string): bigint | number {
+  number(text: string): Numeric {
     return numeric(decayed(this.evaluate(text, false).result));
   }
 
@@ -140,7 +140,7 @@ export class Evaluator {
         return computed(String(e.value), type, e.value, this.common);
       }
       case 'real':
-        return computedReal(String(e.value), REALS[e.size], e.size === 'float' ? Math.fround(e.value) : e.value, this.common);
+        return computedReal(String(e.value), REALS[e.size], e.size === 'float' ? Math.fround(Number(e.value)) : e.value, this.common);
       case 'string':
         return withoutPlace('"..."', { kind: 'array', element: CHAR, count: e.value.length + 1 }, new TextEncoder().encode(e.value + '\0'), this.common);
       case 'name':

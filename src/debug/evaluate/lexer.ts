@@ -1,10 +1,11 @@
 /** Splits an expression into tokens. */
 import { UserError } from '../../base/errors';
+import { ExtendedReal } from '../../symbols/extendedReal';
 import type { SpaceName } from '../memory/memorySpace';
 
 export type Token =
   | { kind: 'number'; value: bigint; unsigned: boolean; long: boolean; at: number }
-  | { kind: 'real'; value: number; size: 'float' | 'double' | 'long double'; at: number }
+  | { kind: 'real'; value: number | ExtendedReal; size: 'float' | 'double' | 'long double'; at: number }
   | { kind: 'string'; value: string; at: number }
   | { kind: 'name'; text: string; at: number }
   | { kind: 'machine'; path: string[]; at: number }
@@ -94,10 +95,13 @@ export function tokenize(input: string): Token[] {
     const c = rest[0]!;
     let match: RegExpExecArray | null;
     if ((match = HEX_REAL.exec(rest))) {
-      tokens.push({ kind: 'real', value: hexReal(match[1]!, match[2] ?? '', Number(match[3])), size: sizeOfReal(match[4]!), at });
+      const size = sizeOfReal(match[4]!);
+      const value = size === 'long double' ? ExtendedReal.parse(match[0].slice(0, -1)) : hexReal(match[1]!, match[2] ?? '', Number(match[3]));
+      tokens.push({ kind: 'real', value, size, at });
       at += match[0].length;
     } else if ((match = REAL.exec(rest)) && !(c === '.' && endsOperand(tokens.at(-1)))) {
-      tokens.push({ kind: 'real', value: Number(match[1]), size: sizeOfReal(match[2]!), at });
+      const size = sizeOfReal(match[2]!);
+      tokens.push({ kind: 'real', value: size === 'long double' ? ExtendedReal.parse(match[1]!) : Number(match[1]), size, at });
       at += match[0].length;
     } else if ((match = NUMBER.exec(rest))) {
       tokens.push(parseNumber(match[1]!, match[2]!, at));

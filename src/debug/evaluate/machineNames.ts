@@ -1,5 +1,6 @@
 /** What `$` names: registers of a world and fields of the VMCS. */
 import { UserError } from '../../base/errors';
+import type { Numeric } from '../../symbols/values';
 import { nearest } from '../../base/nearest';
 import { fieldOf, FIELDS } from '../../vmx/tables';
 import type { InspectionNode } from '../inspect/node';
@@ -56,7 +57,7 @@ function registerValue(file: RegisterFile, name: string, shown: string, frame: C
   const shift = BigInt(alias?.shift ?? 0);
   const bits = alias?.bits ?? register.bits;
   const mask = ((1n << BigInt(bits)) - 1n) << shift;
-  const store = (number: bigint | number): void => setRegister(file, register, (value & ~mask) | ((wholeNumber(number) << shift) & mask));
+  const store = (number: Numeric): void => setRegister(file, register, (value & ~mask) | ((wholeNumber(number) << shift) & mask));
   const part = (value & mask) >> shift;
   const text = alias ? undefined : registerText(register, value);
   return {

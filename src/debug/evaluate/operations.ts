@@ -1,13 +1,14 @@
 /** What C's operators and casts make of values: integers, floating point and pointers. */
 import { UserError } from '../../base/errors';
 import { sizeOf, stripped, typeName, type Type } from '../../symbols/types';
-import { encodeReal, integerOf, readValue, realOf } from '../../symbols/values';
-import { combine, combineReals, INT, isInteger, isReal, LONG, pointerTo, promoted, UNSIGNED_LONG, widerReal, wrap } from './arithmetic';
+import { ExtendedReal } from '../../symbols/extendedReal';
+import { encodeReal, integerOf, type Numeric, readValue, realOf, truncatedReal } from '../../symbols/values';
+import { combine, combineExtended, combineReals, INT, isExtended, isInteger, isReal, LONG, pointerTo, promoted, UNSIGNED_LONG, widerReal, wrap } from './arithmetic';
 import { computed, type Evaluated, type EvaluatedIn, withoutPlace } from './evaluated';
 import type { BinaryOperator } from './syntax';
 
 /** A result of floating point, which has no place. */
-export const computedReal = (name: string, type: Type, number: number, context: EvaluatedIn): Evaluated => withoutPlace(name, type, encodeReal(number, sizeOf(type)!), context);
+export const computedReal = (name: string, type: Type, number: number | ExtendedReal, context: EvaluatedIn): Evaluated => withoutPlace(name, type, encodeReal(number, sizeOf(type)!), context);
 
 /** The integer that a value is; throws a UserError that says why when it is none. */
 export function integer(e: Evaluated): bigint {
@@ -19,12 +20,22 @@ export function integer(e: Evaluated): bigint {
 }
 
 /** The floating-point number that a value is, or stands for as an integer. Throws a UserError. */
-function real(e: Evaluated): number {
+function real(e: Evaluated): number | ExtendedReal {
   if (!isReal(e.value.type)) return Number(integer(e));
   const number = realOf(e.value, e.reader);
   if (number === undefined) throw notANumber(e);
   return number;
 }
+
+/** The same in the format of a type. */
+function realAs(type: Type, e: Evaluated): number | ExtendedReal {
+  if (!isExtended(type)) return real(e);
+  if (!isReal(e.value.type)) return ExtendedReal.ofInteger(integer(e));
+  const number = real(e);
+  return number instanceof ExtendedReal ? number : ExtendedReal.of(number);
+}
+
+const negated = (number: number | ExtendedReal): number | ExtendedReal => (number instanceof ExtendedReal ? number.negated : -number);
 
 function notANumber(e: Evaluated): UserError {
   const read = readValue(e.value, e.reader);
@@ -32,9 +43,13 @@ function notANumber(e: Evaluated): UserError {
 }
 
 /** The number to store for a value: of floating point as it is. Throws a UserError. */
-export const numeric = (e: Evaluated): bigint | number => (isReal(e.value.type) ? real(e) : integer(e));
+export const numeric = (e: Evaluated): Numeric => (isReal(e.value.type) ? real(e) : integer(e));
 
-export const truth = (e: Evaluated): boolean => (isReal(e.value.type) ? real(e) !== 0 : integer(e) !== 0n);
+export function truth(e: Evaluated): boolean {
+  if (!isReal(e.value.type)) return integer(e) !== 0n;
+  const number = real(e);
+  return number instanceof ExtendedReal ? !number.isZero : number !== 0;
+}
 
 /** Arrays and functions stand for their address. */
 export function decayed(e: Evaluated): Evaluated {
@@ -62,7 +77,7 @@ export function operateUnary(operator: '-' | '+' | '~' | '!', operand: Evaluated
   const { type } = operand.value;
   const name = `${operator}${operand.value.name}`;
   if (operator === '!') return computed(name, INT, truth(operand) ? 0n : 1n, context);
-  if (isReal(type) && operator !== '~') return computedReal(name, type, operator === '-' ? -real(operand) : real(operand), context);
+  if (isReal(type) && operator !== '~') return computedReal(name, type, operator === '-' ? negated(real(operand)) : real(operand), context);
   if (!isInteger(type)) throw new UserError('expression', `${operand.value.name} is a ${typeName(type)}; ${operator} needs ${operator === '~' ? 'an integer' : 'a number'}.`);
   const result = promoted(operandType(operand));
   const number = integer(operand);
@@ -83,9 +98,11 @@ export function operate(operator: BinaryOperator, left: Evaluated, right: Evalua
     return computed(name, LONG, (integer(left) - integer(right)) / (size || 1n), context);
   }
   if (isReal(left.value.type) || isReal(right.value.type)) {
-    const result = combineReals(operator, real(left), real(right));
+    const type = widerReal(left.value.type, right.value.type);
+    const [x, y] = [realAs(type, left), realAs(type, right)];
+    const result = x instanceof ExtendedReal && y instanceof ExtendedReal ? combineExtended(operator, x, y) : combineReals(operator, Number(x), Number(y));
     if (typeof result === 'boolean') return computed(name, INT, result ? 1n : 0n, context);
-    return computedReal(name, widerReal(left.value.type, right.value.type), result, context);
+    return computedReal(name, type, result, context);
   }
   const { type, value } = combine(operator, integer(left), operandType(left), integer(right), operandType(right));
   return computed(name, type, value, context);
@@ -97,14 +114,14 @@ export function castTo(type: Type, operand: Evaluated): Evaluated {
   const bare = stripped(type);
   if (bare.kind === 'struct' || bare.kind === 'array' || bare.kind === 'function') throw new UserError('expression', `A value cannot be cast to ${typeName(type)}: cast its address, as in *(${typeName(pointerTo(type))})&x.`);
   const value = decayed(operand);
-  if (isReal(type)) return computedReal(name, type, real(value), operand);
+  if (isReal(type)) return computedReal(name, type, realAs(type, value), operand);
   let number: bigint;
   if (!isReal(value.value.type)) number = integer(value);
   else if (bare.kind === 'base' && bare.encoding === 'bool') number = truth(value) ? 1n : 0n;
   else {
-    const whole = Math.trunc(real(value));
-    if (!Number.isFinite(whole)) throw new UserError('expression', `${value.value.name} is ${whole}, which no ${typeName(type)} can be.`);
-    number = BigInt(whole);
+    const whole = truncatedReal(real(value));
+    if (whole === undefined) throw new UserError('expression', `${value.value.name} is ${String(real(value))}, which no ${typeName(type)} can be.`);
+    number = whole;
   }
   return computed(name, type, wrap(type, number), operand);
 }

@@ -3,6 +3,7 @@
  * world, `$guest.rip` and `$vmm.cr3` name the world, `$vmcs.GUEST_RIP` is a field of the current VMCS. `gpa:0x6000` is a
  * place in an address space, and `walk(x)` calls one of the functions of inspection, which run nothing in the machine.
  */
+import type { ExtendedReal } from '../../symbols/extendedReal';
 import type { SpaceName } from '../memory/memorySpace';
 
 export type UnaryOperator = '-' | '+' | '!' | '~' | '*' | '&';
@@ -19,7 +20,7 @@ export interface TypeName {
 
 export type Expression =
   | { kind: 'number'; value: bigint; unsigned: boolean; long: boolean }
-  | { kind: 'real'; value: number; size: 'float' | 'double' | 'long double' }
+  | { kind: 'real'; value: number | ExtendedReal; size: 'float' | 'double' | 'long double' }
   | { kind: 'string'; value: string }
   | { kind: 'name'; name: string }
   /** `$a.b`: the parts after the dollar sign. */

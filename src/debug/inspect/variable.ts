@@ -3,7 +3,7 @@ import { hex } from '../../base/bits';
 import { REGISTER_NAMES } from '../../symbols/registers';
 import { sizeOf, stripped, typeName, type Type } from '../../symbols/types';
 import { readable } from '../../symbols/rustValues';
-import { character, childCount, children, formatValue, integerOf, readString, type FormatOptions, type Value, type ValueReader } from '../../symbols/values';
+import { character, childCount, children, formatValue, integerOf, readString, type FormatOptions, type Numeric, type Value, type ValueReader } from '../../symbols/values';
 import type { Evaluated } from '../evaluate/evaluated';
 import { storeInto } from '../evaluate/evaluated';
 import type { Format } from '../evaluate/syntax';
@@ -21,7 +21,7 @@ export interface VariableContext {
   /** How integers are shown where an expression does not say. */
   format?: Format | undefined;
   /** Turns what the user typed into a number: any expression of the frame. */
-  parse: (text: string) => bigint | number;
+  parse: (text: string) => Numeric;
 }
 
 /** A client that asks for no part of a large array gets its first elements. */
