@@ -1,7 +1,7 @@
 /** Breakpoints on code: on source lines, functions and instructions. Each belongs to an image and hence to a world, not to a bare address. */
 import { UserError } from '../../base/errors';
 import { nearest } from '../../base/nearest';
-import type { SourceFile } from '../../symbols/image';
+import type { InlinedCall, LineEntry, SourceFile } from '../../symbols/image';
 import type { ImageSet, LoadedImage } from '../symbols/imageSet';
 import { WORLD_NAME, type World } from '../world';
 import { hitRules } from './hitRules';
@@ -164,28 +164,25 @@ export class Breakpoints {
       breakpoint.message ??= `${pattern} stands for ${names} functions of ${image.name}, and ${MOST_FUNCTIONS} at most get breakpoints: write more of the name.`;
       return;
     }
+    const add = (address: bigint, inlined?: string): void => void breakpoint.locations.push({ address, image, world: world ?? image.world, inlined });
+    /** Shows the breakpoint at the first place that has a line. */
+    const show = (place: LineEntry | InlinedCall | undefined): void => {
+      if (place) Object.assign(breakpoint, { file: place.file, line: place.line, image });
+    };
     const functions = image.image.findFunctions(pattern);
     for (const fn of functions) {
       const address = image.image.afterPrologue(fn);
-      breakpoint.locations.push({ address, image, world: world ?? image.world });
-      const entry = image.image.lineAt(address);
-      if (breakpoint.file || !entry) continue;
-      breakpoint.file = entry.file;
-      breakpoint.line = entry.line;
-      breakpoint.image = image;
+      add(address);
+      if (!breakpoint.file) show(image.image.lineAt(address));
     }
     const copies = image.image.inlinedCopies(pattern);
     for (const { name, address } of copies) {
-      breakpoint.locations.push({ address, image, world: world ?? image.world, inlined: name });
-      const call = breakpoint.file ? undefined : image.image.inlinedAt(address).find((c) => c.name === name);
-      if (!call) continue;
-      breakpoint.file = call.file;
-      breakpoint.line = call.line;
-      breakpoint.image = image;
+      add(address, name);
+      if (!breakpoint.file) show(image.image.inlinedAt(address).find((c) => c.name === name));
     }
     if (functions.length > 0 || copies.length > 0 || /[*?]/.test(pattern)) return;
     // Assembly has no debug information for functions, but labels.
-    for (const symbol of image.image.symbolsNamed(pattern)) breakpoint.locations.push({ address: symbol.address, image, world: world ?? image.world });
+    for (const symbol of image.image.symbolsNamed(pattern)) add(symbol.address);
   }
 
   /** Replaces the instruction breakpoints of an owner: the client, or GDB beside it. */
