@@ -3,6 +3,8 @@ import { hex } from '../../base/bits';
 import { accessRightsWords, CR0_BITS, CR4_BITS, DEBUGCTL_BITS, decodeBits, decodeSelector, DR7_BITS, EFER_BITS, MEMORY_TYPES, RFLAGS_BITS, type BitRow, type Decoded } from '../../vmx/tables';
 import type { Register, RegisterDecode } from '../registers/registerTable';
 import type { InspectionNode } from './node';
+import { ExtendedReal } from '../../symbols/extendedReal';
+import { bytesOf } from '../../symbols/frame';
 
 const DR6_BITS: readonly BitRow[] = [[0, 'B0'], [1, 'B1'], [2, 'B2'], [3, 'B3'], [13, 'BD'], [14, 'BS'], [15, 'BT'], [16, 'RTM']];
 const XCR0_BITS: readonly BitRow[] = [[0, 'x87'], [1, 'SSE'], [2, 'AVX'], [3, 'BNDREGS'], [4, 'BNDCSR'], [5, 'opmask'], [6, 'ZMM_Hi256'], [7, 'Hi16_ZMM'], [9, 'PKRU']];
@@ -49,16 +51,8 @@ const wideHex = (value: bigint, digits: number): string => `0x${value.toString(1
 
 const digitsOf = (register: Register): number => Math.max(1, register.bits / 4);
 
-const EXPONENT_BIAS = 16_383;
-
 /** An x87 register's 80 bits as a number. */
-function extendedText(value: bigint): string {
-  const significand = BigInt.asUintN(64, value);
-  const exponent = Number((value >> 64n) & 0x7fffn);
-  const sign = value >> 79n ? -1 : 1;
-  if (exponent === 0x7fff) return BigInt.asUintN(63, significand) === 0n ? (sign < 0 ? '-Infinity' : 'Infinity') : 'NaN';
-  return String(sign * Number(significand) * 2 ** (Math.max(exponent, 1) - EXPONENT_BIAS - 63));
-}
+const extendedText = (value: bigint): string => ExtendedReal.decode(bytesOf(value, 10)).toString();
 
 /** A register as shown: in words and in hexadecimal. */
 export function registerText(register: Register, value: bigint): string {
