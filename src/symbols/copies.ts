@@ -7,10 +7,11 @@ import type { Abbreviation } from './dwarf/abbreviations';
 import { At, Tag } from './dwarf/constants';
 import { Die } from './dwarf/die';
 import { HOLDERS } from './dwarf/dieTree';
-import { rowFrom, type LineSequence } from './dwarf/lineProgram';
+import type { LineSequence } from './dwarf/lineProgram';
 import { PlainCode } from './dwarf/plainCode';
 import { AddressRange, beginsAt, rangesOf } from './dwarf/ranges';
 import type { Unit } from './dwarf/unit';
+import { countWhile, firstFrom } from './sorted';
 
 const HALF = 2 ** 32;
 
@@ -127,10 +128,9 @@ export class Copies {
     if (index >= 0) this.markRows(index, offsetIn(index), offsetIn(index) + size, number, above);
   }
   private markRows(index: number, from: number, to: number, number: number, above: number): void {
-    const sequence = this.sequences[index];
-    const { offsets } = sequence;
+    const { offsets } = this.sequences[index];
     const rows = this.rows[index];
-    for (let row = rowFrom(sequence, from); row < rows.length && offsets[row] < to; row++) if (rows[row] === above) rows[row] = number;
+    for (let row = firstFrom(offsets, from); row < rows.length && offsets[row] < to; row++) if (rows[row] === above) rows[row] = number;
   }
 
   /** The sequence that an address is in, -1 for none; functions follow each other. */
@@ -138,13 +138,7 @@ export class Copies {
     const { sequences } = this;
     const covers = (at: number): boolean => at < sequences.length && address >= sequences[at].start && address < sequences[at].end;
     if (covers(this.last)) return this.last;
-    let low = 0;
-    let high = sequences.length;
-    while (high - low > 1) {
-      const middle = (low + high) >> 1;
-      if (sequences[middle].start <= address) low = middle;
-      else high = middle;
-    }
-    return covers(low) ? (this.last = low) : -1;
+    const last = Math.max(countWhile(sequences.length, (i) => sequences[i].start <= address) - 1, 0);
+    return covers(last) ? (this.last = last) : -1;
   }
 }

@@ -2,6 +2,7 @@ import { Unit } from './dwarf/unit';
 import { behindPrologue, LineSequence, LineTable, readLineTable, ROW_EPILOGUE_BEGIN, ROW_IS_STMT, ROW_PROLOGUE_END } from './dwarf/lineProgram';
 import { DwarfSections } from './dwarf/sections';
 import { joinPath, normalisePath } from './paths';
+import { countWhile } from './sorted';
 
 /** A source file that an image's line tables name. One object per path and image. */
 export interface SourceFile {
@@ -45,14 +46,7 @@ export const entryOf = <K, V>(map: Map<K, V>, key: K, make: () => V): V => {
 /** Index of the last row at or before an address. */
 const rowAt = (sequence: LineSequence, address: bigint): number => {
   const wanted = Number(address - sequence.start);
-  let low = 0;
-  let high = sequence.offsets.length;
-  while (high - low > 1) {
-    const middle = (low + high) >> 1;
-    if (sequence.offsets[middle] <= wanted) low = middle;
-    else high = middle;
-  }
-  return low;
+  return Math.max(countWhile(sequence.offsets.length, (row) => sequence.offsets[row] <= wanted) - 1, 0);
 };
 
 /** The line tables of an image, each decoded when a question touches it. */

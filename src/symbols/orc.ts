@@ -10,6 +10,7 @@ import { ElfFile } from './elf';
 import { callerFrame, keepRegisters, type Caller } from './unwind';
 import { Frame, lookupAddress, readWord } from './frame';
 import { RBP, RIP, RSP } from './registers';
+import { countWhile } from './sorted';
 
 const WORD = 8;
 const ENTRY_BYTES = 6;
@@ -113,14 +114,8 @@ export class OrcTable {
   /** The number of the entry that holds at an address. */
   private find(address: bigint): number | undefined {
     const distance = Number(address - this.section);
-    let low = 0;
-    let high = this.distances.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.distances[middle]! <= distance) low = middle + 1;
-      else high = middle;
-    }
-    return low === 0 ? undefined : this.order[low - 1];
+    const count = countWhile(this.distances.length, (i) => this.distances[i]! <= distance);
+    return count === 0 ? undefined : this.order[count - 1];
   }
 
   /**

@@ -7,6 +7,7 @@ import { Copies } from './copies';
 import { behindPrologue, LineSequence, LineTable, ROW_IS_STMT } from './dwarf/lineProgram';
 import type { Unit } from './dwarf/unit';
 import { entryOf, type LineAddress, type Lines, type SourceFile } from './lines';
+import { firstFrom } from './sorted';
 
 /** The statements of a line table: file by file, in the order of lines, and those of a line in the order of addresses. */
 interface TableStatements {
@@ -36,16 +37,6 @@ interface InlinedCopies {
 const LAST_COLUMN = 0xffff;
 const NO_COPY = -1;
 const NOTHING_INLINED: InlinedCopies = { origins: new Float64Array(0), addresses: new BigUint64Array(0) };
-
-/** Index of the first entry of a sorted part of a list that is at least `wanted`. */
-const firstFrom = (list: Uint32Array, wanted: number, low = 0, high = list.length): number => {
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (list[middle] < wanted) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-};
 
 /** The first of sorted columns from `wanted` on, or else the last one. */
 const nearestColumn = (sorted: readonly number[], wanted: number): number | undefined => sorted.find((column) => column >= wanted) ?? sorted.at(-1);

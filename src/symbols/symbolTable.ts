@@ -1,4 +1,5 @@
 import { Reader } from './reader';
+import { countWhile } from './sorted';
 
 /** A symbol of an ELF file (System V ABI, "Symbol Table"). */
 export interface ElfSymbol {
@@ -142,14 +143,7 @@ export class SymbolTable {
 
   /** How many symbols begin at or before an address: the index behind the last of them. */
   countUpTo(address: bigint): number {
-    let low = 0;
-    let high = this.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.addresses[middle] <= address) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return countWhile(this.length, (i) => this.addresses[i] <= address);
   }
 
   /** Symbols of a name, in the order of addresses. */

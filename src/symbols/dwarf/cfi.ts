@@ -1,5 +1,6 @@
 import { Reader } from '../reader';
 import { DwarfSections } from './sections';
+import { countWhile } from '../sorted';
 
 /** How a register of the caller is found (DWARF 5, "Register Rule Instructions"). Offsets are in bytes from the CFA. */
 export type RegisterRule =
@@ -198,14 +199,8 @@ class FrameTable {
 
   private find(address: bigint): Fde | undefined {
     const { lows, places } = this.index;
-    let low = 0;
-    let high = lows.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (lows[middle] <= address) low = middle + 1;
-      else high = middle;
-    }
-    const candidate = low > 0 ? this.fdeAt(places[low - 1]) : undefined;
+    const count = countWhile(lows.length, (i) => lows[i] <= address);
+    const candidate = count > 0 ? this.fdeAt(places[count - 1]) : undefined;
     return candidate && address < candidate.high ? candidate : undefined;
   }
 

@@ -4,6 +4,7 @@ import { Tag } from './constants';
 import { Die } from './die';
 import { skipForm } from './forms';
 import type { Unit } from './unit';
+import { firstFrom } from '../sorted';
 
 /** What may have functions inside of it, other than functions. */
 export const HOLDERS: ReadonlySet<number> = new Set([Tag.namespace, Tag.structure_type, Tag.class_type, Tag.union_type, Tag.enumeration_type]);
@@ -159,14 +160,8 @@ export class DieTree {
   /** The DIE above one; undefined for the unit's own. */
   parent(die: Die): Die | undefined {
     const { offsets, parents } = (this.parentTable ??= this.readParents());
-    let low = 0;
-    let high = offsets.length - 1;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (offsets[middle] < die.offset) low = middle + 1;
-      else high = middle;
-    }
-    return offsets[low] === die.offset && parents[low] > 0 ? this.at(parents[low]) : undefined;
+    const at = firstFrom(offsets, die.offset);
+    return offsets[at] === die.offset && parents[at] > 0 ? this.at(parents[at]) : undefined;
   }
 
   private readParents(): Parents {

@@ -1,6 +1,7 @@
 import { UserError } from '../../base/errors';
 import { LineFile, LineFiles, readFiles, readOldFiles } from './lineFiles';
 import { DwarfSections } from './sections';
+import { firstFrom } from '../sorted';
 
 export const ROW_IS_STMT = 1;
 export const ROW_PROLOGUE_END = 2;
@@ -218,18 +219,6 @@ const runProgram = (sections: DwarfSections, header: Header): LineSequence[] => 
   return sequences.sort((a, b) => (a.start < b.start ? -1 : a.start > b.start ? 1 : 0));
 };
 
-/** Index of the first row at or behind an offset from the sequence's start. */
-export const rowFrom = ({ offsets }: LineSequence, offset: number): number => {
-  let low = 0;
-  let high = offsets.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (offsets[middle] < offset) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-};
-
 /**
  * Where the prologue of code that begins at `low` ends: where the compiler marks it, else at the second row (the first
  * stands for the opening brace), else undefined. All count from the sequence's start.
@@ -238,7 +227,7 @@ export const behindPrologue = (sequence: LineSequence, low: number, high: number
   const { offsets, lines, flags } = sequence;
   let second: number | undefined;
   let rows = 0;
-  for (let row = rowFrom(sequence, low); row < offsets.length && offsets[row] < high; row++) {
+  for (let row = firstFrom(offsets, low); row < offsets.length && offsets[row] < high; row++) {
     if (lines[row] === 0) continue;
     if (flags[row] & ROW_PROLOGUE_END) return offsets[row];
     if (flags[row] & ROW_IS_STMT && ++rows === 2) second = offsets[row];

@@ -6,6 +6,7 @@ import { AddressRange, rangesOf } from './ranges';
 import { DwarfSections } from './sections';
 import { SplitPackage, splitSections } from './splitPackage';
 import { readUnits, Unit, UnitSet } from './unit';
+import { countWhile } from '../sorted';
 
 /** The files beside the image that hold units. */
 export interface UnitFiles {
@@ -15,14 +16,7 @@ export interface UnitFiles {
 
 /** The unit of a list that an offset is in, for a list in the order of offsets. */
 const unitAround = (units: readonly Unit[], offset: number): Unit | undefined => {
-  let low = 0;
-  let high = units.length;
-  while (high - low > 1) {
-    const middle = (low + high) >> 1;
-    if (units[middle].offset <= offset) low = middle;
-    else high = middle;
-  }
-  return units[low];
+  return units[Math.max(countWhile(units.length, (i) => units[i].offset <= offset) - 1, 0)];
 };
 
 /** The units of one file, and where the DIEs are that they refer to. */
@@ -209,16 +203,10 @@ export class UnitIndex {
   /** The units whose code covers an address: one, as a rule. */
   at(address: bigint): Unit[] {
     const covered = this.coverage();
-    let low = 0;
-    let high = covered.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (covered[middle].low <= address) low = middle + 1;
-      else high = middle;
-    }
+    const count = countWhile(covered.length, (i) => covered[i].low <= address);
     const found: Unit[] = [];
     // Ranges of different units rarely overlap: look back only over a few neighbours.
-    for (let i = low - 1; i >= 0 && i >= low - 4; i--) if (address < covered[i].high && !found.includes(covered[i].unit)) found.push(covered[i].unit);
+    for (let i = count - 1; i >= 0 && i >= count - 4; i--) if (address < covered[i].high && !found.includes(covered[i].unit)) found.push(covered[i].unit);
     return found;
   }
 }
