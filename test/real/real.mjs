@@ -15,6 +15,7 @@ const SCRIPTS = [
   { name: 'grub', quick: true },
   { name: 'uefi', quick: true },
   { name: 'syslinux', quick: false },
+  { name: 'floppy', quick: false },
   { name: 'ipxe', quick: false },
   { name: 'memtest', quick: true },
   { name: 'i386', quick: false },

@@ -27,6 +27,8 @@ const VERSION = 0x90;
 /** In the first byte of a command: both heads. */
 const MULTITRACK = 0x80;
 const RELATIVE_SEEK = 0x80;
+/** Drivers ask other makers' controllers by this which they are. */
+const PART_ID = 0x18;
 
 const Command = { READ_TRACK: 0x02, SPECIFY: 0x03, SENSE_DRIVE: 0x04, WRITE: 0x05, READ: 0x06, RECALIBRATE: 0x07, SENSE_INTERRUPT: 0x08, WRITE_DELETED: 0x09, READ_ID: 0x0a, READ_DELETED: 0x0c, FORMAT: 0x0d, DUMP: 0x0e, SEEK: 0x0f, VERSION: 0x10, PERPENDICULAR: 0x12, CONFIGURE: 0x13, LOCK: 0x14, VERIFY: 0x16 } as const;
 /** Bytes of each command, its first one included; all others are invalid and have one. */
@@ -217,7 +219,7 @@ export class FloppyController implements Device, PortDevice {
       case Command.FORMAT:
         return this.format(bytes);
       default:
-        if (first !== Command.VERSION) this.host.warn(`The guest gave the floppy disk controller command 0x${first.toString(16)}, which it does not have.`);
+        if (first !== PART_ID) this.host.warn(`The guest gave the floppy disk controller command 0x${first.toString(16)}, which it does not have.`);
         s.result = [St0.INVALID];
     }
   }
