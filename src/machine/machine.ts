@@ -111,9 +111,10 @@ class Pc implements Machine {
       hasFeature: (name) => features.has(name),
       tscOffset: (cpu) => this.cpus[cpu]!.state.get64(Offset.TSC_ADJUST),
       dropTranslations,
+      letPass: (ticks) => this.letPass(ticks),
       cpus: options.cpus,
       current: () => this.cpu.index,
-      firmware: firmware && { chips: flashChips(firmware), e820: ramMap(memory), items: [...kernelItems(firmware), ...biosKernel(firmware, memory).items], files: (placed) => [...foreignFiles(mp, memory, placed), ...biosKernel(firmware, memory).files], letPass: (ticks) => this.letPass(ticks) },
+      firmware: firmware && { chips: flashChips(firmware), e820: ramMap(memory), items: [...kernelItems(firmware), ...biosKernel(firmware, memory).items], files: (placed) => [...foreignFiles(mp, memory, placed), ...biosKernel(firmware, memory).files] },
     });
     this.cpus = this.board.localApics.map((apic, n) => engine.createProcessor(n, { bus: this.bus, interrupts: apic, deviceMsrs: apic, features, processors: options.cpus }));
     engine.monitored.onWrite = (processor) => this.lineWritten(processor);
@@ -288,6 +289,7 @@ class Pc implements Machine {
 
   /** Time passes for who waits by looking at a clock. */
   private letPass(ticks: number): void {
+    if (ticks === 0) return;
     this.bios.state.busyUntil = this.icount + ticks;
     this.interruptSlice();
   }

@@ -27,6 +27,8 @@ export function board(diskSectors: number[] = [], more: DiskImage[] = [], cpus =
     warnings,
     events,
     drives,
+    /** Ticks that a device lets pass after the present instruction. */
+    let: 0,
     board: undefined as unknown as Board,
     /** Lets time pass as the machine does: to each deadline in turn. */
     pass(ticks: number): void {
@@ -61,6 +63,9 @@ export function board(diskSectors: number[] = [], more: DiskImage[] = [], cpus =
     now: () => rig.time,
     attention: () => {},
     reschedule: () => {},
+    letPass: (ticks) => {
+      rig.let = ticks;
+    },
     warn: (sentence) => warnings.push(sentence),
     resetMachine: () => events.push('reset'),
     powerOff: () => events.push('power off'),

@@ -90,6 +90,24 @@ describe('HPET', () => {
     }
   });
 
+  it('who waits by looking at the counter looks a few hundred times a millisecond, who looks now and then lets no time pass', () => {
+    const r = rig();
+    r.write(0x10, 1);
+    const look = (): number => {
+      r.b.let = 0;
+      const count = r.read(0xf0);
+      r.b.pass(10 + r.b.let);
+      return count;
+    };
+    let looks = 0;
+    for (const start = look(); look() - start < 100_000; ) looks++;
+    assert.ok(looks > 50 && looks < 500, `${looks} looks`);
+    r.b.pass(1000);
+    const before = r.b.time;
+    for (let i = 0; i < 100; i++, r.b.pass(1000)) look();
+    assert.equal(r.b.time - before, 100 * 1010);
+  });
+
   it('a level-triggered timer holds its line until its status bit is written', () => {
     const r = rig();
     r.route(INPUT, 0x8000);

@@ -6,6 +6,7 @@
 import { bit } from '../../base/bits';
 import { clocksAt, PM_TIMER_HERTZ } from '../clock';
 import { type Device, type DeviceHost, NEVER, type PortDevice } from '../device';
+import { noLooks, ticksOfLook } from './looks';
 import type { PowerSwitch } from './powerControl';
 
 /** First ports of the register blocks. Hobby kernels know the control register's, as that of a usual virtual machine. */
@@ -24,13 +25,7 @@ const SLEEP_ENABLE = 13;
 const ALARM = 1 << 10;
 const WOKEN = 1 << 15;
 
-/**
- * Firmware waits by looking at the timer again and again, for seconds. On a PC each look takes a microsecond of the bus,
- * here one instruction; so time passes for who has looked often in a row: a share of the time that the row has taken.
- */
-const ROW = { gap: 500, least: 32, share: 16, most: 20_000 } as const;
-
-const powerOn = () => ({ status: 0, enable: 0, control: 0, /** In S3. */ asleep: false, /** The timer was looked at so often in a row, since when, and when the row goes on at the latest. */ looks: 0, since: 0, until: 0 });
+const powerOn = () => ({ status: 0, enable: 0, control: 0, /** In S3. */ asleep: false, /** At the timer. */ row: noLooks() });
 
 export class AcpiPower implements Device, PortDevice {
   readonly name = 'ACPI power management';
@@ -92,17 +87,8 @@ export class AcpiPower implements Device, PortDevice {
     // The registers as one row of bytes: status, enable, control, and from 8 on the timer, of 32 bits.
     const words = [this.state.status + this.state.enable * 0x1_0000, this.state.control | SCI_ENABLED, clocksAt(this.host.now(), PM_TIMER_HERTZ) % 2 ** 32];
     const offset = port - this.base();
-    if (this.letPass && offset >= ACPI_PORTS.TIMER - ACPI_PORTS.EVENT) this.looked(this.letPass);
+    if (offset >= ACPI_PORTS.TIMER - ACPI_PORTS.EVENT) this.letPass?.(ticksOfLook(this.state.row, this.host.now()));
     return Math.floor(words[offset >> 2]! / 2 ** (8 * (offset & 3))) % 2 ** (8 * size);
-  }
-
-  private looked(letPass: (ticks: number) => void): void {
-    const s = this.state;
-    const now = this.host.now();
-    if (now > s.until) Object.assign(s, { looks: 0, since: now });
-    const ticks = ++s.looks < ROW.least ? 0 : Math.min(ROW.most, Math.floor((now - s.since) / ROW.share));
-    s.until = now + ticks + ROW.gap;
-    if (ticks > 0) letPass(ticks);
   }
 
   writePort(mapped: number, value: number, size: number): void {

@@ -72,6 +72,8 @@ export interface BoardWiring extends Omit<DeviceHost, 'attention'>, PowerSwitch 
   /** IA32_TSC_ADJUST of processor `cpu`. */
   tscOffset(cpu: number): bigint;
   dropTranslations(): void;
+  /** So many ticks pass after the present instruction, with nothing executed. */
+  letPass(ticks: number): void;
   /** Processors; one unless said. */
   readonly cpus?: number;
   /** Number of the processor that is executing; 0 unless said. */
@@ -86,8 +88,6 @@ export interface BoardFirmware {
   e820: readonly E820Entry[];
   items: FirmwareFacts['items'];
   files(placed: () => PlacedByFirmware): readonly FirmwareFile[];
-  /** So many ticks pass after the present instruction, with nothing executed. */
-  letPass(ticks: number): void;
 }
 
 export class Board {
@@ -138,7 +138,7 @@ export class Board {
     this.apicPages = new ApicPages(bus, this.localApics, () => machine.current?.() ?? 0);
     this.interruptBus = new InterruptBus(this.localApics);
     this.ioApic = new IoApic(wiring, ioApicId(cpus), (message) => this.interruptBus.send(message));
-    this.hpet = new Hpet(wiring, (input, level) => this.ioApic.setLine(input, level), (irq, level) => line(irq)(level));
+    this.hpet = new Hpet(wiring, (input, level) => this.ioApic.setLine(input, level), (irq, level) => line(irq)(level), machine.letPass);
     /** A line that a high precision timer may have taken over. */
     const replaceable =
       (irq: number) =>
@@ -181,7 +181,7 @@ export class Board {
     };
     this.virtioConsole = new VirtioPci(this.consoleKind, PciSlot.CONSOLE, bus.memory, wiring, send);
     const virtio = [this.virtioConsole, new VirtioPci(new EntropyKind(), PciSlot.ENTROPY, bus.memory, wiring, send), ...this.cabling.virtio.map((drive, n) => new VirtioPci(new BlockKind(drive, n, (sentence) => wiring.warn(sentence)), PciSlot.FIRST_BLOCK + n, bus.memory, wiring, send))];
-    this.acpi = new AcpiPower(wiring, firmware ? { ...wiring, resume: undefined } : wiring, line(SCI_LINE), () => this.powerPorts ?? ACPI_PORTS.EVENT, firmware?.letPass);
+    this.acpi = new AcpiPower(wiring, firmware ? { ...wiring, resume: undefined } : wiring, line(SCI_LINE), () => this.powerPorts ?? ACPI_PORTS.EVENT, firmware && machine.letPass);
     const attributes = firmware && new MemoryAttributes(bus.memory, firmware.chips[0]!.bytes.length, machine.dropTranslations);
     this.flash = firmware && new Flash(firmware.chips, bus.memory, wiring, machine.dropTranslations);
     const { flash } = this;

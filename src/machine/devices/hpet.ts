@@ -6,6 +6,7 @@
  * Kernels measure by it in tight loops, so 64-bit values are pairs of 32-bit halves and no bigints.
  */
 import type { Device, DeviceHost, MemoryDevice } from '../device';
+import { noLooks, ticksOfLook } from './looks';
 
 /** Ticks of the machine's clock per count. */
 const TICKS_PER_COUNT = 10;
@@ -54,7 +55,7 @@ const merged = (old: Wide, { bits, mask }: Written): Wide => wide((old.low & ~ma
 const timer = () => ({ configuration: 0, comparator: wide(ALL_ONES, ALL_ONES), period: wide(0, 0), /** Tick of the next match, or Infinity when none is due. */ due: Infinity });
 type TimerState = ReturnType<typeof timer>;
 
-const powerOn = () => ({ configuration: 0, status: 0, /** Counter while it stands; else its value at tick 0. */ base: wide(0, 0), timers: [timer(), timer(), timer()] });
+const powerOn = () => ({ configuration: 0, status: 0, /** Counter while it stands; else its value at tick 0. */ base: wide(0, 0), timers: [timer(), timer(), timer()], /** At the counter. */ row: noLooks() });
 
 export class Hpet implements Device, MemoryDevice {
   readonly name = 'hpet';
@@ -65,6 +66,8 @@ export class Hpet implements Device, MemoryDevice {
     private readonly host: DeviceHost,
     private readonly setInput: (input: number, level: boolean) => void,
     private readonly setLegacy: (irq: number, level: boolean) => void,
+    /** Lets so many ticks pass after the present instruction. */
+    private readonly letPass: (ticks: number) => void,
   ) {}
 
   reset(): void {
@@ -153,6 +156,7 @@ export class Hpet implements Device, MemoryDevice {
       case Register.STATUS:
         return wide(this.state.status, 0);
       case Register.COUNTER:
+        if (this.running) this.letPass(ticksOfLook(this.state.row, this.host.now()));
         return this.counter;
     }
     const t = this.state.timers[((offset - Register.TIMERS) / Register.STRIDE) | 0];
