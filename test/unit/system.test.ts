@@ -600,17 +600,21 @@ describe('system: strings and ports', () => {
     assert.equal(readFlags(s) & ZF, ZF);
   });
 
-  it('a very long REP stops with RIP at the instruction so that it can be paused', () => {
-    const cpu = longMode();
-    const s = cpu.state;
-    s.setReg(Gpr.RSI, 0x10_0000n);
-    s.setReg(Gpr.RCX, 2_000_500n);
-    writeFlags(s, 2);
-    assert.equal(execute(cpu, 'f3 ac'), 'no fault');
-    assert.equal(s.rip, CODE);
-    assert.equal(s.reg(Gpr.RSI) - 0x10_0000n, 2_000_500n - s.reg(Gpr.RCX));
-    assert(s.reg(Gpr.RCX) > 990_000n && s.reg(Gpr.RCX) <= 1_000_500n);
-  });
+  for (const [name, code, register] of [['LODSB', 'f3 ac', Gpr.RSI], ['STOSB', 'f3 aa', Gpr.RDI], ['MOVSB', 'f3 a4', Gpr.RDI]] as const) {
+    it(`a very long REP ${name} stops with RIP at the instruction so that it can be paused`, () => {
+      const cpu = longMode();
+      const s = cpu.state;
+      s.setReg(Gpr.RSI, 0x10_0000n);
+      s.setReg(Gpr.RDI, 0x10_0000n);
+      s.setReg(Gpr.RCX, 2_000_500n);
+      writeFlags(s, 2);
+      assert.equal(execute(cpu, code), 'no fault');
+      assert.equal(s.rip, CODE);
+      assert.equal(s.reg(register) - 0x10_0000n, 2_000_500n - s.reg(Gpr.RCX));
+      assert(s.reg(Gpr.RCX) > 990_000n && s.reg(Gpr.RCX) <= 1_000_500n);
+      assert.equal(readFlags(s) & RF, RF);
+    });
+  }
 
   it('INS reads the port only when the destination can be written', () => {
     const cpu = longMode();

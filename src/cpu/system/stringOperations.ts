@@ -6,18 +6,16 @@
  * RIP still at the instruction.
  */
 import { type Instruction, Prefix } from '../decode/instruction';
-import { DF, RF } from '../flags';
+import { DF } from '../flags';
 import { plainHost, probeWrite, readLinear, writeLinear } from '../mmu/linear';
 import type { Processor, SlowOperation } from '../processor';
 import { type CpuState, Gpr, Offset, Seg } from '../state';
 import { checkPorts } from './io';
 import { readGpr, truncate, writeGpr } from './operands';
 import { segmentLinear } from './segmentation';
-import { moveRuns, storeRuns } from './stringRuns';
+import { LONGEST_RUN, moveRuns, pauseRepetition, storeRuns } from './stringRuns';
 import { setSubtractFlags } from './subtractFlags';
 
-/** After so many elements a repeated instruction stops, to go on when it is executed again: Pause must get through. */
-const LONGEST_RUN = 1_000_000;
 /** What an element counts for that had to be accessed singly (devices, page crossings). */
 const SINGLE_COST = 50;
 
@@ -122,13 +120,9 @@ function afterReading(cpu: Processor, linear: bigint, size: number, later: () =>
   }
 }
 
-/** Stops between two iterations: the instruction goes on when it is executed again. RF keeps its instruction breakpoint from being hit twice. */
+/** Stops where there are iterations left. */
 function pause(cpu: Processor, strings: Strings): void {
-  if (strings.count === 0n) return;
-  const s = cpu.state;
-  s.rip = cpu.instructionRip;
-  s.set32(Offset.FLAGS, s.get32(Offset.FLAGS) | RF);
-  cpu.requestAttention();
+  if (strings.count !== 0n) pauseRepetition(cpu);
 }
 
 /**

@@ -4,14 +4,14 @@
  */
 import { join64 } from '../../base/bits';
 import { type Instruction, Prefix } from '../decode/instruction';
-import { DF } from '../flags';
+import { DF, RF } from '../flags';
 import { plainHost } from '../mmu/linear';
 import { lookup } from '../mmu/tlb';
 import type { Processor } from '../processor';
 import { type CpuState, Gpr, Offset, Seg, Segment, SEGMENT_STRIDE } from '../state';
 
-/** More elements than this at once are left to the general way, which pauses between. */
-const MOST = 1_000_000;
+/** After so many elements a repeated instruction stops, to go on when it is executed again: Pause must get through. */
+export const LONGEST_RUN = 1_000_000;
 
 /** Whether a segment of 16- or 32-bit code begins at 0 and forbids nothing. */
 function isFlat(s: CpuState, segment: number): boolean {
@@ -30,7 +30,15 @@ function isLinear(s: CpuState, insn: Instruction): boolean {
 function isSimple(cpu: Processor, insn: Instruction): boolean {
   const s = cpu.state;
   if (!(insn.prefixes & (Prefix.REP | Prefix.REPNE)) || !isLinear(s, insn)) return false;
-  return !cpu.stepping && s.high(Offset.GPR + Gpr.RCX * 8) === 0 && s.reg32(Gpr.RCX) <= MOST;
+  return !cpu.stepping && s.high(Offset.GPR + Gpr.RCX * 8) === 0;
+}
+
+/** Stops between two iterations: the instruction goes on when it is executed again. RF keeps its instruction breakpoint from being hit twice. */
+export function pauseRepetition(cpu: Processor): void {
+  const s = cpu.state;
+  s.rip = cpu.instructionRip;
+  s.set32(Offset.FLAGS, s.get32(Offset.FLAGS) | RF);
+  cpu.requestAttention();
 }
 
 /**
@@ -64,13 +72,18 @@ function add(s: CpuState, insn: Instruction, register: number, bytes: number): v
   else if (sum > 0xffff_ffff) s.set32(at + 4, s.high(at) + 1);
 }
 
-/** Moves what can be moved page by page. Returns whether nothing is left; the registers say how far it came. */
+/** Moves what can be moved page by page. Returns whether nothing is left to do now; the registers say how far it came. */
 export function moveRuns(cpu: Processor, insn: Instruction, size: number): boolean {
   if (!isSimple(cpu, insn)) return false;
   const s = cpu.state;
   const { u8 } = cpu.views;
   const down = (s.get32(Offset.FLAGS) & DF) !== 0;
-  for (let count = s.reg32(Gpr.RCX); count !== 0; ) {
+  const start = s.reg32(Gpr.RCX);
+  for (let count = start; count !== 0; ) {
+    if (start - count >= LONGEST_RUN) {
+      pauseRepetition(cpu);
+      return true;
+    }
     const elements = Math.min(count, roomAt(s, Gpr.RSI, size, down), roomAt(s, Gpr.RDI, size, down));
     if (elements === 0) return false;
     const bytes = elements * size;
@@ -97,7 +110,12 @@ export function storeRuns(cpu: Processor, insn: Instruction, size: number): bool
   const low = s.reg32(Gpr.RAX);
   const high = s.high(Offset.GPR + Gpr.RAX * 8);
   if (size === 8 && low !== high) return false;
-  for (let count = s.reg32(Gpr.RCX); count !== 0; ) {
+  const start = s.reg32(Gpr.RCX);
+  for (let count = start; count !== 0; ) {
+    if (start - count >= LONGEST_RUN) {
+      pauseRepetition(cpu);
+      return true;
+    }
     const elements = Math.min(count, roomAt(s, Gpr.RDI, size, false));
     if (elements === 0) return false;
     const bytes = elements * size;
