@@ -37,7 +37,9 @@ export interface Intercepts {
   timestamp(tsc: bigint): bigint;
   /** In VMX non-root operation: the bits of isa/permitted.ts for RDTSC and RDTSCP where they neither exit nor scale. Leaves what they add in Offset.GUEST_TSC_OFFSET. */
   plainTimestamps?(): number;
-  /** INVLPG, INVPCID and descriptor-table instructions: `linear` is the operand's address. */
+  /** Whether the VMM has not enabled an instruction for its guest: #UD, before any other exception of the instruction (INVPCID, RDTSCP, XSAVES, XRSTORS). */
+  disabled?(mnemonic: string): boolean;
+  /** INVLPG, INVPCID and descriptor-table instructions, before the address of the operand is judged: `linear` is that of INVLPG. */
   memoryOperand(mnemonic: string, linear: bigint, insn: Instruction): void;
   /** MOV to CR8 after `writeControlRegister`: true when the task priority that it writes is not the local APIC's. Throws #GP for reserved bits. */
   writeTaskPriority?(value: bigint): boolean;

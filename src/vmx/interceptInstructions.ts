@@ -1,6 +1,5 @@
 /** Instructions of the guest that cause VM exits (SDM volume 3, "Instructions That Cause VM Exits"), but those about registers, ports and MSRs. */
 import type { Instruction } from '../cpu/decode/instruction';
-import { Vector } from '../cpu/fault';
 import { Offset } from '../cpu/state';
 import { pauseLoopExits } from './interceptEvents';
 import { exitByInstruction, exitOfInstruction, NO_INFORMATION } from './exit';
@@ -14,9 +13,13 @@ interface Rule {
   /** Controls of which one must be set for the exit; without them it is unconditional. */
   primary?: number;
   secondary?: number;
-  /** Secondary control without which the instruction raises #UD in the guest. */
-  enable?: number;
 }
+
+/** Secondary controls without which an instruction raises #UD in the guest. */
+const ENABLES: Readonly<Record<string, number>> = { rdtscp: Secondary.RDTSCP, rdpid: Secondary.RDTSCP, invpcid: Secondary.INVPCID, xsaves: Secondary.XSAVES, xrstors: Secondary.XSAVES };
+
+/** Whether the VMM keeps an instruction from its guest altogether (SDM volume 3, "Changes to Instruction Behavior in VMX Non-Root Operation"). */
+export const instructionDisabled = (vmx: Vmx, mnemonic: string): boolean => !vmx.secondary(ENABLES[mnemonic]!);
 
 /** By mnemonic. */
 const RULES: Readonly<Record<string, Rule>> = {
@@ -27,8 +30,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   hlt: { reason: Reason.HLT, primary: Primary.HLT_EXITING },
   rdpmc: { reason: Reason.RDPMC, primary: Primary.RDPMC_EXITING },
   rdtsc: { reason: Reason.RDTSC, primary: Primary.RDTSC_EXITING },
-  rdtscp: { reason: Reason.RDTSCP, primary: Primary.RDTSC_EXITING, enable: Secondary.RDTSCP },
-  rdpid: { reason: Reason.RDTSCP, secondary: 0, enable: Secondary.RDTSCP }, // never exits
+  rdtscp: { reason: Reason.RDTSCP, primary: Primary.RDTSC_EXITING },
   mwait: { reason: Reason.MWAIT, primary: Primary.MWAIT_EXITING },
   monitor: { reason: Reason.MONITOR, primary: Primary.MONITOR_EXITING },
   pause: { reason: Reason.PAUSE, primary: Primary.PAUSE_EXITING },
@@ -37,8 +39,8 @@ const RULES: Readonly<Record<string, Rule>> = {
   rdrand: { reason: Reason.RDRAND, secondary: Secondary.RDRAND_EXITING },
   rdseed: { reason: Reason.RDSEED, secondary: Secondary.RDSEED_EXITING },
   // With no supervisor component in IA32_XSS, no bit of the XSS-exiting bitmap can ask for an exit.
-  xsaves: { reason: Reason.XSAVES, secondary: 0, enable: Secondary.XSAVES },
-  xrstors: { reason: Reason.XRSTORS, secondary: 0, enable: Secondary.XSAVES },
+  xsaves: { reason: Reason.XSAVES, secondary: 0 },
+  xrstors: { reason: Reason.XRSTORS, secondary: 0 },
   vmcall: { reason: Reason.VMCALL },
 };
 
@@ -46,7 +48,6 @@ const RULES: Readonly<Record<string, Rule>> = {
 export function interceptInstruction(vmx: Vmx, mnemonic: string, insn: Instruction): boolean {
   const rule = RULES[mnemonic];
   if (!rule) throw new Error(`VMX does not know how to intercept the instruction "${mnemonic}".`);
-  if (rule.enable !== undefined && !vmx.secondary(rule.enable)) throw vmx.cpu.fault.exception(Vector.UD);
   const conditional = rule.primary !== undefined || rule.secondary !== undefined;
   const asked = (rule.primary !== undefined && vmx.primary(rule.primary)) || (rule.secondary !== undefined && vmx.secondary(rule.secondary));
   if (conditional && !asked && !(mnemonic === 'pause' && pauseLoopExits(vmx))) return false;
@@ -60,14 +61,13 @@ const GDT_IDENTITY: Readonly<Record<string, number>> = { sgdt: 0, sidt: 1, lgdt:
 const LDT_IDENTITY: Readonly<Record<string, number>> = { sldt: 0, str: 1, lldt: 2, ltr: 3 };
 const OPERAND_IS_32_BITS = 1 << 11;
 
-/** INVLPG, INVPCID and the descriptor-table instructions; `linear` is the address of a memory operand. */
+/** INVLPG, INVPCID and the descriptor-table instructions; `linear` is the address of INVLPG's operand. */
 export function interceptMemoryOperand(vmx: Vmx, mnemonic: string, linear: bigint, insn: Instruction): void {
   if (mnemonic === 'invlpg') {
     if (vmx.primary(Primary.INVLPG_EXITING)) exitByInstruction(vmx, Reason.INVLPG, insn, { qualification: linear });
     return;
   }
   if (mnemonic === 'invpcid') {
-    if (!vmx.secondary(Secondary.INVPCID)) throw vmx.cpu.fault.exception(Vector.UD);
     if (vmx.primary(Primary.INVLPG_EXITING)) exitByInstruction(vmx, Reason.INVPCID, insn, { qualification: displacement(insn, vmx.state.rip), instructionInfo: operandInfo(insn, 1, 0) });
     return;
   }

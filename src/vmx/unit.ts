@@ -8,7 +8,7 @@ import { Ept } from './ept';
 import { Held } from './held';
 import { VMX_INSTRUCTIONS } from './instructions';
 import * as events from './interceptEvents';
-import { interceptInstruction, interceptMemoryOperand } from './interceptInstructions';
+import { instructionDisabled, interceptInstruction, interceptMemoryOperand } from './interceptInstructions';
 import { interceptIo, interceptRdmsr, interceptWrmsr } from './interceptIo';
 import * as registers from './interceptRegisters';
 import type { ExitRecord, FieldWriter, VmxInspection } from './observe';
@@ -49,6 +49,9 @@ export class VmxUnit extends Vmx implements Intercepts, SecondLevel, VmxInspecti
 
   instruction(mnemonic: string, insn: Instruction): boolean {
     return this.nonRoot && interceptInstruction(this, mnemonic, insn);
+  }
+  disabled(mnemonic: string): boolean {
+    return this.nonRoot && instructionDisabled(this, mnemonic);
   }
   readControlRegister(cr: number, value: bigint, insn: Instruction): bigint {
     return this.nonRoot ? registers.readControlRegister(this, cr, value, insn) : value;

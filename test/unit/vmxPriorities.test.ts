@@ -119,6 +119,39 @@ describe('VMX instructions: what comes first', () => {
   });
 });
 
+describe('VMX: instructions of the guest, what comes first', () => {
+  const USER = { GUEST_CS_ACCESS_RIGHTS: 0xa0fb, GUEST_SS_ACCESS_RIGHTS: 0xc0f3, GUEST_CS_SELECTOR: 0x1b, GUEST_SS_SELECTOR: 0x23 };
+  /** The exit that a guest's first instruction causes: its name, or the vector of an exception. */
+  function outcome(code: string, fields: Parameters<VmxRig['set']>[0], { secondary = 0, primary = 0, registers = {} as Parameters<VmxRig['launch']>[0] } = {}): string | number {
+    const rig = power().longModeGuest(code);
+    rig.control('primary', Primary.SECONDARY_CONTROLS | Primary.HLT_EXITING | Primary.MSR_BITMAPS | primary);
+    rig.control('secondary', Secondary.EPT | Secondary.UNRESTRICTED_GUEST | secondary);
+    rig.set({ EXCEPTION_BITMAP: 0xffff_ffff, ...fields });
+    const { name } = rig.launch(registers);
+    return name === 'EXCEPTION_OR_NMI' ? Number(rig.get('VM_EXIT_INTERRUPTION_INFO')) & 0xff : name;
+  }
+
+  it('vmx.enable: what the VMM has not enabled is undefined before privilege counts', () => {
+    const cases = [['INVPCID', '66 0f 38 82 08', Secondary.INVPCID], ['RDTSCP', '0f 01 f9', Secondary.RDTSCP], ['XSAVES', '48 0f c7 28', Secondary.XSAVES], ['XRSTORS', '48 0f c7 18', Secondary.XSAVES]] as const;
+    for (const [name, code, enable] of cases) {
+      const fields = { ...USER, GUEST_CR4: 0x4_2024 }; // OSXSAVE and TSD
+      assert.equal(outcome(code, fields), Vector.UD, `${name} that is not enabled, at CPL 3`);
+      assert.equal(outcome(code, fields, { secondary: enable }), Vector.GP, `${name} at CPL 3`);
+    }
+  });
+  it('vmx.exit-before-operand: the exit comes before the address of a memory operand is judged', () => {
+    const registers = { RAX: 1n << 63n };
+    const tables = { SGDT: '0f 01 00', SIDT: '0f 01 08', LGDT: '0f 01 10', LIDT: '0f 01 18', SLDT: '0f 00 00', STR: '0f 00 08', LLDT: '0f 00 10', LTR: '0f 00 18' };
+    for (const [name, code] of Object.entries(tables)) {
+      const reason = name.endsWith('DT') && !name.includes('LDT') ? 'GDTR_IDTR_ACCESS' : 'LDTR_TR_ACCESS';
+      assert.equal(outcome(code, {}, { secondary: Secondary.DESCRIPTOR_TABLE_EXITING, registers }), reason, name);
+      assert.equal(outcome(code, {}, { registers }), Vector.GP, `${name} that does not exit`);
+    }
+    assert.equal(outcome('66 0f 38 82 08', {}, { secondary: Secondary.INVPCID, primary: Primary.INVLPG_EXITING, registers }), 'INVPCID');
+    assert.equal(outcome('66 0f 38 82 08', {}, { secondary: Secondary.INVPCID, registers }), Vector.GP);
+  });
+});
+
 describe('VMX: which event comes first', () => {
   const PRIORITY = Primary.SECONDARY_CONTROLS | Primary.HLT_EXITING | Primary.MSR_BITMAPS;
   function first(fields: Parameters<VmxRig['set']>[0], { primary = 0, pin = 0, code = '90 90 f4', event = (_: VmxRig): void => undefined } = {}): { rig: VmxRig; name: string; at: number } {

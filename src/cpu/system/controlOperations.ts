@@ -10,7 +10,7 @@ import { Offset } from '../state';
 import { PCID_MASK, setCr0, setCr3, setCr4, setCr8 } from './controlRegisters';
 import { is64, ioplOf, isProtected, isVirtual8086 } from './mode';
 import { effectiveOffset, memoryLinear, readGpr, readOperand, writeGpr, writeOperand } from './operands';
-import { checkUmip, requireCpl0, requireFeature, undefinedOpcode } from './privilege';
+import { checkUmip, requireCpl0, requireEnabled, requireFeature, undefinedOpcode } from './privilege';
 import { segmentBaseOf } from './segmentation';
 import { changeVirtualFlag } from './virtualInterrupts';
 
@@ -46,11 +46,11 @@ const flushLine =
 const InvpcidType = { ADDRESS: 0, CONTEXT: 1, ALL_WITH_GLOBAL: 2, ALL: 3 } as const;
 
 function invpcid(cpu: Processor, insn: Instruction): void {
-  requireFeature(cpu, 'invpcid');
+  requireEnabled(cpu, 'invpcid', 'invpcid');
   if (isVirtual8086(cpu.state)) throw cpu.fault.exception(Vector.GP, 0);
   requireCpl0(cpu);
+  cpu.intercepts.memoryOperand('invpcid', 0n, insn);
   const linear = memoryLinear(cpu, insn, 16, false);
-  cpu.intercepts.memoryOperand('invpcid', linear, insn);
   const register = readGpr(cpu.state, insn.operands[0].number, registerWidth(cpu));
   const type = register > 3n ? 4 : Number(register);
   const pcid = readLinear(cpu, linear, 8);

@@ -7,7 +7,7 @@ import { Gpr, Offset, Seg } from '../state';
 import { cpuid } from './cpuid';
 import { readMsrOrFault, readTsc, writeMsr } from './msr';
 import { readEdxEax, readGpr, writeEdxEax, writeGpr } from './operands';
-import { require64, requireCpl0, requireFeature, undefinedOpcode } from './privilege';
+import { require64, requireCpl0, requireEnabled, requireFeature, undefinedOpcode } from './privilege';
 import { isProtected } from './mode';
 
 /** CR4.TSD keeps RDTSC and RDTSCP for CPL 0. */
@@ -79,15 +79,14 @@ export const msrOperations: Record<string, SlowOperation> = {
     writeEdxEax(cpu.state, cpu.intercepts.timestamp(readTsc(cpu)));
   },
   rdtscp(cpu, insn) {
-    requireFeature(cpu, 'rdtscp');
+    requireEnabled(cpu, 'rdtscp', 'rdtscp');
     checkTsd(cpu);
     if (cpu.intercepts.instruction('rdtscp', insn)) return true;
     writeEdxEax(cpu.state, cpu.intercepts.timestamp(readTsc(cpu)));
     cpu.state.setReg32(Gpr.RCX, cpu.state.get32(Offset.TSC_AUX));
   },
   rdpid(cpu, insn) {
-    requireFeature(cpu, 'rdpid');
-    cpu.intercepts.instruction('rdpid', insn);
+    requireEnabled(cpu, 'rdpid', 'rdpid');
     writeGpr(cpu.state, insn.operands[0].number, 8, BigInt(cpu.state.get32(Offset.TSC_AUX)));
   },
   rdpmc(cpu, insn) {

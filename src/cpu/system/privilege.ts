@@ -18,6 +18,11 @@ export function requireFeature(cpu: Processor, name: string): void {
   if (!cpu.features.has(name)) undefinedOpcode(cpu);
 }
 
+/** The same for an instruction that a VMM enables for its guest, which is undefined before its privilege counts (SDM volume 3, "Changes to Instruction Behavior in VMX Non-Root Operation"). */
+export function requireEnabled(cpu: Processor, feature: string, mnemonic: string): void {
+  if (!cpu.features.has(feature) || cpu.intercepts.disabled?.(mnemonic) === true) undefinedOpcode(cpu);
+}
+
 /** #UD in real-address and virtual-8086 mode. */
 export function requireProtected(cpu: Processor): void {
   if (isReal(cpu.state)) undefinedOpcode(cpu);

@@ -11,19 +11,15 @@ import { memoryLinear, readOperand, writeOperand } from './operands';
 import { checkUmip, requireCpl0, requireProtected } from './privilege';
 import { loadLdtr, loadTr } from './segments';
 
-/** Tells VMX of a descriptor-table instruction: the operand's address when it is memory. */
-function intercept(cpu: Processor, mnemonic: string, insn: Instruction, size: number, write: boolean): void {
-  if (!cpu.intercepts.nonRoot) return;
-  const linear = insn.operands[0].kind === Kind.MEM ? memoryLinear(cpu, insn, size, write) : 0n;
-  cpu.intercepts.memoryOperand(mnemonic, linear, insn);
-}
+/** Tells VMX of a descriptor-table instruction, before anything of a memory operand is looked at. */
+const intercept = (cpu: Processor, mnemonic: string, insn: Instruction): void => cpu.intercepts.memoryOperand(mnemonic, 0n, insn);
 
 function store(mnemonic: string, baseOffset: number, limitOffset: number): SlowOperation {
   return (cpu, insn) => {
     checkUmip(cpu);
     const s = cpu.state;
     const size = is64(s) ? 8 : 4;
-    intercept(cpu, mnemonic, insn, size + 2, true);
+    intercept(cpu, mnemonic, insn);
     const linear = memoryLinear(cpu, insn, size + 2, true);
     probeWrite(cpu, linear, size + 2);
     // Processors do not check the alignment of these ten bytes.
@@ -38,7 +34,7 @@ function load(mnemonic: string, baseOffset: number, limitOffset: number): SlowOp
     const s = cpu.state;
     const long = is64(s);
     const size = long ? 8 : 4;
-    intercept(cpu, mnemonic, insn, size + 2, false);
+    intercept(cpu, mnemonic, insn);
     const linear = memoryLinear(cpu, insn, size + 2, false);
     const limit = Number(readLinear(cpu, linear, 2));
     let base = readLinear(cpu, linear + 2n, size);
@@ -53,7 +49,7 @@ function storeSelector(mnemonic: string, seg: number): SlowOperation {
   return (cpu, insn) => {
     requireProtected(cpu);
     checkUmip(cpu);
-    intercept(cpu, mnemonic, insn, 2, true);
+    intercept(cpu, mnemonic, insn);
     writeOperand(cpu, insn, 0, BigInt(cpu.state.selector(seg)), insn.operands[0].kind === Kind.REG ? insn.operandSize : 2);
   };
 }
@@ -62,7 +58,7 @@ function loadSelector(mnemonic: string, action: (cpu: Processor, selector: numbe
   return (cpu, insn) => {
     requireProtected(cpu);
     requireCpl0(cpu);
-    intercept(cpu, mnemonic, insn, 2, false);
+    intercept(cpu, mnemonic, insn);
     action(cpu, Number(readOperand(cpu, insn, 0, 2)));
     cpu.stateChanged();
   };

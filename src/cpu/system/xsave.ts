@@ -15,7 +15,7 @@ import { type CpuState, Gpr, Offset } from '../state';
 import { Image } from './fxsave';
 import { is64 } from './mode';
 import { memoryLinear, readEdxEax } from './operands';
-import { requireCpl0, requireFeature, undefinedOpcode } from './privilege';
+import { requireCpl0, requireEnabled, requireFeature, undefinedOpcode } from './privilege';
 import { writePkru } from './protectionKeys';
 import { probeArea, readArea, writeArea } from './saveArea';
 import { compactedOffset, compactedSize, Component, COMPONENTS, EXTENDED_AT, LEGACY_SIZE, standardSize, supportedComponents, SUPPORTED_SUPERVISOR, xcr0Allowed } from './xsaveLayout';
@@ -76,7 +76,8 @@ interface Kind {
 
 /** The checks before memory is looked at. True: a VM exit. */
 function check(cpu: Processor, insn: Instruction, kind: Kind): boolean {
-  requireFeature(cpu, kind.feature);
+  if (kind.supervisor) requireEnabled(cpu, kind.feature, kind.mnemonic);
+  else requireFeature(cpu, kind.feature);
   if (!(cpu.state.cr4 & Cr4.OSXSAVE)) undefinedOpcode(cpu);
   if (kind.supervisor) {
     requireCpl0(cpu);
