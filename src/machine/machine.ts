@@ -131,7 +131,7 @@ class Pc implements Machine {
     this.cpus.forEach(resetProcessor);
     if (!firmware) this.memory.loadRom(romImage(mp, memory));
     const screen = new TextScreen(this.memory, this.board.vga);
-    this.bios = new Bios(() => this.cpu, { memory: this.memory, board: this.board, drives: this.board.cabling.disks, floppies: this.board.cabling.floppies, cds: this.board.cabling.cds, bootsCd: !firmware && (options.boot.kind === 'cdrom' || this.board.cabling.disks.length + this.board.cabling.floppies.length === 0), foreign: firmware !== undefined, screen, host: { ...host, attention: () => this.cpu.requestAttention() }, restartKernel: () => this.restartKernel() }, mp);
+    this.bios = new Bios(() => this.cpu, { memory: this.memory, board: this.board, drives: this.board.cabling.disks, floppies: this.board.cabling.floppies, cds: this.board.cabling.cds, bootsCd: !firmware && (options.boot.kind === 'cdrom' || this.board.cabling.disks.length + this.board.cabling.floppies.length === 0), bootsHardDisk: options.boot.kind === 'disk' && options.boot.hardDisk === true && this.board.cabling.disks.length > 0, foreign: firmware !== undefined, screen, host: { ...host, attention: () => this.cpu.requestAttention() }, restartKernel: () => this.restartKernel() }, mp);
     this.bus.claimPorts(SERVICE_PORT, 1, this.bios);
     this.bus.claimPorts(RESULT_PORT, 1, this.bios);
     for (const drive of this.drives) if (drive.padded) warn(`${drive.name} is not a multiple of 512 bytes long; its last sector is read as if zeros followed.`);

@@ -15,7 +15,8 @@ export interface DiskImage {
 /** How the machine starts. */
 export type Boot =
   /** BIOS, master boot record of drive 0. */
-  | { kind: 'disk' }
+  /** `hardDisk`: from the first hard disk, whether or not a floppy disk could be started, too. */
+  | { kind: 'disk'; hardDisk?: boolean }
   /** BIOS, El Torito boot record of the first CD. */
   | { kind: 'cdrom' }
   /** A kernel with a multiboot header, version 1 or 2. */

@@ -13,6 +13,8 @@ export interface LaunchConfiguration {
   boot: BootConfiguration | undefined;
   /** Undefined: those of the tree that the boot disk belongs to. */
   drives: string[] | undefined;
+  /** In drives A: and B:, behind a boot disk that is a floppy disk itself. */
+  floppies: string[];
   persistDrives: boolean;
   /** Undefined: those that belong to the lab or the tree found, or none. */
   symbols: SymbolFile[] | undefined;
@@ -126,6 +128,7 @@ const FOREIGN_KEYS: Readonly<Record<string, string>> = {
   program: 'what the machine starts is "boot": { "disk": "file" }, and whose source is debugged "symbols": ["file"]',
   image: 'what the machine starts is "boot": { "disk": "file" }',
   disk: 'what the machine starts is "boot": { "disk": "file" }',
+  floppy: 'floppy disks are "floppies": ["file"], and one to start from "boot": { "disk": "file" }',
   kernel: 'what the machine starts is "boot": { "kernel": "file" }',
   args: 'a kernel\'s command line is "boot": { "kernel": "file", "append": "..." }',
   symbolFile: 'files with symbols are "symbols": ["file"]',
@@ -153,6 +156,7 @@ const CONFIGURATION: Shape = {
     },
     boot: BOOT,
     drives: { kind: 'list', of: STRING },
+    floppies: { kind: 'list', of: STRING },
     persistDrives: BOOLEAN,
     symbols: { kind: 'list', of: { kind: 'choose', by: (value) => (typeof value === 'string' ? STRING : { kind: 'object', keys: { file: STRING, world: WORLD }, required: ['file'] }) } },
     sourceMap: { kind: 'map', of: STRING },
@@ -175,6 +179,7 @@ interface Written {
   machine?: { memory?: string | number; cpus?: number; e820?: string; firmware?: string | string[]; translator?: boolean; cpu?: { model?: string; without?: string[] } };
   boot?: { disk?: string; cdrom?: string; multiboot?: string; kernel?: string; initrd?: string; append?: string; entry?: 16 | 32 | 64; modules?: (string | { file: string; append?: string })[]; lab?: true };
   drives?: string[];
+  floppies?: string[];
   persistDrives?: boolean;
   symbols?: (string | { file: string; world?: 'vmm' | 'guest' })[];
   sourceMap?: Record<string, string>;
@@ -201,6 +206,7 @@ export function readConfiguration(value: unknown): LaunchConfiguration {
     machine: { memory, cpus: w.machine?.cpus ?? 1, e820: w.machine?.e820, firmware: [w.machine?.firmware ?? []].flat(), translator: w.machine?.translator, without: [...(withheldBy(w.machine?.cpu?.model ?? '') ?? []), ...(w.machine?.cpu?.without ?? [])] },
     boot: readBoot(w.boot),
     drives: w.drives,
+    floppies: w.floppies ?? [],
     persistDrives: w.persistDrives ?? false,
     symbols: w.symbols?.map((s) => (typeof s === 'string' ? { file: s, world: undefined } : { file: s.file, world: s.world })),
     sourceMap: w.sourceMap ?? {},

@@ -2,6 +2,7 @@
 import type { FileSource } from '../../base/files';
 import { UserError } from '../../base/errors';
 import { isElf } from '../../machine/boot/elfHeader';
+import { hasFloppySize } from '../../machine/disk/floppy';
 import { kernelBoot } from '../../machine/boot/kernelFile';
 import { createMachine } from '../../machine/machine';
 import type { Boot, DiskImage, Machine } from '../../machine/machineInterface';
@@ -32,7 +33,8 @@ export async function loadMachine(files: FileSource, configuration: LaunchConfig
     const disk = await image(files, targets.boot.disk);
     (firmware.length > 0 ? checkDrive : checkBootDisk)(disk.name, disk.bytes);
     drives.push(disk);
-    boot = { kind: 'disk' };
+    // What is named to start from is started, whatever lies in drive A:.
+    boot = { kind: 'disk', hardDisk: !hasFloppySize(disk.bytes.length) };
   } else if (targets.boot.kind === 'cdrom') {
     const cd = await image(files, targets.boot.cdrom);
     checkDrive(cd.name, cd.bytes);
@@ -52,6 +54,11 @@ export async function loadMachine(files: FileSource, configuration: LaunchConfig
     const drive = await image(files, path);
     checkDrive(drive.name, drive.bytes);
     drives.push(drive);
+  }
+  for (const path of targets.floppies ?? []) {
+    const floppy = await image(files, path);
+    checkDrive(floppy.name, floppy.bytes);
+    drives.push({ ...floppy, attachment: 'floppy' });
   }
   if (firmware.length > 0 && boot.kind !== 'firmware') boot = { kind: 'firmware', images: firmware, kernel: undefined, initrd: undefined, append: '' };
   const { e820 } = targets;

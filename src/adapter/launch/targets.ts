@@ -18,6 +18,8 @@ export interface LaunchTargets {
   /** Firmware images in place of the BIOS; none for the BIOS. */
   firmware?: string[];
   drives: string[];
+  /** Floppy disks besides the boot disk; absent for none. */
+  floppies?: string[];
   /** File with the memory map that the firmware is to report. */
   e820: string | undefined;
   symbols: SymbolFile[];
@@ -80,6 +82,7 @@ export async function findTargets(configuration: LaunchConfiguration, files: Fil
     firmware,
     e820: configuration.machine.e820 === undefined ? undefined : whole(configuration.machine.e820, cwd),
     drives: configuration.drives?.map((d) => whole(d, cwd)) ?? targets.drives,
+    floppies: configuration.floppies.map((file) => whole(file, cwd)),
     symbols: symbols ?? (targets.boot.kind === 'multiboot' && boot !== undefined ? [{ file: targets.boot.multiboot, world: undefined }] : targets.symbols),
     // A kernel that is an ELF has its own symbols; a bzImage has none.
     optionalSymbols: expanded ? expanded.found : targets.boot.kind === 'kernel' ? [{ file: targets.boot.kernel, world: undefined }] : targets.optionalSymbols,

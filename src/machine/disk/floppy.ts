@@ -20,6 +20,6 @@ export const hasFloppySize = (bytes: number): boolean => FORMATS.some((f) => byt
 export function floppyFormat(name: string, bytes: number): FloppyFormat {
   const exact = FORMATS.find((f) => bytesOf(f) === bytes);
   const found = exact ?? [USUAL, FORMATS.at(-1)!].find((f) => bytesOf(f) >= bytes);
-  if (!found) throw new UserError('disk.floppy', `${name} has ${bytes} bytes, and a floppy disk has ${bytesOf(FORMATS.at(-1)!)} at most: name it as a hard disk (--disk).`);
+  if (!found) throw new UserError('disk.floppy', `${name} has ${bytes} bytes, and a floppy disk has ${bytesOf(FORMATS.at(-1)!)} at most: name it as a hard disk (--disk, or "drives" of a launch configuration).`);
   return found;
 }

@@ -183,7 +183,7 @@ export class Bios implements Device, PortDevice {
       else leave(entry.segment * 0x1_0000, drive);
       return;
     }
-    const floppy = floppies.find((drive) => drive.bootable);
+    const floppy = this.parts.bootsHardDisk ? undefined : floppies.find((drive) => drive.bootable);
     const disk = floppy ?? drives[0];
     if (!disk) return;
     memory.writeBytes(BOOT_SECTOR_AT, disk.read(0));

@@ -19,6 +19,8 @@ export interface FirmwareParts {
   endEmulation(): void;
   /** Whether the CD comes before the disk. */
   bootsCd: boolean;
+  /** Whether the hard disk comes before floppy disks. */
+  bootsHardDisk: boolean;
   /** Starts the kernel anew that the machine boots itself; false where it boots a disk or a CD. */
   restartKernel(): boolean;
   screen: TextScreen;
