@@ -13,6 +13,7 @@ const VALID = 0x8000_0000;
 const DELIVER_ERROR_CODE = 0x800;
 const OTHER_EVENT = 7;
 const BLOCKING_MOV_SS = 2;
+const BLOCKING_NMI = 8;
 
 /** Delivers the event that the VM-entry interruption information describes, through the guest's IDT. May throw STATE_REPLACED. */
 export function injectEvent(vmx: Vmx): void {
@@ -32,6 +33,9 @@ export function injectEvent(vmx: Vmx): void {
   // (SDM volume 3, "Delivery of Pending Debug Exceptions after VM Entry").
   const software = type === EventType.SOFTWARE_INTERRUPT || type === EventType.SOFTWARE_EXCEPTION;
   if (!software || (s.get32(Offset.INTERRUPTIBILITY) & BLOCKING_MOV_SS) === 0) s.clear64(Offset.PENDING_DEBUG);
+  // An NMI blocks others before an exit that its delivery leads to, which the VMM has to undo before it injects it again
+  // (SDM volume 3, "Architectural State Before a VM Exit", "Resuming Guest Software After Handling an Exception").
+  if (type === EventType.NMI) s.set32(Offset.INTERRUPTIBILITY, s.get32(Offset.INTERRUPTIBILITY) | BLOCKING_NMI);
   const errorCode = info & DELIVER_ERROR_CODE ? vmcs.low(VM_ENTRY_EXCEPTION_ERROR_CODE) : undefined;
   const byInstruction = software || type === EventType.PRIVILEGED_SOFTWARE;
   deliverEvent(vmx.cpu, type, info & 0xff, errorCode, byInstruction ? vmcs.low(VM_ENTRY_INSTRUCTION_LENGTH) : 0);

@@ -316,6 +316,18 @@ describe('VMX: event injection', () => {
       assert.equal(rig.get('GUEST_INTERRUPTIBILITY_STATE'), 8n);
     }
   });
+  it('injection.nmi.exit: it blocks them too when its delivery exits, so that it cannot be injected again as it is', () => {
+    const rig = injecting(0x8000_0202, { GUEST_IDTR_BASE: 0x10_0000, GUEST_IDTR_LIMIT: 0xfff });
+    rig.control('pin', Pin.NMI_EXITING | Pin.VIRTUAL_NMIS);
+    rig.write64(rig.eptEntry(0x10_0000), 0n);
+    assert.equal(rig.launch().name, 'EPT_VIOLATION');
+    assert.equal(rig.get('IDT_VECTORING_INFO'), 0x8000_0202n);
+    assert.equal(rig.get('GUEST_INTERRUPTIBILITY_STATE'), 8n);
+    rig.set({ VM_ENTRY_INTERRUPTION_INFO: 0x8000_0202 });
+    assert.equal(rig.resume().name, 'ENTRY_FAILURE_GUEST_STATE');
+    rig.set({ GUEST_INTERRUPTIBILITY_STATE: 0 });
+    assert.equal(rig.resume().name, 'EPT_VIOLATION');
+  });
   it('injection.software.dpl: a software interrupt needs the gate\'s DPL, a privileged one does not', () => {
     const user = { GUEST_CS_ACCESS_RIGHTS: 0xa0fb, GUEST_SS_ACCESS_RIGHTS: 0xc0f3, GUEST_CS_SELECTOR: 0x1b, GUEST_SS_SELECTOR: 0x23, GUEST_TR_BASE: 0xc000, EXCEPTION_BITMAP: 1 << Vector.GP };
     const run = (info: number, length: number): string => {
