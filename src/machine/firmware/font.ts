@@ -27,14 +27,18 @@ function glyph(strokes: string, lines: number): Bitmap {
   const dot = (column: number, line: number): void => {
     bitmap[Math.min(line, lines - 1)]! |= 0x40 >> column;
   };
-  for (const stroke of strokes.split(' ').filter((s) => s !== '')) {
-    const corners = stroke.match(/../g)!.map(([column, line]) => ({ column: Number(column), line: y(Number(line)) }));
-    dot(corners[0]!.column, corners[0]!.line);
-    corners.slice(1).forEach((to, n) => {
-      const from = corners[n]!;
-      const steps = Math.max(Math.abs(to.column - from.column), Math.abs(to.line - from.line));
-      for (let i = 1; i <= steps; i++) dot(Math.round(from.column + ((to.column - from.column) * i) / steps), Math.round(from.line + ((to.line - from.line) * i) / steps));
-    });
+  for (const stroke of strokes.split(' ')) {
+    let column = NaN;
+    let line = NaN;
+    for (let i = 0; i < stroke.length; i += 2) {
+      const toColumn = Number(stroke[i]);
+      const toLine = y(Number(stroke[i + 1]));
+      if (i === 0) dot(toColumn, toLine);
+      const steps = i === 0 ? 0 : Math.max(Math.abs(toColumn - column), Math.abs(toLine - line));
+      for (let step = 1; step <= steps; step++) dot(Math.round(column + ((toColumn - column) * step) / steps), Math.round(line + ((toLine - line) * step) / steps));
+      column = toColumn;
+      line = toLine;
+    }
   }
   return bitmap;
 }
@@ -58,9 +62,11 @@ const CELLS: Readonly<Record<number, (line: number, lines: number) => number>> =
 /** The 256 characters of a font with 8, 14 or 16 lines, one behind the other. Those that are not drawn are a box. */
 export function font(lines: 8 | 14 | 16): Uint8Array {
   const bytes = new Uint8Array(256 * lines);
+  const box = glyph(NOT_DRAWN, lines);
   for (let code = 0; code < 256; code++) {
     const cell = CELLS[code];
-    bytes.set(cell ? Array.from({ length: lines }, (_, line) => cell(line, lines)) : glyph(STROKES[code - FIRST] ?? NOT_DRAWN, lines), code * lines);
+    const strokes = STROKES[code - FIRST];
+    bytes.set(cell ? Array.from({ length: lines }, (_, line) => cell(line, lines)) : strokes === undefined ? box : glyph(strokes, lines), code * lines);
   }
   return bytes;
 }
