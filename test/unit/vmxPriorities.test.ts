@@ -147,6 +147,11 @@ describe('VMX: instructions of the guest, what comes first', () => {
       assert.equal(outcome(code, {}, { secondary: Secondary.DESCRIPTOR_TABLE_EXITING, registers }), reason, name);
       assert.equal(outcome(code, {}, { registers }), Vector.GP, `${name} that does not exit`);
     }
+    for (const [name, code] of [['INS', '6c'], ['OUTS', '6e']] as const) {
+      const string = { RSI: 1n << 63n, RDI: 1n << 63n, RDX: 0x71n };
+      assert.equal(outcome(code, {}, { primary: Primary.UNCONDITIONAL_IO_EXITING, registers: string }), 'IO_INSTRUCTION', name);
+      assert.equal(outcome(code, {}, { registers: string }), Vector.GP, `${name} that does not exit`);
+    }
     assert.equal(outcome('66 0f 38 82 08', {}, { secondary: Secondary.INVPCID, primary: Primary.INVLPG_EXITING, registers }), 'INVPCID');
     assert.equal(outcome('66 0f 38 82 08', {}, { secondary: Secondary.INVPCID, registers }), Vector.GP);
   });

@@ -11,7 +11,7 @@ import { PCID_MASK, setCr0, setCr3, setCr4, setCr8 } from './controlRegisters';
 import { is64, ioplOf, isProtected, isVirtual8086 } from './mode';
 import { effectiveOffset, memoryLinear, readGpr, readOperand, writeGpr, writeOperand } from './operands';
 import { checkUmip, requireCpl0, requireEnabled, requireFeature, undefinedOpcode } from './privilege';
-import { segmentBaseOf } from './segmentation';
+import { uncheckedLinear } from './segmentation';
 import { changeVirtualFlag } from './virtualInterrupts';
 
 const BLOCKING_STI = 1;
@@ -117,7 +117,7 @@ export const controlOperations: Record<string, SlowOperation> = {
   invlpg(cpu, insn) {
     requireCpl0(cpu);
     // The address is not checked for limits or canonical form: a non-canonical one is a NOP.
-    const linear = BigInt.asUintN(is64(cpu.state) ? 64 : 32, segmentBaseOf(cpu, insn.segment) + effectiveOffset(cpu, insn));
+    const linear = uncheckedLinear(cpu, insn.segment, effectiveOffset(cpu, insn));
     cpu.intercepts.memoryOperand('invlpg', linear, insn);
     if (isCanonical(linear)) cpu.flushPage(linear);
   },

@@ -41,8 +41,9 @@ export function segmentLinear(cpu: Processor, seg: number, offset: bigint, size:
   return BigInt.asUintN(32, s.segBase(seg) + offset);
 }
 
-/** What a segment adds to an offset, without any check. */
-export function segmentBaseOf(cpu: Processor, seg: number): bigint {
+/** Linear address of a segment's offset, without any check. */
+export function uncheckedLinear(cpu: Processor, seg: number, offset: bigint): bigint {
   const s = cpu.state;
-  return is64(s) && seg !== Seg.FS && seg !== Seg.GS ? 0n : s.segBase(seg);
+  if (!is64(s)) return BigInt.asUintN(32, s.segBase(seg) + offset);
+  return seg === Seg.FS || seg === Seg.GS ? BigInt.asUintN(64, s.segBase(seg) + offset) : offset;
 }

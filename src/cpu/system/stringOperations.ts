@@ -12,7 +12,7 @@ import type { Processor, SlowOperation } from '../processor';
 import { type CpuState, Gpr, Offset, Seg } from '../state';
 import { checkPorts } from './io';
 import { readGpr, truncate, writeGpr } from './operands';
-import { segmentLinear } from './segmentation';
+import { segmentLinear, uncheckedLinear } from './segmentation';
 import { LONGEST_RUN, moveRuns, pauseRepetition, storeRuns } from './stringRuns';
 import { setSubtractFlags } from './subtractFlags';
 
@@ -52,6 +52,10 @@ class Strings {
   }
   destination(write: boolean): bigint {
     return segmentLinear(this.cpu, Seg.ES, this.offset(Gpr.RDI), this.size, write);
+  }
+  /** What a VM exit tells of the string: it comes before the checks of its segment, which need not even be usable. */
+  reported(seg: number, register: number): bigint {
+    return uncheckedLinear(this.cpu, seg, this.offset(register));
   }
 
   /**
@@ -308,7 +312,7 @@ function ins(cpu: Processor, insn: Instruction): boolean | undefined {
   const port = cpu.state.reg32(Gpr.RDX) & 0xffff;
   checkPorts(cpu, port, size);
   if (strings.repeated && strings.count === 0n) return;
-  if (cpu.intercepts.nonRoot && cpu.intercepts.io(port, size, true, insn, strings.destination(true))) return true;
+  if (cpu.intercepts.nonRoot && cpu.intercepts.io(port, size, true, insn, strings.reported(Seg.ES, Gpr.RDI))) return true;
   repeat(cpu, strings, (most) => {
     const to = strings.destination(true);
     const elements = strings.run(Gpr.RDI, Seg.ES, to, true, most);
@@ -339,7 +343,7 @@ function outs(cpu: Processor, insn: Instruction): boolean | undefined {
   const port = cpu.state.reg32(Gpr.RDX) & 0xffff;
   checkPorts(cpu, port, size);
   if (strings.repeated && strings.count === 0n) return;
-  if (cpu.intercepts.nonRoot && cpu.intercepts.io(port, size, false, insn, strings.source())) return true;
+  if (cpu.intercepts.nonRoot && cpu.intercepts.io(port, size, false, insn, strings.reported(insn.segment, Gpr.RSI))) return true;
   repeat(cpu, strings, (most) => {
     const from = strings.source();
     const elements = strings.run(Gpr.RSI, insn.segment, from, false, most);
