@@ -1,27 +1,36 @@
-/** Tells the client what a running machine does, slowly enough to cost nothing: instructions, speed, VM exits, and the VGA screen for who looks at it. */
+/** Tells the client what a running machine does, slowly enough to cost nothing: instructions, speed, VM exits, and the VGA screen or picture for who looks at it. */
 import type { Scheduler } from '../debug/run/scheduler';
 import type { Machine } from '../machine/machineInterface';
+import type { PictureMode } from '../machine/devices/display';
 import type { Screen } from '../machine/screen';
 import { toBase64 } from './memoryReference';
-import { HyperstepEvent, type ActivityEvent, type ScreenResponse } from './messages';
+import { HyperstepEvent, type ActivityEvent, type PictureResponse, type ScreenResponse } from './messages';
+import { PictureChanges } from './pictureChanges';
 
 /** Milliseconds between two events about a machine that runs. */
 const PERIOD_MS = 500;
 /** The screen is looked at this often, by who watches it. */
 const SCREEN_PERIOD_MS = 100;
+/** And a picture, which is a thousand times as much. */
+const PICTURE_PERIOD_MS = 250;
 
-export const screenBody = ({ columns, rows, cells, cursor, blinks }: Screen): ScreenResponse => ({ columns, rows, cells: toBase64(cells), ...(cursor && { cursor }), blinks });
+export const screenBody = ({ columns, rows, cells, cursor, blinks, picture }: Screen): ScreenResponse => ({ columns, rows, cells: toBase64(cells), ...(cursor && { cursor }), blinks, ...(picture && { picture }) });
 
-const same = (a: Screen, b: Screen): boolean => a.cursor?.row === b.cursor?.row && a.cursor?.column === b.cursor?.column && a.cells.every((cell, i) => cell === b.cells[i]);
+const sameMode = (a: PictureMode | undefined, b: PictureMode | undefined): boolean => a?.width === b?.width && a?.height === b?.height && a?.words === b?.words;
+
+const same = (a: Screen, b: Screen): boolean => a.cursor?.row === b.cursor?.row && a.cursor?.column === b.cursor?.column && sameMode(a.picture, b.picture) && a.cells.every((cell, i) => cell === b.cells[i]);
 
 export class Activity {
   private turn = 0;
   private screenTurn = 0;
+  private pictureTurn = 0;
   private told: ActivityEvent | undefined;
   private instructions = 0;
   private at = 0;
   private shown: Screen | undefined;
   private watchesScreen = false;
+  /** Who watches the picture has this of it; undefined while nobody does. */
+  private pictures: PictureChanges | undefined;
   private running = false;
 
   constructor(
@@ -42,6 +51,7 @@ export class Activity {
     };
     this.scheduler.soon(again, PERIOD_MS);
     if (this.watchesScreen) this.followScreen();
+    if (this.pictures) this.followPicture();
   }
 
   /** The machine stands: what it has done is told a last time. */
@@ -50,8 +60,10 @@ export class Activity {
     this.running = false;
     this.turn++;
     this.screenTurn++;
+    this.pictureTurn++;
     this.tell();
     if (this.watchesScreen) this.showScreen();
+    this.showPicture();
   }
 
   /** Nothing is told any more. */
@@ -59,6 +71,7 @@ export class Activity {
     this.running = false;
     this.turn++;
     this.screenTurn++;
+    this.pictureTurn++;
   }
 
   /** Sends the screen from now on whenever it has changed, or no longer. */
@@ -67,6 +80,17 @@ export class Activity {
     this.shown = undefined;
     this.screenTurn++;
     if (on && this.running) this.followScreen();
+  }
+
+  /** The whole picture; it is sent from now on whenever it has changed, or no longer, where `live` says so. */
+  picture(live: boolean | undefined): PictureResponse {
+    const pictures = new PictureChanges(this.machine);
+    const now = pictures.changed() ?? {};
+    if (live === undefined) return now;
+    this.pictures = live ? pictures : undefined;
+    this.pictureTurn++;
+    if (live && this.running) this.followPicture();
+    return now;
   }
 
   private mark(): void {
@@ -105,5 +129,20 @@ export class Activity {
     if (this.shown && same(this.shown, screen)) return;
     this.shown = screen;
     this.send(HyperstepEvent.screen, screenBody(screen));
+  }
+
+  private followPicture(): void {
+    const turn = ++this.pictureTurn;
+    const again = (): void => {
+      if (turn !== this.pictureTurn) return;
+      this.showPicture();
+      this.scheduler.soon(again, PICTURE_PERIOD_MS);
+    };
+    this.scheduler.soon(again, PICTURE_PERIOD_MS);
+  }
+
+  private showPicture(): void {
+    const body = this.pictures?.changed();
+    if (body) this.send(HyperstepEvent.picture, body);
   }
 }

@@ -32,6 +32,8 @@ export const HyperstepRequest = {
   symbols: 'hyperstep/symbols',
   /** The VGA text screen. `ScreenArguments` -> `ScreenResponse`. */
   screen: 'hyperstep/screen',
+  /** The picture that the display shows in place of text. `PictureArguments` -> `PictureResponse`, the whole of it. */
+  picture: 'hyperstep/picture',
   /** Shows integers in hexadecimal, or as usual. `FormatArguments` -> nothing. */
   format: 'hyperstep/format',
 } as const;
@@ -46,6 +48,8 @@ export const HyperstepEvent = {
   activity: 'hyperstep/activity',
   /** The VGA text screen has changed; sent to who asked for it. Body: `ScreenResponse`. */
   screen: 'hyperstep/screen',
+  /** The display's picture has changed; sent to who asked for it. Body: `PictureResponse`. */
+  picture: 'hyperstep/picture',
 } as const;
 
 export interface TypeArguments {
@@ -142,6 +146,8 @@ export interface Entry {
   changed?: boolean;
   /** Something is wrong with it. */
   wrong?: boolean;
+  /** Its value means nothing now, as the value's words say. */
+  notDefined?: boolean;
   /** There is a line of source that it comes from: `hyperstep/source` tells it for `evaluateName`. */
   hasSource?: boolean;
   /** That line, where it has been asked for already. */
@@ -247,6 +253,31 @@ export interface ScreenResponse {
   cells: string;
   cursor?: { row: number; column: number };
   blinks: boolean;
+  /** A picture is shown in place of the text, which is what it was before. */
+  picture?: PictureMode;
+}
+
+export interface PictureMode {
+  /** In pixels. */
+  width: number;
+  height: number;
+  /** Who made it, and its colours: `VGA, 256 colours`. */
+  words: string;
+}
+
+export interface PictureArguments {
+  /** Sends `hyperstep/picture` events from now on, or none any more. */
+  live?: boolean;
+}
+
+/** Nothing at all while the display shows text. */
+export interface PictureResponse {
+  picture?: PictureMode & {
+    /** The first line, from the top, that is told; those that are not are as they were. */
+    first: number;
+    /** Base64 of red, green and blue of each pixel, line by line. */
+    rgb: string;
+  };
 }
 
 export interface ExitsResponse {

@@ -365,7 +365,9 @@ class Pc implements Machine {
   }
 
   screen(): Screen {
-    return screen(this.memory, this.board.vga);
+    const { vga, display } = this.board;
+    const { mode } = display;
+    return { ...screen(this.memory, vga), ...(mode && { picture: mode }) };
   }
   picture(): ShownPicture | undefined {
     return shownPicture(this.memory, this.board.display, this.board.vga);

@@ -1,15 +1,16 @@
 /** The picture that the display shows, as red, green and blue of each pixel. */
-import { bytesPerPixel, type Display } from './devices/display';
+import { bytesPerPixel, type Display, type PictureMode } from './devices/display';
 import type { Vga } from './devices/vga';
 import { colourFields } from './firmware/videoModes';
 import type { PhysicalMemory } from './memory/physicalMemory';
 
-export interface ShownPicture {
-  width: number;
-  height: number;
+export interface ShownPicture extends PictureMode {
   /** Three bytes for each pixel, line by line from the top. */
   rgb: Uint8Array;
 }
+
+/** Paints a line, whose bytes are as in the display's memory, into `rgb` from `at` on. */
+type PaintLine = (line: Uint8Array, rgb: Uint8Array, at: number) => void;
 
 /** Undefined while the display shows text. */
 export function shownPicture(memory: PhysicalMemory, display: Display, vga: Vga): ShownPicture | undefined {
@@ -17,40 +18,48 @@ export function shownPicture(memory: PhysicalMemory, display: Display, vga: Vga)
   if (!shown) return undefined;
   const { width, height, bitsPerPixel, address, bytesPerLine } = shown;
   const rgb = new Uint8Array(width * height * 3);
-  if (shown.planes) {
-    const colours = fromPalette(vga);
-    const sixteen = vga.sixteenColours.map((n) => colours(n & vga.state.paletteMask));
-    for (let y = 0; y < height; y++) {
-      const line = memory.readBytes(address + y * bytesPerLine, width / 2);
-      for (let x = 0; x < width; x++) {
-        const colour = [0, 1, 2, 3].reduce((n, plane) => n | (((line[(x >> 3) * 4 + plane]! >> (7 - (x & 7))) & 1) << plane), 0);
-        rgb.set(sixteen[colour]!, 3 * (y * width + x));
-      }
-    }
-    return { width, height, rgb };
-  }
-  const size = bytesPerPixel(bitsPerPixel);
-  const colours = bitsPerPixel === 8 ? fromPalette(vga) : fromFields(bitsPerPixel);
-  for (let y = 0; y < height; y++) {
-    const line = memory.readBytes(address + y * bytesPerLine, width * size);
-    for (let x = 0; x < width; x++) {
-      let pixel = 0;
-      for (let i = size - 1; i >= 0; i--) pixel = pixel * 256 + line[x * size + i]!;
-      rgb.set(colours(pixel), 3 * (y * width + x));
-    }
-  }
-  return { width, height, rgb };
+  const paint = shown.planes ? fromPlanes(vga, width) : bitsPerPixel === 8 ? fromPalette(vga, width) : fromFields(bitsPerPixel, width);
+  const length = shown.planes ? width / 2 : width * bytesPerPixel(bitsPerPixel);
+  for (let y = 0; y < height; y++) paint(memory.readBytes(address + y * bytesPerLine, length), rgb, 3 * y * width);
+  return { ...display.mode!, rgb };
 }
-
-type Colours = (pixel: number) => readonly number[];
 
 /** Every primary colour of `bits` bits at `at`, stretched to 8. */
-function fromFields(bits: number): Colours {
+function fromFields(bits: number, width: number): PaintLine {
   const [red, redAt, green, greenAt, blue, blueAt] = colourFields(bits) as [number, number, number, number, number, number];
-  const primary = (pixel: number, size: number, at: number): number => Math.round((((pixel >>> at) & ((1 << size) - 1)) * 255) / ((1 << size) - 1));
-  return (pixel) => [primary(pixel, red, redAt), primary(pixel, green, greenAt), primary(pixel, blue, blueAt)];
+  const size = bytesPerPixel(bits);
+  const stretched = (length: number): Uint8Array => Uint8Array.from({ length: 1 << length }, (_, n) => Math.round((n * 255) / ((1 << length) - 1)));
+  const [reds, greens, blues] = [stretched(red), stretched(green), stretched(blue)];
+  return (line, rgb, at) => {
+    for (let x = 0, from = 0; x < width; x++) {
+      let pixel = 0;
+      for (let i = 0; i < size; i++) pixel |= line[from++]! << (8 * i);
+      rgb[at++] = reds[(pixel >>> redAt) & (reds.length - 1)]!;
+      rgb[at++] = greens[(pixel >>> greenAt) & (greens.length - 1)]!;
+      rgb[at++] = blues[(pixel >>> blueAt) & (blues.length - 1)]!;
+    }
+  };
 }
 
-function fromPalette({ state: { palette, colourMask } }: Vga): Colours {
-  return (pixel) => [0, 1, 2].map((n) => Math.round((palette[3 * pixel + n]! * 255) / colourMask));
+/** The 256 colours, three bytes each. */
+const paletteOf = ({ state: { palette, colourMask } }: Vga): Uint8Array => Uint8Array.from(palette, (primary) => Math.round((primary * 255) / colourMask));
+
+function fromPalette(vga: Vga, width: number): PaintLine {
+  const colours = paletteOf(vga);
+  return (line, rgb, at) => {
+    for (let x = 0; x < width; x++) for (let n = 0; n < 3; n++) rgb[at++] = colours[3 * line[x]! + n]!;
+  };
+}
+
+/** Eight pixels have a byte in each of four planes. */
+function fromPlanes(vga: Vga, width: number): PaintLine {
+  const colours = paletteOf(vga);
+  const sixteen = vga.sixteenColours.map((n) => 3 * (n & vga.state.paletteMask));
+  return (line, rgb, at) => {
+    for (let x = 0; x < width; x++) {
+      let colour = 0;
+      for (let plane = 0; plane < 4; plane++) colour |= ((line[(x >> 3) * 4 + plane]! >> (7 - (x & 7))) & 1) << plane;
+      for (let n = 0; n < 3; n++) rgb[at++] = colours[sixteen[colour]! + n]!;
+    }
+  };
 }

@@ -1,5 +1,6 @@
 /** The VGA text screen as lines of characters. */
 import { HIGH_CHARACTERS } from '../base/codePage';
+import type { PictureMode } from './devices/display';
 import { COLUMNS, ROWS, type Vga } from './devices/vga';
 import { TEXT_MEMORY, TEXT_MEMORY_END } from './memory/addressMap';
 import type { PhysicalMemory } from './memory/physicalMemory';
@@ -14,6 +15,8 @@ export interface Screen {
   cursor: { row: number; column: number } | undefined;
   /** Bit 7 of an attribute blinks; otherwise it brightens the background. */
   blinks: boolean;
+  /** A picture is shown in place of the text. */
+  picture?: PictureMode;
 }
 
 /** CRT controller: cursor start, whose bit 5 hides the cursor. Attribute controller: mode, whose bit 3 makes bit 7 blink. */

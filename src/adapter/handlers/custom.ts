@@ -24,7 +24,7 @@ import { Encoding, EXIT_REASONS } from '../../vmx/tables';
 import { screenBody } from '../activity';
 import {
   HyperstepRequest, type BreakOnExitsArguments, type E820Response, type Entry, type EntryGroup, type ExitArguments, type ExitResponse, type ExitsArguments, type ExitsResponse, type FormatArguments,
-  type MemoryRange, type RegistersResponse, type ScreenArguments, type ScreenResponse, type SourceArguments, type SourceLine, type SourceResponse, type SymbolsResponse, type TranslationsArguments, type TranslationsResponse, type TypeArguments,
+  type MemoryRange, type PictureArguments, type PictureResponse, type RegistersResponse, type ScreenArguments, type ScreenResponse, type SourceArguments, type SourceLine, type SourceResponse, type SymbolsResponse, type TranslationsArguments, type TranslationsResponse, type TypeArguments,
   type VmcsArguments, type VmcsResponse,
 } from '../messages';
 import type { Handlers } from '../protocol';
@@ -56,6 +56,7 @@ async function entry(session: Session, node: InspectionNode): Promise<Entry> {
     ...(memoryReference && { memoryReference }),
     ...(changed && { changed }),
     ...(wrong && { wrong }),
+    ...(node.notDefined && { notDefined: true }),
     ...(later && { hasSource: true }),
     ...(source && { source }),
   };
@@ -258,5 +259,9 @@ export const customHandlers = (session: Session): Handlers => ({
   [HyperstepRequest.screen]({ live }: ScreenArguments): ScreenResponse {
     if (live !== undefined) session.run.activity.watchScreen(live);
     return screenBody(session.debugger.machine.screen());
+  },
+
+  [HyperstepRequest.picture]({ live }: PictureArguments): PictureResponse {
+    return session.run.activity.picture(live);
   },
 });

@@ -1,6 +1,6 @@
 /**
- * The picture that a kernel asks for in its multiboot header. Who can do without one stays with text, which is what the view of the
- * screen shows.
+ * The picture that a kernel asks for in its multiboot header. Who can do without one stays with text, which can be
+ * read, copied and searched.
  */
 import type { Display, Picture } from '../devices/display';
 import { colourFields, showMode, VIDEO_MODES } from '../firmware/videoModes';

@@ -42,6 +42,15 @@ export interface Picture {
   planes?: true;
 }
 
+/** What is said of a picture where its pixels are not looked at. */
+export interface PictureMode {
+  /** In pixels. */
+  width: number;
+  height: number;
+  /** Who made it, and its colours: `VGA, 256 colours`. */
+  words: string;
+}
+
 export const bytesPerPixel = (bits: number): number => (bits + 7) >> 3;
 
 export class Display implements Device, PortDevice {
@@ -93,6 +102,14 @@ export class Display implements Device, PortDevice {
     const bits = r[Register.BITS]!;
     const bytesPerLine = r[Register.VIRTUAL_WIDTH]! * bytesPerPixel(bits);
     return { width: r[Register.WIDTH]!, height: r[Register.HEIGHT]!, bitsPerPixel: bits, address: (this.base ?? VIDEO_MEMORY) + r[Register.Y]! * bytesPerLine + r[Register.X]! * bytesPerPixel(bits), bytesPerLine };
+  }
+
+  /** Size and words of what is shown; undefined in text mode. */
+  get mode(): PictureMode | undefined {
+    const shown = this.picture;
+    if (!shown) return undefined;
+    const { width, height, bitsPerPixel } = shown;
+    return { width, height, words: `${this.on ? 'VBE' : 'VGA'}, ${bitsPerPixel <= 8 ? `${2 ** bitsPerPixel} colours` : `${bitsPerPixel} bits a pixel`}` };
   }
 
   private get vgaPicture(): Picture | undefined {
@@ -196,8 +213,8 @@ export class Display implements Device, PortDevice {
     this.setLine(width);
     if (!(value & Enable.KEEP)) this.memory.clear(VIDEO_MEMORY, Math.ceil((width * height * bytesPerPixel(bits)) / PAGE_SIZE));
     // Firmware tries several sizes, and speaks on the serial console too.
-    if (this.dropTranslations) this.host.warn('The guest shows a picture; the view of the screen shows text alone, and hyperstep run --screenshot FILE the picture.');
-    else this.host.warn(`The guest shows a picture of ${width} by ${height} pixels with ${bits} bits each, which begins at physical address 0x${(this.base ?? VIDEO_MEMORY).toString(16)}; the view of the screen shows text alone, and hyperstep run --screenshot FILE the picture.`);
+    if (this.dropTranslations) this.host.warn('The guest shows a picture: in VS Code "Hyperstep: Show the VGA Screen" opens it, and hyperstep run --screenshot FILE writes it.');
+    else this.host.warn(`The guest shows a picture of ${width} by ${height} pixels with ${bits} bits each, which begins at physical address 0x${(this.base ?? VIDEO_MEMORY).toString(16)}; in VS Code "Hyperstep: Show the VGA Screen" opens it, and hyperstep run --screenshot FILE writes it.`);
   }
 
   /** Software measures a base address register by writing ones and writing back what it was. Anything else moves the pixels, which cannot be. */
