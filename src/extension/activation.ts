@@ -6,6 +6,7 @@ import { copyLab } from './labCopy';
 import { startLanguageClientWhenNeeded, type StartLanguageClient } from './languageClient';
 import { inlineValues } from './inlineValues';
 import { NumberFormat } from './numberFormat';
+import { PicturePanels } from './picturePanels';
 import { ScreenTerminals } from './screenTerminals';
 import { Sessions } from './sessions';
 import { SerialTerminals } from './serialTerminal';
@@ -30,10 +31,12 @@ export function activate(context: vscode.ExtensionContext, host: Host): void {
   const numbers = new NumberFormat(sessions);
   const provider = new ConfigurationProvider(host.make, () => ({ __breakOnExits: ticked.names, __hexadecimal: numbers.hexadecimal }));
   const terminals = new SerialTerminals(sessions);
-  const screens = new ScreenTerminals(sessions);
+  const pictures = new PicturePanels(sessions);
+  const screens = new ScreenTerminals(sessions, pictures);
   context.subscriptions.push(
     sessions,
     terminals,
+    pictures,
     screens,
     numbers,
     showActivity(sessions),

@@ -1,7 +1,11 @@
-/** The machine's VGA text screen as a terminal, with its colours; what is typed there goes to the PS/2 keyboard. */
+/**
+ * The machine's VGA text screen as a terminal, with its colours; what is typed there goes to the PS/2 keyboard. Where the guest
+ * shows a picture, that opens in an editor of its own (picturePanels.ts).
+ */
 import * as vscode from 'vscode';
 import { HyperstepRequest, type ScreenArguments, type ScreenResponse, type TypeArguments } from '../adapter/messages';
-import { hasText, screenUpdate, visibleRows } from './screenText';
+import type { PicturePanels } from './picturePanels';
+import { hasText, pictureNote, screenUpdate, visibleRows } from './screenText';
 import type { Sessions } from './sessions';
 import { SessionTerminals, type SessionPty } from './sessionTerminals';
 
@@ -16,7 +20,11 @@ class ScreenPty implements SessionPty {
   #height = 25;
   #first = 0;
 
-  constructor(private session: vscode.DebugSession | undefined) {}
+  /** `picture` opens the picture beside, without taking the focus. */
+  constructor(
+    private session: vscode.DebugSession | undefined,
+    private readonly picture: () => void,
+  ) {}
 
   open(size: vscode.TerminalDimensions | undefined): void {
     this.#open = true;
@@ -31,7 +39,7 @@ class ScreenPty implements SessionPty {
       const screen = (await this.session?.customRequest(HyperstepRequest.screen, { live: true } satisfies ScreenArguments)) as ScreenResponse | undefined;
       if (!screen) return;
       this.show(screen);
-      if (!hasText(screen)) void vscode.window.setStatusBarMessage('The VGA screen is empty so far.', 4000);
+      if (!screen.picture && !hasText(screen)) void vscode.window.setStatusBarMessage('The VGA screen is empty so far.', 4000);
     } catch (error) {
       this.#write.fire(`\x1b[2m[${(error as Error).message}]\x1b[0m\r\n`);
     }
@@ -45,12 +53,24 @@ class ScreenPty implements SessionPty {
   }
 
   show(screen: ScreenResponse): void {
+    const begins = screen.picture && !this.showsPicture;
     this.#screen = screen;
-    if (this.#open) this.#draw();
+    if (!this.#open) return;
+    this.#draw();
+    if (begins) this.picture();
+  }
+
+  get showsPicture(): boolean {
+    return this.#screen?.picture !== undefined;
   }
 
   #draw(): void {
     if (!this.#screen) return;
+    if (this.#screen.picture) {
+      this.#shown = undefined;
+      this.#write.fire(pictureNote(this.#screen.picture));
+      return;
+    }
     const window = visibleRows(this.#screen, this.#height);
     if (window.first !== this.#first) this.#shown = undefined;
     this.#first = window.first;
@@ -69,6 +89,7 @@ class ScreenPty implements SessionPty {
 
   close(): void {
     this.#open = false;
+    this.#screen = undefined;
     void this.session?.customRequest(HyperstepRequest.screen, { live: false } satisfies ScreenArguments).then(undefined, () => undefined);
   }
 }
@@ -78,14 +99,17 @@ export class ScreenTerminals implements vscode.Disposable {
   readonly #terminals: SessionTerminals<ScreenPty>;
   readonly #subscription: vscode.Disposable;
 
-  constructor(sessions: Sessions) {
-    this.#terminals = new SessionTerminals(sessions, { name: 'VGA screen', icon: 'device-desktop', make: (session) => new ScreenPty(session) });
+  constructor(
+    sessions: Sessions,
+    private readonly pictures: PicturePanels,
+  ) {
+    this.#terminals = new SessionTerminals(sessions, { name: 'VGA screen', icon: 'device-desktop', make: (session) => new ScreenPty(session, () => pictures.show(session, true)) });
     this.#subscription = sessions.onScreen(({ session, screen }) => this.#terminals.of(session)?.show(screen));
   }
 
-  /** Opens the terminal of a session, or brings it to the front. */
+  /** Opens the terminal of a session, or brings it to the front; a picture too, which may have been closed. */
   show(session: vscode.DebugSession | undefined): void {
-    if (session) this.#terminals.show(session);
+    if (session && this.#terminals.show(session).showsPicture) this.pictures.show(session, false);
   }
 
   dispose(): void {

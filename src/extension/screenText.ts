@@ -1,6 +1,7 @@
 /** A VGA text screen as a terminal shows it: code page 437 as Unicode, attributes as colours, only what has changed. */
-import type { ScreenResponse } from '../adapter/messages';
+import type { PictureMode, ScreenResponse } from '../adapter/messages';
 import { HIGH_CHARACTERS } from '../base/codePage';
+import { pictureWords } from './pictureChannel';
 
 /** The sixteen colours of a VGA, by attribute. */
 const COLOURS = ['0;0;0', '0;0;170', '0;170;0', '0;170;170', '170;0;0', '170;0;170', '170;85;0', '170;170;170', '85;85;85', '85;85;255', '85;255;85', '85;255;255', '255;85;85', '255;85;255', '255;255;85', '255;255;255'];
@@ -54,3 +55,6 @@ export function screenUpdate(now: ScreenResponse, before: ScreenResponse | undef
   }
   return text + (now.cursor ? `\x1b[${now.cursor.row - window.first + 1};${now.cursor.column + 1}H\x1b[?25h` : '\x1b[?25l');
 }
+
+/** What to write to a terminal while the display shows a picture, which a terminal cannot. */
+export const pictureNote = (mode: PictureMode): string => `\x1b[0m\x1b[2J\x1b[1;1H\x1b[?25lThe guest shows a picture of ${pictureWords(mode)}: it is in the editor "VGA picture".\r\n`;

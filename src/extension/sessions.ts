@@ -3,13 +3,14 @@
  * Everything comes from DAP events of the adapter (adapter/messages.ts).
  */
 import * as vscode from 'vscode';
-import { HyperstepEvent, type ActivityEvent, type ScreenResponse, type SerialEvent, type StateEvent } from '../adapter/messages';
+import { HyperstepEvent, type ActivityEvent, type PictureResponse, type ScreenResponse, type SerialEvent, type StateEvent } from '../adapter/messages';
 
 export class Sessions implements vscode.Disposable {
   readonly #state = new vscode.EventEmitter<{ session: vscode.DebugSession; state: StateEvent }>();
   readonly #serial = new vscode.EventEmitter<{ session: vscode.DebugSession; text: string }>();
   readonly #activity = new vscode.EventEmitter<{ session: vscode.DebugSession; activity: ActivityEvent }>();
   readonly #screen = new vscode.EventEmitter<{ session: vscode.DebugSession; screen: ScreenResponse }>();
+  readonly #picture = new vscode.EventEmitter<{ session: vscode.DebugSession; picture: PictureResponse }>();
   readonly #started = new vscode.EventEmitter<vscode.DebugSession>();
   readonly #ended = new vscode.EventEmitter<vscode.DebugSession>();
   readonly #active = new vscode.EventEmitter<vscode.DebugSession | undefined>();
@@ -24,6 +25,8 @@ export class Sessions implements vscode.Disposable {
   readonly onActivity = this.#activity.event;
   /** The VGA screen has changed, for who asked to be told. */
   readonly onScreen = this.#screen.event;
+  /** The display's picture has changed, in the same way. */
+  readonly onPicture = this.#picture.event;
   readonly onStarted = this.#started.event;
   readonly onEnded = this.#ended.event;
   /** Another session, or none, is in the foreground. */
@@ -47,6 +50,7 @@ export class Sessions implements vscode.Disposable {
         if (event === HyperstepEvent.serial) this.#serial.fire({ session, text: (body as SerialEvent).text });
         if (event === HyperstepEvent.activity) this.#activity.fire({ session, activity: body as ActivityEvent });
         if (event === HyperstepEvent.screen) this.#screen.fire({ session, screen: body as ScreenResponse });
+        if (event === HyperstepEvent.picture) this.#picture.fire({ session, picture: body as PictureResponse });
         if (event === HyperstepEvent.state) this.#state.fire({ session, state: body as StateEvent });
       }),
     ];
@@ -63,6 +67,6 @@ export class Sessions implements vscode.Disposable {
   }
 
   dispose(): void {
-    vscode.Disposable.from(...this.#subscriptions, this.#state, this.#serial, this.#activity, this.#screen, this.#started, this.#ended, this.#active).dispose();
+    vscode.Disposable.from(...this.#subscriptions, this.#state, this.#serial, this.#activity, this.#screen, this.#picture, this.#started, this.#ended, this.#active).dispose();
   }
 }
