@@ -75,6 +75,26 @@ describe('DAP: views', () => {
     assert.strictEqual(other.list[0]!.guestRip !== undefined, true);
   });
 
+  it('tells which exit information the exit leaves undefined: in the view, in the Variables pane and in Watch', async () => {
+    await stopAt('lab/vmm/vmexits.c', 'in handle_cpuid');
+    const { groups } = await ask<VmcsResponse>('vmcs');
+    const undefinedFields = groups.flatMap((g) => g.entries.filter((e) => e.notDefined));
+    assert.deepStrictEqual(undefinedFields.map((e) => e.name).sort(), [
+      'GUEST_LINEAR_ADDRESS', 'GUEST_PHYSICAL_ADDRESS', 'IDT_VECTORING_ERROR_CODE', 'IO_RCX', 'IO_RDI', 'IO_RIP', 'IO_RSI', 'VM_EXIT_INSTRUCTION_INFO', 'VM_EXIT_INTERRUPTION_ERROR_CODE',
+    ]);
+    for (const e of undefinedFields) {
+      assert.match(e.value, /, not defined by this exit$/);
+      assert.strictEqual(e.memoryReference, undefined);
+    }
+    type Row = { name: string; variablesReference: number; presentationHint?: { visibility?: string } };
+    const { scopes } = await story.client.request<{ scopes: Row[] }>('scopes', { frameId: (await story.frames())[0]!.id });
+    const below = async (rows: Row[], name: string): Promise<Row[]> => (await story.client.request<{ variables: Row[] }>('variables', { variablesReference: rows.find((r) => r.name === name)!.variablesReference })).variables;
+    const variables = await below(await below(scopes, 'VMCS'), 'Exit information');
+    const hint = (name: string): string | undefined => variables.find((v) => v.name === name)?.presentationHint?.visibility;
+    assert.deepStrictEqual([hint('IO_RCX'), hint('VM_EXIT_REASON')], ['internal', undefined]);
+    assert.match((await story.client.request<{ result: string }>('evaluate', { expression: '$vmcs.GUEST_PHYSICAL_ADDRESS', context: 'watch' })).result, /, not defined by this exit$/);
+  });
+
   it('tells the line that wrote a field', async () => {
     await stopAt('lab/vmm/vmexits.c', 'in handle_cpuid');
     const { groups } = await ask<VmcsResponse>('vmcs');

@@ -3,10 +3,12 @@ import assert from 'node:assert';
 import { parseReference, referenceTo, fromBase64, toBase64 } from '../../src/adapter/memoryReference';
 import { frame, MessageReader } from '../../src/adapter/hosts/messageStream';
 import { StormDetector } from '../../src/debug/checks/exitStorm';
+import { definedByExit, undefinedNote } from '../../src/debug/exits/definedFields';
 import { linearFor } from '../../src/debug/checks/linearAddress';
 import { walkPages, type PagingRegisters } from '../../src/debug/memory/pageWalk';
 import { instructionKind } from '../../src/debug/run/instructionKind';
 import { nearest } from '../../src/base/nearest';
+import { Encoding, Reason } from '../../src/vmx/tables';
 import type { ExitRecord } from '../../src/vmx/observe';
 import type { Target } from '../../src/debug/target';
 
@@ -57,6 +59,33 @@ describe('debugger: kinds of instruction', () => {
   ];
   for (const [name, bytes, kind] of KINDS) it(name, () => assert.strictEqual(instructionKind(Uint8Array.from(bytes), true), kind));
   it('REX is INC in 32-bit code', () => assert.strictEqual(instructionKind(Uint8Array.from([0x41, 0xff, 0xd0]), false), 'other'));
+});
+
+describe('debugger: exit information that an exit defines', () => {
+  const of = (fields: Partial<Record<keyof typeof Encoding, number>>) => (encoding: number): bigint => BigInt(Object.entries(fields).find(([name]) => Encoding[name as keyof typeof Encoding] === encoding)?.[1] ?? 0);
+  const rows: [string, keyof typeof Encoding, Partial<Record<keyof typeof Encoding, number>>, boolean][] = [
+    ['OUT has no linear address', 'GUEST_LINEAR_ADDRESS', { VM_EXIT_REASON: Reason.IO_INSTRUCTION, EXIT_QUALIFICATION: 0x0070_0000 }, false],
+    ['OUTS has one', 'GUEST_LINEAR_ADDRESS', { VM_EXIT_REASON: Reason.IO_INSTRUCTION, EXIT_QUALIFICATION: 0x0070_0010 }, true],
+    ['OUTS has instruction information', 'VM_EXIT_INSTRUCTION_INFO', { VM_EXIT_REASON: Reason.IO_INSTRUCTION, EXIT_QUALIFICATION: 0x0070_0010 }, true],
+    ['LMSW of memory has a linear address', 'GUEST_LINEAR_ADDRESS', { VM_EXIT_REASON: Reason.CR_ACCESS, EXIT_QUALIFICATION: 0x70 }, true],
+    ['MOV to CR has none', 'GUEST_LINEAR_ADDRESS', { VM_EXIT_REASON: Reason.CR_ACCESS }, false],
+    ['an EPT violation by a page walk of PDPTEs has no linear address', 'GUEST_LINEAR_ADDRESS', { VM_EXIT_REASON: Reason.EPT_VIOLATION, EXIT_QUALIFICATION: 0x1 }, false],
+    ['an EPT misconfiguration has a guest-physical address', 'GUEST_PHYSICAL_ADDRESS', { VM_EXIT_REASON: Reason.EPT_MISCONFIGURATION }, true],
+    ['#PF has an error code', 'VM_EXIT_INTERRUPTION_ERROR_CODE', { VM_EXIT_REASON: 0, VM_EXIT_INTERRUPTION_INFO: 0x8000_0b0e }, true],
+    ['#UD has none', 'VM_EXIT_INTERRUPTION_ERROR_CODE', { VM_EXIT_REASON: 0, VM_EXIT_INTERRUPTION_INFO: 0x8000_0306 }, false],
+    ['a fault has no instruction length', 'VM_EXIT_INSTRUCTION_LENGTH', { VM_EXIT_REASON: 0, VM_EXIT_INTERRUPTION_INFO: 0x8000_0306 }, false],
+    ['INT3 has one', 'VM_EXIT_INSTRUCTION_LENGTH', { VM_EXIT_REASON: 0, VM_EXIT_INTERRUPTION_INFO: 0x8000_0603, VM_EXIT_INSTRUCTION_LENGTH: 1 }, true],
+    ['a failed entry leaves interruption information as it was', 'VM_EXIT_INTERRUPTION_INFO', { VM_EXIT_REASON: 0x8000_0021 }, false],
+    ['and defines its qualification', 'EXIT_QUALIFICATION', { VM_EXIT_REASON: 0x8000_0021 }, true],
+    ['guest state is no exit information', 'GUEST_RIP', { VM_EXIT_REASON: 0x8000_0021 }, true],
+    ['I/O fields are for SMIs', 'IO_RCX', { VM_EXIT_REASON: Reason.IO_SMI }, true],
+  ];
+  for (const [name, field, fields, defined] of rows) it(name, () => assert.strictEqual(definedByExit(Encoding[field], of(fields)), defined));
+  it('a VMCS whose guest never exited has none', () => {
+    assert.strictEqual(undefinedNote(Encoding.VM_EXIT_REASON, of({})), 'not defined: no VM exit yet');
+    assert.strictEqual(undefinedNote(Encoding.VM_INSTRUCTION_ERROR, of({})), undefined);
+    assert.strictEqual(undefinedNote(Encoding.VM_EXIT_REASON, of({ VM_EXIT_INTERRUPTION_INFO: 0x8000_0b0e })), undefined);
+  });
 });
 
 describe('debugger: exit storms', () => {

@@ -26,8 +26,14 @@ function told(session: Session, node: InspectionNode): DebugProtocol.Variable {
     memoryReference: node.memoryReference,
     declarationLocationReference: node.declaration && references.location(node.declaration),
     valueLocationReference: node.origin && references.location(node.origin),
-    presentationHint: node.write ? undefined : { attributes: ['readOnly'] },
+    presentationHint: presentationHint(node),
   };
+}
+
+/** VS Code dims the name of what is "internal". */
+function presentationHint({ write, notDefined }: InspectionNode): DebugProtocol.VariablePresentationHint | undefined {
+  if (write && !notDefined) return undefined;
+  return { ...(!write && { attributes: ['readOnly'] }), ...(notDefined && { visibility: 'internal' }) };
 }
 
 /** The same as the result of a request. */

@@ -1,25 +1,10 @@
 /** A handler relies on an exit-information field that the exit's reason leaves undefined (SDM volume 3, "VM-Exit Information Fields"). */
-import { Encoding, exitReason, fieldOf } from '../../vmx/tables';
-import type { ExitRecord } from '../../vmx/observe';
+import { Encoding, fieldOf } from '../../vmx/tables';
+import { definedByExit } from '../exits/definedFields';
 import type { VmxCheck } from './check';
 
-/** Interruption and IDT-vectoring information: valid, with an error code. */
-const VALID_WITH_ERROR = 0x8000_0800n;
 /** Exits of one reason that are watched: what a handler does wrong it does from the beginning, and watching makes VMREAD slow. */
 const WATCHED = 8;
-
-type ReadField = (encoding: number) => bigint;
-
-/** Encoding -> whether the field means something after an exit. Fields that are not here always do. */
-const DEFINED: ReadonlyMap<number, (record: ExitRecord, read: ReadField) => boolean> = new Map([
-  // Hardware gives EPT misconfigurations a length although the SDM does not promise one, and VMMs use it.
-  [Encoding.VM_EXIT_INSTRUCTION_LENGTH, (r: ExitRecord) => r.instructionLength > 0 || exitReason(r.reason)?.hasInstructionLength !== false || r.name === 'EPT_MISCONFIGURATION'],
-  [Encoding.VM_EXIT_INSTRUCTION_INFO, (r: ExitRecord) => exitReason(r.reason)?.hasInstructionInfo !== false],
-  [Encoding.GUEST_LINEAR_ADDRESS, (r: ExitRecord) => r.linear !== undefined && exitReason(r.reason)?.hasLinear !== false],
-  [Encoding.GUEST_PHYSICAL_ADDRESS, (r: ExitRecord) => r.gpa !== undefined],
-  [Encoding.VM_EXIT_INTERRUPTION_ERROR_CODE, (_: ExitRecord, read: ReadField) => (read(Encoding.VM_EXIT_INTERRUPTION_INFO) & VALID_WITH_ERROR) === VALID_WITH_ERROR],
-  [Encoding.IDT_VECTORING_ERROR_CODE, (_: ExitRecord, read: ReadField) => (read(Encoding.IDT_VECTORING_INFO) & VALID_WITH_ERROR) === VALID_WITH_ERROR],
-]);
 
 export const undefinedField: VmxCheck = {
   id: 'undefined-field',
@@ -39,9 +24,8 @@ export const undefinedField: VmxCheck = {
       },
       fieldRead(encoding) {
         // High halves are odd encodings.
-        const defined = DEFINED.get(encoding & ~1);
-        const { exit } = trip;
-        if (defined && exit && !defined(exit, field) && !read.some((r) => r.encoding === (encoding & ~1))) read.push({ encoding: encoding & ~1, rip: target.cpu.instructionRip });
+        const full = encoding & ~1;
+        if (trip.exit && !definedByExit(full, field) && !read.some((r) => r.encoding === full)) read.push({ encoding: full, rip: target.cpu.instructionRip });
       },
       entry() {
         if (read.length === 0) return;

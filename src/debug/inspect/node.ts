@@ -32,6 +32,8 @@ export interface InspectionNode {
   write?: (text: string) => void;
   /** Where it is in memory, for the memory view: `vmm:0x...`. */
   memoryReference?: string;
+  /** The value means nothing now, as its words say: shown dimmed. */
+  notDefined?: boolean;
   /** What a data breakpoint on it watches: see watch/watchable.ts. */
   watch?: string | undefined;
 }

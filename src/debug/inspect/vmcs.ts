@@ -4,6 +4,7 @@ import { UserError } from '../../base/errors';
 import type { VmxInspection } from '../../vmx/observe';
 import { decodeField, decodeQualification, Encoding, FIELDS, type DecodeContext, type Field, type FieldGroup } from '../../vmx/tables';
 import type { Blame } from '../exits/blame';
+import { undefinedNote } from '../exits/definedFields';
 import type { SpaceName } from '../memory/memorySpace';
 import { parseInteger } from './integer';
 import type { InspectionGroup, InspectionNode, SourcePlace } from './node';
@@ -98,16 +99,18 @@ export function fieldNode(vmx: VmcsFields, field: Field, value: bigint, context:
   const writer = vmx.fieldWriter(field.encoding);
   const written = writer !== undefined && facts.lastExit !== undefined && writer.icount > facts.lastExit;
   const children = parts(field, value, context);
+  const undefinedWords = undefinedNote(field.encoding, (encoding) => vmx.readField(encoding));
   return {
     name: field.name,
-    value: `${wrong ? BLAME_MARK : ''}${fieldText(field, value, context)}${written ? WRITTEN_NOTE : ''}`,
+    value: `${wrong ? BLAME_MARK : ''}${fieldText(field, value, context)}${undefinedWords ? `, ${undefinedWords}` : ''}${written ? WRITTEN_NOTE : ''}`,
+    ...(undefinedWords && { notDefined: true }),
     evaluateName: `$vmcs.${field.name}`,
     // Made when it is looked at: it asks the line tables.
     get description() {
       const width = field.width === 'natural' ? 'natural width' : `${field.width} bits`;
       return `Encoding ${hex(field.encoding, 4)}, ${width}${writer ? `; last written at ${facts.describe(writer.rip, writer.returns)}` : ''}.${wrong ? ` The VM entry failed: ${wrong.join(' ')}` : ''}`;
     },
-    memoryReference: referenceOf(field, value),
+    memoryReference: undefinedWords ? undefined : referenceOf(field, value),
     origin: writer && facts.place ? () => facts.place!(writer.rip, writer.returns) : undefined,
     children: children.length ? () => children : undefined,
     write: (text) => setField(vmx, field, parseInteger(text)),

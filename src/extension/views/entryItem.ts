@@ -10,21 +10,27 @@ const SAME = new vscode.ThemeIcon('circle-small', new vscode.ThemeColor('disable
 
 /** Scheme of the addresses that stand for changed entries: VS Code colours the text of a tree's row by its address only. */
 const CHANGED_SCHEME = 'hyperstep-changed';
+/** The same for entries whose value means nothing now. */
+const UNDEFINED_SCHEME = 'hyperstep-undefined';
+const COLOURS: ReadonlyMap<string, vscode.ThemeColor> = new Map([
+  [CHANGED_SCHEME, CHANGED_COLOUR],
+  [UNDEFINED_SCHEME, new vscode.ThemeColor('disabledForeground')],
+]);
 
-/** Colours the names of changed entries. */
-export const changedDecorations: vscode.FileDecorationProvider = {
-  provideFileDecoration: (uri) => (uri.scheme === CHANGED_SCHEME ? new vscode.FileDecoration(undefined, undefined, CHANGED_COLOUR) : undefined),
+/** Colours the names of changed entries, and dims those of undefined ones. */
+export const entryDecorations: vscode.FileDecorationProvider = {
+  provideFileDecoration: (uri) => (COLOURS.has(uri.scheme) ? new vscode.FileDecoration(undefined, undefined, COLOURS.get(uri.scheme)) : undefined),
 };
 
 /** The row. `was` is the value at the last stop, where it was another. */
 export function entryItem(entry: Entry, path: string, was?: string): vscode.TreeItem {
   const item = new vscode.TreeItem(entry.name, entry.children?.length ? vscode.TreeItemCollapsibleState.Collapsed : vscode.TreeItemCollapsibleState.None);
-  const changed = was !== undefined || entry.changed === true;
+  const changed = !entry.notDefined && (was !== undefined || entry.changed === true);
   item.id = path;
   item.description = was === undefined ? entry.value : `${entry.value} \u2190 ${was}`;
   item.iconPath = entry.wrong ? WRONG : changed ? CHANGED : SAME;
   // A path with two slashes in front would begin with an authority.
-  if (changed) item.resourceUri = vscode.Uri.from({ scheme: CHANGED_SCHEME, path: `/${path.replace(/^\/+/, '')}` });
+  if (changed || entry.notDefined) item.resourceUri = vscode.Uri.from({ scheme: changed ? CHANGED_SCHEME : UNDEFINED_SCHEME, path: `/${path.replace(/^\/+/, '')}` });
   item.tooltip = [`${entry.name} = ${entry.value}`, was === undefined ? '' : `At the last stop: ${was}`, entry.description ?? ''].filter(Boolean).join('\n');
   item.contextValue = [entry.value ? 'value' : '', entry.evaluateName ? 'watchable' : '', entry.source || entry.hasSource ? 'source' : '', entry.memoryReference ? 'address' : ''].filter(Boolean).join(' ');
   const mark = was !== undefined ? `changed, at the last stop ${was}` : changed ? 'changed' : '';

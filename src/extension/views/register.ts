@@ -3,7 +3,7 @@ import * as vscode from 'vscode';
 import { HyperstepRequest, type RegistersResponse, type SourceResponse, type VmcsResponse } from '../../adapter/messages';
 import type { Sessions } from '../sessions';
 import type { Branch } from './changes';
-import { changedDecorations } from './entryItem';
+import { entryDecorations } from './entryItem';
 import type { Node } from './entryTree';
 import { registerExits, type ExitNode } from './exits';
 import { registerMemoryMap, type MapNode } from './memoryMap';
@@ -60,7 +60,7 @@ export function registerViews(sessions: Sessions, state: vscode.Memento, ticked:
     registerExits(sessions, ticked),
     registerMemoryMap(sessions),
     registerSymbols(sessions),
-    vscode.window.registerFileDecorationProvider(changedDecorations),
+    vscode.window.registerFileDecorationProvider(entryDecorations),
     vscode.commands.registerCommand('hyperstep.addToWatch', (node?: Node) => {
       const name = entryOf(node)?.evaluateName;
       // VS Code offers no API for watch expressions; its own command reads this much of its argument.
