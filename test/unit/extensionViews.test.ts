@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { MemoryMap } from '../../src/adapter/messages';
 import { carriageReturns } from '../../src/extension/carriageReturns';
-import { hasText, screenUpdate, visibleRows } from '../../src/extension/screenText';
+import { hasText, pictureNote, screenUpdate, visibleRows } from '../../src/extension/screenText';
 import { namesIn } from '../../src/extension/sourceNames';
 import { screenBody } from '../../src/adapter/activity';
 import { Changes, pathsOf, valuesOf, type Branch } from '../../src/extension/views/changes';
@@ -137,6 +137,11 @@ describe('the VGA screen as a terminal', () => {
     const at = (row: number) => ({ ...screen('A'), cursor: { row, column: 0 } });
     assert.deepEqual([visibleRows(at(24), 10), visibleRows(at(3), 10), visibleRows(at(12), 10), visibleRows(at(24), 40)], [{ first: 15, count: 10 }, { first: 0, count: 10 }, { first: 3, count: 10 }, { first: 0, count: 25 }]);
     assert.ok(screenUpdate(at(24), undefined, { first: 15, count: 10 }).endsWith('\x1b[10;1H\x1b[?25h'));
+  });
+
+  it('says where a picture is, in place of the text that it hides', () => {
+    const note = pictureNote({ width: 640, height: 480, words: 'VGA, 16 colours' });
+    assert.ok(note.startsWith('\x1b[0m\x1b[2J') && note.includes('a picture of 640 by 480 pixels, VGA, 16 colours: it is in the editor "VGA picture".'), JSON.stringify(note));
   });
 
   it('knows whether there is anything to read', () => assert.deepEqual([hasText(screen('')), hasText(screen('x'))], [false, true]));

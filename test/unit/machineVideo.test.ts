@@ -248,6 +248,7 @@ describe('picture of the display', () => {
     [63, 0, 21].forEach((primary) => r.out8(0x3c9, primary));
     const picture = shownPicture(r.memory, display, vga)!;
     assert.deepStrictEqual([picture.width, picture.height, picture.rgb.length], [8, 2, 48]);
+    assert.strictEqual(picture.words, bits === 8 ? 'VBE, 256 colours' : `VBE, ${bits} bits a pixel`);
     return [...picture.rgb.subarray(0, 6)];
   }
 
