@@ -57,6 +57,7 @@ export function stable(text: string): string {
     .replace(/\b0x(?=0*[1-9a-f][0-9a-f]{4,15}\b)[0-9a-f]+/g, '0x...')
     .replace(/\bicount \d+/g, 'icount ...')
     .replace(/\bVM (exit|entry) \d+/g, 'VM $1 N')
+    .replace(/\(exit \d+\)/g, '(exit N)')
     .replace(/(\.[chS]):\d+/g, '$1:...');
 }
 

@@ -17,6 +17,22 @@ export function exitWords(record: ExitRecord): string {
 /** `VM exit 14: CPUID leaf 1 at guest 0x8004200077`. */
 export const exitTitle = (record: ExitRecord): string => `VM exit ${record.n}: ${exitWords(record)} at guest ${hex(record.guestRip)}`;
 
+/** Exits whose details are shorter in words of their own, by name; undefined where one lacks what the words need. */
+const BRIEF: Partial<Record<string, (record: ExitRecord) => string | undefined>> = {
+  CPUID: ({ details: { leaf, subleaf } }) => (typeof leaf === 'number' && typeof subleaf === 'number' ? `leaf ${detail(leaf)}.${detail(subleaf)}` : undefined),
+  IO_INSTRUCTION: ({ details: { port, direction, value } }) => (typeof port === 'number' ? `${String(direction)} ${detail(port)}${typeof value === 'number' ? ` = ${detail(value)}` : ''}` : undefined),
+  EPT_VIOLATION: ({ gpa, details: { access } }) => (gpa === undefined ? undefined : `${String(access)} ${hex(gpa)}`),
+  EPT_MISCONFIGURATION: ({ gpa }) => (gpa === undefined ? undefined : hex(gpa)),
+};
+
+/** `VM exit: CPUID leaf 1.0 (exit 14)`: what tells most comes first, as a row of the call stack is cut off behind some thirty characters. */
+export function exitBrief(record: ExitRecord): string {
+  const words = BRIEF[record.name]?.(record);
+  const { during } = record.details;
+  const brief = words === undefined ? exitWords(record) : [record.name, words, ...(during === undefined ? [] : [`during ${String(during)}`])].join(' ');
+  return `VM exit: ${brief} (exit ${record.n})`;
+}
+
 /** What the reason means, as a sentence. */
 export const exitSentence = (record: ExitRecord): string => exitReason(record.reason)?.sentence ?? `Exit reason ${record.reason} is not defined by the SDM.`;
 

@@ -8,7 +8,7 @@ import type { Target } from '../target';
 import type { InspectionNode } from './node';
 import { textTable } from './table';
 
-/** Everything that an exit tells, a line each. */
+/** Everything that an exit tells, a line each; of which processor only where the machine has several. */
 export function exitNodes(target: Target, r: ExitRecord): InspectionNode[] {
   const guest = (name: string, address: bigint): InspectionNode => ({ name, value: `${hex(address)} ${addressName(target, 'guest', address)}`.replace(/ 0x[0-9a-f]+$/, ''), memoryReference: `guest:${hex(address)}` });
   const words = decodeQualification(r.reason, r.qualification).text;
@@ -21,7 +21,7 @@ export function exitNodes(target: Target, r: ExitRecord): InspectionNode[] {
     ...(r.linear === undefined ? [] : [guest('guest-linear address', r.linear)]),
     ...(r.gpa === undefined ? [] : [{ name: 'guest-physical address', value: hex(r.gpa), memoryReference: `gpa:${hex(r.gpa)}`, evaluateName: `walk(gpa:${hex(r.gpa)})` }]),
     ...Object.entries(r.details).map(([name, value]) => ({ name, value: typeof value === 'number' && value > 9 ? `${value} (${hex(value)})` : String(value) })),
-    { name: 'processor', value: String(r.cpu) },
+    ...(target.machine.cpus.length > 1 ? [{ name: 'processor', value: String(r.cpu) }] : []),
     { name: 'icount', value: String(r.icount) },
   ];
 }

@@ -6,7 +6,7 @@ import { hex } from '../../base/bits';
 import { lookupAddress, type Frame } from '../../symbols/frame';
 import type { SourceFile, SymbolImage } from '../../symbols/image';
 import { unwindByFramePointer } from '../../symbols/unwind';
-import { exitTitle } from '../exits/exitWords';
+import { exitBrief } from '../exits/exitWords';
 import type { RegisterFile } from '../registers/registerFile';
 import type { SourcePlace } from '../inspect/node';
 import { ASSEMBLY } from '../symbols/codeMap';
@@ -176,7 +176,7 @@ export function callStack(target: Target): StackEntry[] {
   return [...stack, { kind: 'label', name: label, world: there }, ...worldFrames(target, there)];
 }
 
-const exitLabel = (target: Target): string | undefined => (target.recorder.lastExit ? exitTitle(target.recorder.lastExit) : undefined);
+const exitLabel = (target: Target): string | undefined => (target.recorder.lastExit ? exitBrief(target.recorder.lastExit) : undefined);
 
 function entryLabel(target: Target): string | undefined {
   const entry = target.recorder.lastEntry;
