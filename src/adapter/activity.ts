@@ -13,6 +13,8 @@ const PERIOD_MS = 500;
 const SCREEN_PERIOD_MS = 100;
 /** And a picture, which is a thousand times as much. */
 const PICTURE_PERIOD_MS = 250;
+/** A large picture is looked at so seldom that this share of the time goes to it, at most. */
+const PICTURE_SHARE = 0.1;
 
 export const screenBody = ({ columns, rows, cells, cursor, blinks, picture }: Screen): ScreenResponse => ({ columns, rows, cells: toBase64(cells), ...(cursor && { cursor }), blinks, ...(picture && { picture }) });
 
@@ -135,8 +137,9 @@ export class Activity {
     const turn = ++this.pictureTurn;
     const again = (): void => {
       if (turn !== this.pictureTurn) return;
+      const begin = this.scheduler.now();
       this.showPicture();
-      this.scheduler.soon(again, PICTURE_PERIOD_MS);
+      this.scheduler.soon(again, Math.max(PICTURE_PERIOD_MS, (this.scheduler.now() - begin) / PICTURE_SHARE));
     };
     this.scheduler.soon(again, PICTURE_PERIOD_MS);
   }

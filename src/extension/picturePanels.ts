@@ -34,6 +34,7 @@ class PicturePanel {
   }
 
   async #watch(): Promise<void> {
+    if (!this.#session) return this.#post({ kind: 'ended' });
     const now = await this.#look(true);
     if (now) this.show(now);
   }
