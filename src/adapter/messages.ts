@@ -24,6 +24,8 @@ export const HyperstepRequest = {
   exit: 'hyperstep/exit',
   /** The VM exits that are ticked in the view: they stop the machine besides the filters. `BreakOnExitsArguments` -> nothing. */
   breakOnExits: 'hyperstep/breakOnExits',
+  /** Stops the machine at accesses to what a row of a view shows. `BreakOnDataArguments` -> `BreakOnDataResponse`. */
+  breakOnData: 'hyperstep/breakOnData',
   /** Translations of addresses, level by level. `TranslationsArguments` -> `TranslationsResponse`. */
   translations: 'hyperstep/translations',
   /** The line of source that a value comes from: who wrote a VMCS field. `SourceArguments` -> `SourceResponse`. */
@@ -146,6 +148,10 @@ export interface Entry {
   changed?: boolean;
   /** Something is wrong with it. */
   wrong?: boolean;
+  /** `hyperstep/breakOnData` can watch it. */
+  breakable?: boolean;
+  /** It is watched so. */
+  breaksOn?: DataAccess;
   /** Its value means nothing now, as the value's words say. */
   notDefined?: boolean;
   /** There is a line of source that it comes from: `hyperstep/source` tells it for `evaluateName`. */
@@ -203,6 +209,21 @@ export interface ExitResponse {
 export interface BreakOnExitsArguments {
   /** The SDM's names. */
   names: string[];
+}
+
+/** `change`: another value; `readWrite`: read and written alike. */
+export type DataAccess = 'change' | 'read' | 'readWrite';
+
+export interface BreakOnDataArguments {
+  /** The `evaluateName` of an entry that is `breakable`. */
+  expression: string;
+  /** Replaces what there was; absent: the machine is no longer stopped by it. */
+  access?: DataAccess;
+}
+
+export interface BreakOnDataResponse {
+  /** What is watched, in words, and what that costs. */
+  description: string;
 }
 
 export interface SourceArguments {
@@ -305,7 +326,8 @@ export interface ExitsResponse {
     words: string;
     /** Where the guest was, with line: `cpuid (x86.h:54)`. */
     place: string;
-    /** Guest-physical address, where the exit has one. */
+    /** Guest-linear and guest-physical address, where the exit has one. */
+    linear?: string;
     gpa?: string;
     source?: SourceLine;
   }[];

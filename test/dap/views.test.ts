@@ -1,6 +1,6 @@
 /** What the extension's views ask for beyond the protocol: exits, VMCSs, translations, memory maps, symbols, the VGA screen. */
 import assert from 'node:assert';
-import type { ActivityEvent, E820Response, Entry, ExitResponse, ExitsResponse, ScreenResponse, SymbolsResponse, TranslationsResponse, VmcsResponse } from '../../src/adapter/messages';
+import type { ActivityEvent, E820Response, Entry, ExitResponse, ExitsResponse, RegistersResponse, ScreenResponse, SymbolsResponse, TranslationsResponse, VmcsResponse } from '../../src/adapter/messages';
 import { marked, Story } from './story';
 
 describe('DAP: views', () => {
@@ -93,6 +93,28 @@ describe('DAP: views', () => {
     const hint = (name: string): string | undefined => variables.find((v) => v.name === name)?.presentationHint?.visibility;
     assert.deepStrictEqual([hint('IO_RCX'), hint('VM_EXIT_REASON')], ['internal', undefined]);
     assert.match((await story.client.request<{ result: string }>('evaluate', { expression: '$vmcs.GUEST_PHYSICAL_ADDRESS', context: 'watch' })).result, /, not defined by this exit$/);
+  });
+
+  it('breaks on what a row of the VMCS and of the registers holds, until that is removed', async () => {
+    await stopAt('lab/vmm/vmexits.c', 'in handle_cpuid');
+    await story.client.request('setBreakpoints', { source: marked('lab/vmm/vmexits.c', 'in handle_cpuid').source, breakpoints: [] });
+    const vmcsRow = async (name: string): Promise<Entry> => (await ask<VmcsResponse>('vmcs')).groups.flatMap((g) => g.entries).find((e) => e.name === name)!;
+    assert.deepStrictEqual([(await vmcsRow('GUEST_RIP')).breakable, (await vmcsRow('GUEST_RIP')).breaksOn], [true, undefined]);
+    assert.deepStrictEqual(await ask('breakOnData', { expression: '$vmcs.GUEST_RIP', access: 'change' }), { description: 'VMCS field GUEST_RIP' });
+    assert.strictEqual((await vmcsRow('GUEST_RIP')).breaksOn, 'change');
+    assert.strictEqual((await vmcsRow('GUEST_RSP')).breaksOn, undefined);
+    const stopped = await story.client.until('continue');
+    assert.match(String(stopped['text'] ?? stopped['description']), /GUEST_RIP/);
+    await ask('breakOnData', { expression: '$vmcs.GUEST_RIP' });
+    assert.strictEqual((await vmcsRow('GUEST_RIP')).breaksOn, undefined);
+    // A read of the reason is the first thing that the next exit's handler does.
+    await ask('breakOnData', { expression: '$vmcs.VM_EXIT_REASON', access: 'read' });
+    assert.match(JSON.stringify(await story.client.until('continue')), /VM_EXIT_REASON/);
+    const { worlds } = await ask<RegistersResponse>('registers');
+    const general = (name: string): Entry | undefined => worlds[0]!.groups.flatMap((g) => g.entries).find((e) => e.name === name);
+    assert.deepStrictEqual([general('rax')?.breakable, general('cr3')?.breakable, general('rip')?.breakable], [true, true, undefined]);
+    await assert.rejects(ask('breakOnData', { expression: '$rip', access: 'change' }), /\$rip cannot be watched/);
+    await assert.rejects(ask('breakOnData', { expression: '$rax', access: 'never' }), /"access" is change, read, readWrite/);
   });
 
   it('tells the line that wrote a field', async () => {

@@ -23,13 +23,14 @@ import type { ExitRecord } from '../../vmx/observe';
 import { Encoding, EXIT_REASONS } from '../../vmx/tables';
 import { screenBody } from '../activity';
 import {
-  HyperstepRequest, type BreakOnExitsArguments, type E820Response, type Entry, type EntryGroup, type ExitArguments, type ExitResponse, type ExitsArguments, type ExitsResponse, type FormatArguments,
+  HyperstepRequest, type BreakOnDataArguments, type BreakOnDataResponse, type BreakOnExitsArguments, type E820Response, type Entry, type EntryGroup, type ExitArguments, type ExitResponse, type ExitsArguments, type ExitsResponse, type FormatArguments,
   type MemoryRange, type PictureArguments, type PictureResponse, type RegistersResponse, type ScreenArguments, type ScreenResponse, type SourceArguments, type SourceLine, type SourceResponse, type SymbolsResponse, type TranslationsArguments, type TranslationsResponse, type TypeArguments,
   type VmcsArguments, type VmcsResponse,
 } from '../messages';
 import type { Handlers } from '../protocol';
 import type { Session } from '../session';
 import { placeOf } from '../sources';
+import { breakMarks, breakOnData } from '../viewBreaks';
 import { frameOf } from './variables';
 
 const DEFAULT_EXITS = 100;
@@ -57,6 +58,7 @@ async function entry(session: Session, node: InspectionNode): Promise<Entry> {
     ...(changed && { changed }),
     ...(wrong && { wrong }),
     ...(node.notDefined && { notDefined: true }),
+    ...breakMarks(session, node),
     ...(later && { hasSource: true }),
     ...(source && { source }),
   };
@@ -197,7 +199,7 @@ export const customHandlers = (session: Session): Handlers => ({
       const source = line && (await sourceLine(session, line));
       last.push({
         n: r.n, cpu: r.cpu, icount: r.icount, reason: r.reason, name: r.name, qualification: hex(r.qualification), guestRip: hex(r.guestRip), ...(symbol && { symbol }), details: r.details,
-        words: exitWords(r), place: addressPlace(of, 'guest', r.guestRip), ...(r.gpa !== undefined && { gpa: hex(r.gpa) }), ...(source && { source }),
+        words: exitWords(r), place: addressPlace(of, 'guest', r.guestRip), ...(r.linear !== undefined && { linear: hex(r.linear) }), ...(r.gpa !== undefined && { gpa: hex(r.gpa) }), ...(source && { source }),
       });
     }
     return {
@@ -221,6 +223,10 @@ export const customHandlers = (session: Session): Handlers => ({
     const wrong = names.find((name) => !isExitName(name));
     if (wrong !== undefined) throw new UserError('exit', `There is no VM exit named ${wrong}.`);
     breakOnExits(session, names);
+  },
+
+  [HyperstepRequest.breakOnData](args: BreakOnDataArguments): BreakOnDataResponse {
+    return breakOnData(session, args);
   },
 
   async [HyperstepRequest.translations]({ expressions }: TranslationsArguments): Promise<TranslationsResponse> {

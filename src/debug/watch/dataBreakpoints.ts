@@ -45,7 +45,8 @@ export interface DataAccess {
   by: string;
 }
 
-export type DataOwner = 'client' | 'gdb';
+/** `view`: rows of the registers' and the VMCS's views, for which VS Code has no data breakpoints of its own. */
+export type DataOwner = 'client' | 'gdb' | 'view';
 
 /** Longer values are not told. */
 const MOST_TOLD = 8;
@@ -91,6 +92,11 @@ export class DataBreakpoints {
     this.look();
     this.env.changed();
     return list;
+  }
+
+  /** What an owner has asked for. */
+  of(owner: DataOwner): DataRequest[] {
+    return (this.byOwner.get(owner) ?? []).map(({ request }) => request);
   }
 
   get watchesSystem(): boolean {

@@ -70,7 +70,7 @@ class ExitTree implements vscode.TreeDataProvider<ExitNode> {
       case 'reason':
         return this.#reasonItem(node.name, node.count);
       case 'exit':
-        return exitItem(node.exit);
+        return exitItem(node.exit, this.ticked.has(node.exit.name));
       case 'entry':
         return entryItem(node.entry, node.path);
     }
@@ -105,14 +105,28 @@ function entryNodes(entries: readonly Entry[], parent: string): ExitNode[] {
   return entries.map((entry, i) => ({ kind: 'entry', entry, path: paths[i] }));
 }
 
-function exitItem(exit: LastExit): vscode.TreeItem {
+/** The address that the exit is about: of an EPT violation the guest-physical one, else the guest's linear one. */
+export const exitAddress = ({ gpa, linear }: Pick<LastExit, 'gpa' | 'linear'>): string | undefined => (gpa ? `gpa:${gpa}` : linear && `guest:${linear}`);
+
+/** All that the row and its tooltip tell, for the clipboard. */
+const exitText = (exit: LastExit): string =>
+  [
+    `VM exit ${exit.n}: ${exit.words}`,
+    `at guest ${exit.guestRip} ${exit.place}`,
+    `exit qualification ${exit.qualification}`,
+    ...(exit.linear ? [`guest-linear address ${exit.linear}`] : []),
+    ...(exit.gpa ? [`guest-physical address ${exit.gpa}`] : []),
+    `icount ${exit.icount}`,
+  ].join('\n');
+
+function exitItem(exit: LastExit, ticked: boolean): vscode.TreeItem {
   const item = new vscode.TreeItem(`${exit.n}  ${exit.name}`, vscode.TreeItemCollapsibleState.Collapsed);
   // The name stands in the label already.
   const details = [exit.gpa ? `gpa ${exit.gpa}` : '', exit.words.slice(exit.name.length + 1)].filter(Boolean).join(' ');
   item.id = `exit/${exit.cpu}/${exit.n}`;
   item.description = [exit.place, details, exit.cpu === 0 ? '' : `CPU ${exit.cpu}`].filter(Boolean).join(' \u00b7 ');
-  item.tooltip = `VM exit ${exit.n}: ${exit.words}\nat guest ${exit.guestRip} ${exit.place}\nicount ${exit.icount}`;
-  item.contextValue = exit.source ? 'source' : '';
+  item.tooltip = exitText(exit);
+  item.contextValue = ['exit', ticked ? 'stops' : 'passes', exit.source ? 'source' : '', exitAddress(exit) ? 'address' : ''].filter(Boolean).join(' ');
   return spoken(item, `VM exit ${exit.n}`, exit.words, exit.place, exit.cpu === 0 ? '' : `CPU ${exit.cpu}`);
 }
 
@@ -137,8 +151,17 @@ export function registerExits(sessions: Sessions, ticked: TickedExits): vscode.D
     }
   };
 
+  const tick = async (node: ExitNode | undefined, stops: boolean): Promise<void> => {
+    if (node?.kind !== 'exit') return;
+    await ticked.set([[node.exit.name, stops]]);
+    await read(sessions.active);
+  };
+
   return vscode.Disposable.from(
     view,
+    vscode.commands.registerCommand('hyperstep.copyExit', (node?: ExitNode) => (node?.kind === 'exit' ? vscode.env.clipboard.writeText(exitText(node.exit)) : undefined)),
+    vscode.commands.registerCommand('hyperstep.stopAtReason', (node?: ExitNode) => tick(node, true)),
+    vscode.commands.registerCommand('hyperstep.passReason', (node?: ExitNode) => tick(node, false)),
     view.onDidChangeCheckboxState(async ({ items }) => {
       await ticked.set(items.flatMap(([node, state]) => (node.kind === 'reason' ? [[node.name, state === vscode.TreeItemCheckboxState.Checked] as [string, boolean]] : [])));
       await read(sessions.active);

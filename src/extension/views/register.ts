@@ -3,9 +3,10 @@ import * as vscode from 'vscode';
 import { HyperstepRequest, type RegistersResponse, type SourceResponse, type VmcsResponse } from '../../adapter/messages';
 import type { Sessions } from '../sessions';
 import type { Branch } from './changes';
+import { registerDataBreaks } from './dataBreaks';
 import { entryDecorations } from './entryItem';
 import type { Node } from './entryTree';
-import { registerExits, type ExitNode } from './exits';
+import { exitAddress, registerExits, type ExitNode } from './exits';
 import { registerMemoryMap, type MapNode } from './memoryMap';
 import { e820Text } from './memoryRows';
 import { OPEN_SOURCE, openSource } from './sourceLink';
@@ -52,11 +53,14 @@ interface VariableArgument {
 /** Registers views and menu commands. */
 export function registerViews(sessions: Sessions, state: vscode.Memento, ticked: TickedExits): vscode.Disposable[] {
   const translations = new Translations(state);
+  const breaksChanged = new vscode.EventEmitter<void>();
   // By a keybinding a command is called with no row.
   const entryOf = (node?: Node | ExitNode) => (node && 'entry' in node ? node.entry : undefined);
   const translationOf = (node?: Node): string | undefined => (node && 'branch' in node ? node.branch.name : undefined);
   return [
-    ...[...STOP_VIEWS, translations.kind].map((kind) => registerStopView(kind, sessions)),
+    ...[...STOP_VIEWS.map((kind) => ({ ...kind, onChange: breaksChanged.event })), translations.kind].map((kind) => registerStopView(kind, sessions)),
+    breaksChanged,
+    ...registerDataBreaks(sessions, () => breaksChanged.fire()),
     registerExits(sessions, ticked),
     registerMemoryMap(sessions),
     registerSymbols(sessions),
@@ -73,7 +77,8 @@ export function registerViews(sessions: Sessions, state: vscode.Memento, ticked:
     vscode.commands.registerCommand('hyperstep.copyMemoryMap', (node?: MapNode) => {
       if (node && 'map' in node && node.map) void vscode.env.clipboard.writeText(e820Text(node.map));
     }),
-    vscode.commands.registerCommand('hyperstep.translate', (node?: Node | VariableArgument) => {
+    vscode.commands.registerCommand('hyperstep.translate', (node?: Node | ExitNode | VariableArgument) => {
+      if (node && 'exit' in node) return translations.add(exitAddress(node.exit));
       if (node && 'variable' in node) return translations.add(node.variable?.memoryReference ?? node.variable?.evaluateName);
       return translations.add(node && ('entry' in node || 'branch' in node) ? entryOf(node)?.memoryReference : undefined);
     }),
