@@ -31,7 +31,7 @@ export function activate(context: vscode.ExtensionContext, host: Host): void {
   const numbers = new NumberFormat(sessions);
   const provider = new ConfigurationProvider(host.make, () => ({ __breakOnExits: ticked.names, __hexadecimal: numbers.hexadecimal }));
   const terminals = new SerialTerminals(sessions);
-  const pictures = new PicturePanels(sessions);
+  const pictures = new PicturePanels(sessions, vscode.Uri.joinPath(context.extensionUri, 'media'));
   const screens = new ScreenTerminals(sessions, pictures);
   context.subscriptions.push(
     sessions,

@@ -5,10 +5,11 @@ const KEYS = { Enter: '\r', Backspace: '\b', Escape: '\x1b' };
 
 const STYLE = `
   body { margin: 0; padding: 12px; color: var(--vscode-foreground); font: var(--vscode-font-size) var(--vscode-font-family); }
-  canvas { display: block; max-width: 100%; max-height: calc(100vh - 60px); background: #000; border: 1px solid var(--vscode-contrastBorder, var(--vscode-panel-border, transparent)); }
+  canvas { display: block; max-width: 100%; max-height: calc(100vh - 80px); background: #000; border: 1px solid var(--vscode-contrastBorder, var(--vscode-panel-border, transparent)); }
   canvas.small { width: min(100%, 640px); image-rendering: pixelated; }
   canvas:focus-visible { outline: 2px solid var(--vscode-contrastActiveBorder, var(--vscode-focusBorder)); outline-offset: 2px; }
-  p { margin: 8px 0 0; color: var(--vscode-descriptionForeground); }
+  p { margin: 8px 0 0; line-height: 1.4; color: var(--vscode-descriptionForeground); }
+  #hint { margin: 0; }
   [hidden] { display: none; }
 `;
 
@@ -17,6 +18,7 @@ const SCRIPT = `
   const vscode = acquireVsCodeApi();
   const canvas = document.querySelector('canvas');
   const words = document.querySelector('p');
+  const hint = document.querySelector('#hint');
   const context = canvas.getContext('2d');
   const say = (text) => { if (words.textContent !== text) words.textContent = text; };
   const draw = ({ width, height, first, rgb, label }) => {
@@ -37,8 +39,12 @@ const SCRIPT = `
     if (canvas.getAttribute('aria-label') !== label) canvas.setAttribute('aria-label', label);
   };
   addEventListener('message', ({ data }) => {
-    if (data.kind === 'ended') return say((canvas.hidden ? '' : words.textContent + '. ') + 'The session is over.');
-    canvas.hidden = !data.picture;
+    if (data.kind === 'ended') hint.hidden = true;
+    if (data.kind === 'ended') {
+      hint.hidden = true;
+      return say((canvas.hidden ? '' : words.textContent + '. ') + 'The session is over.');
+    }
+    canvas.hidden = hint.hidden = !data.picture;
     if (data.picture) draw({ ...data.picture, label: 'Picture on the guest\\'s display: ' + data.words });
     say(data.picture ? data.words : data.none);
   });
@@ -66,6 +72,7 @@ export function picturePage(nonce: string): string {
 <body>
 <canvas role="img" aria-label="Picture on the guest's display" tabindex="0" hidden></canvas>
 <p role="status"></p>
+<p id="hint" hidden>Click the picture to type on the guest's keyboard.</p>
 <script nonce="${nonce}">${script}</script>
 </body>
 </html>`;

@@ -15,9 +15,10 @@ class PicturePanel {
   readonly #panel: vscode.WebviewPanel;
   #session: vscode.DebugSession | undefined;
 
-  constructor(session: vscode.DebugSession, title: string, preserveFocus: boolean, closed: () => void) {
+  constructor(session: vscode.DebugSession, media: vscode.Uri, title: string, preserveFocus: boolean, closed: () => void) {
     this.#session = session;
     this.#panel = vscode.window.createWebviewPanel(VIEW_TYPE, title, { viewColumn: vscode.ViewColumn.Beside, preserveFocus }, { enableScripts: true });
+    this.#panel.iconPath = { light: vscode.Uri.joinPath(media, 'screen-light.svg'), dark: vscode.Uri.joinPath(media, 'screen.svg') };
     this.#panel.webview.onDidReceiveMessage((message: FromPicturePage) => {
       // A page that was out of sight is loaded anew, and asks for everything.
       if (message.kind === 'ready') void this.#watch();
@@ -77,7 +78,11 @@ export class PicturePanels implements vscode.Disposable {
   readonly #ended = new Set<PicturePanel>();
   readonly #subscriptions: vscode.Disposable;
 
-  constructor(sessions: Sessions) {
+  /** `media` is the folder with the extension's icons. */
+  constructor(
+    sessions: Sessions,
+    private readonly media: vscode.Uri,
+  ) {
     this.#subscriptions = vscode.Disposable.from(
       sessions.onPicture(({ session, picture }) => this.#panels.get(session.id)?.show(picture)),
       sessions.onEnded(({ id }) => {
@@ -95,7 +100,7 @@ export class PicturePanels implements vscode.Disposable {
     const known = this.#panels.get(session.id);
     if (known) return known.reveal(preserveFocus);
     for (const ended of [...this.#ended]) ended.dispose();
-    const panel: PicturePanel = new PicturePanel(session, this.#panels.size > 0 ? `${TITLE}: ${session.name}` : TITLE, preserveFocus, () => {
+    const panel: PicturePanel = new PicturePanel(session, this.media, this.#panels.size > 0 ? `${TITLE}: ${session.name}` : TITLE, preserveFocus, () => {
       this.#ended.delete(panel);
       if (this.#panels.get(session.id) === panel) this.#panels.delete(session.id);
     });

@@ -54,5 +54,14 @@ for (const kind of ['node', 'web'] satisfies HostKind[]) {
       await vscode.press('x');
       await says(/^The guest shows text now/);
     });
+
+    it('keeps the last picture when the session is over, and says so', async () => {
+      await vscode.press('Control+Shift+F5');
+      await says(/^320 by 200 pixels/);
+      await becomes(1, 199, [0, 0, 170]);
+      await vscode.press('Shift+F5');
+      await says(/^320 by 200 pixels, VGA, 256 colours\. The session is over\.$/);
+      await becomes(1, 199, [0, 0, 170]);
+    });
   });
 }
