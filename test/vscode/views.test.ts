@@ -64,6 +64,25 @@ describe(`Views of VS Code, ${kind} extension host`, () => {
     await vscode.row(exits, /^guest RIP 0x/);
   });
 
+  it('stops at a reason, or no longer, from the row of an exit', async () => {
+    const exits = await vscode.pane('VM Exits');
+    await vscode.contextMenu(exits, /15\s+CPUID/, 'Do Not Stop at This Reason');
+    await vscode.ticked(exits, /^\s*CPUID/, false);
+    await vscode.contextMenu(exits, /15\s+CPUID/, 'Stop at This Reason');
+    await vscode.ticked(exits, /^\s*CPUID/, true);
+    await vscode.contextMenu(exits, /15\s+CPUID/, 'Copy');
+  });
+
+  it('says in the VMCS view what the exit does not define, and breaks on a field from its row', async () => {
+    await only('VMCS');
+    const vmcs = await vscode.pane('VMCS');
+    await vscode.row(vmcs, /^GUEST_PHYSICAL_ADDRESS .*not defined by this exit/);
+    await vscode.contextMenu(vmcs, /^VM_EXIT_REASON/, 'Break on Value Read');
+    await vscode.row(vmcs, /^VM_EXIT_REASON .*breaks on read/);
+    await vscode.contextMenu(vmcs, /^VM_EXIT_REASON/, 'Remove the Breakpoint on This Value');
+    await vscode.until('no breakpoint', async () => (await vscode.rows(vmcs)).some((row) => /^VM_EXIT_REASON/.test(row) && !/breaks on/.test(row)) || undefined);
+  });
+
   it('shows one call stack of both worlds, and the guest\'s source', async () => {
     await only('Call Stack', 'Variables');
     const stack = await vscode.pane('Call Stack');

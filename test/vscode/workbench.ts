@@ -178,6 +178,12 @@ export class Workbench {
     await row.locator('input[type=checkbox], .monaco-custom-toggle').first().setChecked(on);
   }
 
+  /** Waits until a row has its tick, or has none. */
+  async ticked(container: string, pattern: RegExp, on: boolean): Promise<void> {
+    const box = this.page.locator(`${container} .monaco-list-row`, { hasText: pattern }).first().locator('input[type=checkbox], .monaco-custom-toggle').first();
+    await this.until(on ? 'a tick' : 'no tick', async () => (await box.isChecked()) === on || undefined);
+  }
+
   /** Starts debugging; right after the window has opened VS Code does not know the extension yet, and takes no F5. */
   async debug(): Promise<void> {
     // The item of the status bar is there as long as a session.
