@@ -167,8 +167,14 @@ export class Workbench {
 
   async #toggle(container: string, text: string, expanded: 'true' | 'false'): Promise<void> {
     const row = this.page.locator(`${container} .monaco-list-row`, { hasText: text }).first();
-    await row.waitFor();
-    if ((await row.getAttribute('aria-expanded')) !== expanded) await row.locator('.monaco-tl-twistie').click();
+    const isSo = async (): Promise<boolean> => (await row.getAttribute('aria-expanded', { timeout: 5000 }).catch(() => null)) === expanded;
+    await this.until(`${text} ${expanded === 'true' ? 'open' : 'folded'}`, async () => {
+      if (!(await row.isVisible())) await this.scrollTo(container, new RegExp(text));
+      if (!(await isSo())) await row.locator('.monaco-tl-twistie').click({ timeout: 5000 }).catch(() => undefined);
+      // A stop that has just come draws the rows anew, folded or not as it finds them.
+      await this.page.waitForTimeout(300);
+      return (await isSo()) || undefined;
+    }, SOON_MS, async () => JSON.stringify(await this.rows(container)));
   }
 
   /** Ticks, or clears, the box of a row. */
