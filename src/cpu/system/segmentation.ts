@@ -31,14 +31,14 @@ function permitted(s: CpuState, access: number, write: boolean): boolean {
 export function segmentLinear(cpu: Processor, seg: number, offset: bigint, size: number, write: boolean): bigint {
   const s = cpu.state;
   const vector = seg === Seg.SS ? Vector.SS : Vector.GP;
+  const linear = uncheckedLinear(cpu, seg, offset);
   if (is64(s)) {
-    const linear = seg === Seg.FS || seg === Seg.GS ? BigInt.asUintN(64, s.segBase(seg) + offset) : offset;
     if (!isCanonical(linear) || (size > 1 && !isCanonical(BigInt.asUintN(64, linear + BigInt(size - 1))))) throw cpu.fault.exception(vector, 0);
     return linear;
   }
   const access = s.access(seg);
   if (!permitted(s, access, write) || !withinLimit(access, s.limit(seg), Number(offset), size)) throw cpu.fault.exception(vector, 0);
-  return BigInt.asUintN(32, s.segBase(seg) + offset);
+  return linear;
 }
 
 /** Linear address of a segment's offset, without any check. */

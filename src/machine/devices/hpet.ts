@@ -95,7 +95,7 @@ export class Hpet implements Device, MemoryDevice {
   nextDeadline(): number {
     if (!this.running) return Infinity;
     let next = Infinity;
-    for (const t of this.state.timers) if (t.configuration & Timer.INTERRUPT && t.due < next) next = t.due;
+    for (const t of this.state.timers) next = Math.min(next, interruptAt(t));
     return next;
   }
 
@@ -194,13 +194,13 @@ export class Hpet implements Device, MemoryDevice {
     }
     const t = state.timers[((offset - Register.TIMERS) / Register.STRIDE) | 0];
     if (offset < Register.TIMERS || !t) return;
-    const before = t.configuration & Timer.INTERRUPT ? t.due : Infinity;
+    const before = interruptAt(t);
     const register = offset % Register.STRIDE;
     if (register === CONFIGURATION) t.configuration = merged(wide(t.configuration, 0), written).low & WRITABLE;
     else if (register === COMPARATOR) compare(t, written);
     else return;
     this.schedule(t, this.counts());
-    if ((t.configuration & Timer.INTERRUPT ? t.due : Infinity) !== before) this.host.reschedule();
+    if (interruptAt(t) !== before) this.host.reschedule();
   }
 
   private configure(configuration: number): void {
@@ -216,6 +216,9 @@ export class Hpet implements Device, MemoryDevice {
 
 /** As many bits of a value as the timer compares. */
 const narrowed = (t: TimerState, value: Wide): Wide => (t.configuration & Timer.NARROW_MODE ? wide(value.low, 0) : value);
+
+/** Tick at which a timer interrupts next, or Infinity. */
+const interruptAt = (t: TimerState): number => (t.configuration & Timer.INTERRUPT ? t.due : Infinity);
 
 /** Counts after which a comparator that is left alone matches again; 64 bits never come round. */
 const wrap = (t: TimerState): number => (t.configuration & Timer.NARROW_MODE ? TWO_32 : Infinity);
