@@ -14,7 +14,8 @@ export function memoryFunctions<T extends object>(functions: Readonly<Record<key
   };
   return (memory) => {
     let own = made.get(memory);
-    if (!own) made.set(memory, (own = new WebAssembly.Instance((compiled ??= compile()), { env: { memory } }).exports as unknown as T));
+    // An object of ours: V8 looks up each function of its own, which is a dictionary, at every call.
+    if (!own) made.set(memory, (own = { ...(new WebAssembly.Instance((compiled ??= compile()), { env: { memory } }).exports as unknown as T) }));
     return own;
   };
 }

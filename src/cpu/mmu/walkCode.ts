@@ -33,8 +33,12 @@ export function walkMode(cpu: Processor): number {
   if ((s.cr0 & Cr0.PG) === 0) return Walk.ALLOWED;
   const { cr4, efer } = s;
   if ((efer & Efer.LMA) === 0) return 0;
-  const bit = (condition: number, value: number): number => (condition !== 0 ? value : 0);
-  return Walk.ALLOWED | Walk.PAGING | bit(cr4 & Cr4.SMAP, Walk.SMAP) | bit(cr4 & Cr4.PKE, Walk.PROTECTION_KEYS) | bit(cr4 & Cr4.PGE, Walk.GLOBAL_PAGES) | bit(efer & Efer.NXE, Walk.NO_EXECUTE);
+  let mode = Walk.ALLOWED | Walk.PAGING;
+  if ((cr4 & Cr4.SMAP) !== 0) mode |= Walk.SMAP;
+  if ((cr4 & Cr4.PKE) !== 0) mode |= Walk.PROTECTION_KEYS;
+  if ((cr4 & Cr4.PGE) !== 0) mode |= Walk.GLOBAL_PAGES;
+  if ((efer & Efer.NXE) !== 0) mode |= Walk.NO_EXECUTE;
+  return mode;
 }
 
 /** Bits of a paging-structure entry. */
