@@ -60,11 +60,17 @@ export interface Sight {
   writer(encoding: number): string;
 }
 
-/** All members are optional: a watcher is told only of what it has a function for. */
+/** All members are optional: a watcher is told only of what it has a function for, and there are many exits: it says which ones it has to see. */
 export interface Watcher {
   exit?(this: void, record: ExitRecord): void;
+  /** The exit reason that `exit` is told of; without it, all. */
+  readonly exitsBy?: number;
   /** The entry is complete: registers and RIP are the guest's. */
   entry?(this: void, launch: boolean): void;
+  /** `entry` is told of entries after an exit of this VMCS by this reason only. */
+  readonly entriesAfter?: number;
+  /** `entry` is told only of entries by VMLAUNCH, or of those after an exit of this VMCS before which the VMM changed the guest's registers. */
+  readonly entriesWith?: 'vmlaunch' | 'changed registers';
   failure?(this: void, failure: VmxFailure): void;
   /** Told only while the watcher asks for it by `watchReads`. */
   fieldRead?(this: void, encoding: number): void;

@@ -26,9 +26,10 @@ export const cpuidVmx: VmxCheck = {
   sentence: 'The handler of CPUID leaf 1 leaves the VMX bit in ECX although the VMM does not present itself as a hypervisor.',
   watch({ target, trip, report, field }) {
     return {
+      entriesAfter: Reason.CPUID,
       entry() {
         const { exit, now, atExit } = trip;
-        if (exit?.reason !== Reason.CPUID || atExit[Gpr.RAX * 2] !== FEATURE_LEAF) return;
+        if (!exit || atExit[Gpr.RAX * 2] !== FEATURE_LEAF) return;
         const ecx = now[Gpr.RCX * 2]!;
         if (!isAnswer(now[Gpr.RDX * 2]!, ecx !== atExit[Gpr.RCX * 2] || now[Gpr.RDX * 2] !== atExit[Gpr.RDX * 2])) return;
         if ((ecx & VMX) === 0 || (ecx & HYPERVISOR) !== 0 || field(Encoding.GUEST_RIP) === exit.guestRip) return;

@@ -31,9 +31,8 @@ export const eptAddress: VmxCheck = {
       }
     };
     return {
-      exit(record) {
-        if (record.reason === Reason.EPT_MISCONFIGURATION) look('exit', record.gpa!, ` (VM exit ${record.n})`);
-      },
+      exitsBy: Reason.EPT_MISCONFIGURATION,
+      exit: (record) => look('exit', record.gpa!, ` (VM exit ${record.n})`),
       // A linear address that is short enough for a physical one leads to where nothing is.
       eptWalked(gpaPage, page) {
         if (page >= 0 && page >= (end ??= endOfMemory())) look('instruction', gpaPage * PAGE, '');

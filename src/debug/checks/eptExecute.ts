@@ -20,8 +20,8 @@ export const eptExecute: VmxCheck = {
   sentence: 'The guest fetches an instruction from a page whose EPT entry permits reading but not executing.',
   watch(sight) {
     return {
+      exitsBy: Reason.EPT_VIOLATION,
       exit(record) {
-        if (record.reason !== Reason.EPT_VIOLATION) return;
         const { qualification, gpa, guestRip, n } = record;
         if (gpa === undefined || (qualification & FETCH) === 0n) return;
         if ((qualification & READABLE_OR_WRITABLE) === 0n || (qualification & EXECUTABLE) !== 0n) return;

@@ -43,8 +43,9 @@ export const eptMisconfiguration: VmxCheck = {
       remember(undefined);
     };
     return {
+      exitsBy: Reason.EPT_MISCONFIGURATION,
       exit(record) {
-        if (record.reason !== Reason.EPT_MISCONFIGURATION || handled >= ENOUGH) return;
+        if (handled >= ENOUGH) return;
         const { n, icount, gpa } = record;
         if (gpa !== undefined) remember({ n, icount, gpa });
       },

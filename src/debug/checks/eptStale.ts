@@ -52,9 +52,9 @@ export const eptStale: VmxCheck = {
         empty = false;
       },
       eptInvalidated: forget,
+      exitsBy: Reason.EPT_VIOLATION,
       exit(record) {
         // The violation itself drops what is cached for the address.
-        if (record.reason !== Reason.EPT_VIOLATION) return;
         const page = Math.floor(record.gpa! / 0x1000);
         if (keys[page % REMEMBERED] === page) keys[page % REMEMBERED] = -1;
       },

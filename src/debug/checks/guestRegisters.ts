@@ -24,9 +24,10 @@ export const guestRegisters: VmxCheck = {
     const known = new Set<bigint>();
     return {
       reset: () => known.clear(),
+      entriesWith: 'changed registers',
       entry() {
         const { exit, changed } = trip;
-        if (!exit || changed === 0) return;
+        if (!exit) return;
         const rip = field(Encoding.GUEST_RIP);
         const results = resultRegisters(exit);
         let allowed: number;

@@ -65,9 +65,8 @@ export const linearAddress: VmxCheck = {
         if (!found) return;
         report('failure', mnemonic, `The operand of ${mnemonic.toUpperCase()} holds ${hex(pointer!)}, which is a linear address of the VMM. It must hold the physical address of the region, which is ${hex(found.physical)}.`);
       },
-      entry(launch) {
-        if (launch) lookAtFields('entry');
-      },
+      entriesWith: 'vmlaunch',
+      entry: () => lookAtFields('entry'),
     };
   },
 };

@@ -5,7 +5,7 @@
  */
 import { hex } from '../../base/bits';
 import { Gpr } from '../../cpu/state';
-import { Encoding } from '../../vmx/tables';
+import { Encoding, Reason } from '../../vmx/tables';
 import { asksForMap } from '../memory/guestMap';
 import type { Sight, VmxCheck } from './check';
 import { registerIn } from './resultRegisters';
@@ -139,6 +139,7 @@ export const memoryMap: VmxCheck = {
   watch(sight) {
     const { trip, field, report } = sight;
     return {
+      entriesAfter: Reason.VMCALL,
       entry() {
         const { exit } = trip;
         // A guest asks before it has paging: with it, hypercall 1 is somebody else's.

@@ -12,9 +12,10 @@ export const ripNotAdvanced: VmxCheck = {
   sentence: 'A handler writes an instruction\'s results to the guest\'s registers, but does not advance GUEST_RIP by the instruction length.',
   watch({ trip, report, field, writer }) {
     return {
+      entriesWith: 'changed registers',
       entry() {
         const { exit, changed } = trip;
-        if (!exit || changed === 0 || exit.instructionLength === 0) return;
+        if (!exit || exit.instructionLength === 0) return;
         const results = resultRegisters(exit);
         if (results === ANY || results === STRING || (changed & ~results) !== 0) return;
         // With an event injected the guest takes that first, and the instruction perhaps never.

@@ -11,7 +11,12 @@ const GPR_WORDS = 32;
 /** RSP in a mask of registers: host state has one of its own. */
 const RSP = 1 << Gpr.RSP;
 
-type Told<K extends keyof Watcher> = NonNullable<Watcher[K]>;
+/** In place of an exit reason, at the first entry. */
+const NO_EXIT = -1;
+
+/** What watchers can be told, by the functions for it. */
+type Event = 'exit' | 'entry' | 'failure' | 'fieldRead' | 'eptInvalidated' | 'eptWalked';
+type Told<K extends Event> = NonNullable<Watcher[K]>;
 
 export class VmxChecks {
   /** Called when `fieldRead` has come or gone. */
@@ -20,8 +25,9 @@ export class VmxChecks {
   readonly eptInvalidated: Told<'eptInvalidated'> | undefined;
   readonly eptWalked: Told<'eptWalked'> | undefined;
   private readonly watchers: Watcher[];
-  private readonly exits: Told<'exit'>[];
-  private readonly entries: Told<'entry'>[];
+  /** Who is told of an exit, by its reason; of an entry, by its kind. Made as they occur. */
+  private readonly exits: Told<'exit'>[][] = [];
+  private readonly entries: Told<'entry'>[][] = [];
   private readonly failures: Told<'failure'>[];
   private readonly trip: RoundTrip & { exit: ExitRecord | undefined };
   private readonly told = new Set<string>();
@@ -46,12 +52,10 @@ export class VmxChecks {
       changedSinceExit: true,
     };
     this.watchers = CHECKS.filter((c) => !off.has(c.id)).map((c) => c.watch(this.sight(c)));
-    this.exits = this.all('exit');
-    this.entries = this.all('entry');
-    this.failures = this.all('failure');
-    this.reads = one(this.all('fieldRead'));
-    this.eptInvalidated = one(this.all('eptInvalidated'));
-    this.eptWalked = one(this.all('eptWalked'));
+    this.failures = functions(this.watchers, 'failure');
+    this.reads = one(functions(this.watchers, 'fieldRead'));
+    this.eptInvalidated = one(functions(this.watchers, 'eptInvalidated'));
+    this.eptWalked = one(functions(this.watchers, 'eptWalked'));
   }
 
   /** What is to be told of each VMREAD, while a check wants it. */
@@ -65,10 +69,6 @@ export class VmxChecks {
     if (on) this.readers.add(id);
     else this.readers.delete(id);
     if (this.fieldRead !== before) this.onReadsWatched();
-  }
-
-  private all<K extends keyof Watcher>(name: K): Told<K>[] {
-    return this.watchers.flatMap((w) => (w[name] ? [w[name] as Told<K>] : []));
   }
 
   /** The machine went to power-on. */
@@ -90,14 +90,24 @@ export class VmxChecks {
     trip.changedSinceExit = (this.target.vmx.exitChanges & ~RSP) !== 0;
     trip.exit = record;
     this.exitVmcs = this.target.vmx.currentVmcs;
-    for (let i = 0; i < this.exits.length; i++) this.exits[i]!(record);
+    const { reason } = record;
+    const told = (this.exits[reason] ??= functions(this.watchers.filter(({ exitsBy = reason }) => exitsBy === reason), 'exit'));
+    for (let i = 0; i < told.length; i++) told[i]!(record);
   }
 
   entry(launch: boolean): void {
     const { trip } = this;
     if (trip.exit && this.exitVmcs !== this.target.vmx.currentVmcs) trip.exit = undefined;
     trip.changed = this.target.vmx.entryChanges & ~RSP;
-    for (let i = 0; i < this.entries.length; i++) this.entries[i]!(launch);
+    const changed = trip.exit !== undefined && trip.changed !== 0;
+    const reason = trip.exit?.reason ?? NO_EXIT;
+    const told = (this.entries[((reason + 1) << 2) | (launch ? 2 : 0) | (changed ? 1 : 0)] ??= this.toldOfEntry(reason, launch, changed));
+    for (let i = 0; i < told.length; i++) told[i]!(launch);
+  }
+
+  private toldOfEntry(reason: number, launch: boolean, changed: boolean): Told<'entry'>[] {
+    const suits = ({ entriesAfter = reason, entriesWith }: Watcher): boolean => entriesAfter === reason && (entriesWith === undefined || (entriesWith === 'vmlaunch' ? launch : changed));
+    return functions(this.watchers.filter(suits), 'entry');
   }
 
   failure(failure: VmxFailure): void {
@@ -132,10 +142,15 @@ export class VmxChecks {
   }
 }
 
+/** The functions that these watchers have for an event, in their order. */
+function functions<K extends Event>(watchers: readonly Watcher[], name: K): Told<K>[] {
+  return watchers.flatMap((w) => (w[name] ? [w[name] as Told<K>] : []));
+}
+
 /** One function that tells all; none when there is nobody to tell. */
-function one<A extends unknown[]>(functions: readonly ((...args: A) => void)[]): ((...args: A) => void) | undefined {
-  if (functions.length <= 1) return functions[0];
+function one<A extends unknown[]>(told: readonly ((...args: A) => void)[]): ((...args: A) => void) | undefined {
+  if (told.length <= 1) return told[0];
   return (...args) => {
-    for (const f of functions) f(...args);
+    for (const f of told) f(...args);
   };
 }
