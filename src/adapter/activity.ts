@@ -6,6 +6,7 @@ import type { Screen } from '../machine/screen';
 import { toBase64 } from './memoryReference';
 import { HyperstepEvent, type ActivityEvent, type PictureResponse, type ScreenResponse } from './messages';
 import { PictureChanges } from './pictureChanges';
+import { Repetition } from './repetition';
 
 /** Milliseconds between two events about a machine that runs. */
 const PERIOD_MS = 500;
@@ -23,9 +24,9 @@ const sameMode = (a: PictureMode | undefined, b: PictureMode | undefined): boole
 const same = (a: Screen, b: Screen): boolean => a.cursor?.row === b.cursor?.row && a.cursor?.column === b.cursor?.column && sameMode(a.picture, b.picture) && a.cells.every((cell, i) => cell === b.cells[i]);
 
 export class Activity {
-  private turn = 0;
-  private screenTurn = 0;
-  private pictureTurn = 0;
+  private readonly telling: Repetition;
+  private readonly followingScreen: Repetition;
+  private readonly followingPicture: Repetition;
   private told: ActivityEvent | undefined;
   private instructions = 0;
   private at = 0;
@@ -39,30 +40,29 @@ export class Activity {
     private readonly machine: Machine,
     private readonly scheduler: Scheduler,
     private readonly send: (event: string, body: unknown) => void,
-  ) {}
+  ) {
+    this.telling = new Repetition(scheduler, PERIOD_MS, () => this.tell());
+    this.followingScreen = new Repetition(scheduler, SCREEN_PERIOD_MS, () => this.showScreen());
+    this.followingPicture = new Repetition(scheduler, PICTURE_PERIOD_MS, () => {
+      const begin = scheduler.now();
+      this.showPicture();
+      return Math.max(PICTURE_PERIOD_MS, (scheduler.now() - begin) / PICTURE_SHARE);
+    });
+  }
 
   /** The machine runs. */
   started(): void {
     this.running = true;
     this.mark();
-    const turn = ++this.turn;
-    const again = (): void => {
-      if (turn !== this.turn) return;
-      this.tell();
-      this.scheduler.soon(again, PERIOD_MS);
-    };
-    this.scheduler.soon(again, PERIOD_MS);
-    if (this.watchesScreen) this.followScreen();
-    if (this.pictures) this.followPicture();
+    this.telling.start();
+    if (this.watchesScreen) this.followingScreen.start(true);
+    if (this.pictures) this.followingPicture.start();
   }
 
   /** The machine stands: what it has done is told a last time. */
   stopped(): void {
     if (!this.running) return;
-    this.running = false;
-    this.turn++;
-    this.screenTurn++;
-    this.pictureTurn++;
+    this.dispose();
     this.tell();
     if (this.watchesScreen) this.showScreen();
     this.showPicture();
@@ -71,17 +71,15 @@ export class Activity {
   /** Nothing is told any more. */
   dispose(): void {
     this.running = false;
-    this.turn++;
-    this.screenTurn++;
-    this.pictureTurn++;
+    for (const repetition of [this.telling, this.followingScreen, this.followingPicture]) repetition.stop();
   }
 
   /** Sends the screen from now on whenever it has changed, or no longer. */
   watchScreen(on: boolean): void {
     this.watchesScreen = on;
     this.shown = undefined;
-    this.screenTurn++;
-    if (on && this.running) this.followScreen();
+    this.followingScreen.stop();
+    if (on && this.running) this.followingScreen.start(true);
   }
 
   /** The whole picture; it is sent from now on whenever it has changed, or no longer, where `live` says so. */
@@ -90,8 +88,8 @@ export class Activity {
     const now = pictures.changed() ?? {};
     if (live === undefined) return now;
     this.pictures = live ? pictures : undefined;
-    this.pictureTurn++;
-    if (live && this.running) this.followPicture();
+    this.followingPicture.stop();
+    if (live && this.running) this.followingPicture.start();
     return now;
   }
 
@@ -116,32 +114,11 @@ export class Activity {
     this.send(HyperstepEvent.activity, body);
   }
 
-  private followScreen(): void {
-    const turn = ++this.screenTurn;
-    const again = (): void => {
-      if (turn !== this.screenTurn) return;
-      this.showScreen();
-      this.scheduler.soon(again, SCREEN_PERIOD_MS);
-    };
-    again();
-  }
-
   private showScreen(): void {
     const screen = this.machine.screen();
     if (this.shown && same(this.shown, screen)) return;
     this.shown = screen;
     this.send(HyperstepEvent.screen, screenBody(screen));
-  }
-
-  private followPicture(): void {
-    const turn = ++this.pictureTurn;
-    const again = (): void => {
-      if (turn !== this.pictureTurn) return;
-      const begin = this.scheduler.now();
-      this.showPicture();
-      this.scheduler.soon(again, Math.max(PICTURE_PERIOD_MS, (this.scheduler.now() - begin) / PICTURE_SHARE));
-    };
-    this.scheduler.soon(again, PICTURE_PERIOD_MS);
   }
 
   private showPicture(): void {
