@@ -1,6 +1,6 @@
 /** Symbols of another build than the image that boots: breakpoints would never be hit, and nothing would say why. */
 import type { FileSource } from '../../base/files';
-import { hasHeader, isElf, ProgramType, programHeaders } from '../../machine/boot/elfHeader';
+import { hasHeader, isElf, isWide, ProgramType, programHeaders, viewOf } from '../../machine/boot/elfHeader';
 import type { DiskImage, MachineOptions } from '../../machine/machineInterface';
 import type { LoadedSymbols } from './load';
 import { shortName } from './paths';
@@ -16,6 +16,9 @@ const LEAST_ALIKE = 0.4;
 
 const word = (bytes: Uint8Array, at: number): number => bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
 
+/** The ELF header and the program headers, of which linkers make a part of the first segment, but objcopy -O binary none of the image. */
+const headersEnd = (elf: Uint8Array): number => (isWide(elf) ? 64 + 56 * viewOf(elf).getUint16(56, true) : 52 + 32 * viewOf(elf).getUint16(44, true));
+
 /** Places in an ELF whose bytes must be in an image that holds it. */
 function samplesOf(elf: Uint8Array): number[] {
   const headers = isElf(elf) && hasHeader(elf) ? (programHeaders(elf) ?? []) : [];
@@ -23,7 +26,7 @@ function samplesOf(elf: Uint8Array): number[] {
   for (const { type, offset, fileSize } of headers) {
     if (type !== ProgramType.LOAD) continue;
     const end = Math.min(offset + fileSize, elf.length) - SAMPLE;
-    for (let at = Math.ceil(offset / SAMPLE) * SAMPLE; at <= end; at += SAMPLE) {
+    for (let at = Math.ceil(Math.max(offset, headersEnd(elf)) / SAMPLE) * SAMPLE; at <= end; at += SAMPLE) {
       // Of padding there is some everywhere.
       if (!elf.subarray(at, at + SAMPLE).every((byte) => byte === elf[at])) places.push(at);
     }
