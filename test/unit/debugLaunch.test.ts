@@ -5,6 +5,7 @@ import type { FileSource } from '../../src/base/files';
 import { exitRequest } from '../../src/adapter/launch/breakOnExit';
 import { readConfiguration } from '../../src/adapter/launch/configuration';
 import { checkBootDisk, checkElf } from '../../src/adapter/launch/imageCheck';
+import { otherBuilds } from '../../src/adapter/launch/otherBuilds';
 import { parseMemorySize } from '../../src/adapter/launch/memorySize';
 import { folderOf, resolvePath } from '../../src/adapter/launch/paths';
 import { findTargets } from '../../src/adapter/launch/targets';
@@ -19,12 +20,13 @@ const sentence = (action: () => unknown): string => {
   throw new Error('nothing was wrong');
 };
 
-const filesOf = (paths: string[]): FileSource => ({
+/** `contents` are of the files that may be read. */
+const filesOf = (paths: string[], contents: Record<string, Uint8Array> = {}): FileSource => ({
   exists: (path) => Promise.resolve(paths.includes(path)),
   list: (folder) => Promise.resolve(paths.filter((p) => folderOf(p) === folder).map((p) => p.slice(folder.length + 1))),
-  size: () => Promise.reject(new Error('not asked for')),
+  size: (path) => (contents[path] ? Promise.resolve(contents[path].length) : Promise.reject(new Error('not asked for'))),
   modified: () => Promise.resolve(undefined),
-  read: () => Promise.reject(new Error('not asked for')),
+  read: (path) => (contents[path] ? Promise.resolve(contents[path]) : Promise.reject(new Error('not asked for'))),
   write: () => Promise.reject(new Error('not asked for')),
 });
 
@@ -109,7 +111,54 @@ describe('images', () => {
     new DataView(disk.buffer).setUint16(512 + 54, 56, true);
     assert.match(sentence(() => checkBootDisk('kernel.img', disk)), /^kernel\.img is truncated: the kernel behind its boot sector/);
   });
+  it('an image made by objcopy, which lacks the ELF\'s headers, is of the same build', async () => {
+    const kernel = new Uint8Array(0x1000 + 0x800);
+    kernel.set(elf(62));
+    const data = new DataView(kernel.buffer);
+    data.setBigUint64(32, 64n, true); // one program header: a segment from the file's first byte on
+    data.setUint16(54, 56, true);
+    data.setUint16(56, 1, true);
+    data.setUint32(64, 1, true);
+    data.setBigUint64(64 + 32, BigInt(kernel.length), true);
+    for (let i = 0x1000; i < kernel.length; i++) kernel[i] = (i * 7 + (i >> 5)) & 0xff;
+    const told = (bytes: Uint8Array): Promise<string[]> => otherBuilds(filesOf([], { '/w/kernel.elf': kernel }), { drives: [{ name: '/w/disk.img', bytes }], boot: { kind: 'disk' } }, [{ path: '/w/kernel.elf', world: undefined }], ['/w']);
+    const disk = new Uint8Array(0x2000);
+    disk.set(kernel.subarray(0x1000), 512);
+    assert.deepStrictEqual(await told(disk), []);
+    disk.fill(0xcc, 0x500, 0x540);
+    assert.match((await told(disk)).join(), /^disk\.img holds another build than kernel\.elf/);
+  });
   it('an ELF in place of a disk is named', () => assert.match(sentence(() => checkBootDisk('kernel', elf(62, 512))), /^kernel is an ELF file, not a disk image/));
+});
+
+describe('an image in a folder that is no tree', () => {
+  const boots = Uint8Array.from({ length: 1024 }, (_, i) => (i === 510 ? 0x55 : i === 511 ? 0xaa : 0));
+  const kernel = new Uint8Array(256);
+  kernel.set([0x7f, 0x45, 0x4c, 0x46, 1, 1, 1]);
+  kernel.set([0x02, 0xb0, 0xad, 0x1b, 0, 0, 0, 0, 0xfe, 0x4f, 0x52, 0xe4], 64); // a multiboot header without flags
+  const started = (contents: Record<string, Uint8Array>) => findTargets(readConfiguration({}), filesOf(Object.keys(contents), contents), '/package', '/w');
+
+  it('the one disk with a boot sector is started, with the symbols beside it', async () => {
+    const { boot, note, unexpected, optionalSymbols } = await started({ '/w/kernel.img': boots, '/w/fs.img': new Uint8Array(1024), '/w/kernel.elf': new Uint8Array(8), '/w/main.c': new Uint8Array(8) });
+    assert.deepStrictEqual(boot, { kind: 'disk', disk: '/w/kernel.img' });
+    assert.deepStrictEqual([note, unexpected], ['Starting kernel.img, the only disk image with a boot sector in the folder; "boot" in a launch configuration names another.', undefined]);
+    assert.deepStrictEqual(optionalSymbols, [{ file: '/w/kernel.elf', world: undefined }]);
+  });
+  it('a disk or a CD rather than the kernel that it is made of', async () => {
+    assert.strictEqual((await started({ '/w/os.iso': boots, '/w/kernel.elf': kernel, '/w/kernel.img': boots })).boot.kind, 'disk');
+    assert.deepStrictEqual((await started({ '/w/os.iso': boots, '/w/kernel.elf': kernel })).boot, { kind: 'cdrom', cdrom: '/w/os.iso' });
+  });
+  it('a multiboot kernel, with its symbols', async () => {
+    const { boot, optionalSymbols } = await started({ '/w/kernel.elf': kernel, '/w/README.md': boots });
+    assert.deepStrictEqual(boot, { kind: 'kernel', kernel: '/w/kernel.elf', initrd: undefined, append: '', entry: undefined });
+    assert.deepStrictEqual(optionalSymbols, [{ file: '/w/kernel.elf', world: undefined }]);
+  });
+  it('of several as good none is taken', () =>
+    assert.rejects(started({ '/w/a.img': boots, '/w/b.img': boots }), /^UserError: The folder has 2 images that could be started \(a\.img, b\.img\): name one in the launch configuration, as in "boot": \{ "disk": "a\.img" \}\.$/));
+  it('none leaves the built-in lab, and says so', async () => {
+    const { boot, unexpected } = await started({ '/w/logo.img': new Uint8Array(1024), '/w/notes.txt': boots });
+    assert.deepStrictEqual([boot, unexpected], [{ kind: 'disk', disk: '/package/lab/images/complete/vmm.img' }, true]);
+  });
 });
 
 describe('what to start', () => {

@@ -9,6 +9,9 @@ const NO_PROGRAM = /\.(c|h|cc|cpp|hpp|rs|zig|s|asm|ld|mk|o|a|d|dwo|dwp|debug|rme
 /** A pattern from the root of a disk would look everywhere. */
 const MOST_FOLDERS = 2000;
 
+/** Whether a name is not clearly that of something else. */
+export const mayBeProgram = (name: string): boolean => !NO_PROGRAM.test(name) && !name.startsWith('.');
+
 export interface FoundSymbols {
   /** Asked for by name: must be usable. */
   named: SymbolFile[];
@@ -69,7 +72,7 @@ export async function expandSymbols(files: FileSource, entries: readonly SymbolF
       continue;
     }
     const programs: SymbolFile[] = [];
-    for (const name of names) if (!NO_PROGRAM.test(name) && !name.startsWith('.') && (await files.exists(`${path}/${name}`))) programs.push({ ...entry, file: `${path}/${name}` });
+    for (const name of names) if (mayBeProgram(name) && (await files.exists(`${path}/${name}`))) programs.push({ ...entry, file: `${path}/${name}` });
     if (programs.length === 0) throw new UserError('launch-configuration', `${key} names the folder ${entry.file}, which holds no linked programs: name the folder that they are in, or write ${baseName(path)}/**/*.`);
     found.push(...programs);
   }

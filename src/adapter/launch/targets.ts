@@ -2,6 +2,7 @@
 import { UserError } from '../../base/errors';
 import type { FileSource } from '../../base/files';
 import type { BootConfiguration, LaunchConfiguration, SymbolFile } from './configuration';
+import { folderImage } from './folderImages';
 import { isAbsolute, resolvePath } from './paths';
 import { expandSymbols, symbolFolders } from './symbolFiles';
 
@@ -72,7 +73,7 @@ export async function findTargets(configuration: LaunchConfiguration, files: Fil
   else if (boot === undefined) {
     await refuseUnbuilt(files, cwd);
     const unexpected = cwd !== undefined && (await files.list(cwd)).length > 0;
-    targets = (await found(files, cwd)) ?? { ...builtIn(), unexpected, note: 'No images were found in the folder and "boot" is not given: this is the built-in lab.' };
+    targets = (await found(files, cwd)) ?? (await alone(files, cwd)) ?? { ...builtIn(), unexpected, note: 'No images were found in the folder and "boot" is not given: this is the built-in lab.' };
   } else if (boot.kind === 'lab') targets = builtIn();
   else targets = await named(configuration, wholeBoot(boot, cwd), files, cwd);
   const expanded = configuration.symbols && (await expandSymbols(files, configuration.symbols.map((s) => ({ ...s, file: whole(s.file, cwd) }))));
@@ -85,7 +86,7 @@ export async function findTargets(configuration: LaunchConfiguration, files: Fil
     floppies: configuration.floppies.map((file) => whole(file, cwd)),
     symbols: symbols ?? (targets.boot.kind === 'multiboot' && boot !== undefined ? [{ file: targets.boot.multiboot, world: undefined }] : targets.symbols),
     // A kernel that is an ELF has its own symbols; a bzImage has none.
-    optionalSymbols: expanded ? expanded.found : targets.boot.kind === 'kernel' ? [{ file: targets.boot.kernel, world: undefined }] : targets.optionalSymbols,
+    optionalSymbols: expanded ? expanded.found : targets.boot.kind === 'kernel' && boot !== undefined ? [{ file: targets.boot.kernel, world: undefined }] : targets.optionalSymbols,
     roots: [...new Set([...(cwd === undefined ? [] : [cwd]), ...targets.roots, ...symbolFolders(expanded ? [...expanded.named, ...expanded.found] : targets.symbols)])],
   };
 }
@@ -123,6 +124,12 @@ async function refuseUnbuilt(files: FileSource, cwd: string | undefined): Promis
   if (cwd === undefined || (await files.exists(`${cwd}/${JOS.disk}`))) return;
   const sources = await Promise.all(JOS_SOURCES.map((path) => files.exists(`${cwd}/${path}`)));
   if (sources.every(Boolean)) throw new UserError(NOT_BUILT, `${cwd} holds a JOS tree that has not been built: there is no ${JOS.disk}. Run make first, or give "boot".`);
+}
+
+/** The image that lies in a folder which is no tree. */
+async function alone(files: FileSource, cwd: string | undefined): Promise<LaunchTargets | undefined> {
+  const image = cwd === undefined ? undefined : await folderImage(files, cwd);
+  return image && { ...nothingElse(image.boot), note: image.note, optionalSymbols: image.symbols };
 }
 
 /** The images of the lab, of a JOS tree or of an xv6 tree in a folder. */
