@@ -14,6 +14,7 @@ import { VmxUnit } from '../vmx/unit';
 import { bootKernel } from './boot/boot';
 import { Bus } from './bus';
 import { Board, TIMER_INPUT } from './devices/board';
+import { keyBytes } from './devices/keySequences';
 import type { Drive } from './disk/drive';
 import { Bios, romImage } from './firmware/bios';
 import { biosKernel, boardMap, flashChips, flashSize, foreignFiles, kernelItems, ramMap } from './firmware/foreign';
@@ -338,7 +339,7 @@ class Pc implements Machine {
     this.type('serial', bytes);
   }
   typeKeyboard(text: string): void {
-    this.type('keyboard', new TextEncoder().encode(text));
+    this.type('keyboard', keyBytes(text, (character) => this.told.add(`The keyboard has no key for the character ${JSON.stringify(character)}.`)));
   }
 
   /** While an instruction is executing, input arrives at the next boundary, also when the run is repeated. */

@@ -65,6 +65,16 @@ describe('DAP: picture of the display', () => {
     assert.deepStrictEqual(await ask(false), {});
   });
 
+  it('takes an arrow key as one key, not as the letters that terminals send for it', async () => {
+    await whole();
+    await ask(true);
+    const drawn = client.next('hyperstep/picture');
+    await client.request('hyperstep/type', { text: '\x1b[A', device: 'keyboard' });
+    assert.strictEqual(((await drawn) as PictureResponse).picture?.first, 0);
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    assert.ok((await ask()).picture, 'a second key would have ended the picture');
+  });
+
   it('is named with the text screen, which a terminal shows', async () => {
     await whole();
     const screen = await client.request<ScreenResponse>('hyperstep/screen', {});

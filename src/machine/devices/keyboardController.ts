@@ -3,6 +3,7 @@ import { bit } from '../../base/bits';
 import { type Device, type DeviceHost, NEVER, type PortDevice } from '../device';
 import type { A20Gate } from './a20Gate';
 import { mouseAnswer, mouseAtReset } from './mouse';
+import { keyOf } from './keySequences';
 import { LEFT_CONTROL, LEFT_SHIFT, strokeFor } from './scancodes';
 
 /** Status: output buffer full, system flag, last write was a command, not inhibited. */
@@ -19,6 +20,8 @@ const DISABLED = 0x10;
 const MOUSE_DISABLED = 0x20;
 const TRANSLATE = 0x40;
 
+/** Goes before the code of a key that the first keyboards lacked. */
+const EXTENDED = 0xe0;
 const ACKNOWLEDGE = 0xfa;
 const RESEND = 0xfe;
 const SELF_TEST_PASSED = 0x55;
@@ -61,10 +64,15 @@ export class KeyboardController implements Device, PortDevice {
   }
   advance(): void {}
 
-  /** Presses and releases the keys that type a text; characters that a US keyboard lacks are left out with a warning. */
+  /** Presses and releases the keys that type a text; characters that a US keyboard lacks are left out with a warning. Codes above ASCII are keys without characters (keySequences.ts). */
   type(text: string): void {
     if (!(this.state.commandByte & TRANSLATE)) this.host.warn('The guest switched the keyboard to scan code set 2, which Hyperstep does not type in.');
     for (const character of text) {
+      const key = keyOf(character.charCodeAt(0));
+      if (key) {
+        for (const code of [key.code, key.code | 0x80]) this.state.keys.push(...(key.extended ? [EXTENDED] : []), code);
+        continue;
+      }
       const stroke = strokeFor(character);
       if (!stroke) {
         this.host.warn(`The keyboard has no key for the character ${JSON.stringify(character)}.`);
