@@ -157,6 +157,10 @@ describe('exit conditions', () => {
   ];
   for (const [text, expected] of HOLDS) it(text, () => assert.strictEqual(holds(text), expected));
   it('tells what the exit has when it is asked for something else', () => assert.throws(() => holds('leaf == 1'), /An? IO_INSTRUCTION exit has no "leaf"; it has port, direction/));
+  it('tells how a register is named when it is asked for like a detail', () => {
+    assert.throws(() => holds('eax == 1'), /has no "eax" \(the register is \$eax\); it has port/);
+    assert.throws(() => holds('rcx == 1'), /has no "rcx" \(the register is \$rcx\)/);
+  });
   it('refuses texts in arithmetic', () => assert.throws(() => holds('direction + 1'), /"out" is a text/));
 });
 

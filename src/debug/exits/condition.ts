@@ -6,6 +6,7 @@
 import { UserError } from '../../base/errors';
 import { parseExpression } from '../evaluate/parser';
 import type { Expression } from '../evaluate/syntax';
+import { aliasNamed, registerNamed } from '../registers/registerTable';
 
 export type Operand = bigint | string | boolean;
 
@@ -95,7 +96,7 @@ class Computation {
       return this.surroundings.number(e);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
-      return refuse(`${subject.what} has no "${name}"; it has ${[...subject.names(), HITS].join(', ')}.`);
+      return refuse(`${subject.what} has no "${name}"${registerNamed(name) ?? aliasNamed(name) ? ` (the register is $${name})` : ''}; it has ${[...subject.names(), HITS].join(', ')}.`);
     }
   }
 
