@@ -361,4 +361,6 @@ export interface ExtensionArguments {
   __breakOnExits?: string[];
   /** Integers are shown in hexadecimal. */
   __hexadecimal?: boolean;
+  /** The client shows disassembly where a stop has no source (sourceless.ts). */
+  __disassembles?: boolean;
 }

@@ -46,6 +46,7 @@ import { References } from './references';
 import { SerialConsole } from './serialConsole';
 import { ShownMemory } from './shownMemory';
 import { threadOf } from './threads';
+import { AT_INSTRUCTION, hasSource } from './sourceless';
 import { stopWords, type StopWords } from './words';
 
 /** What a launch has made. */
@@ -70,8 +71,8 @@ export class Session {
   onEnd: () => void = () => {};
   /** Memory that the client may be showing. */
   readonly shownMemory = new ShownMemory();
-  /** Which of the protocol's optional events the client understands. */
-  readonly understands = { invalidated: false, memory: false };
+  /** Which of the protocol's optional events the client understands, and whether it shows disassembly in place of source. */
+  readonly understands = { invalidated: false, memory: false, disassembly: false };
   /** Called at each stop, when it has been told. */
   readonly atStop: (() => void)[] = [];
   private launched: Launched | undefined;
@@ -217,19 +218,33 @@ export class Session {
     const asked = cause.kind === 'exit' || cause.kind === 'event';
     if (words.exception && !asked) this.output('important', `${words.description}\n${words.text}\n`);
     else if (asked || cause.kind === 'data') this.output('console', `${[words.description, ...(cause.kind === 'data' ? [words.text] : [])].join('\n')}\n`);
-    this.protocol.event('stopped', {
-      reason: words.reason,
-      description: words.description,
-      text: words.text,
-      threadId: threadOf(d.target.index),
-      allThreadsStopped: true,
-      hitBreakpointIds: words.ids,
-    });
+    if (this.understands.disassembly) void this.tellStopWithPlace(words);
+    else this.tellStop(words, words.reason, d.target.index);
     this.state({ what: 'stopped', icount: d.machine.icount, world: d.target.world });
     this.tellMemory();
     for (const task of this.atStop) task();
     // A program that was built again has other lines than those that the user is about to look at.
     void this.run.symbolTimes.changed().then((sentences) => sentences.forEach((sentence) => this.tell(sentence, 'important')));
+  }
+
+  private tellStop({ description, label, text, ids }: StopWords, reason: string, cpu: number): void {
+    this.protocol.event('stopped', {
+      reason,
+      description: label,
+      text: label === description ? text : [description, text].filter(Boolean).join('\n'),
+      threadId: threadOf(cpu),
+      allThreadsStopped: true,
+      hitBreakpointIds: ids,
+    });
+  }
+
+  /** Looks first whether there is source to show. */
+  private async tellStopWithPlace(words: StopWords): Promise<void> {
+    const { stop } = this;
+    const { index } = this.debugger.target;
+    const sourced = await hasSource(this, this.debugger.stack());
+    // GDB beside this client may have let the machine go on meanwhile.
+    if (stop === this.stop && !this.ending) this.tellStop(words, sourced ? words.reason : AT_INSTRUCTION, index);
   }
 
   private machineEnded(cause: StopCause & { kind: 'ended' }): void {

@@ -11,24 +11,29 @@ import { accessWords } from '../debug/watch/dataBreakpoints';
 
 export interface StopWords {
   reason: string;
-  /** Shown in the call stack view. */
+  /** The whole reason in one sentence. */
   description: string;
+  /** The same in a few words, for the call stack view: beside a longer text it has no room for the thread's name. */
+  label: string;
   /** Shown on hover and, for exceptions, in the editor. */
   text: string | undefined;
   ids: number[] | undefined;
   exception: DebugProtocol.ExceptionInfoResponse['body'] | undefined;
 }
 
-const plain = (reason: string, description: string): StopWords => ({ reason, description, text: undefined, ids: undefined, exception: undefined });
+const plain = (reason: string, description: string): StopWords => ({ reason, description, label: description, text: undefined, ids: undefined, exception: undefined });
 
-function exception(exceptionId: string, description: string, lines: string[]): StopWords {
+/** `label` stands for a description that is too long for the call stack view, which the editor then tells with the lines. */
+function exception(exceptionId: string, description: string, lines: string[], label?: string): StopWords {
   const text = lines.join('\n');
+  const told = label === undefined ? text : [description, ...lines].join('\n');
   return {
     reason: 'exception',
     description,
+    label: label ?? description,
     text,
     ids: undefined,
-    exception: { exceptionId, description: text, breakMode: 'always', details: { message: description, typeName: exceptionId } },
+    exception: { exceptionId, description: told, breakMode: 'always', details: { message: description, typeName: exceptionId } },
   };
 }
 
@@ -63,11 +68,12 @@ export function stopWords(d: Debugger, cause: StopCause): StopWords {
     case 'vmx-failure': {
       const { vmx } = d.target;
       const lines = failureLines(cause.failure, (rip, returns) => d.place(rip, returns), (field) => vmx.fieldWriter(field), (field) => vmx.readField(field));
-      return exception(`${cause.failure.mnemonic.toUpperCase()} failed`, cause.failure.message, [...lines.slice(1), ...findingLines(cause.findings)]);
+      const title = `${cause.failure.mnemonic.toUpperCase()} failed`;
+      return exception(title, cause.failure.message, [...lines.slice(1), ...findingLines(cause.findings)], title);
     }
     case 'check': {
       const { check, sentence, notes } = cause.finding;
-      return exception(check.title, sentence, [...notes, `This is the VMX check "${check.id}"; "vmxChecks": { "${check.id}": false } in the launch configuration switches it off.`]);
+      return exception(check.title, sentence, [...notes, `This is the VMX check "${check.id}"; "vmxChecks": { "${check.id}": false } in the launch configuration switches it off.`], check.title);
     }
     case 'triple-fault': {
       const who = cause.world === 'guest' ? 'guest' : 'VMM';

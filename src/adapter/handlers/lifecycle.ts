@@ -61,9 +61,10 @@ export const lifecycleHandlers = (session: Session): Handlers => ({
   },
 
   async launch(args: unknown) {
-    const { __remedyNotBuilt: remedy, __breakOnExits: ticked, __hexadecimal: hexadecimal } = args as ExtensionArguments;
+    const { __remedyNotBuilt: remedy, __breakOnExits: ticked, __hexadecimal: hexadecimal, __disassembles: disassembles } = args as ExtensionArguments;
     if (remedy) session.protocol.remedies.set(NOT_BUILT, remedy);
     session.format.hexadecimal = hexadecimal === true;
+    session.understands.disassembly = disassembles === true;
     await session.launch(readConfiguration(args));
     if (ticked) breakOnExits(session, ticked.filter(isExitName));
   },

@@ -12,10 +12,12 @@ import { referenceTo } from '../memoryReference';
 import { moduleOf } from '../modules';
 import type { Handlers } from '../protocol';
 import type { Session } from '../session';
+import { hasSource } from '../sourceless';
 import { placeOf, sourceOf } from '../sources';
 import { processorOf } from '../threads';
 
-async function told(session: Session, stack: readonly StackEntry[], index: number, cpu: number): Promise<DebugProtocol.StackFrame> {
+/** `sourced`: frames without source stand back behind those that have it; where none has, all are as good. */
+async function told(session: Session, stack: readonly StackEntry[], index: number, cpu: number, sourced: boolean): Promise<DebugProtocol.StackFrame> {
   const entry = stack[index]!;
   const id = session.references.frameId(stack, index, cpu);
   if (entry.kind === 'label') return { id, name: entry.name, line: 0, column: 0, presentationHint: 'label' };
@@ -32,7 +34,7 @@ async function told(session: Session, stack: readonly StackEntry[], index: numbe
     frame.source = place.source;
     frame.line = place.line;
     frame.column = session.format.column(entry.column || 1);
-  } else frame.presentationHint = 'subtle';
+  } else if (sourced) frame.presentationHint = 'subtle';
   return frame;
 }
 
@@ -67,7 +69,8 @@ export const stackHandlers = (session: Session): Handlers => ({
     const start = args.startFrame ?? 0;
     const end = Math.min(stack.length, start + (args.levels || stack.length));
     const stackFrames: DebugProtocol.StackFrame[] = [];
-    for (let i = start; i < end; i++) stackFrames.push(await told(session, stack, i, cpu));
+    const sourced = await hasSource(session, stack);
+    for (let i = start; i < end; i++) stackFrames.push(await told(session, stack, i, cpu, sourced));
     return { stackFrames, totalFrames: stack.length };
   },
 

@@ -30,9 +30,18 @@ export function disassemble(target: Target, disassembler: Disassembler, world: W
   let after = forwards(target, disassembler, world, bits, address, wantedAfter + Math.max(0, offset));
   if (offset > 0) after = after.slice(offset);
   const first = before[0]?.address ?? address;
-  const rows = [...Array.from({ length: missing }, (_, i) => invalid(BigInt.asUintN(64, first - BigInt(missing - i)))), ...before, ...after].slice(0, count);
+  const rows = [...unknown(target, world, first, missing), ...before, ...after].slice(0, count);
   for (let next = (rows.at(-1)?.address ?? address) + BigInt(rows.at(-1)?.bytes.length || 1); rows.length < count; next++) rows.push(invalid(next));
   return withLines(target, world, rows);
+}
+
+/** Bytes in front of the first instruction that is known, one a row: where instructions begin among them nobody can tell. */
+function unknown(target: Target, world: World, end: bigint, count: number): Row[] {
+  return Array.from({ length: count }, (_, i) => {
+    const row = invalid(end - BigInt(count - i));
+    const bytes = target.read(world, row.address, 1);
+    return bytes.length === 0 ? row : { ...row, bytes, text: '(no instruction is known to begin here)' };
+  });
 }
 
 const invalid = (address: bigint): Row => ({ address: BigInt.asUintN(64, address), bytes: new Uint8Array(), text: '(not mapped)', valid: false, symbol: undefined, line: undefined });
