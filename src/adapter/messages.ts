@@ -148,8 +148,8 @@ export interface Entry {
   changed?: boolean;
   /** Something is wrong with it. */
   wrong?: boolean;
-  /** `hyperstep/breakOnData` can watch it. */
-  breakable?: boolean;
+  /** `hyperstep/breakOnData` can watch it, by this name. */
+  breakable?: string;
   /** It is watched so. */
   breaksOn?: DataAccess;
   /** Its value means nothing now, as the value's words say. */
@@ -173,7 +173,16 @@ export interface VmcsArguments {
 
 export interface VmcsResponse {
   /** All that have been current, by host-physical address. */
-  list: { address: string; current: boolean; launched: boolean; /** Where the guest stands. */ guestRip?: string }[];
+  list: {
+    address: string;
+    /** It is the one of the processor that is looked at. */
+    current: boolean;
+    /** Another processor whose current one it is. */
+    currentOn?: number;
+    launched: boolean;
+    /** Where the guest stands. */
+    guestRip?: string;
+  }[];
   /** Host-physical address of the current VMCS; absent when there is none, and then there are no groups. */
   address?: string;
   groups: EntryGroup[];
@@ -215,8 +224,10 @@ export interface BreakOnExitsArguments {
 export type DataAccess = 'change' | 'read' | 'readWrite';
 
 export interface BreakOnDataArguments {
-  /** The `evaluateName` of an entry that is `breakable`. */
-  expression: string;
+  /** What an entry has in `breakable`. */
+  watched: string;
+  /** What the user calls it; as `watched` where nothing is said. */
+  label?: string;
   /** Replaces what there was; absent: the machine is no longer stopped by it. */
   access?: DataAccess;
 }

@@ -1,41 +1,30 @@
 /** Data breakpoints of rows in views: VS Code lets extensions set none, so that the adapter keeps them, and the rows show them. */
 import { UserError } from '../base/errors';
 import type { InspectionNode } from '../debug/inspect/node';
-import { describe, nameOf, watchableNamed, type Watchable } from '../debug/watch/watchable';
+import { describe, nameOf, watchableNamed } from '../debug/watch/watchable';
 import type { BreakOnDataArguments, BreakOnDataResponse, DataAccess } from './messages';
 import type { Session } from './session';
 
 const ACCESSES: readonly DataAccess[] = ['change', 'read', 'readWrite'];
 
-/** What a row stands for, where that can be watched: RIP, or a part of a register, cannot. */
-function watchableOf(session: Session, expression: string | undefined): Watchable | undefined {
-  if (expression?.startsWith('$') !== true) return undefined;
-  try {
-    return watchableNamed(expression, session.debugger.target.world);
-  } catch (error) {
-    if (error instanceof UserError) return undefined;
-    throw error;
-  }
-}
+/** What a row calls what it stands for: registers, MSRs and fields; memory is watched from the Variables pane. */
+const isOfRow = (name: string): boolean => name.startsWith('$');
 
-/** Sets, replaces or removes the breakpoint of a row. Throws a UserError for a row that cannot be watched. */
-export function breakOnData(session: Session, { expression, access }: BreakOnDataArguments): BreakOnDataResponse {
+/** Sets, replaces or removes the breakpoint of a row. Throws a UserError for what cannot be watched. */
+export function breakOnData(session: Session, { watched: name, label, access }: BreakOnDataArguments): BreakOnDataResponse {
   session.requireStopped();
-  const watched = watchableOf(session, expression);
-  if (!watched) throw new UserError('data-breakpoint', `${expression} cannot be watched: registers other than RIP, MSRs and VMCS fields can.`);
+  const watched = typeof name === 'string' && isOfRow(name) ? watchableNamed(name, session.debugger.target.world) : undefined;
+  if (!watched) throw new UserError('data-breakpoint', `${name} cannot be watched: registers other than RIP, MSRs and VMCS fields can.`);
   if (access !== undefined && !ACCESSES.includes(access)) throw new UserError('data-breakpoint', `"access" is ${ACCESSES.join(', ')}.`);
   const { data } = session.debugger;
-  const name = nameOf(watched);
-  const others = data.of('view').filter((request) => nameOf(request.watched) !== name);
-  data.set(access === undefined ? others : [...others, { watched, access, label: expression }], 'view');
+  const others = data.of('view').filter((request) => nameOf(request.watched) !== nameOf(watched));
+  data.set(access === undefined ? others : [...others, { watched, access, label: label ?? name }], 'view');
   return { description: describe(watched) };
 }
 
-/** Whether a row can be watched, and how it is. */
-export function breakMarks(session: Session, node: InspectionNode): { breakable?: true; breaksOn?: DataAccess } {
-  const watched = watchableOf(session, node.evaluateName);
-  if (!watched) return {};
-  const name = nameOf(watched);
-  const request = session.debugger.data.of('view').find((r) => nameOf(r.watched) === name);
-  return { breakable: true, ...(request && { breaksOn: request.access as DataAccess }) };
+/** How a row can be watched, and how it is. */
+export function breakMarks(session: Session, { watch }: InspectionNode): { breakable?: string; breaksOn?: DataAccess } {
+  if (watch === undefined || !isOfRow(watch)) return {};
+  const request = session.debugger.data.of('view').find(({ watched }) => nameOf(watched) === watch);
+  return { breakable: watch, ...(request && { breaksOn: request.access as DataAccess }) };
 }

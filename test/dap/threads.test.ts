@@ -3,6 +3,7 @@ import assert from 'node:assert';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import type { VmcsResponse } from '../../src/adapter/messages';
 import { STAGE1 } from '../unit/machinePrograms';
 import { lineWith, Story } from './story';
 
@@ -26,14 +27,20 @@ describe('DAP: several processors', () => {
     fs.rmSync(folder, { recursive: true });
   });
 
-  /** The spin-lock program on a boot disk. */
-  async function launch(cpus: number, more: object = {}): Promise<void> {
+  /** A program on a boot disk. */
+  function disk(program: string): void {
     const programs = JSON.parse(fs.readFileSync(path.join(FIXTURES, 'programs.json'), 'utf8')) as Record<string, string>;
     const disk = new Uint8Array(8 * 512);
     disk.set(STAGE1);
+    // The boot sector reads two sectors: CMP EBX, 2 at the end of its loop.
+    disk[Buffer.from(STAGE1).indexOf(Buffer.from('83fb02', 'hex')) + 2] = 7;
     disk.set([0x55, 0xaa], 510);
-    disk.set(Buffer.from(programs['spinlock']!, 'base64'), 512);
+    disk.set(Buffer.from(programs[program]!, 'base64'), 512);
     fs.writeFileSync(path.join(folder, 'disk.img'), disk);
+  }
+  /** The spin-lock program. */
+  async function launch(cpus: number, more: object = {}): Promise<void> {
+    disk('spinlock');
     await story.launch({ machine: { cpus, memory: '2M' }, boot: { disk: path.join(folder, 'disk.img') }, symbols: [path.join(FIXTURES, 'spinlock.elf')], cwd: FIXTURES, ...more });
   }
   const threads = async (): Promise<void> => {
@@ -60,6 +67,44 @@ describe('DAP: several processors', () => {
     }
     assert.deepStrictEqual(reached.sort(), [1, 2, 3], 'each comes there once');
     story.expect('threads-breakpoint');
+  });
+
+  it('every processor\'s VMCS is listed, told as its processor has it, and stays watched there', async () => {
+    disk('vmx');
+    const { client } = story;
+    await client.launch({ machine: { cpus: 2, memory: '2M' }, boot: { disk: path.join(folder, 'disk.img') }, breakOnExit: ['VMCALL if number == 1'], vmxChecks: false });
+    const stopped = client.next('stopped');
+    await client.configured();
+    await stopped;
+    for (let i = 0; i < 3; i++) await client.until('continue');
+    const { list, address } = await client.request<VmcsResponse>('hyperstep/vmcs', {});
+    const other = list.find((vmcs) => vmcs.address !== address)!;
+    assert.deepStrictEqual(list.map(({ current, currentOn, launched }) => [current, currentOn, launched]).sort(), [[false, 0, true], [true, undefined, true]]);
+    const { groups } = await client.request<VmcsResponse>('hyperstep/vmcs', { address: other.address });
+    const reason = groups.flatMap((g) => g.entries).find(({ name }) => name === 'VM_EXIT_REASON')!;
+    // In its region there are no fields before it is cleared.
+    assert.match(reason.value, /^VMCALL/);
+    await client.request('setExceptionBreakpoints', { filters: [] });
+    await client.request('hyperstep/breakOnData', { watched: reason.breakable, access: 'read' });
+    const read = await client.until('continue');
+    assert.deepStrictEqual([read['threadId'], read['reason']], [1, 'data breakpoint'], 'of the processor whose VMCS it is');
+  });
+
+  it('a data breakpoint stays with its processor when the client sets all anew from another', async () => {
+    await launch(2);
+    await story.breakAt(lineWith(SOURCE, 'lock inc dword ptr [RESULTS+12]'));
+    await story.run();
+    const { client } = story;
+    const of = story.thread;
+    await client.request('stackTrace', { threadId: of });
+    const watch = (): Promise<unknown> => client.request('setDataBreakpoints', { breakpoints: [{ dataId: '$vmm.rcx $rcx', accessType: 'write' }] });
+    await watch();
+    const cpus = (): number[] => (client.session.debugger.data as unknown as { all: { cpu: number }[] }).all.map(({ cpu }) => cpu);
+    const [first] = cpus();
+    const { stackFrames } = await client.request<Body>('stackTrace', { threadId: of === 1 ? 2 : 1 });
+    await client.request('scopes', { frameId: stackFrames[0]!.id });
+    await watch();
+    assert.deepStrictEqual(cpus(), [first]);
   });
 
   it('a processor that nobody has started cannot be stepped', async () => {

@@ -73,6 +73,38 @@ describe('DAP: views', () => {
     const reason = other.groups.flatMap((g) => g.entries).find((e) => e.name === 'VM_EXIT_REASON')!;
     assert.match(reason.value, /^CPUID/);
     assert.strictEqual(other.list[0]!.guestRip !== undefined, true);
+    assert.strictEqual(reason.evaluateName, undefined, 'in Watch it would be the field of the current one');
+  });
+
+  it('breaks on a field of the VMCS whose row it is, whichever is current', async () => {
+    await stopAt('lab/vmm/vmexits.c', 'in handle_cpuid');
+    const type = async (expression: string): Promise<{ result: string }> => story.client.request('evaluate', { expression, context: 'repl', frameId: (await story.frames())[0]!.id });
+    const first = (await ask<VmcsResponse>('vmcs')).address!;
+    const write = async (offset: number, ...bytes: number[]): Promise<void> => {
+      const { result } = await type(`KERNBASE + ${0x1f001000 + offset},x`);
+      await story.client.request('writeMemory', { memoryReference: `vmm:${/0x[0-9a-f]+/.exec(result)![0]}`, data: Buffer.from(bytes).toString('base64') });
+    };
+    const address = (value: number): number[] => [...new Uint8Array(new BigUint64Array([BigInt(value)]).buffer)];
+    await type('*(uint32_t *)(KERNBASE + 0x1f000000) = *(uint32_t *)hpa:$vmcs & 0x7fffffff');
+    await write(0, 0x0f, 0xc7, 0x35, 0xf9, 0, 0, 0); // vmptrld [rip + 0xf9]: the second VMCS
+    await write(7, 0x0f, 0x79, 0xd0); //                vmwrite rdx, rax
+    await write(10, 0x0f, 0xc7, 0x35, 0xf7, 0, 0, 0); // vmptrld [rip + 0xf7]: the first one
+    await write(17, 0x0f, 0x79, 0xd0); //               vmwrite rdx, rax
+    await write(20, 0xeb, 0xfe); //                     jmp to itself
+    await write(0x100, ...address(0x1f000000), ...address(Number(first)));
+    await type('$rdx = 0x681e');
+    await type('$rax = 0x1234');
+    await type('$rip = KERNBASE + 0x1f001000');
+    await story.client.request('setBreakpoints', { source: marked('lab/vmm/vmexits.c', 'in handle_cpuid').source, breakpoints: [] });
+    await story.client.until('stepIn', { granularity: 'instruction' });
+    const other = await ask<VmcsResponse>('vmcs', { address: first });
+    const row = other.groups.flatMap((g) => g.entries).find((e) => e.name === 'GUEST_RIP')!;
+    assert.deepStrictEqual(await ask('breakOnData', { watched: row.breakable, access: 'change' }), { description: `VMCS field GUEST_RIP of the VMCS at hpa:${first}` });
+    const stopped = await story.client.until('continue');
+    assert.match(String(stopped['description']), new RegExp(`^\\$vmcs\\(${first}\\)\\.GUEST_RIP changed: it was 0x[0-9a-f]+ and is 0x1234$`));
+    assert.strictEqual((await ask<VmcsResponse>('vmcs')).address, first);
+    const { result } = await type('$rip - KERNBASE - 0x1f001000');
+    assert.match(result, /\b20\b/, 'the write to the other VMCS was none of it');
   });
 
   it('tells which exit information the exit leaves undefined: in the view, in the Variables pane and in Watch', async () => {
@@ -99,22 +131,26 @@ describe('DAP: views', () => {
     await stopAt('lab/vmm/vmexits.c', 'in handle_cpuid');
     await story.client.request('setBreakpoints', { source: marked('lab/vmm/vmexits.c', 'in handle_cpuid').source, breakpoints: [] });
     const vmcsRow = async (name: string): Promise<Entry> => (await ask<VmcsResponse>('vmcs')).groups.flatMap((g) => g.entries).find((e) => e.name === name)!;
-    assert.deepStrictEqual([(await vmcsRow('GUEST_RIP')).breakable, (await vmcsRow('GUEST_RIP')).breaksOn], [true, undefined]);
-    assert.deepStrictEqual(await ask('breakOnData', { expression: '$vmcs.GUEST_RIP', access: 'change' }), { description: 'VMCS field GUEST_RIP' });
+    assert.deepStrictEqual([(await vmcsRow('GUEST_RIP')).breaksOn, (await vmcsRow('GUEST_RIP')).evaluateName], [undefined, '$vmcs.GUEST_RIP']);
+    const { breakable: watched } = await vmcsRow('GUEST_RIP');
+    const { address } = await ask<VmcsResponse>('vmcs');
+    assert.strictEqual(watched, `$vmcs(${address}).GUEST_RIP`);
+    assert.deepStrictEqual(await ask('breakOnData', { watched, label: '$vmcs.GUEST_RIP', access: 'change' }), { description: `VMCS field GUEST_RIP of the VMCS at hpa:${address}` });
     assert.strictEqual((await vmcsRow('GUEST_RIP')).breaksOn, 'change');
     assert.strictEqual((await vmcsRow('GUEST_RSP')).breaksOn, undefined);
     const stopped = await story.client.until('continue');
     assert.match(String(stopped['text'] ?? stopped['description']), /GUEST_RIP/);
-    await ask('breakOnData', { expression: '$vmcs.GUEST_RIP' });
+    await ask('breakOnData', { watched });
     assert.strictEqual((await vmcsRow('GUEST_RIP')).breaksOn, undefined);
     // A read of the reason is the first thing that the next exit's handler does.
-    await ask('breakOnData', { expression: '$vmcs.VM_EXIT_REASON', access: 'read' });
+    await ask('breakOnData', { watched: (await vmcsRow('VM_EXIT_REASON')).breakable, access: 'read' });
     assert.match(JSON.stringify(await story.client.until('continue')), /VM_EXIT_REASON/);
     const { worlds } = await ask<RegistersResponse>('registers');
     const general = (name: string): Entry | undefined => worlds[0]!.groups.flatMap((g) => g.entries).find((e) => e.name === name);
-    assert.deepStrictEqual([general('rax')?.breakable, general('cr3')?.breakable, general('rip')?.breakable], [true, true, undefined]);
-    await assert.rejects(ask('breakOnData', { expression: '$rip', access: 'change' }), /\$rip cannot be watched/);
-    await assert.rejects(ask('breakOnData', { expression: '$rax', access: 'never' }), /"access" is change, read, readWrite/);
+    assert.deepStrictEqual([general('rax')?.breakable, general('cr3')?.breakable, general('rip')?.breakable], ['$vmm.rax', '$vmm.cr3', undefined]);
+    await assert.rejects(ask('breakOnData', { watched: '$rip', access: 'change' }), /RIP changes with every instruction/);
+    await assert.rejects(ask('breakOnData', { watched: 'vmm:0x1000+8', access: 'change' }), /vmm:0x1000\+8 cannot be watched/);
+    await assert.rejects(ask('breakOnData', { watched: '$rax', access: 'never' }), /"access" is change, read, readWrite/);
   });
 
   it('tells the line that wrote a field', async () => {

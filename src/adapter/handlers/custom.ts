@@ -1,6 +1,7 @@
 /** Hyperstep's own requests: what the extension's views and terminal ask for (messages.ts). */
 import { hex } from '../../base/bits';
 import { UserError } from '../../base/errors';
+import type { Debugger } from '../../debug/debugger';
 import { blameOf } from '../../debug/exits/blame';
 import type { ExitBreakpointOwner } from '../../debug/exits/exitBreakpoints';
 import { exitWords } from '../../debug/exits/exitWords';
@@ -9,14 +10,13 @@ import type { InspectionGroup, InspectionNode, SourcePlace } from '../../debug/i
 import { registerGroups } from '../../debug/inspect/registers';
 import { symbolFiles } from '../../debug/inspect/symbolFiles';
 import { CHANGED_ENTRY, STOP_MARK, translationNode } from '../../debug/inspect/translation';
-import { vmcsGroups, vmcsInMemory, WRITTEN_NOTE } from '../../debug/inspect/vmcs';
+import { vmcsGroups, vmcsInMemory, vmxOf, WRITTEN_NOTE } from '../../debug/inspect/vmcs';
 import { mapFindings } from '../../debug/memory/mapFindings';
 import { memoryAccounts } from '../../debug/memory/memoryAccounts';
 import type { SpaceName } from '../../debug/memory/memorySpace';
 import { translate } from '../../debug/memory/translation';
 import { addressName, addressPlace, sourcePlace } from '../../debug/stack/callStack';
 import type { ProcessorRecord } from '../../debug/processorRecord';
-import type { Target } from '../../debug/target';
 import { otherWorld } from '../../debug/world';
 import type { E820Entry } from '../../machine/machineInterface';
 import type { ExitRecord } from '../../vmx/observe';
@@ -83,15 +83,17 @@ const groups = async (session: Session, list: readonly InspectionGroup[]): Promi
 
 const range = ({ base, length, type }: E820Entry): MemoryRange => ({ base: hex(base), length: hex(length), type });
 
-/** The VMCSs that have been current and still are VMCSs. */
-function vmcsList(target: Target): VmcsResponse['list'] {
+/** The VMCSs that have been current on any processor and still are VMCSs. */
+function vmcsList({ target, processors }: Debugger): VmcsResponse['list'] {
   const { currentVmcs } = target.vmx;
-  const known = new Set([...target.recorder.knownVmcs, ...(currentVmcs === undefined ? [] : [currentVmcs])]);
+  const known = new Set(processors.flatMap(({ recorder, target: { vmx } }) => [...recorder.knownVmcs, ...(vmx.currentVmcs === undefined ? [] : [vmx.currentVmcs])]));
   return [...known].flatMap((address) => {
-    const launched = target.vmx.launched(address);
+    const on = address === currentVmcs ? -1 : processors.findIndex(({ target: { vmx } }) => vmx.currentVmcs === address);
+    const vmx = vmxOf(target, address);
+    const launched = vmx.launched(address);
     if (launched === undefined) return [];
-    const rip = target.vmx.readFieldOf(address, Encoding.GUEST_RIP);
-    return [{ address: hex(address), current: address === currentVmcs, launched, ...(rip !== undefined && { guestRip: hex(rip) }) }];
+    const rip = vmx.readFieldOf(address, Encoding.GUEST_RIP);
+    return [{ address: hex(address), current: address === currentVmcs, ...(on >= 0 && { currentOn: on }), launched, ...(rip !== undefined && { guestRip: hex(rip) }) }];
   });
 }
 
@@ -157,11 +159,11 @@ export const customHandlers = (session: Session): Handlers => ({
     session.requireStopped();
     const d = session.debugger;
     const { vmx } = d.target;
-    const list = vmcsList(d.target);
+    const list = vmcsList(d);
     const { currentVmcs } = vmx;
     const wanted = address === undefined ? currentVmcs : Number(address);
     if (wanted === undefined) return { list, groups: [] };
-    const lines = wanted === currentVmcs ? vmcsGroups(vmx, d.vmcsFacts(), blameOf(session.stopped?.cause)) : vmcsGroups(vmcsInMemory(vmx, wanted), { describe: (rip) => d.place(rip) });
+    const lines = wanted === currentVmcs ? vmcsGroups(vmx, { ...d.vmcsFacts(), pinned: true }, blameOf(session.stopped?.cause)) : vmcsGroups(vmcsInMemory(vmxOf(d.target, wanted), wanted), { describe: (rip) => d.place(rip), pinned: true });
     return { list, address: hex(wanted), groups: await groups(session, lines) };
   },
 

@@ -111,9 +111,10 @@ export const dataBreakpointHandlers = (session: Session, waiting = new Waiting(s
         throw error;
       }
     });
-    const set: DataBreakpoint[] = session.debugger.data.set(requests.filter((r) => typeof r !== 'string'));
+    const set: readonly DataBreakpoint[] = session.debugger.data.set(requests.filter((r) => typeof r !== 'string'));
     waiting.set(set);
-    const breakpoints = requests.map((request): DebugProtocol.Breakpoint => (typeof request === 'string' ? { verified: false, reason: 'failed', message: request } : told(session, set.shift()!)));
+    let next = 0;
+    const breakpoints = requests.map((request): DebugProtocol.Breakpoint => (typeof request === 'string' ? { verified: false, reason: 'failed', message: request } : told(session, set[next++]!)));
     return { breakpoints };
   },
 });

@@ -4,6 +4,7 @@ import { UserError } from '../../base/errors';
 import type { BitText, Decoded } from '../../vmx/tables';
 import { REGISTERS, type Register } from '../registers/registerTable';
 import type { RegisterFile } from '../registers/registerFile';
+import { isWatchable, nameOf } from '../watch/watchable';
 import { WORLD_NAME } from '../world';
 import { descriptorNode } from './descriptor';
 import { parseInteger } from './integer';
@@ -49,6 +50,7 @@ export function registerNode(file: RegisterFile, register: Register, prefix: str
     name: register.name,
     value: registerText(register, value),
     evaluateName: `$${prefix}${register.name}`,
+    ...(isWatchable(register) && { watch: nameOf({ kind: 'register', world: file.world, register }) }),
     memoryReference: memoryReference(file, register, value),
     children: parts(register, value),
     write: (text) => setRegister(file, register, parseInteger(text)),

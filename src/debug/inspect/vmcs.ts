@@ -6,6 +6,8 @@ import { decodeField, decodeQualification, Encoding, FIELDS, type DecodeContext,
 import type { Blame } from '../exits/blame';
 import { undefinedNote } from '../exits/definedFields';
 import type { SpaceName } from '../memory/memorySpace';
+import type { Target } from '../target';
+import { fieldName } from '../watch/watchable';
 import { parseInteger } from './integer';
 import type { InspectionGroup, InspectionNode, SourcePlace } from './node';
 import { bitNodes } from './registers';
@@ -51,6 +53,8 @@ export interface VmcsFacts {
   place?: ((rip: bigint, returns?: readonly bigint[]) => SourcePlace | undefined) | undefined;
   /** icount of the last VM exit: what the VMM has written since is marked. */
   lastExit?: number | undefined;
+  /** Breakpoints on lines are of this VMCS, whichever is current then. */
+  pinned?: boolean;
 }
 
 /** Stands before the value of a field that a failed VM entry is blamed on. */
@@ -84,10 +88,17 @@ function parts(field: Field, value: bigint, context: DecodeContext): InspectionN
 }
 
 /** What is asked of a VMCS: the current one, or another in memory. */
-export type VmcsFields = Pick<VmxInspection, 'currentVmcs' | 'readField' | 'writeField' | 'fieldWriter'>;
+export interface VmcsFields extends Pick<VmxInspection, 'currentVmcs' | 'readField' | 'writeField' | 'fieldWriter'> {
+  /** Not the current one: expressions do not reach it. */
+  inMemory?: true;
+}
+
+/** Who knows a VMCS: the processor that it is current on keeps its fields, else they are in its region. */
+export const vmxOf = (target: Target, address: number): VmxInspection => target.machine.vmx.find(({ currentVmcs }) => currentVmcs === address) ?? target.vmx;
 
 /** A VMCS that is not current, read from its region; it cannot be written. */
 export const vmcsInMemory = (vmx: VmxInspection, address: number): VmcsFields => ({
+  inMemory: true,
   currentVmcs: address,
   readField: (encoding) => vmx.readFieldOf(address, encoding),
   writeField: () => false,
@@ -104,7 +115,8 @@ export function fieldNode(vmx: VmcsFields, field: Field, value: bigint, context:
     name: field.name,
     value: `${wrong ? BLAME_MARK : ''}${fieldText(field, value, context)}${undefinedWords ? `, ${undefinedWords}` : ''}${written ? WRITTEN_NOTE : ''}`,
     ...(undefinedWords && { notDefined: true }),
-    evaluateName: `$vmcs.${field.name}`,
+    ...(!vmx.inMemory && { evaluateName: fieldName(field) }),
+    ...(facts.pinned && { watch: fieldName(field, vmx.currentVmcs) }),
     // Made when it is looked at: it asks the line tables.
     get description() {
       const width = field.width === 'natural' ? 'natural width' : `${field.width} bits`;

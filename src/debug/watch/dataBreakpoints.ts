@@ -10,6 +10,7 @@ import type { WatchHit } from '../../cpu/processor';
 import { readMsr } from '../../cpu/system/msr';
 import { hitRules } from '../breakpoints/hitRules';
 import type { Breakpoint, BreakpointOptions } from '../breakpoints/breakpoints';
+import { vmxOf } from '../inspect/vmcs';
 import { LiveRegisters } from '../registers/registerFile';
 import { addressPlace } from '../stack/callStack';
 import type { Target } from '../target';
@@ -29,10 +30,12 @@ export interface DataBreakpoint extends Pick<Breakpoint, 'id' | 'hits' | 'enough
   request: DataRequest;
   key: string;
   message: string | undefined;
-  /** The processor whose registers and VMCS are watched. */
+  /** The processor whose registers and current VMCS are watched. */
   cpu: number;
   /** The value before the next access; undefined where it cannot be read or is too long to be told. */
   last: bigint | undefined;
+  /** The same of a field, by the VMCS that it is of. */
+  lastOf: Map<number, bigint | undefined>;
 }
 
 /** A stop: what was accessed, how, and where. */
@@ -78,13 +81,13 @@ export class DataBreakpoints {
   }
 
   /** Replaces those of an owner. */
-  set(requests: readonly DataRequest[], owner: DataOwner = 'client'): DataBreakpoint[] {
+  set(requests: readonly DataRequest[], owner: DataOwner = 'client'): readonly DataBreakpoint[] {
     const before = this.byOwner.get(owner) ?? [];
     const list = requests.map((request) => {
       const { condition, hitCondition: hits } = request;
       const key = JSON.stringify([request.label, describe(request.watched), request.access, condition, hits, request.world]);
       const old = before.find((b) => b.key === key);
-      return { id: old?.id ?? this.env.nextId(), request, key, options: request, hits: old?.hits ?? 0, ...hitRules(request, (text) => this.env.fault(text)), cpu: this.target.index, last: undefined };
+      return { id: old?.id ?? this.env.nextId(), request, key, options: request, hits: old?.hits ?? 0, ...hitRules(request, (text) => this.env.fault(text)), cpu: old?.cpu ?? this.target.index, last: old?.last, lastOf: old?.lastOf ?? new Map<number, bigint | undefined>() };
     });
     this.byOwner.set(owner, list);
     this.all = [...this.byOwner.values()].flat().filter((b) => b.message === undefined);
@@ -121,7 +124,19 @@ export class DataBreakpoints {
 
   /** Takes the present values as those before the next access: the machine begins to run, or was put elsewhere. */
   look(): void {
-    for (const b of this.all) if (b.request.watched.kind === 'memory' || b.cpu === this.target.index) b.last = this.read(b.request.watched);
+    for (const b of this.all) {
+      const { watched } = b.request;
+      const mine = b.cpu === this.target.index;
+      if (watched.kind === 'field' && (mine || watched.vmcs !== undefined)) this.lookAtFields(b, watched);
+      else if (watched.kind === 'memory' || mine) b.last = this.read(watched);
+    }
+  }
+
+  /** A field is watched in whichever VMCS is current then: another one's value is not what it was before. */
+  private lookAtFields(b: DataBreakpoint, { field, vmcs }: Watchable & { kind: 'field' }): void {
+    const { vmx, recorder } = this.target;
+    const known = vmcs === undefined ? [...recorder.knownVmcs, ...(vmx.currentVmcs === undefined ? [] : [vmx.currentVmcs])] : [vmcs];
+    b.lastOf = new Map(known.map((address) => [address, vmxOf(this.target, address).readFieldOf(address, field.encoding)]));
   }
 
   /** The machine begins to run: guest-physical memory may be mapped elsewhere than before. */
@@ -182,8 +197,26 @@ export class DataBreakpoints {
       case 'msr':
         return readMsr(target.cpu, w.index);
       case 'field':
-        return target.vmx.readField(w.field.encoding);
+        return w.vmcs === undefined ? target.vmx.readField(w.field.encoding) : vmxOf(target, w.vmcs).readFieldOf(w.vmcs, w.field.encoding);
     }
+  }
+
+  /** Whether what the processor does to its current VMCS, or to its registers, is a breakpoint's business. */
+  private concerns({ cpu, request: { watched: w } }: DataBreakpoint): boolean {
+    return w.kind === 'field' && w.vmcs !== undefined ? w.vmcs === this.target.vmx.currentVmcs : cpu === this.target.index;
+  }
+
+  /** Takes the value as that before the next access, and yields the one until now. */
+  private taken(breakpoint: DataBreakpoint, value: bigint | undefined): bigint | undefined {
+    const of = breakpoint.request.watched.kind === 'field' ? this.target.vmx.currentVmcs : undefined;
+    if (of === undefined) {
+      const old = breakpoint.last;
+      breakpoint.last = value;
+      return old;
+    }
+    const old = breakpoint.lastOf.get(of);
+    breakpoint.lastOf.set(of, value);
+    return old;
   }
 
   /** The engine has stopped behind an access to watched memory. */
@@ -233,12 +266,12 @@ export class DataBreakpoints {
     const { target } = this;
     for (const breakpoint of this.all) {
       const { watched: w, access } = breakpoint.request;
-      if (breakpoint.cpu !== target.index) continue;
+      if (!this.concerns(breakpoint)) continue;
       // What the other world's registers are is the VMCS's business; when a world comes back its registers may be others.
       if (w.kind === 'register' && w.world === target.world) this.compare(breakpoint, undefined, w.world, `by the VM ${how}`);
       else if (w.kind !== 'field' || how === 'entry') continue;
       else if (access === 'change') this.compare(breakpoint, undefined, 'vmm', 'by the VM exit');
-      else breakpoint.last = this.read(w);
+      else this.taken(breakpoint, this.read(w));
     }
     if (how === 'entry' && this.gpas.some(({ at, hpa }) => this.translateGpa(at) !== hpa)) this.install();
   }
@@ -247,15 +280,15 @@ export class DataBreakpoints {
   fieldAccessed(encoding: number, write: boolean): void {
     for (const breakpoint of this.all) {
       const { watched: w } = breakpoint.request;
-      if (breakpoint.cpu === this.target.index && w.kind === 'field' && w.field.encoding === (encoding & ~1)) this.compare(breakpoint, write ? 'write' : 'read', 'vmm', `by ${write ? 'VMWRITE' : 'VMREAD'} at ${addressPlace(this.target, 'vmm', this.target.cpu.instructionRip)}`);
+      if (w.kind === 'field' && this.concerns(breakpoint) && w.field.encoding === (encoding & ~1)) this.compare(breakpoint, write ? 'write' : 'read', 'vmm', `by ${write ? 'VMWRITE' : 'VMREAD'} at ${addressPlace(this.target, 'vmm', this.target.cpu.instructionRip)}`);
     }
   }
 
   /** Stops when the access that is known, or the change that can be seen, is what the breakpoint waits for. */
   private compare(breakpoint: DataBreakpoint, seen: 'read' | 'write' | undefined, world: World, by?: string): void {
     const { watched, access } = breakpoint.request;
-    const old = breakpoint.last;
-    const value = (breakpoint.last = this.live(watched, world));
+    const value = this.live(watched, world);
+    const old = this.taken(breakpoint, value);
     const changed = old !== undefined && old !== value;
     const wrote = seen === 'write' || (seen === undefined && changed);
     const matches = access === 'change' ? changed : access === 'read' ? seen === 'read' : access === 'write' ? wrote : wrote || seen === 'read';

@@ -1,7 +1,7 @@
 /**
  * What a data breakpoint can watch, and its name: the text that stands for it in the protocol. The text says all, so that
  * it means the same in another session: `vmm:0xffffffff80104000+8`, `gpa:0x6000+0x1000`, `$vmm.cr3`, `msr:0xc0000080`,
- * `$vmcs.GUEST_RIP`. Behind a space stands what the user calls it.
+ * `$vmcs.GUEST_RIP` of the VMCS that is current, `$vmcs(0x1f000).GUEST_RIP` of the one there. Behind a space stands what the user calls it.
  */
 import { hex } from '../../base/bits';
 import { UserError } from '../../base/errors';
@@ -16,18 +16,24 @@ export type Watchable =
   | { kind: 'memory'; space: SpaceName; address: bigint; length: number }
   | { kind: 'register'; world: World; register: Register }
   | { kind: 'msr'; index: number }
-  | { kind: 'field'; field: Field };
+  /** Of the VMCS in the region at `vmcs`, else of the one that is current. */
+  | { kind: 'field'; field: Field; vmcs?: number };
 
 /** Longer ranges are mistakes; the engine compares every access of the pages. */
 const MOST_BYTES = 1 << 24;
 
 const MEMORY = /^(vmm|guest|gpa|hpa):(0x[0-9a-f]+|[0-9]+)(?:\+(0x[0-9a-f]+|[0-9]+))?$/i;
 const MACHINE = /^\$(?:(vmm|guest)\.)?([a-z_0-9]+)$/i;
-const FIELD = /^\$vmcs\.([a-z_0-9]+)$/i;
+const FIELD = /^\$vmcs(?:\((0x[0-9a-f]+)\))?\.([a-z_0-9]+)$/i;
 const MSR = /^(?:\$?msr[:. ]\s*)(0x[0-9a-f]+|[0-9]+|[a-z_0-9]+)$/i;
+
+const FIELD_BY_NAME: ReadonlyMap<string, Field> = new Map(FIELDS.map((field) => [field.name, field]));
 
 /** Registers that change with every few instructions: they can only be watched by executing one instruction at a time. */
 export const needsSteps = (register: Register): boolean => register.group === 'General' || register.name === 'rflags';
+
+/** RIP is another with every instruction. */
+export const isWatchable = (register: Register): boolean => register.name !== 'rip';
 
 /** Reads a name as the user writes it; undefined for what is an expression. Throws a UserError for a thing that does not exist. */
 export function watchableNamed(text: string, world: World): Watchable | undefined {
@@ -39,10 +45,11 @@ export function watchableNamed(text: string, world: World): Watchable | undefine
   }
   const field = FIELD.exec(text);
   if (field) {
-    const found = FIELDS.find((f) => f.name === field[1]!.toUpperCase());
-    if (found) return { kind: 'field', field: found };
-    const near = nearest(field[1]!.toUpperCase(), FIELDS.map((f) => f.name));
-    throw new UserError('data-breakpoint', `The VMCS has no field ${field[1]}${near ? `: did you mean $vmcs.${near}?` : '.'}`);
+    const [, vmcs, name] = field;
+    const found = FIELD_BY_NAME.get(name!.toUpperCase());
+    if (found) return { kind: 'field', field: found, ...(vmcs !== undefined && { vmcs: Number(vmcs) }) };
+    const near = nearest(name!.toUpperCase(), [...FIELD_BY_NAME.keys()]);
+    throw new UserError('data-breakpoint', `The VMCS has no field ${name}${near ? `: did you mean $vmcs.${near}?` : '.'}`);
   }
   const msr = MSR.exec(text);
   if (msr) {
@@ -58,9 +65,12 @@ export function watchableNamed(text: string, world: World): Watchable | undefine
     const near = nearest(name, REGISTERS.map((r) => r.name));
     throw new UserError('data-breakpoint', `There is no register $${name}${near ? `: did you mean $${near}?` : '.'}`);
   }
-  if (register.name === 'rip') throw new UserError('data-breakpoint', 'RIP changes with every instruction: set a breakpoint where it should not go.');
+  if (!isWatchable(register)) throw new UserError('data-breakpoint', 'RIP changes with every instruction: set a breakpoint where it should not go.');
   return { kind: 'register', world: (machine[1]?.toLowerCase() as World | undefined) ?? world, register };
 }
+
+/** The name of a field, of the current VMCS or of the one in the region at `vmcs`. */
+export const fieldName = ({ name }: Field, vmcs?: number): string => (vmcs === undefined ? `$vmcs.${name}` : `$vmcs(${hex(vmcs)}).${name}`);
 
 /** The name of what is watched. */
 export function nameOf(watched: Watchable): string {
@@ -72,7 +82,7 @@ export function nameOf(watched: Watchable): string {
     case 'msr':
       return `msr:${hex(watched.index)}`;
     case 'field':
-      return `$vmcs.${watched.field.name}`;
+      return fieldName(watched.field, watched.vmcs);
   }
 }
 
@@ -88,6 +98,6 @@ export function describe(watched: Watchable): string {
     case 'msr':
       return `MSR ${hex(watched.index)}`;
     case 'field':
-      return `VMCS field ${watched.field.name}`;
+      return `VMCS field ${watched.field.name}${watched.vmcs === undefined ? '' : ` of the VMCS at hpa:${hex(watched.vmcs)}`}`;
   }
 }

@@ -22,11 +22,11 @@ export const BREAKS_ON: Readonly<Record<DataAccess, string>> = { change: 'breaks
 export function registerDataBreaks(sessions: Sessions, changed: () => void): vscode.Disposable[] {
   return COMMANDS.map(([command, access]) =>
     vscode.commands.registerCommand(command, async (node?: { entry?: Entry }) => {
-      const expression = node?.entry?.evaluateName;
+      const { breakable: watched, evaluateName: label } = node?.entry ?? {};
       const session = sessions.active;
-      if (!expression || !session) return;
+      if (!watched || !session) return;
       try {
-        const { description } = (await session.customRequest(HyperstepRequest.breakOnData, { expression, ...(access && { access }) } satisfies BreakOnDataArguments)) as BreakOnDataResponse;
+        const { description } = (await session.customRequest(HyperstepRequest.breakOnData, { watched, ...(label && { label }), ...(access && { access }) } satisfies BreakOnDataArguments)) as BreakOnDataResponse;
         vscode.window.setStatusBarMessage(access ? `The machine ${BREAKS_ON[access]}: ${description}. Its row removes it.` : `The machine no longer breaks: ${description}.`, MESSAGE_MS);
       } catch (error) {
         void vscode.window.showWarningMessage((error as Error).message);

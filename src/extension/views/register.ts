@@ -18,9 +18,9 @@ import { Translations } from './translations';
 /** The current VMCS opened up; of several each has a row, and the others are read when they are opened. */
 function vmcsBranches(response: VmcsResponse, ask: (args: unknown) => Promise<unknown>): Branch[] {
   if (response.list.length < 2) return response.groups;
-  return response.list.map(({ address, current, launched, guestRip }): Branch => ({
+  return response.list.map(({ address, current, currentOn, launched, guestRip }): Branch => ({
     name: `VMCS hpa:${address}`,
-    note: [current ? 'current' : '', launched ? 'launched' : 'clear', guestRip ? `guest RIP ${guestRip}` : ''].filter(Boolean).join(', '),
+    note: [current ? 'current' : currentOn === undefined ? '' : `current on CPU ${currentOn}`, launched ? 'launched' : 'clear', guestRip ? `guest RIP ${guestRip}` : ''].filter(Boolean).join(', '),
     open: current,
     ...(current ? { branches: response.groups } : { load: async () => ((await ask({ address })) as VmcsResponse).groups }),
   }));
