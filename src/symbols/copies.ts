@@ -20,7 +20,7 @@ export interface Copy {
   /** Its DIE's. */
   readonly identity: number;
   /** Of a function: where it begins, and where the part that it begins with ends, from the start of its sequence. */
-  readonly begins?: { readonly sequence: number; readonly low: number; readonly high: number };
+  readonly begins?: { readonly sequence: number; readonly low: number; readonly high: number; readonly needsNoPrologue: boolean };
 }
 
 export class Copies {
@@ -108,7 +108,7 @@ export class Copies {
     const sequence = range ? this.sequenceAt(low) : -1;
     if (!range || sequence < 0) return undefined;
     const { start } = this.sequences[sequence];
-    return { sequence, low: Number(low - start), high: Number(range.high - start) };
+    return { sequence, low: Number(low - start), high: Number(range.high - start), needsNoPrologue: die.unit.needsNoPrologue };
   }
 
   /** Marks the rows of a piece that are still those of what it is in: where pieces beside each other have the same code it is the first one's. */

@@ -267,7 +267,8 @@ export class SymbolImage {
 
   /**
    * The first address behind a function's prologue: where the compiler marks it, else the second row of the line table
-   * (the first stands for the opening brace), else the function's first address.
+   * (the first stands for the opening brace), else the function's first address: of assembly, and of optimised code whose
+   * variables have places from there on, as its second row may be one of a loop.
    */
   afterPrologue(fn: FunctionInfo): bigint {
     const high = fn.ranges.find((range) => fn.low >= range.low && fn.low < range.high)?.high ?? fn.low;

@@ -205,8 +205,9 @@ export class Lines {
   behindPrologue(low: bigint, high: bigint): bigint | undefined {
     const found = this.sequencesAt(low);
     if (!found) return undefined;
-    const { start } = found.sequence;
-    const offset = behindPrologue(found.sequence, Number(low - start), Number(high - start));
+    const { sequence, unit } = found;
+    const { start } = sequence;
+    const offset = behindPrologue(sequence, Number(low - start), Number(high - start), unit.needsNoPrologue);
     return offset === undefined ? undefined : start + BigInt(offset);
   }
 }

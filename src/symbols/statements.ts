@@ -149,7 +149,7 @@ export class StatementIndex {
         const begins = copies.list[copy]?.begins;
         let offset = sequence.offsets[row];
         // On the line that opens a function one stops behind the prologue.
-        if (begins && begins.sequence === at && begins.low === offset) offset = behindPrologue(sequence, offset, begins.high) ?? offset;
+        if (begins && begins.sequence === at && begins.low === offset) offset = behindPrologue(sequence, offset, begins.high, begins.needsNoPrologue) ?? offset;
         const low = starts[at].low + offset;
         collected.add(line, Math.min(sequence.columns[row], LAST_COLUMN), copy, low % HALF, starts[at].high + Math.floor(low / HALF));
       }

@@ -51,6 +51,15 @@ describe('symbols: lines and functions', () => {
         assert.ok(image.lineAt(after)!.line > vmexit.line!);
       });
 
+      it('passes no prologue where gcc lists the places of variables in it, nor in assembly', () => {
+        const [vmexit] = image.findFunctions('vmexit');
+        assert.equal(image.afterPrologue(vmexit) === vmexit.low, name.startsWith('gcc-O2'));
+        const opens = image.addressesOf(main, image.lineAt(vmexit.low)!.line).map((place) => place.address);
+        if (name.includes('O0')) assert.ok(opens.includes(image.afterPrologue(vmexit)), 'nor does a breakpoint on the line that opens it');
+        const [start] = image.findFunctions('_start');
+        if (start) assert.equal(image.afterPrologue(start), start.low);
+      });
+
       it('finds functions by pattern and by address', () => {
         const names = image.findFunctions('*').map((fn) => fn.name);
         assert.ok(names.includes('main') && names.includes('shifted'));

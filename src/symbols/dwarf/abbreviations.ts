@@ -137,15 +137,32 @@ export class Abbreviations {
 
   constructor(
     sections: DwarfSections,
-    offset: number,
+    private readonly start: number,
     private readonly encoding: UnitEncoding,
   ) {
-    this.reader = sections.reader('.debug_abbrev', offset);
+    this.reader = sections.reader('.debug_abbrev', start);
   }
 
   /** The abbreviation of a code; undefined where there is none. */
   get(code: number): Abbreviation | undefined {
     return this.known[code] ?? this.find(code);
+  }
+
+  /** Whether an entry of one of the tags has the attribute in one of the forms. */
+  uses(tags: ReadonlySet<number>, attribute: number, forms: ReadonlySet<number>): boolean {
+    const reader = this.reader.at(this.start);
+    while (reader.uleb() !== 0) {
+      const wanted = tags.has(reader.uleb());
+      reader.skip(1); // whether it has children
+      for (;;) {
+        const found = reader.uleb();
+        const form = reader.uleb();
+        if (form === Form.implicit_const) reader.skipLeb();
+        if (found === 0 && form === 0) break;
+        if (wanted && found === attribute && forms.has(form)) return true;
+      }
+    }
+    return false;
   }
 
   private find(code: number): Abbreviation | undefined {

@@ -221,9 +221,9 @@ const runProgram = (sections: DwarfSections, header: Header): LineSequence[] => 
 
 /**
  * Where the prologue of code that begins at `low` ends: where the compiler marks it, else at the second row (the first
- * stands for the opening brace), else undefined. All count from the sequence's start.
+ * stands for the opening brace) unless there is none to be passed, else undefined. All count from the sequence's start.
  */
-export const behindPrologue = (sequence: LineSequence, low: number, high: number): number | undefined => {
+export const behindPrologue = (sequence: LineSequence, low: number, high: number, needsNone: boolean): number | undefined => {
   const { offsets, lines, flags } = sequence;
   let second: number | undefined;
   let rows = 0;
@@ -232,7 +232,7 @@ export const behindPrologue = (sequence: LineSequence, low: number, high: number
     if (flags[row] & ROW_PROLOGUE_END) return offsets[row];
     if (flags[row] & ROW_IS_STMT && ++rows === 2) second = offsets[row];
   }
-  return second;
+  return needsNone ? undefined : second;
 };
 
 /** Reads the header of a line table; the program runs when its rows are first asked for. */

@@ -1,7 +1,7 @@
 import { UserError } from '../../base/errors';
 import { Reader } from '../reader';
 import { Abbreviations, UnitEncoding } from './abbreviations';
-import { At, Form, UnitType } from './constants';
+import { At, Form, Tag, UnitType } from './constants';
 import { Die } from './die';
 import { DieTree } from './dieTree';
 import { AddressRange, rootRanges } from './ranges';
@@ -18,7 +18,15 @@ export interface UnitSet {
 }
 
 /** DW_LANG numbers of C and assembly, whose names at file scope are all there are. */
+const DW_LANG_C99 = 0x0c;
 const FLAT_LANGUAGES = new Set([0x01, 0x02, 0x0c, 0x1d, 0x2c, 0x8001]);
+
+const ASSEMBLY = new Set([0x31, 0x8001]);
+
+const VARIABLES: ReadonlySet<number> = new Set([Tag.formal_parameter, Tag.variable]);
+/** Forms of location lists; before DWARF 4 they were those of numbers. */
+const LISTS: ReadonlySet<number> = new Set([Form.sec_offset, Form.loclistx]);
+const OLD_LISTS: ReadonlySet<number> = new Set([Form.data4, Form.data8]);
 
 /** .debug_types has offsets of its own: its DIEs are numbered from here. */
 const FIRST_IN_TYPES = 2 ** 35;
@@ -29,6 +37,7 @@ export class Unit implements UnitEncoding {
   /** The unit's DIEs. */
   readonly tree = new DieTree(this);
   private rootDie: Die | undefined;
+  private knowsEntries: boolean | undefined;
   private rangeList: readonly AddressRange[] | undefined;
   private readonly bases = new Map<number, number>();
   /** For the unit of a split file: the unit in the image that stands for it and knows its addresses. */
@@ -96,6 +105,18 @@ export class Unit implements UnitEncoding {
     return this.tree.at(offset);
   }
 
+  /**
+   * Whether its functions are what they seem from their first instruction on: assembly has no prologue, and optimisers that
+   * list the places of variables list those in the prologue too.
+   */
+  get needsNoPrologue(): boolean {
+    return (this.knowsEntries ??= ASSEMBLY.has(this.language) || this.abbreviations.uses(VARIABLES, At.location, this.version < 4 ? OLD_LISTS : LISTS));
+  }
+
+  private get language(): number {
+    return this.root.number(At.language) ?? this.skeleton?.root.number(At.language) ?? DW_LANG_C99;
+  }
+
   get name(): string {
     return this.root.string(At.name) ?? this.skeleton?.name ?? '';
   }
@@ -106,7 +127,7 @@ export class Unit implements UnitEncoding {
 
   /** Whether the language has names inside of names: namespaces, methods. */
   get nests(): boolean {
-    return !FLAT_LANGUAGES.has(this.root.number(At.language) ?? this.skeleton?.root.number(At.language) ?? 0x0c);
+    return !FLAT_LANGUAGES.has(this.language);
   }
 
   /** Offset of the unit's line table in .debug_line. */
