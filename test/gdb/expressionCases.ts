@@ -37,7 +37,7 @@ const EXPLANATIONS: readonly Explanation[] = [
   { expression: /yes|no\b|flag|_Bool/, difference: /gdb says "Invalid operation on booleans\."/, why: 'C computes with _Bool as with int; GDB refuses.' },
   { expression: /128/, difference: /gdb says "That operation is not available on integers of more than 8 bytes\."/, why: 'GDB 13 computes with no more than 64 bits.' },
   { expression: /bits\.(low|middle|last|flag|colour)/, difference: /^gdb(?! says)/, why: 'A bit-field that int has room for is an int in C\'s arithmetic, as gcc computes it; GDB computes with its declared type.' },
-  { expression: /enum colour|colour|rights|sign/, difference: /^gdb's type enum|^gdb (RED|GREEN|BLUE|\(READ.*\)), ours -?\d/, why: 'Arithmetic with an enumeration yields an integer in C; GDB keeps the enumeration.' },
+  { expression: /enum colour|colour|rights|sign/, difference: /^gdb's type enum|^gdb (RED|GREEN|BLUE|MINUS|PLUS|\(READ.*\)), ours -?\d/, why: 'Arithmetic with an enumeration yields an integer in C; GDB keeps the enumeration.' },
   { expression: / \/d$/, difference: /^gdb -?\d+, ours \d+|^gdb \{/, why: '/d is signed for GDB; Hyperstep\'s "d" means decimal, by the type\'s own sign, and text stays text.' },
   { expression: /^text \/x$/, difference: /ours "/, why: 'Text of char stays text; its elements are shown in hexadecimal.' },
   { expression: / \/s$/, difference: /^gdb 0x[0-9a-f]+ (".*"), ours \1$/, why: '"s" shows the text alone; GDB puts its address in front.' },
