@@ -58,6 +58,10 @@ function repeatsLine(sentence: string, [innermost]: readonly CodeFrame[]): boole
   const { frame, image } = innermost ?? {};
   if (name === undefined || !frame || !image) return false;
   const rows = [...image.image.rows(frame.pc, frame.pc + 1n)];
+  // The statement dropped may be that of the stop's address, after a row of its line that begins none.
+  const before = [...image.image.rows(rows[0]!.address - 1n, rows[0]!.address)];
+  const [first] = rows;
+  if (first!.isStmt && first!.line === Number(ours) && before.at(-1)?.line === first!.line && !before.at(-1)!.isStmt && before.some((row) => row.isStmt && row.line === Number(theirs))) return true;
   const stated = rows.findIndex((row) => row.isStmt && row.line === Number(ours));
   return stated >= 0 && rows.slice(stated + 1).some((row) => !row.isStmt && row.line === Number(theirs)) && image.image.lineAt(frame.pc - 1n)?.line === Number(ours);
 }
