@@ -102,7 +102,9 @@ export class SymbolTable {
     for (const upper of [...halves.keys()].sort((a, b) => a - b)) {
       const list = halves.get(upper)!;
       if (list.length > MOST_PER_HALF) entries.damaged();
-      const keys = Float64Array.from(list, (at, i) => view.getUint32(at + layout.address, true) * MOST_PER_HALF + i).sort();
+      const keys = new Float64Array(list.length);
+      for (let i = 0; i < list.length; i++) keys[i] = view.getUint32(list[i] + layout.address, true) * MOST_PER_HALF + i;
+      keys.sort();
       for (const key of keys) {
         this.positions[index] = list[key % MOST_PER_HALF];
         this.addresses[index++] = (BigInt(upper) << 32n) | BigInt(Math.floor(key / MOST_PER_HALF));
