@@ -9,7 +9,7 @@ import { Die } from './dwarf/die';
 import { HOLDERS } from './dwarf/dieTree';
 import type { LineSequence } from './dwarf/lineProgram';
 import { PlainCode } from './dwarf/plainCode';
-import { AddressRange, beginsAt, rangesOf } from './dwarf/ranges';
+import { AddressRange, beginsAt, contains, rangesOf } from './dwarf/ranges';
 import type { Unit } from './dwarf/unit';
 import { countWhile, firstFrom } from './sorted';
 
@@ -36,7 +36,11 @@ export class Copies {
   /** Where sequences begin, in halves, and how many bytes they have. */
   private readonly starts: readonly { low: number; high: number; size: number }[];
 
-  constructor(private readonly sequences: readonly LineSequence[]) {
+  constructor(
+    private readonly sequences: readonly LineSequence[],
+    /** The addresses that matter, where not all do: other functions are not looked into. */
+    private readonly wanted?: readonly bigint[],
+  ) {
     this.starts = sequences.map(({ start, end }) => ({ low: low32(start), high: high32(start), size: Number(end - start) }));
     this.rows = sequences.map(({ offsets }) => new Uint32Array(offsets.length));
   }
@@ -64,7 +68,7 @@ export class Copies {
         const die = new Die(unit, offset, abbreviation, attributesAt);
         const ranges = rangesOf(die);
         // What is declared, or was only inlined, has nothing below it that has code.
-        if (ranges.length === 0) return false;
+        if (ranges.length === 0 || (this.wanted && !this.wanted.some((address) => contains(ranges, address)))) return false;
         number = this.copy({ identity: die.identity, begins: this.beginning(die, ranges) });
         this.mark(ranges, number, 0);
       } else if (above > 0 && (tag === Tag.inlined_subroutine || tag === Tag.lexical_block)) {
@@ -113,6 +117,7 @@ export class Copies {
 
   /** Marks the rows of a piece that are still those of what it is in: where pieces beside each other have the same code it is the first one's. */
   private mark(ranges: readonly AddressRange[], number: number, above: number): void {
+    if (this.sequences.length === 0) return;
     for (const { low, high } of ranges) {
       const index = this.sequenceAt(low);
       if (index < 0) continue;
@@ -122,8 +127,9 @@ export class Copies {
   }
   /** The same for one part, of which the address is in halves. */
   private markPlain(low: number, high: number, size: number, number: number, above: number): void {
+    if (this.sequences.length === 0) return;
     const offsetIn = (index: number): number => (high - this.starts[index].high) * HALF + (low - this.starts[index].low);
-    const offset = this.sequences.length > 0 ? offsetIn(this.last) : -1;
+    const offset = offsetIn(this.last);
     const index = offset >= 0 && offset < this.starts[this.last].size ? this.last : this.sequenceAt((BigInt(high) << 32n) | BigInt(low));
     if (index >= 0) this.markRows(index, offsetIn(index), offsetIn(index) + size, number, above);
   }

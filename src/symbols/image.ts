@@ -211,6 +211,11 @@ export class SymbolImage {
     return this.lines.files();
   }
 
+  /** Those of a name, in any folder. */
+  filesCalled(name: string): readonly SourceFile[] {
+    return this.lines.called(name);
+  }
+
   /** The files the compiler was called with for the units that use a file: itself, or what includes or renames it. */
   primaryFilesOf(file: SourceFile): SourceFile[] {
     return this.lines.primaryFilesOf(file);

@@ -1,7 +1,8 @@
 import { Unit } from './dwarf/unit';
 import { behindPrologue, LineSequence, LineTable, readLineTable, ROW_EPILOGUE_BEGIN, ROW_IS_STMT, ROW_PROLOGUE_END } from './dwarf/lineProgram';
 import { DwarfSections } from './dwarf/sections';
-import { joinPath, normalisePath } from './paths';
+import { unitsCalling } from './fileSearch';
+import { baseName, joinPath, normalisePath } from './paths';
 import { countWhile } from './sorted';
 
 /** A source file that an image's line tables name. One object per path and image. */
@@ -10,6 +11,14 @@ export interface SourceFile {
   readonly path: string;
   /** As the compiler wrote it, normalised: relative to the compilation directory where it was given so. */
   readonly written: string;
+}
+
+/** A file, and the units that name it, as far as files have been read. */
+interface NamedFile {
+  readonly file: SourceFile;
+  /** Its name without a folder. */
+  readonly base: string;
+  readonly units: Unit[];
 }
 
 /** What the line table says about an address. */
@@ -54,11 +63,18 @@ export class Lines {
   private readonly tablesAt = new Map<DwarfSections, Map<number, LineTable>>();
   /** The units of each table, as far as files have been read: as a rule one. */
   private readonly unitsByTable = new Map<LineTable, Unit[]>();
-  private readonly filesByPath = new Map<string, SourceFile>();
+  private readonly filesByPath = new Map<string, NamedFile>();
   /** By compilation directory, folder and name as written: thousands of units name the same headers. */
-  private readonly filesByGiven = new Map<string, Map<string, Map<string, SourceFile>>>();
-  private readonly filesByTable = new WeakMap<LineTable, (SourceFile | undefined)[]>();
-  private readonly unitsByFile = new Map<SourceFile, Unit[]>();
+  private readonly filesByGiven = new Map<string, Map<string, Map<string, NamedFile>>>();
+  private readonly filesByTable = new WeakMap<LineTable, (NamedFile | undefined)[]>();
+  /** By sections and compilation directory, the same by the keys of files. */
+  private readonly filesByKey = new Map<DwarfSections, Map<string, Map<number, NamedFile>>>();
+  private readonly named = new Map<SourceFile, NamedFile>();
+  /** Those that have been read of units. */
+  private readonly read = new Set<SourceFile>();
+  private unitsByOffset: Map<DwarfSections, Map<number | undefined, Unit[]>> | undefined;
+  /** Files by names that were searched for, and the units that name each. */
+  private readonly searched = new Map<string, Map<SourceFile, Unit[]>>();
   private fileList: SourceFile[] | undefined;
   /** Units whose files have not been read. */
   private rest: IterableIterator<Unit> | undefined;
@@ -76,34 +92,106 @@ export class Lines {
     return entryOf(entryOf(this.tablesAt, sections, () => new Map<number, LineTable>()), offset, () => readLineTable(sections, offset));
   }
 
+  /** Whether it has been read which files there are. */
+  get isComplete(): boolean {
+    return this.fileList !== undefined;
+  }
+
   /** Every line table and the units that it is of, in the order of units. */
   tables(): ReadonlyMap<LineTable, readonly Unit[]> {
     this.files();
     return this.unitsByTable;
   }
 
+  /** The units that have the same line table as one, itself among them. */
+  sharing(unit: Unit): readonly Unit[] {
+    if (!this.unitsByOffset) {
+      this.unitsByOffset = new Map();
+      for (const other of this.units()) entryOf(entryOf(this.unitsByOffset, other.lineSections, () => new Map<number | undefined, Unit[]>()), other.lineOffset, () => []).push(other);
+    }
+    return this.unitsByOffset.get(unit.lineSections)?.get(unit.lineOffset) ?? [unit];
+  }
+
   /** The units that name a file, in their order. */
   unitsOf(file: SourceFile): readonly Unit[] {
     this.files();
-    return this.unitsByFile.get(file) ?? [];
+    return this.named.get(file)?.units ?? [];
+  }
+
+  /** The files of a name in any folder. Until all files have been read, only the tables are looked at that may name it. */
+  called(name: string): readonly SourceFile[] {
+    if (this.fileList) return this.fileList.filter((file) => baseName(file.path) === name);
+    return [...entryOf(this.searched, name, () => this.search(name)).keys()];
+  }
+
+  private search(name: string): Map<SourceFile, Unit[]> {
+    const found = new Map<SourceFile, Unit[]>();
+    for (const unit of unitsCalling(this.units(), name)) {
+      const table = this.table(unit);
+      if (!table) continue;
+      const known = this.listOf(table);
+      const keys = this.keysOf(unit);
+      for (let index = 0; index < table.files.length; index++) {
+        const file = this.fileIn(unit, table, index, known, keys);
+        const units = file?.base === name ? entryOf(found, file.file, () => []) : undefined;
+        if (units && units.at(-1) !== unit) units.push(unit);
+      }
+    }
+    return found;
+  }
+
+  /** The line tables that name a file, in the order of units, and the units of each. */
+  tablesOf(file: SourceFile): ReadonlyMap<LineTable, readonly Unit[]> {
+    const searched = this.fileList ? undefined : this.searched.get(baseName(file.path))?.get(file);
+    const tables = new Map<LineTable, readonly Unit[]>();
+    for (const unit of searched ?? this.unitsOf(file)) tables.set(this.table(unit)!, this.sharing(unit));
+    return tables;
   }
 
   /** The file that a number of a unit's line table stands for; undefined where it stands for none. */
   fileOf(unit: Unit, table: LineTable, index: number): SourceFile | undefined {
-    let files = this.filesByTable.get(table);
-    if (!files) this.filesByTable.set(table, (files = []));
-    return (files[index] ??= this.readFile(unit, table, index));
+    return this.fileIn(unit, table, index, this.listOf(table), this.keysOf(unit))?.file;
   }
 
-  private readFile(unit: Unit, table: LineTable, index: number): SourceFile | undefined {
+  /** The files of a table that are known, by their numbers. */
+  private listOf(table: LineTable): (NamedFile | undefined)[] {
+    let files = this.filesByTable.get(table);
+    if (!files) this.filesByTable.set(table, (files = []));
+    return files;
+  }
+
+  /** Files by key, for the tables of a unit's sections and folder. */
+  private keysOf(unit: Unit): Map<number, NamedFile> {
+    return entryOf(entryOf(this.filesByKey, unit.lineSections, () => new Map<string, Map<number, NamedFile>>()), unit.compilationDirectory, () => new Map<number, NamedFile>());
+  }
+
+  private fileIn(unit: Unit, table: LineTable, index: number, known: (NamedFile | undefined)[], keys: Map<number, NamedFile>): NamedFile | undefined {
+    let file = known[index];
+    if (file) return file;
+    const key = table.files.keyAt(index);
+    file = key === undefined ? undefined : keys.get(key);
+    if (!file) {
+      file = this.readFile(unit, table, index);
+      if (file && key !== undefined) keys.set(key, file);
+    }
+    return (known[index] = file);
+  }
+
+  private readFile(unit: Unit, table: LineTable, index: number): NamedFile | undefined {
     const file = table.files.at(index);
     if (!file) return undefined;
     const directory = unit.compilationDirectory;
-    const folders = entryOf(this.filesByGiven, directory, () => new Map<string, Map<string, SourceFile>>());
-    return entryOf(entryOf(folders, file.folder, () => new Map<string, SourceFile>()), file.name, () => {
+    const folders = entryOf(this.filesByGiven, directory, () => new Map<string, Map<string, NamedFile>>());
+    return entryOf(entryOf(folders, file.folder, () => new Map<string, NamedFile>()), file.name, () => {
       const path = joinPath(directory, file.written);
-      return entryOf(this.filesByPath, path, () => ({ path, written: normalisePath(file.written) }));
+      return entryOf(this.filesByPath, path, () => this.newFile({ path, written: normalisePath(file.written) }));
     });
+  }
+
+  private newFile(file: SourceFile): NamedFile {
+    const made = { file, base: baseName(file.path), units: [] };
+    this.named.set(file, made);
+    return made;
   }
 
   /** The file a DW_AT_decl_file or DW_AT_call_file of a unit means. */
@@ -116,7 +204,8 @@ export class Lines {
   files(): readonly SourceFile[] {
     if (this.fileList) return this.fileList;
     for (const pieces = this.readFiles(); !pieces.next().done;);
-    return (this.fileList = [...this.unitsByFile.keys()]);
+    this.searched.clear();
+    return (this.fileList = [...this.read]);
   }
 
   /** Reads which files there are, unit by unit, each time that the next is asked for. */
@@ -127,10 +216,13 @@ export class Lines {
       const table = this.table(unit);
       if (!table) continue;
       entryOf(this.unitsByTable, table, () => []).push(unit);
+      const known = this.listOf(table);
+      const keys = this.keysOf(unit);
       for (let index = 0; index < table.files.length; index++) {
-        const file = this.fileOf(unit, table, index);
-        const units = file && entryOf(this.unitsByFile, file, () => []);
-        if (units && units[units.length - 1] !== unit) units.push(unit);
+        const file = this.fileIn(unit, table, index, known, keys);
+        if (!file) continue;
+        if (file.units.length === 0) this.read.add(file.file);
+        if (file.units[file.units.length - 1] !== unit) file.units.push(unit);
       }
       yield;
     }
@@ -141,7 +233,7 @@ export class Lines {
     const primaries = new Set<SourceFile>();
     for (const unit of this.unitsOf(file)) {
       const path = joinPath(unit.compilationDirectory, unit.name);
-      primaries.add(this.filesByPath.get(path) ?? { path, written: normalisePath(unit.name) });
+      primaries.add(this.filesByPath.get(path)?.file ?? { path, written: normalisePath(unit.name) });
     }
     return [...primaries];
   }

@@ -86,25 +86,29 @@ export const fit = (userPath: string, file: SourceFile, same?: (a: string, b: st
   return count >= 2 || (count >= written && !isAbsolutePath(file.written)) || count === user.length ? count : 0;
 };
 
-/** The files of the debug information a path means: those with the longest fit. Several only when names repeat. */
-export const matchFiles = (userPath: string, files: readonly SourceFile[]): { files: SourceFile[]; fit: number } => {
-  const name = baseName(userPath).toLowerCase();
-  const candidates = files.filter((file) => baseName(file.path).toLowerCase() === name);
-  // Case counts, unless nothing fits: file systems differ from machine to machine.
-  for (const same of [undefined, sameIgnoringCase]) {
-    let best = 0;
-    let found: SourceFile[] = [];
-    for (const file of candidates) {
-      const count = fit(userPath, file, same);
-      if (count > best) {
-        best = count;
-        found = [];
-      }
-      if (count === best && count > 0) found.push(file);
-    }
-    if (best > 0) return { files: found, fit: best };
+interface Match {
+  files: SourceFile[];
+  fit: number;
+}
+
+/** Those with the longest fit. */
+const fitting = (userPath: string, files: readonly SourceFile[], same?: (a: string, b: string) => boolean): Match => {
+  let best: Match = { files: [], fit: 0 };
+  for (const file of files) {
+    const count = fit(userPath, file, same);
+    if (count > best.fit) best = { files: [], fit: count };
+    if (count === best.fit && count > 0) best.files.push(file);
   }
-  return { files: [], fit: 0 };
+  return best;
+};
+
+/** The files of an image that a path means: those with the longest fit. Several only when names repeat. */
+export const matchFiles = (userPath: string, image: Pick<SymbolImage, 'files' | 'filesCalled'>): Match => {
+  const name = baseName(userPath);
+  const exact = fitting(userPath, image.filesCalled(name));
+  if (exact.fit > 0) return exact;
+  // Case counts, unless nothing fits: file systems differ from machine to machine.
+  return fitting(userPath, image.files().filter((file) => baseName(file.path).toLowerCase() === name.toLowerCase()), sameIgnoringCase);
 };
 
 /** Longest prefix of `path` that a `sourceMap` entry replaces, replaced; undefined when none applies. */
@@ -214,19 +218,19 @@ export class SourceLookup {
     const compiled = (await this.directivesOf(userPath)).toCompiled(diskLine);
     if (compiled.file !== undefined) {
       // The directive's name counts if the image knows it, be it as named or beside the file itself.
-      const named = matchFiles(compiled.file, image.files());
-      const beside = matchFiles(joinPath(path.slice(0, path.lastIndexOf('/')), compiled.file), image.files());
+      const named = matchFiles(compiled.file, image);
+      const beside = matchFiles(joinPath(path.slice(0, path.lastIndexOf('/')), compiled.file), image);
       const best = beside.fit > named.fit ? beside : named;
       if (best.fit > 0) return { ...best, line: compiled.line };
     }
-    const reverse = this.reverseMapped(path, image.files());
-    return reverse ? { ...reverse, line: compiled.line } : { ...matchFiles(path, image.files()), line: compiled.line };
+    const reverse = this.reverseMapped(path, image);
+    return reverse ? { ...reverse, line: compiled.line } : { ...matchFiles(path, image), line: compiled.line };
   }
 
   /** A file of the image whose path `sourceMap` turns into the user's path. */
-  private reverseMapped(path: string, files: readonly SourceFile[]): { files: SourceFile[]; fit: number } | undefined {
+  private reverseMapped(path: string, image: SymbolImage): { files: SourceFile[]; fit: number } | undefined {
     if (Object.keys(this.sourceMap).length === 0) return undefined;
-    const exact = files.filter((file) => [file.written, file.path].some((name) => {
+    const exact = image.files().filter((file) => [file.written, file.path].some((name) => {
       const replaced = mapped(name, this.sourceMap);
       return replaced !== undefined && normalisePath(replaced) === path;
     }));

@@ -36,6 +36,7 @@ interface InlinedCopies {
 /** Columns beyond this count as this. */
 const LAST_COLUMN = 0xffff;
 const NO_COPY = -1;
+const NO_TABLES: ReadonlyMap<LineTable, readonly Unit[]> = new Map();
 const NOTHING_INLINED: InlinedCopies = { origins: new Float64Array(0), addresses: new BigUint64Array(0) };
 
 /** The first of sorted columns from `wanted` on, or else the last one. */
@@ -105,10 +106,60 @@ class Collected {
 
 const HALF = 2 ** 32;
 
+/** So many lines are looked for one by one in tables that have not been read. */
+const MOST_LOOKS = 2;
+/** Fewer tables are read whole. */
+const MANY_TABLES = 8;
+
+/** A line of which alone the statements are read. */
+interface WantedLine {
+  readonly file: SourceFile;
+  readonly line: number;
+}
+
+const packed = ({ origins, addresses }: Copies['inlined']): InlinedCopies => ({ origins: Float64Array.from(origins), addresses: new BigUint64Array(Uint32Array.from(addresses).buffer) });
+
+/** The inlined calls of units whose lines are not wanted. */
+const inlinedIn = (units: readonly Unit[]): InlinedCopies => {
+  const copies = new Copies([]);
+  for (const unit of units) copies.add(unit);
+  return packed(copies.inlined);
+};
+
+/** Where the rows are that keys of `sorted` stand for. */
+const addressesOf = (keys: Float64Array, sequences: readonly LineSequence[], total: number): bigint[] => {
+  const numbers = [...keys].map((key) => key % total).sort((a, b) => a - b);
+  const addresses: bigint[] = [];
+  let before = 0;
+  let next = 0;
+  for (const { start, offsets } of sequences) {
+    for (; next < numbers.length && numbers[next] < before + offsets.length; next++) addresses.push(start + BigInt(offsets[numbers[next] - before]));
+    before += offsets.length;
+  }
+  return addresses;
+};
+
+/** The statements of the first line from one on that has some, which begin each part. */
+const firstOf = (all: readonly FileStatements[], line: number): { found: number; parts: FileStatements[] } => {
+  let found = Infinity;
+  let parts: FileStatements[] = [];
+  for (const part of all) {
+    const { lines } = part.table;
+    const first = firstFrom(lines, line, part.from, part.to);
+    if (first === part.to || lines[first] > found) continue;
+    if (lines[first] < found) parts = [];
+    found = lines[first];
+    parts.push({ ...part, from: first });
+  }
+  return { found, parts };
+};
+
 export class StatementIndex {
   private readonly byFile = new Map<SourceFile, FileStatements[]>();
   private readonly read = new Set<LineTable>();
   private readonly inlined = new Map<LineTable, InlinedCopies>();
+  /** How many lines have been looked for in tables that had not been read. */
+  private looks = 0;
 
   constructor(private readonly lines: Lines) {}
 
@@ -123,11 +174,17 @@ export class StatementIndex {
   private readTable(table: LineTable, units: readonly Unit[]): void {
     if (this.read.has(table)) return;
     this.read.add(table);
+    const { copies, statements } = this.statementsOf(table, units);
+    if (copies.inlined.origins.length > 0) this.inlined.set(table, packed(copies.inlined));
+    for (const { file, ...part } of statements) entryOf(this.byFile, file, () => []).push(part);
+  }
+
+  /** The statements of a table, or those of one line alone: then no more is looked at than the functions that have its code. */
+  private statementsOf(table: LineTable, units: readonly Unit[], wanted?: WantedLine): { copies: Copies; statements: (FileStatements & { readonly file: SourceFile })[] } {
     const sequences = table.decode();
-    const copies = new Copies(sequences);
-    for (const unit of units) copies.add(unit);
-    if (copies.inlined.origins.length > 0) this.inlined.set(table, { origins: Float64Array.from(copies.inlined.origins), addresses: new BigUint64Array(Uint32Array.from(copies.inlined.addresses).buffer) });
-    const { keys, files, total } = this.sorted(table, units[0], sequences);
+    const { keys, files, total } = this.sorted(table, units[0], sequences, wanted);
+    const copies = new Copies(sequences, wanted && addressesOf(keys, sequences, total));
+    if (keys.length > 0 || !wanted) for (const unit of units) copies.add(unit);
     const collected = new Collected(keys.length, copies);
     const starts = sequences.map(({ start }) => ({ low: Number(start & 0xffff_ffffn), high: Number(start >> 32n) }));
     const order = (units[0].skeleton ?? units[0]).offset;
@@ -156,15 +213,15 @@ export class StatementIndex {
       parts.push({ file, from: first, to: collected.file() });
     }
     const statements = collected.statements();
-    for (const { file, from, to } of parts) entryOf(this.byFile, file, () => []).push({ table: statements, from, to, order });
+    return { copies, statements: parts.map((part) => ({ ...part, table: statements, order })) };
   }
 
   /**
    * The rows of a table that begin statements, by file and in the order of lines: of each file the keys from `from` up to
    * `to`, each a line times `total` and the number of the row among all of them.
    */
-  private sorted(table: LineTable, unit: Unit, sequences: readonly LineSequence[]): { keys: Float64Array; files: { file: SourceFile; from: number; to: number }[]; total: number } {
-    const isStatement = ({ lines, flags }: LineSequence, row: number): boolean => lines[row] !== 0 && (flags[row] & ROW_IS_STMT) !== 0;
+  private sorted(table: LineTable, unit: Unit, sequences: readonly LineSequence[], wanted: WantedLine | undefined): { keys: Float64Array; files: { file: SourceFile; from: number; to: number }[]; total: number } {
+    const isStatement = ({ lines, flags }: LineSequence, row: number): boolean => lines[row] !== 0 && (flags[row] & ROW_IS_STMT) !== 0 && (wanted === undefined || lines[row] === wanted.line);
     const counts: number[] = [];
     let total = 0;
     for (const sequence of sequences) {
@@ -176,7 +233,7 @@ export class StatementIndex {
     const placeOf: ({ to: number } | undefined)[] = [];
     for (const [index, count] of counts.entries()) {
       const file = count > 0 ? this.lines.fileOf(unit, table, index) : undefined;
-      if (!file) continue;
+      if (!file || (wanted && file !== wanted.file)) continue;
       const place = (placeOf[index] = entryOf(places, file, () => ({ file, from: 0, to: 0 })));
       place.from += count;
     }
@@ -200,23 +257,55 @@ export class StatementIndex {
 
   /** What is known of a file, in the order of its units. */
   private of(file: SourceFile): readonly FileStatements[] {
-    const tables = this.lines.tables();
-    if (this.read.size < tables.size) {
-      for (const unit of this.lines.unitsOf(file)) {
-        const table = this.lines.table(unit)!;
-        this.readTable(table, tables.get(table)!);
+    for (const [table, units] of this.unread(file)) this.readTable(table, units);
+    return (this.byFile.get(file) ?? []).sort((a, b) => a.order - b.order);
+  }
+
+  /** The tables that name a file and have not been read. */
+  private unread(file: SourceFile): ReadonlyMap<LineTable, readonly Unit[]> {
+    if (this.lines.isComplete && this.read.size === this.lines.tables().size) return NO_TABLES;
+    return new Map([...this.lines.tablesOf(file)].filter(([table]) => !this.read.has(table)));
+  }
+
+  /**
+   * The statements of the first line of a file from one on that has some. Of a header that hundreds of tables name, no more
+   * is read of those than that line, while that is asked for a few lines: each takes a third of what it takes to read all.
+   */
+  private ofLine(file: SourceFile, line: number): { found: number; parts: FileStatements[] } {
+    const unread = this.looks < MOST_LOOKS ? this.unread(file) : undefined;
+    if (!unread || unread.size < MANY_TABLES) return firstOf(this.of(file), line);
+    this.looks++;
+    const known = firstOf(this.byFile.get(file) ?? [], line);
+    let { found } = known;
+    const having = new Map<LineTable, number>();
+    for (const [table, units] of unread) {
+      const first = this.firstLine(table, units[0], file, line);
+      having.set(table, first);
+      if (first < found) found = first;
+    }
+    const parts = known.found === found ? known.parts : [];
+    for (const [table, units] of unread) if (found < Infinity && having.get(table) === found) parts.push(...this.statementsOf(table, units, { file, line: found }).statements);
+    return { found, parts: parts.sort((a, b) => a.order - b.order) };
+  }
+
+  /** The first line from one on of which a table has statements in a file. */
+  private firstLine(table: LineTable, unit: Unit, file: SourceFile, line: number): number {
+    let found = Infinity;
+    const isWanted: (boolean | undefined)[] = [];
+    for (const { files, lines, flags } of table.decode()) {
+      for (let row = 0; row < lines.length; row++) {
+        if (lines[row] < line || lines[row] >= found || !(flags[row] & ROW_IS_STMT) || lines[row] === 0) continue;
+        if (isWanted[files[row]] ??= this.lines.fileOf(unit, table, files[row]) === file) found = lines[row];
       }
     }
-    return (this.byFile.get(file) ?? []).sort((a, b) => a.order - b.order);
+    return found;
   }
 
   /** Where the copies begin of a function that a unit has inlined in others; `origin` is the identity of its DIE there. */
   inlinedCopies(unit: Unit, origin: number): bigint[] {
     const table = this.lines.table(unit);
-    const units = table && this.lines.tables().get(table);
-    if (!units) return [];
-    this.readTable(table, units);
-    const { origins, addresses } = this.inlined.get(table) ?? NOTHING_INLINED;
+    if (!table) return [];
+    const { origins, addresses } = this.read.has(table) ? (this.inlined.get(table) ?? NOTHING_INLINED) : inlinedIn(this.lines.sharing(unit));
     const found: bigint[] = [];
     for (let at = origins.indexOf(origin); at >= 0; at = origins.indexOf(origin, at + 1)) found.push(addresses[at]);
     return found;
@@ -242,16 +331,7 @@ export class StatementIndex {
    * known here: of what the debug information describes in unusual ways, or not at all.
    */
   addressesOf(file: SourceFile, line: number, column: number | undefined, copyAt: (address: bigint) => number | undefined): LineAddress[] {
-    const all = this.of(file);
-    let found = Infinity;
-    let parts: { table: TableStatements; from: number; to: number }[] = [];
-    for (const { table, from, to } of all) {
-      const first = firstFrom(table.lines, line, from, to);
-      if (first === to || table.lines[first] > found) continue;
-      if (table.lines[first] < found) parts = [];
-      found = table.lines[first];
-      parts.push({ table, from: first, to });
-    }
+    const { found, parts } = column === undefined ? this.ofLine(file, line) : firstOf(this.of(file), line);
     const wanted = column === undefined ? undefined : nearestColumn(this.columnsOf(file, found), column);
     const chosen = new Set<number>();
     const places: LineAddress[] = [];

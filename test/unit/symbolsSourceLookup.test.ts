@@ -20,6 +20,8 @@ const filesOf = (contents: Record<string, string>): FileSource => ({
 
 const file = (path: string, written = path): SourceFile => ({ path: normalisePath(path), written: normalisePath(written) });
 
+const imageOf = (files: readonly SourceFile[]): Parameters<typeof matchFiles>[1] => ({ files: () => files, filesCalled: (name) => files.filter((f) => f.path.endsWith(`/${name}`)) });
+
 describe('symbols: source lookup', () => {
   it('normalises paths of any system', () => {
     assert.equal(normalisePath('/a/./b/../c//d'), '/a/c/d');
@@ -31,7 +33,7 @@ describe('symbols: source lookup', () => {
 
   it('matches the longest suffix', () => {
     const files = [file('/home/x/jos/kern/init.c', 'kern/init.c'), file('/home/x/jos/user/init.c', 'user/init.c'), file('/home/x/vmm/vmx.c', '../vmm/vmx.c')];
-    const paths = (path: string): string[] => matchFiles(path, files).files.map((found) => found.path);
+    const paths = (path: string): string[] => matchFiles(path, imageOf(files)).files.map((found) => found.path);
     assert.deepEqual(paths('/home/me/labs/kern/init.c'), ['/home/x/jos/kern/init.c']);
     assert.deepEqual(paths('/home/x/jos/user/init.c'), ['/home/x/jos/user/init.c']);
     assert.deepEqual(paths('D:\\jos\\vmm\\vmx.c'), ['/home/x/vmm/vmx.c']);
@@ -41,7 +43,7 @@ describe('symbols: source lookup', () => {
     // Case only counts while something fits with it.
     assert.deepEqual(paths('C:\\Jos\\KERN\\Init.c'), ['/home/x/jos/kern/init.c']);
     // What the compiler was given without a folder fits in any.
-    assert.deepEqual(matchFiles('/elsewhere/vmm/main.c', [file('/home/x/vmm2/main.c', 'main.c')]).files.length, 1);
+    assert.deepEqual(matchFiles('/elsewhere/vmm/main.c', imageOf([file('/home/x/vmm2/main.c', 'main.c')])).files.length, 1);
   });
 
   it('translates #line directives both ways', () => {

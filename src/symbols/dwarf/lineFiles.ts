@@ -25,6 +25,8 @@ export interface LineFiles {
   readonly length: number;
   /** Undefined where a number stands for no file. */
   at(index: number): LineFile | undefined;
+  /** A number that files of the same folder and name have, in all tables of a file's sections; undefined where that takes to read them. */
+  keyAt(index: number): number | undefined;
   /** Adds the file of a DW_LNE_define_file. */
   add(file: LineFile): void;
 }
@@ -33,10 +35,13 @@ export interface LineFiles {
 const LNCT_path = 1;
 const LNCT_directory_index = 2;
 
+/** Of names farther behind in .debug_line_str no key is made. */
+const MOST_NAMES = 2 ** 24;
+
 /** A table of folders or of files of DWARF 5: first the format, then entries in that format. */
 class EntryTable {
   /** Where each entry begins. */
-  private readonly places: number[] = [];
+  private readonly places: Uint32Array;
   private readonly formats: readonly { content: number; form: number }[];
 
   /** Leaves the reader behind the table. */
@@ -48,14 +53,35 @@ class EntryTable {
     this.formats = Array.from({ length: reader.u8() }, () => ({ content: reader.uleb(), form: reader.uleb() }));
     const count = reader.uleb();
     if (count > reader.end - reader.position) reader.damaged();
+    this.places = new Uint32Array(count);
     for (let i = 0; i < count; i++) {
-      this.places.push(reader.position);
-      for (const { form } of this.formats) skipForm(form, reader, encoding);
+      this.places[i] = reader.position;
+      for (let j = 0; j < this.formats.length; j++) skipForm(this.formats[j].form, reader, encoding);
     }
   }
 
   get length(): number {
     return this.places.length;
+  }
+
+  /** Whether an entry begins with its path in .debug_line_str, behind which is the number of a folder; or nothing of interest. */
+  startsPlainly(hasFolder: boolean): boolean {
+    const [path, folder] = this.formats;
+    const isPlain = path?.content === LNCT_path && path.form === Form.line_strp && this.encoding.offsetSize === 4;
+    return isPlain && (!hasFolder || (folder?.content === LNCT_directory_index && folder.form === Form.udata));
+  }
+
+  /** Where the path of an entry is in .debug_line_str, when it starts plainly. */
+  pathAt(index: number): number {
+    const { bytes } = this.reader;
+    const at = this.places[index];
+    return (bytes[at] | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24)) >>> 0;
+  }
+
+  /** The number of its folder, the same; undefined where it has several bytes. */
+  folderAt(index: number): number | undefined {
+    const number = this.reader.bytes[this.places[index] + 4];
+    return number < 0x80 ? number : undefined;
   }
 
   at(index: number): { path: string; folder: number } | undefined {
@@ -89,7 +115,15 @@ export const readFiles = (reader: Reader, sections: DwarfSections, version: numb
     return file && new LineFile(file.folder === 0 ? '' : (folders.at(file.folder)?.path ?? ''), file.path);
   };
   let { length } = files;
+  const isPlain = folders.startsPlainly(false) && files.startsPlainly(true);
+  const keyAt = (index: number): number | undefined => {
+    const folder = isPlain && index < files.length ? files.folderAt(index) : undefined;
+    if (folder === undefined || folder >= folders.length) return undefined;
+    const name = files.pathAt(index);
+    return name < MOST_NAMES ? (folder === 0 ? 0 : folders.pathAt(folder) + 1) * MOST_NAMES + name : undefined;
+  };
   return {
+    keyAt,
     get length() { return length; },
     at: (index) => (known[index] ??= fileAt(index)),
     add: (file) => (known[length++] = file),
@@ -109,6 +143,7 @@ export const readOldFiles = (reader: Reader): LineFiles => {
   return {
     get length() { return files.length; },
     at: (index) => files[index],
+    keyAt: () => undefined,
     add: (file) => void files.push(file),
   };
 };
