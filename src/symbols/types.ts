@@ -27,6 +27,13 @@ export interface Member {
   readonly offset: number;
   /** A bit-field: its bits, counted from bit 0 of the byte at `offset`. */
   readonly bitField?: { readonly offset: number; readonly size: number };
+  /** A virtual base of C++ is where the object itself says: its address by that of the object; undefined where that cannot be read. */
+  readonly placeIn?: (address: bigint, memory: MemoryReader) => bigint | undefined;
+}
+
+/** Reads memory as a frame does. */
+export interface MemoryReader {
+  memory(address: bigint, length: number): Uint8Array | undefined;
 }
 
 export interface StructType {

@@ -1,9 +1,9 @@
 import { hex } from '../base/bits';
 import { ExtendedReal } from './extendedReal';
 import { bytesOf, Frame, unsignedOf } from './frame';
-import { Location, partOf, readLocation } from './location';
+import { Location, partOf, readLocation, unavailable } from './location';
 import { readable } from './rustValues';
-import { ArrayType, BaseType, EnumType, sizeOf, stripped, StructType, Type, typeName } from './types';
+import { ArrayType, BaseType, EnumType, Member, sizeOf, stripped, StructType, Type, typeName } from './types';
 
 /** A value the user can look at: a variable, or a part of one. */
 export interface Value {
@@ -246,9 +246,16 @@ export const childCount = (value: Value): number => {
   return bare.kind === 'pointer' && isPointee(bare.target) ? 1 : 0;
 };
 
-const memberValue = (type: StructType, index: number, location: Location): Value => {
-  const member = type.members[index];
-  return { name: member.name, type: member.type, location: partOf(location, member.offset), bitField: member.bitField };
+/** Where a virtual base is in an object. */
+const virtualBase = (place: NonNullable<Member['placeIn']>, location: Location, reader: ValueReader): Location => {
+  if (location.kind === 'unavailable') return location;
+  const address = location.kind === 'memory' ? place(location.address, reader) : undefined;
+  return address === undefined ? unavailable('the object does not tell where its virtual base is') : { kind: 'memory', address };
+};
+
+const memberValue = (type: StructType, index: number, location: Location, reader: ValueReader): Value => {
+  const { name, type: its, offset, bitField, placeIn } = type.members[index];
+  return { name, type: its, location: placeIn ? virtualBase(placeIn, location, reader) : partOf(location, offset), bitField };
 };
 
 /** Children `start` up to `start + count` of a value: members, elements, or what a pointer points to. */
@@ -257,7 +264,7 @@ export const children = (original: Value, reader: ValueReader, start = 0, count 
   const bare = stripped(value.type);
   const end = Math.min(childCount(value), start + count);
   const list: Value[] = [];
-  if (bare.kind === 'struct') for (let i = start; i < end; i++) list.push(memberValue(bare, i, value.location));
+  if (bare.kind === 'struct') for (let i = start; i < end; i++) list.push(memberValue(bare, i, value.location, reader));
   else if (bare.kind === 'array') {
     const size = sizeOf(bare.element) ?? 0;
     for (let i = start; i < end; i++) list.push({ name: `[${i}]`, type: bare.element, location: partOf(value.location, i * size) });
@@ -299,7 +306,7 @@ export const memberOf = (value: Value, name: string, reader: ValueReader): Value
   const struct = whole.kind === 'struct' ? whole : bare;
   if (struct.kind !== 'struct') return undefined;
   for (let i = 0; i < struct.members.length; i++) {
-    const member = memberValue(struct, i, value.location);
+    const member = memberValue(struct, i, value.location, reader);
     if (member.name === name) return member;
     const inner = member.name === '' ? memberOf(member, name, reader) : undefined;
     if (inner) return inner;

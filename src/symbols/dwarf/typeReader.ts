@@ -1,6 +1,7 @@
 import { Variants, Variant, ArrayType, BaseType, EnumType, FunctionType, Member, PointerType, QualifiedType, sizeOf, StructType, Type, TypedefType, VOID } from '../types';
 import { At, Encoding, Tag } from './constants';
 import { Die } from './die';
+import { compute } from './expression';
 import { Reader } from '../reader';
 
 const QUALIFIERS: Record<number, QualifiedType['qualifier']> = {
@@ -42,6 +43,15 @@ const memberOffset = (die: Die): number => {
   const block = die.block(At.data_member_location);
   if (!block || (block[0] !== DW_OP_plus_uconst && block[0] !== DW_OP_constu)) return 0;
   return new Reader(block, 'the debug information', 1).uleb();
+};
+
+/** Where a virtual base is, which an expression computes from the address of the object; undefined for any other. */
+const virtualPlace = (die: Die): Member['placeIn'] => {
+  const block = die.block(At.data_member_location);
+  if (!block || block[0] === DW_OP_plus_uconst || block[0] === DW_OP_constu) return undefined;
+  const { unit } = die;
+  return (address, reader) =>
+    compute(block, { frame: { register: () => undefined, memory: (from, length) => reader.memory(from, length) }, machine: unit.sections.elf.machine, addressSize: unit.addressSize, unit, cfa: () => undefined, frameBase: () => undefined, objectAddress: address }, address);
 };
 
 /** Turns type DIEs into types; a DIE gives the same object every time. */
@@ -148,7 +158,7 @@ export class TypeReader {
     for (const child of die.children()) {
       if (child.tag === Tag.inheritance) {
         const type = this.typeOf(child);
-        members.push({ name: '', type, offset: memberOffset(child) });
+        members.push({ name: '', type, offset: memberOffset(child), placeIn: virtualPlace(child) });
       }
       // A static member of a class has no place in the object.
       if (child.tag !== Tag.member || child.flag(At.external)) continue;
