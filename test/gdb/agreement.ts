@@ -31,15 +31,28 @@ function numberOf(text: string): bigint | undefined {
   return text === 'true' ? 1n : text === 'false' ? 0n : undefined;
 }
 
-/** Whether a function is the one that GDB names, of Rust with the modules that it is in. */
-const isNamed = (ours: string, theirs: string): boolean => theirs === ours || theirs.endsWith(`::${ours}`);
+/** A function's name without what it takes, in `()` and in `<>`, which compilers and GDB write in several ways. */
+function bareName(name: string): string {
+  let depth = 0;
+  let bare = '';
+  for (const letter of name.replace('operator()', 'operator').replace('(anonymous namespace)', '').replace(/ const$/, '')) {
+    if (letter === '<' || letter === '(') depth++;
+    if (depth === 0) bare += letter;
+    if (letter === '>' || letter === ')') depth--;
+  }
+  return bare;
+}
+
+/** Whether a function is the one that GDB names, of Rust and C++ with what it is in. */
+const isNamed = (ours: string, theirs: string): boolean => theirs === ours || theirs.endsWith(`::${ours}`) || `::${bareName(theirs)}`.endsWith(`::${bareName(ours)}`);
 
 /** Enumerators are told by name, and flags as a set whose number stands behind it. */
 function sameValue(gdb: GdbValue, text: string): boolean {
   const wanted = BigInt.asUintN(64, BigInt(gdb.value!));
   const number = numberOf(text) ?? numberOf(/\((0x[0-9a-f]+|-?\d+)\)$/.exec(text)?.[1] ?? '');
   if (number !== undefined) return BigInt.asUintN(64, number) === wanted;
-  return text === gdb.text || gdb.text!.replace(/^\(|\)$/g, '').split(' | ').sort().join() === text.split(' | ').sort().join();
+  // An enumerator stands in its enumeration, and that in namespaces.
+  return text === gdb.text || gdb.text!.endsWith(`::${text}`) || gdb.text!.replace(/^\(|\)$/g, '').split(' | ').sort().join() === text.split(' | ').sort().join();
 }
 
 /** No code is in the first page. */

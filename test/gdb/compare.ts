@@ -46,7 +46,7 @@ async function ownFrames(client: Client, stack: readonly DebugProtocol.StackFram
 
 /** Whether a sentence is of the same line in two functions, of which ours is an inlined call that begins there with an empty range. */
 function beginsWithoutBytes(sentence: string, frames: readonly CodeFrame[]): boolean {
-  const [, level, , name] = /^#(\d+) gdb \S+:(\d+), ours (\S+):\2$/.exec(sentence) ?? [];
+  const [, level, , name] = /^#(\d+) gdb .+:(\d+), ours (.+):\2$/.exec(sentence) ?? [];
   const { frame, image } = frames[Number(level)] ?? {};
   const call = frame && !frame.isCaller ? image?.image.inlinedAt(frame.pc).find((c) => c.name === name) : undefined;
   return call !== undefined && call.low === frame!.pc && !call.ranges.some(({ low, high }) => frame!.pc >= low && frame!.pc < high);
@@ -54,7 +54,7 @@ function beginsWithoutBytes(sentence: string, frames: readonly CodeFrame[]): boo
 
 /** Whether a sentence is of two lines of a function that the line table has for the stop's address: ours of a statement, GDB's of none. */
 function repeatsLine(sentence: string, [innermost]: readonly CodeFrame[]): boolean {
-  const [, name, theirs, ours] = /^#0 gdb (\S+):(\d+), ours \1:(\d+)$/.exec(sentence) ?? [];
+  const [, name, theirs, ours] = /^#0 gdb (.+):(\d+), ours \1:(\d+)$/.exec(sentence) ?? [];
   const { frame, image } = innermost ?? {};
   if (name === undefined || !frame || !image) return false;
   const rows = [...image.image.rows(frame.pc, frame.pc + 1n)];

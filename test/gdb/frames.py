@@ -7,6 +7,7 @@ MOST_CHILDREN = 24
 MOST_DEPTH = 3
 
 SCALARS = (gdb.TYPE_CODE_INT, gdb.TYPE_CODE_ENUM, gdb.TYPE_CODE_PTR, gdb.TYPE_CODE_BOOL, gdb.TYPE_CODE_CHAR)
+REFERENCES = (gdb.TYPE_CODE_REF, gdb.TYPE_CODE_RVALUE_REF)
 STRUCTS = (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION)
 
 def children_of(value, kind, depth):
@@ -20,8 +21,8 @@ def children_of(value, kind, depth):
     for field in kind.fields():
         if len(rows) >= MOST_CHILDREN or not hasattr(field, 'bitpos'):
             continue
-        # Members of an anonymous struct or union count as the outer one's.
-        if not field.name and field.type.strip_typedefs().code in STRUCTS:
+        # Members of an anonymous struct or union count as the outer one's, and so do those of a base.
+        if (field.is_base_class or not field.name) and field.type.strip_typedefs().code in STRUCTS:
             rows.extend(children_of(value[field], field.type.strip_typedefs(), depth))
         else:
             rows.append(row_of(field.name or '', value[field], depth))
@@ -31,6 +32,14 @@ def row_of(name, value, depth=0):
     row = {'name': name}
     try:
         kind = value.type.strip_typedefs()
+        # A reference is where that is to which it refers.
+        if kind.code in REFERENCES:
+            if value.is_optimized_out:
+                return dict(row, gone=True)
+            value = value.referenced_value().address
+            if value is None:
+                return dict(row, gone=True)
+            kind = value.type
         if kind.code in STRUCTS or kind.code == gdb.TYPE_CODE_ARRAY:
             row['children'] = [] if depth >= MOST_DEPTH else children_of(value, kind, depth + 1)
         elif value.is_optimized_out:

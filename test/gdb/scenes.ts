@@ -95,12 +95,20 @@ export function buildProgram(folder: string, compiler: string, flags: readonly s
   return { symbols, image };
 }
 
-/** builds/program.c, or program.rs, as a compiler and its options make it, as in `clang -O2 -gdwarf-4`; it never ends. */
+/** Which of builds/program.* a compiler takes, and what it needs to make it without a library. */
+const SOURCES: readonly { compiler: RegExp; source: string; flags: readonly string[] }[] = [
+  { compiler: /^rustc/, source: 'program.rs', flags: [] },
+  { compiler: /\+\+/, source: 'program.cpp', flags: ['-std=c++17', '-fno-exceptions', '-fno-rtti', '-fno-threadsafe-statics'] },
+  { compiler: /./, source: 'program.c', flags: [] },
+];
+
+/** One of builds/program.* as a compiler and its options make it, as in `clang -O2 -gdwarf-4`; it never ends. */
 function build(command: string): Scene | string {
   const [compiler, ...flags] = command.split(' ');
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'hyperstep-build-'));
   process.once('exit', () => fs.rmSync(folder, { recursive: true, force: true }));
-  const built = buildProgram(folder, compiler!, flags, path.join(__dirname, `builds/program.${compiler === 'rustc' ? 'rs' : 'c'}`));
+  const { source, flags: needed } = SOURCES.find((s) => s.compiler.test(compiler!))!;
+  const built = buildProgram(folder, compiler!, [...needed, ...flags], path.join(__dirname, 'builds', source));
   if (!built) return `there is no ${compiler}`;
   return { launch: { cwd: folder, boot: { multiboot: built.image }, symbols: [{ file: built.symbols, world: 'vmm' }], machine: { memory: '16M' } }, symbols: { vmm: built.symbols }, cwd: folder, instructions: 200_000, prompt: '\0', typed: [] };
 }
