@@ -115,7 +115,7 @@ class Pc implements Machine {
       letPass: (ticks) => this.letPass(ticks),
       cpus: options.cpus,
       current: () => this.cpu.index,
-      firmware: firmware && { chips: flashChips(firmware), e820: ramMap(memory), items: [...kernelItems(firmware), ...biosKernel(firmware, memory).items], files: (placed) => [...foreignFiles(mp, memory, placed), ...biosKernel(firmware, memory).files] },
+      firmware: firmware && { chips: flashChips(firmware), e820: ramMap(memory), items: [...kernelItems(firmware), ...biosKernel(firmware, memory).items], files: (placed) => [...foreignFiles(mp, memory, features.has('vmx'), placed), ...biosKernel(firmware, memory).files] },
     });
     this.cpus = this.board.localApics.map((apic, n) => engine.createProcessor(n, { bus: this.bus, interrupts: apic, deviceMsrs: apic, features, processors: options.cpus }));
     engine.monitored.onWrite = (processor) => this.lineWritten(processor);
@@ -129,7 +129,7 @@ class Pc implements Machine {
     });
     this.board.onConsole = (byte) => this.onSerial(byte);
 
-    this.cpus.forEach(resetProcessor);
+    this.cpus.forEach((cpu) => this.resetProcessor(cpu));
     if (!firmware) this.memory.loadRom(romImage(mp, memory));
     const screen = new TextScreen(this.memory, this.board.vga);
     this.bios = new Bios(() => this.cpu, { memory: this.memory, board: this.board, drives: this.board.cabling.disks, floppies: this.board.cabling.floppies, cds: this.board.cabling.cds, bootsCd: !firmware && (options.boot.kind === 'cdrom' || this.board.cabling.disks.length + this.board.cabling.floppies.length === 0), bootsHardDisk: options.boot.kind === 'disk' && options.boot.hardDisk === true && this.board.cabling.disks.length > 0, foreign: firmware !== undefined, screen, host: { ...host, attention: () => this.cpu.requestAttention() }, restartKernel: () => this.restartKernel() }, mp);
@@ -138,6 +138,12 @@ class Pc implements Machine {
     for (const drive of this.drives) if (drive.padded) warn(`${drive.name} is not a multiple of 512 bytes long; its last sector is read as if zeros followed.`);
     for (const drive of this.drives) if (drive.floppy && !drive.image.attachment) warn(`${drive.name} has the size of a floppy disk and is drive A: (number 0); an image that is a sector longer is a hard disk.`);
     this.boot();
+  }
+
+  /** The built-in BIOS has permitted VMX by the time that others run; firmware of others does that itself. */
+  private resetProcessor(cpu: Cpu): void {
+    resetProcessor(cpu);
+    if (this.options.boot.kind === 'firmware') cpu.state.set64(Offset.FEATURE_CONTROL, 0n);
   }
 
   private get bootsKernel(): boolean {
@@ -310,7 +316,7 @@ class Pc implements Machine {
     this.resetRequested = false;
     const { icount, idle } = this.cpu.state;
     for (const cpu of this.cpus) {
-      resetProcessor(cpu);
+      this.resetProcessor(cpu);
       cpu.state.icount = icount;
       cpu.state.idle = idle;
     }

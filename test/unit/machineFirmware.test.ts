@@ -15,7 +15,12 @@ function rom(program: readonly number[]): DiskImage {
   return { name: 'rom', bytes };
 }
 
-const variables = (): DiskImage => ({ name: 'vars', bytes: new Uint8Array(8 * KIB).fill(0xff) });
+/** Flash with a firmware volume of UEFI's. */
+function variables(): DiskImage {
+  const bytes = new Uint8Array(8 * KIB).fill(0xff);
+  bytes.set(new TextEncoder().encode('_FVH'), 40);
+  return { name: 'vars', bytes };
+}
 const started = (...images: DiskImage[]): Machine => createMachine({ memory: MEMORY, cpus: 1, without: [], drives: [], boot: { kind: 'firmware', images, kernel: undefined, initrd: undefined, append: '' } });
 const bytesAt = (m: Machine, address: number, length: number): number[] => [...m.readMemory(address, length)!];
 
@@ -82,6 +87,25 @@ describe('firmware of others', () => {
     m.restore(fresh);
     m.run(1000);
     assert.deepEqual(bytesAt(m, 0xfffd_e010, 1), [0x77]);
+  });
+
+  it('does nothing when a BIOS writes to its ROM, where UEFI would give the chip a command', () => {
+    const m = started(rom(flat('67 c6 05 10 00 fe ff 20 67 a0 10 00 fe ff 31 c9 8e c1 26 a2 00 05'))); // mov byte [0xfffe0010], 0x20 (erase); mov al, [0xfffe0010]; note al
+    const before = bytesAt(m, 0xfffe_0010, 1);
+    m.run(1000);
+    assert.deepEqual(bytesAt(m, 0x500, 1), before);
+  });
+
+  it('finds IA32_FEATURE_CONTROL open, which it locks itself', () => {
+    const image = rom(flat(`
+      66 b9 3a 00 00 00 0f 32         ; rdmsr
+      31 c9 8e c1 26 66 a3 00 05      ; note eax
+      66 b9 3a 00 00 00 66 b8 05 00 00 00 66 31 d2 0f 30 0f 32   ; wrmsr 5, rdmsr
+      31 c9 26 66 a3 04 05            ; note eax
+    `));
+    const m = started(image);
+    m.run(1000);
+    assert.deepEqual(bytesAt(m, 0x500, 8), [0, 0, 0, 0, 5, 0, 0, 0]);
   });
 
   it('puts the pixels of the display, and the registers of ACPI, where it wants them', () => {

@@ -12,6 +12,8 @@ import { type Device, type DeviceHost, NEVER } from '../device';
 export interface FlashChip {
   address: number;
   bytes: Uint8Array;
+  /** Whether writes are commands; to a ROM they do nothing. */
+  takesCommands: boolean;
 }
 
 const SECTOR = 0x1000;
@@ -94,6 +96,7 @@ export class Flash implements Device {
   write(address: number, size: number, value: number): boolean {
     const n = this.chipAt(address);
     if (n < 0) return false;
+    if (!this.chips[n]!.takesCommands) return true;
     for (let i = 0; i < size; i++) this.cycle(n, address + i, (value >>> (8 * i)) & 0xff);
     return true;
   }

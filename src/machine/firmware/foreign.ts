@@ -41,12 +41,25 @@ export function checkForeign({ images, kernel }: ForeignBoot): void {
   else if (kernel && !(kernel.bytes[0] === 0x4d && kernel.bytes[1] === 0x5a)) throw new UserError('firmware.kernel', `${kernel.name} is neither a Linux kernel (bzImage) nor a UEFI application (PE/COFF), which is all that firmware starts: leave out the firmware to boot it without.`);
 }
 
-/** The chips: the first image ends at 4 GiB, each further one where the one before begins. */
+/** "_FVH", the signature in the header of a UEFI firmware volume, and where it is in it; volumes begin at multiples of 4 KiB here. */
+const VOLUME_SIGNATURE = [0x5f, 0x46, 0x56, 0x48];
+const VOLUME_SIGNATURE_AT = 40;
+
+function hasVolume(bytes: Uint8Array): boolean {
+  for (let at = VOLUME_SIGNATURE_AT; at < bytes.length; at += FLASH_UNIT) if (VOLUME_SIGNATURE.every((byte, n) => bytes[at + n] === byte)) return true;
+  return false;
+}
+
+/**
+ * The chips: the first image ends at 4 GiB, each further one where the one before begins. UEFI keeps its variables by the
+ * chip's commands. Other firmware means no chip when it writes to its image: U-Boot keeps variables there that it never
+ * reads back, which would be commands to erase.
+ */
 export function flashChips({ images }: ForeignBoot): FlashChip[] {
   let end = HOLE_END;
   return images.map(({ bytes }) => {
     end -= bytes.length;
-    return { address: end, bytes };
+    return { address: end, bytes, takesCommands: hasVolume(bytes) };
   });
 }
 
@@ -74,8 +87,11 @@ export interface PlacedByFirmware {
   lines: readonly number[];
 }
 
-/** The files that the configuration device has for firmware: tables of ACPI and SMBIOS, and where to print. */
-export function foreignFiles(mp: MpOptions, memory: number, placed: () => PlacedByFirmware): FirmwareFile[] {
+/** IA32_FEATURE_CONTROL as firmware shall leave it on every processor: locked, VMX permitted outside SMX. */
+const FEATURE_CONTROL = 0b101;
+
+/** The files that the configuration device has for firmware: tables of ACPI and SMBIOS, where to print, and to permit VMX. */
+export function foreignFiles(mp: MpOptions, memory: number, vmx: boolean, placed: () => PlacedByFirmware): FirmwareFile[] {
   const first = Math.max(LEAST_PCI_MEMORY, Math.min(memory, HOLE));
   const tables = (): ReturnType<typeof loaderTables> => loaderTables(mp, { ...placed(), pciMemory: { first, last: PCI_MEMORY.last }, sleeps: false });
   return [
@@ -85,6 +101,7 @@ export function foreignFiles(mp: MpOptions, memory: number, placed: () => Placed
     ['etc/smbios/smbios-anchor', smbiosAnchor(mp, memory)],
     ['etc/smbios/smbios-tables', smbiosStructures(mp, memory)],
     ['etc/sercon-port', Uint8Array.from(u16(SERIAL_PORT))],
+    ...(vmx ? ([['etc/msr_feature_control', Uint8Array.from([...u32(FEATURE_CONTROL), ...u32(0)])]] satisfies FirmwareFile[]) : []),
   ];
 }
 
