@@ -12,7 +12,7 @@ import { imageNames, ImageTimes } from '../adapter/launch/changedImages';
 import { UserError } from '../base/errors';
 import { createMachine } from '../machine/machine';
 import type { Machine } from '../machine/machineInterface';
-import type { ExitRecord } from '../vmx/observe';
+import type { ExitRecord, PassingExit } from '../vmx/observe';
 import { type Ending, Status } from './ending';
 import { exitReport } from './exitReport';
 import { ExitCounts, exitLine } from './exitTrace';
@@ -96,7 +96,7 @@ class ExitWatch {
     });
   }
 
-  private exit(target: Target, record: ExitRecord): void {
+  private exit(target: Target, record: PassingExit): void {
     // After the end nothing is recorded: otherwise the trace would depend on how the last slice was cut.
     if (this.run.ended) return;
     this.counts.add(record);
@@ -107,7 +107,7 @@ class ExitWatch {
     this.trace?.write(exitLine(record, this.symbol(target, record), this.targets.length > 1) + '\n');
     const { breakOnExit } = this.options;
     if (breakOnExit.length === 0 || !breakOnExit.includes(record.name)) return;
-    this.found = record;
+    this.found = record.copy();
     this.run.end({ status: Status.DONE });
   }
 

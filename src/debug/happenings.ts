@@ -1,11 +1,11 @@
 /** What happens in the machine while it runs: recorded, told to whoever waits for it, and made a stop where somebody wants one. */
 import type { Instruction } from '../cpu/decode/instruction';
 import type { MachineStop } from '../machine/machineInterface';
-import type { ExitRecord, VmxFailure } from '../vmx/observe';
+import type { PassingExit, VmxFailure } from '../vmx/observe';
 import type { Finding } from './checks/check';
 import { VmxChecks } from './checks/vmxChecks';
 import type { ExitBreakpoints } from './exits/exitBreakpoints';
-import { ExitRecorder, type EntryRecord } from './exits/exitRecorder';
+import { ExitRecorder } from './exits/exitRecorder';
 import { deliveryEvent, entryEvent, type SystemEvent } from './exits/systemEvents';
 import { SystemMonitor } from './exits/systemMonitor';
 import { FAILURES, failureKind } from './failures';
@@ -49,13 +49,13 @@ export class Happenings {
   listen(record: ProcessorRecord, checksOff: ReadonlySet<string>): void {
     const { env } = this;
     const { target } = record;
-    const of = <T>(action: (what: T) => void) => (what: T) => {
+    const of = <T extends unknown[]>(action: (...what: T) => void) => (...what: T) => {
       env.all.focus(target.index);
-      action(what);
+      action(...what);
     };
     record.recorder = target.recorder = new ExitRecorder(target.cpu, target.vmx, {
       exit: of((exit) => this.exited(exit)),
-      entry: of((entry) => this.entered(entry)),
+      entry: of(() => this.entered()),
       failure: of((failure) => this.failed(failure)),
       fieldAccessed: (encoding, write) => {
         env.all.focus(target.index);
@@ -112,24 +112,24 @@ export class Happenings {
     if (this.enabled && exitBreakpoints.watches(event.kind) && exitBreakpoints.matchesEvent(event)) run.requestStop({ kind: 'event', event });
   }
 
-  private exited(record: ExitRecord): void {
+  private exited(record: PassingExit): void {
     const { run, all, data, exitBreakpoints } = this.env;
     run.worldChanged('exit', all.index);
     all.at.translations.exited();
     if (this.target.cpu.onOperation) all.at.monitor.worldChanged();
     data.worldChanged('exit');
-    if (asksForMap(record)) all.at.mapExit = record;
+    if (asksForMap(record)) all.at.mapExit = record.copy();
     if (!this.enabled) return;
-    if (record.name === 'TRIPLE_FAULT') this.fail({ kind: 'triple-fault', world: 'guest', record, exceptions: [...all.at.events] });
-    if (exitBreakpoints.matches(record)) run.requestStop({ kind: 'exit', record });
+    if (record.name === 'TRIPLE_FAULT') this.fail({ kind: 'triple-fault', world: 'guest', record: record.copy(), exceptions: [...all.at.events] });
+    if (exitBreakpoints.matches(record)) run.requestStop({ kind: 'exit', record: record.copy() });
   }
 
-  private entered(record: EntryRecord): void {
+  private entered(): void {
     const { run, all, data } = this.env;
     run.worldChanged('entry', all.index);
     if (this.target.cpu.onOperation) all.at.monitor.worldChanged();
     data.worldChanged('entry');
-    if (this.waitsForEntry) this.happened(entryEvent(record, this.target.vmx, this.target.cpu.state.rip));
+    if (this.waitsForEntry) this.happened(entryEvent(this.target.recorder.lastEntry!, this.target.vmx, this.target.cpu.state.rip));
     const exit = all.at.mapExit;
     if (!exit) return;
     all.at.mapExit = undefined;

@@ -8,7 +8,6 @@ import { savePdptes, savePreemptionTimer } from './guestState';
 import { loadHostPdptes } from './hostPdptes';
 import { loadMsrs, storeMsrs } from './msrLists';
 import { Private, VmxMode } from './privateState';
-import { exitRecord } from './record';
 import { ENTRY_FAILURE, exitReasonName } from './tables/exitReasons';
 import { Slot } from './tables/fields';
 import { Region } from './vmcs';
@@ -114,7 +113,7 @@ function enterHost(vmx: Vmx, nmi: boolean): void {
   }
   vmx.translations.atExit(kept);
   cpu.worldChanged();
-  vmx.observer?.exit(exitRecord(vmx));
+  vmx.observer?.exit(vmx.exitRecords.last(vmx));
 }
 
 /** A VMX abort: the indicator goes into the VMCS region and the processor shuts down. */

@@ -1,5 +1,8 @@
 /** What VMX tells whoever watches: the debugger, the exit trace, the run-time checks. */
 
+/** For so many more exits of its processor a record that is reported stays what it is. */
+export const LASTING_EXITS = 1000;
+
 /** One VM exit, complete: host state is loaded when it is reported. */
 export interface ExitRecord {
   /** 1 for the machine's first exit. */
@@ -20,6 +23,12 @@ export interface ExitRecord {
   details: Record<string, number | string | boolean>;
   /** A detail that is a number below 2^32 without working out the words; undefined where only `details` tells. For conditions that are asked at every exit. */
   number?(name: string): number | undefined;
+}
+
+/** The record of the exit that is reported, which is used again for another when LASTING_EXITS more have happened. */
+export interface PassingExit extends ExitRecord {
+  /** The same, for as long as one likes. */
+  copy(): PassingExit;
 }
 
 /** One failed check of a VM entry: a row of docs/vm-entry-checks.md. */
@@ -61,7 +70,7 @@ export interface FieldWriter {
 }
 
 export interface VmxObserver {
-  exit(record: ExitRecord): void;
+  exit(record: PassingExit): void;
   /** Told when a VM entry has completed; `launch` for VMLAUNCH. */
   entry(icount: number, launch: boolean): void;
   failure(failure: VmxFailure): void;

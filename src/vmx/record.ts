@@ -4,7 +4,7 @@
  */
 import { join64 } from '../base/bits';
 import { Gpr } from '../cpu/state';
-import type { ExitRecord } from './observe';
+import { type ExitRecord, LASTING_EXITS, type PassingExit } from './observe';
 import { Private } from './privateState';
 import { exitReason, exitReasonName, Reason } from './tables/exitReasons';
 import { decodeQualification } from './tables/qualification';
@@ -22,36 +22,37 @@ const LINEAR_VALID = 1 << 7;
 const STRING_IO = 1 << 4;
 
 /**
- * A VM exit. It is made at every exit that somebody watches, so it copies words; what they say is worked out when it is
+ * A VM exit. It is filled at every exit that somebody watches, so it copies words; what they say is worked out when it is
  * asked for. Words are kept signed: such numbers cost nothing to keep.
  */
-class Exit implements ExitRecord {
-  readonly n: number;
-  readonly cpu: number;
-  readonly icount: number;
-  readonly reason: number;
-  readonly instructionLength: number;
-  private readonly qualificationLow: number;
-  private readonly qualificationHigh: number;
-  private readonly ripLow: number;
-  private readonly ripHigh: number;
-  private readonly linearLow: number;
-  private readonly linearHigh: number;
-  private readonly gpaLow: number;
-  private readonly gpaHigh: number;
-  private readonly interruption: number;
-  private readonly errorCode: number;
-  private readonly vectoring: number;
-  private readonly eax: number;
-  private readonly raxHigh: number;
-  private readonly ecx: number;
-  private readonly edx: number;
+class Exit implements PassingExit {
+  n = 0;
+  cpu = 0;
+  icount = 0;
+  reason = 0;
+  instructionLength = 0;
+  private qualificationLow = 0;
+  private qualificationHigh = 0;
+  private ripLow = 0;
+  private ripHigh = 0;
+  private linearLow = 0;
+  private linearHigh = 0;
+  private gpaLow = 0;
+  private gpaHigh = 0;
+  private interruption = 0;
+  private errorCode = 0;
+  private vectoring = 0;
+  private eax = 0;
+  private raxHigh = 0;
+  private ecx = 0;
+  private edx = 0;
   /** The register that bits 11:8 of the qualification name, where the reason has one there. */
-  private readonly namedLow: number;
-  private readonly namedHigh: number;
-  private told: Details | undefined;
+  private namedLow = 0;
+  private namedHigh = 0;
+  private told: Details | undefined = undefined;
 
-  constructor(vmx: Vmx) {
+  /** Becomes the record of the last exit. */
+  take(vmx: Vmx): this {
     const { i32 } = vmx.state.views;
     const base = vmx.state.base >>> 2;
     this.n = vmx.f64(Private.EXITS);
@@ -82,6 +83,12 @@ class Exit implements ExitRecord {
     const named = gprs + ((this.qualificationLow >>> 8) & 15) * 2;
     this.namedLow = i32[named]!;
     this.namedHigh = i32[named + 1]!;
+    this.told = undefined;
+    return this;
+  }
+
+  copy(): PassingExit {
+    return Object.assign(new Exit(), this);
   }
 
   get name(): string {
@@ -174,4 +181,17 @@ class Exit implements ExitRecord {
 }
 
 /** The last exit. Its `n` is its number on this processor. */
-export const exitRecord = (vmx: Vmx): ExitRecord => new Exit(vmx);
+export const exitRecord = (vmx: Vmx): ExitRecord => new Exit().take(vmx);
+
+/** The records of a processor's exits while somebody watches: each is used again, as the garbage of a million exits takes time. */
+export class ExitRecords {
+  private readonly records: Exit[] = [];
+  private next = 0;
+
+  /** The record of the last exit. It is good until LASTING_EXITS more have happened. */
+  last(vmx: Vmx): PassingExit {
+    const record = (this.records[this.next] ??= new Exit());
+    this.next = (this.next + 1) % LASTING_EXITS;
+    return record.take(vmx);
+  }
+}

@@ -8,6 +8,7 @@ import type { EntryParts } from './entry';
 import { ExitFlag } from './guestCode';
 import type { VmxObserver } from './observe';
 import { VmxMode } from './privateState';
+import { ExitRecords } from './record';
 import { Capabilities } from './tables/capabilities';
 import { Primary } from './tables/controls';
 import { FIELDS, Slot } from './tables/fields';
@@ -26,6 +27,8 @@ export class Vmx {
   readonly physicalAddressBits = PHYSICAL_ADDRESS_BITS;
   /** For entry.ts alone. */
   entryParts: EntryParts | undefined = undefined;
+  /** For exit.ts alone. */
+  readonly exitRecords = new ExitRecords();
   private watcher: VmxObserver | undefined;
   /** What `Transfer.beginExit` is told of the processor. */
   readonly exitFlags: number;

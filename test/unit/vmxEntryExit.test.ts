@@ -2,6 +2,9 @@ import assert from 'node:assert/strict';
 import { Gpr, Offset, Seg } from '../../src/cpu/state';
 import { TSC_FREQUENCY } from '../../src/cpu/system/cpuid';
 import { Encoding, Entry, Exit, type ExitRecord, type FieldName, Pin, Primary, Secondary, VmxUnit } from '../../src/vmx';
+import { LASTING_EXITS } from '../../src/vmx/observe';
+import { Private } from '../../src/vmx/privateState';
+import { Reason } from '../../src/vmx/tables';
 import { At, GUEST_CODE, VmxRig } from './vmxRig';
 
 const VMX_MISC = 0x485;
@@ -108,6 +111,20 @@ describe('VM entry and exit', () => {
     const exit = rig.launch({ RAX: 0x1ffn });
     assert.deepEqual(exit.details, { port: 0x71, direction: 'out', size: 1, value: 0xff });
     assert.deepEqual(told(new VmxUnit(rig.cpu).lastExit!), told(exit));
+  });
+
+  it('a record that was reported lasts for LASTING_EXITS more exits, and its copy for ever', () => {
+    const rig = new VmxRig().realModeGuest(CPUID_HLT);
+    rig.launch({ RAX: 1n });
+    const record = rig.unit.exitRecords.last(rig.unit);
+    const [before, copy] = [told(record), record.copy()];
+    rig.unit.setF64(Private.EXITS, 2);
+    rig.cpu.state.set32(Private.EXIT_REASON, Reason.HLT);
+    for (let n = 1; n < LASTING_EXITS; n++) rig.unit.exitRecords.last(rig.unit);
+    assert.deepEqual(told(record), before);
+    assert.equal(rig.unit.exitRecords.last(rig.unit), record, 'used again');
+    assert.equal(record.name, 'HLT');
+    assert.deepEqual([told(copy), told(copy.copy())], [before, before]);
   });
 });
 

@@ -4,16 +4,16 @@
  */
 import { join64 } from '../../base/bits';
 import type { Processor } from '../../cpu/processor';
-import { type CpuState, Offset } from '../../cpu/state';
-import type { ExitRecord, VmxFailure, VmxInspection, VmxObserver } from '../../vmx/observe';
+import { Offset } from '../../cpu/state';
+import { type ExitRecord, LASTING_EXITS, type PassingExit, type VmxFailure, type VmxInspection, type VmxObserver } from '../../vmx/observe';
 import { exitReasonName } from '../../vmx/tables';
 import type { VmxChecks } from '../checks/vmxChecks';
 import type { RecordedGprs } from '../registers/registerFile';
 import { worldOf } from '../run/position';
 import type { DeliveredEvent } from '../run/stopCause';
 
-/** How many of the last exits are kept for the exits view. */
-const KEPT_EXITS = 1000;
+/** How many of the last exits are kept for the exits view: those whose records are still theirs. */
+const KEPT_EXITS = LASTING_EXITS;
 
 /** The last VM entry: where the VMM made it. */
 export interface EntryRecord {
@@ -22,33 +22,13 @@ export interface EntryRecord {
   icount: number;
   launch: boolean;
   /** RIP of VMLAUNCH or VMRESUME. */
-  readonly rip: bigint;
-}
-
-/** It is made at every VM entry: the address is put together when somebody asks. */
-class Entry implements EntryRecord {
-  private readonly ripLow: number;
-  private readonly ripHigh: number;
-
-  constructor(
-    readonly n: number,
-    readonly icount: number,
-    readonly launch: boolean,
-    state: CpuState,
-  ) {
-    // Kept signed: such numbers cost nothing to keep.
-    this.ripLow = state.get32(Offset.INSTRUCTION_RIP) | 0;
-    this.ripHigh = state.high(Offset.INSTRUCTION_RIP) | 0;
-  }
-  get rip(): bigint {
-    return join64(this.ripLow, this.ripHigh);
-  }
+  rip: bigint;
 }
 
 export interface ExitListener {
   fieldAccessed?(encoding: number, write: boolean): void;
-  exit(record: ExitRecord): void;
-  entry(record: EntryRecord): void;
+  exit(record: PassingExit): void;
+  entry(): void;
   failure(failure: VmxFailure): void;
   /** An event is about to be delivered through the IDT. */
   delivering(event: DeliveredEvent): void;
@@ -58,14 +38,21 @@ export class ExitRecorder implements VmxObserver {
   fieldRead: VmxObserver['fieldRead'];
   readonly eptInvalidated: VmxObserver['eptInvalidated'];
   readonly eptWalked: VmxObserver['eptWalked'];
-  lastEntry: EntryRecord | undefined;
   /** Host-physical addresses of the VMCSs that have been current, in the order in which they became so. */
   readonly knownVmcs = new Set<number>();
   /** How many exits there were, by reason. */
   private times: number[] = [];
-  private readonly ring: ExitRecord[] = [];
+  private readonly ring: PassingExit[] = [];
+  /** What `save` kept last: copies, which the next takes over as far as they are of the same exits. */
+  private saved: readonly PassingExit[] = [];
   private entries = 0;
   private seen = false;
+  /** The last VM entry; what is asked of it is put together then. Words are kept signed: such numbers cost nothing to keep. */
+  private entered = false;
+  private entryClock = 0;
+  private entryLaunched = false;
+  private entryRipLow = 0;
+  private entryRipHigh = 0;
 
   constructor(
     private readonly cpu: Processor,
@@ -90,7 +77,8 @@ export class ExitRecorder implements VmxObserver {
     this.times = [];
     this.knownVmcs.clear();
     this.ring.length = 0;
-    this.lastEntry = undefined;
+    this.saved = [];
+    this.entered = false;
     this.seen = false;
     this.entries = this.vmx.entries;
     this.checks?.reset();
@@ -99,17 +87,28 @@ export class ExitRecorder implements VmxObserver {
   /** Keeps what is recorded at an instant; the function returned puts it back, when the machine has gone back there. */
   save(): () => void {
     const times = [...this.times];
-    const ring = this.ring.slice(-KEPT_EXITS);
-    const { lastEntry, entries, seen } = this;
+    const ring = this.lastingRecords();
+    this.saved = ring;
+    const { entries, seen, entered, entryClock, entryLaunched, entryRipLow, entryRipHigh } = this;
     return () => {
       this.times = [...times];
       this.ring.splice(0, this.ring.length, ...ring);
-      Object.assign(this, { lastEntry, entries, seen });
+      this.saved = ring;
+      Object.assign(this, { entries, seen, entered, entryClock, entryLaunched, entryRipLow, entryRipHigh });
       this.checks?.rewind();
     };
   }
 
-  exit(record: ExitRecord): void {
+  private lastingRecords(): PassingExit[] {
+    const { saved } = this;
+    let i = 0;
+    return this.ring.slice(-KEPT_EXITS).map((record) => {
+      while (i < saved.length && saved[i]!.n < record.n) i++;
+      return saved[i]?.n === record.n ? saved[i]! : record.copy();
+    });
+  }
+
+  exit(record: PassingExit): void {
     this.seen = true;
     const { times } = this;
     while (times.length <= record.reason) times.push(0);
@@ -121,9 +120,19 @@ export class ExitRecorder implements VmxObserver {
   }
 
   entry(icount: number, launch: boolean): void {
-    this.lastEntry = new Entry(++this.entries, icount, launch, this.cpu.state);
+    const { state } = this.cpu;
+    this.entries++;
+    this.entered = true;
+    this.entryClock = icount;
+    this.entryLaunched = launch;
+    this.entryRipLow = state.get32(Offset.INSTRUCTION_RIP) | 0;
+    this.entryRipHigh = state.high(Offset.INSTRUCTION_RIP) | 0;
     this.checks?.entry(launch);
-    this.listener.entry(this.lastEntry);
+    this.listener.entry();
+  }
+
+  get lastEntry(): EntryRecord | undefined {
+    return this.entered ? { n: this.entries, icount: this.entryClock, launch: this.entryLaunched, rip: join64(this.entryRipLow, this.entryRipHigh) } : undefined;
   }
 
   vmcsLoaded(address: number): void {
