@@ -73,7 +73,7 @@ function main(): void {
         cases++;
         if (problems.size === 0) continue;
         const insn = decoded(code, codeSize)!;
-        const reason = explain({ what: new Set(problems.keys()), mnemonic: form.mnemonic, insn, own: part(here).readUInt16LE(At.VECTOR), native: part(there).readUInt16LE(At.VECTOR), input: part(input), nativeEnd: part(there) });
+        const reason = explain({ what: new Set(problems.keys()), mnemonic: form.mnemonic, insn, own: part(here).readUInt16LE(At.VECTOR), native: part(there).readUInt16LE(At.VECTOR), input: part(input), ownEnd: part(here), nativeEnd: part(there) });
         if (reason !== undefined) {
           explained.set(reason, (explained.get(reason) ?? 0) + 1);
           continue;

@@ -2,27 +2,16 @@
  * Reviewed differences from silicon: where the SDM leaves the outcome to the implementation, or says what ours does. Each is
  * counted, so that one that hides too much is seen.
  */
-import { type Instruction, NO_REGISTER, Prefix, RIP_REGISTER } from '../../src/cpu/decode/instruction';
+import { Prefix, RIP_REGISTER } from '../../src/cpu/decode/instruction';
 import { TF } from '../../src/cpu/flags';
 import { Gpr, Seg } from '../../src/cpu/state';
-import { At, Selector } from './testCase';
+import { AMD_REASONS } from './amd';
+import { type Difference, offset32, only, type Reason } from './difference';
+import { At, Selector, VENDOR } from './testCase';
 
 const [DEBUG, BREAKPOINT] = [1, 3];
 const [STACK_FAULT, GENERAL_PROTECTION, PAGE_FAULT, FLOATING_POINT, ALIGNMENT] = [12, 13, 14, 16, 17];
 
-export interface Difference {
-  /** What differs, as judge.ts names it. */
-  what: ReadonlySet<string>;
-  mnemonic: string;
-  insn: Instruction;
-  /** Vectors here and on silicon. */
-  own: number;
-  native: number;
-  input: Buffer;
-  nativeEnd: Buffer;
-}
-
-const only = (what: ReadonlySet<string>, ...names: string[]): boolean => [...what].every((name) => names.includes(name));
 const MMX_STATE = /mm|^(p|mov|mask|cvt)/;
 
 /** Of MXCSR: underflow is masked. */
@@ -31,13 +20,7 @@ const UNDERFLOW_MASK = 0x800;
 /** Bytes of an area with x87, SSE and AVX state. */
 const XSAVE_AREA = 0x340;
 
-/** The offset of a memory operand with a 32-bit address. */
-function offset32(insn: Instruction, input: Buffer): number {
-  const register = (n: number): number => (n < NO_REGISTER ? input.readUInt32LE(At.REGS + n * 8) : 0);
-  return (register(insn.base) + register(insn.index) * 2 ** insn.scale + insn.dispLow) >>> 0;
-}
-
-const REASONS: readonly { reason: string; matches: (d: Difference) => boolean }[] = [
+const REASONS: readonly Reason[] = [
   {
     reason: 'an access that is misaligned while alignment is checked and faults anyhow: silicon reports the alignment first, the SDM ("Priority Among Concurrent Events") last',
     matches: ({ own, native }) => native === ALIGNMENT && (own === STACK_FAULT || own === GENERAL_PROTECTION || own === PAGE_FAULT),
@@ -122,5 +105,6 @@ const REASONS: readonly { reason: string; matches: (d: Difference) => boolean }[
 
 /** The reason of a known difference, or undefined. */
 export function explain(difference: Difference): string | undefined {
-  return REASONS.find(({ matches }) => matches(difference))?.reason;
+  const reasons = VENDOR === 'AuthenticAMD' ? [...REASONS, ...AMD_REASONS] : REASONS;
+  return reasons.find(({ matches }) => matches(difference))?.reason;
 }

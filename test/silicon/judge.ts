@@ -2,7 +2,7 @@
 import type { Instruction } from '../../src/cpu/decode/instruction';
 import { mnemonics } from '../../src/cpu/decode/mnemonics';
 import { RF, STATUS_FLAGS } from '../../src/cpu/flags';
-import { At, DATA_SIZE, Selector, YMM_SIZE } from './testCase';
+import { At, DATA_SIZE, Selector, VENDOR, YMM_SIZE } from './testCase';
 import { APPROXIMATE, comparedBits, undefinedFlagsOf } from './undefined';
 
 const PAGE_FAULT = 14;
@@ -10,6 +10,11 @@ const PAGE_FAULT = 14;
 const USER_END = 0x7fff_ffff_f000n;
 const PRESENT = 1;
 const C1 = 0x200;
+const UE = 0x10;
+const EXCEPTION_SUMMARY = 0x80;
+/** Offsets in an FXSAVE area of what it says of the last instruction, and of its operand. AMD's processors save and load that only with an exception that waits. */
+const POINTERS = 6;
+const DATA_POINTER = 16;
 /** Units in the last place by which a transcendental result may differ. */
 const TOLERANCE = 1n;
 const GPR_NAMES = ['rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi', 'r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15'];
@@ -30,9 +35,12 @@ function distance(a: bigint, b: bigint): bigint {
 
 function sameX87(own: Buffer, native: Buffer, approximate: boolean): boolean {
   const [a, b] = [own.subarray(At.X87, At.X87 + 160), native.subarray(At.X87, At.X87 + 160)];
-  for (let i = 0; i < 24; i++) {
+  const end = VENDOR === 'AuthenticAMD' ? ((b[2]! & EXCEPTION_SUMMARY) === 0 ? POINTERS : DATA_POINTER) : 24;
+  for (let i = 0; i < end; i++) {
     if (a[i] === b[i] || i === 5) continue;
-    if (!(approximate && i === 3 && (a[i]! ^ b[i]!) === C1 >> 8)) return false;
+    if (approximate && i === 3 && (a[i]! ^ b[i]!) === C1 >> 8) continue;
+    // AMD's results at the border of the denormal numbers.
+    if (!(approximate && VENDOR === 'AuthenticAMD' && i === 2 && (a[i]! ^ b[i]!) === UE)) return false;
   }
   for (let i = 0; i < 8; i++) {
     const at = 32 + i * 16;

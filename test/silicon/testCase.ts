@@ -109,5 +109,8 @@ export class NativeRunner {
   }
 }
 
+/** Who made this machine's processor, in the words of CPUID leaf 0. */
+export const VENDOR = /^vendor_id\s*:\s*(\S+)/m.exec(fs.readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? '';
+
 /** Linux's numbers of signals. */
 export const SIGNALS = { SIGILL: 4, SIGPROF: 27 } as const;
