@@ -16,7 +16,7 @@ export const HyperstepRequest = {
   e820: 'hyperstep/e820',
   /** The VMCSs. `VmcsArguments` -> `VmcsResponse`. */
   vmcs: 'hyperstep/vmcs',
-  /** Registers of both worlds. No arguments -> `RegistersResponse`. */
+  /** Registers of both worlds. `CpuArguments` -> `RegistersResponse`. */
   registers: 'hyperstep/registers',
   /** The last VM exits and their count by reason. `ExitsArguments` -> `ExitsResponse`. */
   exits: 'hyperstep/exits',
@@ -80,6 +80,14 @@ export interface StateEvent {
   icount: number;
   /** The world the processor is in; only where it stands. */
   world?: WorldName;
+  /** The processor that is looked at, and how many there are; only where the machine stands. */
+  cpu?: number;
+  cpus?: number;
+}
+
+/** A request about one processor: from then on it is the one that is looked at. */
+export interface CpuArguments {
+  cpu?: number;
 }
 
 export interface ActivityEvent {
@@ -166,7 +174,7 @@ export interface EntryGroup {
   entries: Entry[];
 }
 
-export interface VmcsArguments {
+export interface VmcsArguments extends CpuArguments {
   /** The VMCS to be told in full; the current one when absent. */
   address?: string;
 }
@@ -245,7 +253,7 @@ export interface SourceResponse {
   source?: SourceLine;
 }
 
-export interface TranslationsArguments {
+export interface TranslationsArguments extends CpuArguments {
   /** Expressions: an address, or a call of `walk`, `ept` or `maps`. They are watched: what the VMM changes after a VM exit is told. */
   expressions: string[];
 }

@@ -220,7 +220,6 @@ export class Session {
     else if (asked || cause.kind === 'data') this.output('console', `${[words.description, ...(cause.kind === 'data' ? [words.text] : [])].join('\n')}\n`);
     if (this.understands.disassembly) void this.tellStopWithPlace(words);
     else this.tellStop(words, words.reason, d.target.index);
-    this.state({ what: 'stopped', icount: d.machine.icount, world: d.target.world });
     this.tellMemory();
     for (const task of this.atStop) task();
     // A program that was built again has other lines than those that the user is about to look at.
@@ -236,6 +235,13 @@ export class Session {
       allThreadsStopped: true,
       hitBreakpointIds: ids,
     });
+    this.tellState();
+  }
+
+  /** The machine stands: there is something to read. */
+  private tellState(): void {
+    const { machine, target, processors } = this.debugger;
+    this.state({ what: 'stopped', icount: machine.icount, world: target.world, cpu: target.index, cpus: processors.length });
   }
 
   /** Looks first whether there is source to show. */
@@ -294,7 +300,7 @@ export class Session {
     this.protocol.after(() => {
       this.invalidate(areas);
       this.tellMemory();
-      if (!this.debugger.run.running) this.state({ what: 'stopped', icount: this.debugger.machine.icount, world: this.debugger.target.world });
+      if (!this.debugger.run.running) this.tellState();
     });
   }
 

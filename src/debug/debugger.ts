@@ -153,7 +153,7 @@ export class Debugger {
         return callersOf(this.target, most);
       },
       focus: () => this.focus(this.run.processor),
-      stopAt: () => this.stopAt,
+      stopAt: () => this.stopsAt(),
       outside: () => stepped().outside,
     };
   }
@@ -387,7 +387,13 @@ export class Debugger {
 
   private runsToSource(cause: StopCause): boolean {
     const atExit = cause.kind === 'exit' || (cause.kind === 'triple-fault' && cause.record !== undefined) || (cause.kind === 'check' && cause.finding.at === 'exit');
-    return atExit && this.stopAt === 'source';
+    return atExit && this.stopsAt() === 'source';
+  }
+
+  /** Where a VM exit stops: a VMM of which no C is known would run on until its next VM entry, and the guest with it. */
+  private stopsAt(): 'source' | 'exit' {
+    const { target } = this.processors[this.run.processor]!;
+    return this.stopAt === 'source' && target.world === 'vmm' && !target.code.isCompiled('vmm', target.cpu.state.rip) ? 'exit' : this.stopAt;
   }
 
   private *toSource(cause: StopCause): Plan {

@@ -43,6 +43,12 @@ describe('DAP: stops without source', () => {
     assert.strictEqual(reason, 'instruction breakpoint');
   });
 
+  it('a VM exit stops at HOST_RIP where no C of the VMM is known, not in the guest or wherever it came', async () => {
+    await stop({ symbols: [] });
+    const { result } = await client.request<{ result: string }>('evaluate', { expression: '$rip - $vmcs.HOST_RIP', context: 'watch' });
+    assert.match(result, /^0\b/);
+  });
+
   it('with source, as ever', async () => {
     const { reason } = await stop({ symbols: ['vmm.elf'], sourceMap: { vmm: path.resolve(LAB, '../../vmm') }, ...OPENS_DISASSEMBLY });
     assert.strictEqual(reason, 'exception');

@@ -3,7 +3,7 @@ import assert from 'node:assert';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import type { VmcsResponse } from '../../src/adapter/messages';
+import type { RegistersResponse, VmcsResponse } from '../../src/adapter/messages';
 import { STAGE1 } from '../unit/machinePrograms';
 import { lineWith, Story } from './story';
 
@@ -88,6 +88,35 @@ describe('DAP: several processors', () => {
     await client.request('hyperstep/breakOnData', { watched: reason.breakable, access: 'read' });
     const read = await client.until('continue');
     assert.deepStrictEqual([read['threadId'], read['reason']], [1, 'data breakpoint'], 'of the processor whose VMCS it is');
+  });
+
+  it('a program of assembly, with what it includes, has no C to run on to at a VM exit', async () => {
+    await launch(2);
+    await story.breakAt(lineWith(SOURCE, 'lock inc dword ptr [RESULTS+12]'));
+    await story.run();
+    const { target } = story.client.session.debugger;
+    assert.ok(target.code.lineAt('vmm', target.cpu.state.rip));
+    assert.strictEqual(target.code.isCompiled('vmm', target.cpu.state.rip), false);
+  });
+
+  it('registers and VMCS are told of the processor that is asked for', async () => {
+    disk('vmx');
+    const { client } = story;
+    await client.launch({ machine: { cpus: 2, memory: '2M' }, boot: { disk: path.join(folder, 'disk.img') }, breakOnExit: ['VMCALL if number == 1'], vmxChecks: false });
+    const stopped = client.next('stopped');
+    const told = client.next('hyperstep/state', ({ what }) => what === 'stopped');
+    await client.configured();
+    await stopped;
+    const { cpu, cpus } = await told;
+    assert.deepStrictEqual([cpu, cpus], [1, 2]);
+    await client.until('continue');
+    const rbx = async (of: number): Promise<string> => {
+      const { worlds } = await client.request<RegistersResponse>('hyperstep/registers', { cpu: of });
+      return worlds[0]!.groups.flatMap((g) => g.entries).find(({ name }) => name === 'rbx')!.value;
+    };
+    assert.deepStrictEqual([await rbx(0), await rbx(1)].map(Number), [0, 1], 'its number is in EBX');
+    assert.deepStrictEqual([(await client.request<VmcsResponse>('hyperstep/vmcs', { cpu: 0 })).address, (await client.request<VmcsResponse>('hyperstep/vmcs', { cpu: 1 })).address], ['0x61000', '0x63000']);
+    await assert.rejects(client.request('hyperstep/vmcs', { cpu: 5 }), /There is no thread 6/);
   });
 
   it('a data breakpoint stays with its processor when the client sets all anew from another', async () => {

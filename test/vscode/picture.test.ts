@@ -44,14 +44,20 @@ for (const kind of ['node', 'web'] satisfies HostKind[]) {
       assert.equal(await (await page()).getAttribute('canvas', 'aria-label'), 'Picture on the guest\'s display: 320 by 200 pixels, VGA, 256 colours');
     });
 
+    it('shows it as high as a monitor does', async () => {
+      const { width, height } = await (await page()).evaluate(() => document.querySelector('canvas')!.getBoundingClientRect().toJSON() as { width: number; height: number });
+      assert.ok(Math.abs(width / height - 4 / 3) < 0.02, `${width} by ${height}`);
+    });
+
     it('takes keys, and draws what they change', async () => {
       await (await page()).click('canvas');
       await vscode.press('x');
       await becomes(1, 0, [255, 255, 255]);
     });
 
-    it('says that the guest shows text again', async () => {
-      await vscode.press('x');
+    it('takes keys that are no characters, of which VS Code hears nothing, and says that the guest shows text again', async () => {
+      await vscode.press('F1');
+      assert.strictEqual(await vscode.page.locator('.quick-input-widget:visible').count(), 0);
       await says(/^The guest shows text now/);
     });
 

@@ -23,13 +23,14 @@ import type { ExitRecord } from '../../vmx/observe';
 import { Encoding, EXIT_REASONS } from '../../vmx/tables';
 import { screenBody } from '../activity';
 import {
-  HyperstepRequest, type BreakOnDataArguments, type BreakOnDataResponse, type BreakOnExitsArguments, type E820Response, type Entry, type EntryGroup, type ExitArguments, type ExitResponse, type ExitsArguments, type ExitsResponse, type FormatArguments,
+  HyperstepRequest, type BreakOnDataArguments, type BreakOnDataResponse, type BreakOnExitsArguments, type CpuArguments, type E820Response, type Entry, type EntryGroup, type ExitArguments, type ExitResponse, type ExitsArguments, type ExitsResponse, type FormatArguments,
   type MemoryRange, type PictureArguments, type PictureResponse, type RegistersResponse, type ScreenArguments, type ScreenResponse, type SourceArguments, type SourceLine, type SourceResponse, type SymbolsResponse, type TranslationsArguments, type TranslationsResponse, type TypeArguments,
   type VmcsArguments, type VmcsResponse,
 } from '../messages';
 import type { Handlers } from '../protocol';
 import type { Session } from '../session';
 import { placeOf } from '../sources';
+import { processorOf, threadOf } from '../threads';
 import { breakMarks, breakOnData } from '../viewBreaks';
 import { frameOf } from './variables';
 
@@ -82,6 +83,13 @@ const groups = async (session: Session, list: readonly InspectionGroup[]): Promi
 };
 
 const range = ({ base, length, type }: E820Entry): MemoryRange => ({ base: hex(base), length: hex(length), type });
+
+/** Looks at the processor that a request names; without one, at the one that is looked at already. */
+function lookedAt(session: Session, cpu: number | undefined): Debugger {
+  const d = session.debugger;
+  if (cpu !== undefined) d.focus(processorOf(d, threadOf(cpu)));
+  return d;
+}
 
 /** The VMCSs that have been current on any processor and still are VMCSs. */
 function vmcsList({ target, processors }: Debugger): VmcsResponse['list'] {
@@ -155,9 +163,9 @@ export const customHandlers = (session: Session): Handlers => ({
     };
   },
 
-  async [HyperstepRequest.vmcs]({ address }: VmcsArguments): Promise<VmcsResponse> {
+  async [HyperstepRequest.vmcs]({ address, cpu }: VmcsArguments): Promise<VmcsResponse> {
     session.requireStopped();
-    const d = session.debugger;
+    const d = lookedAt(session, cpu);
     const { vmx } = d.target;
     const list = vmcsList(d);
     const { currentVmcs } = vmx;
@@ -167,9 +175,9 @@ export const customHandlers = (session: Session): Handlers => ({
     return { list, address: hex(wanted), groups: await groups(session, lines) };
   },
 
-  async [HyperstepRequest.registers](): Promise<RegistersResponse> {
+  async [HyperstepRequest.registers]({ cpu }: CpuArguments): Promise<RegistersResponse> {
     session.requireStopped();
-    const { target, recorder } = session.debugger;
+    const { target, recorder } = lookedAt(session, cpu);
     const here = target.world;
     const there = otherWorld(here);
     const worlds = recorder.lastEntry && target.exists(there) ? [here, there] : [here];
@@ -231,8 +239,9 @@ export const customHandlers = (session: Session): Handlers => ({
     return breakOnData(session, args);
   },
 
-  async [HyperstepRequest.translations]({ expressions }: TranslationsArguments): Promise<TranslationsResponse> {
+  async [HyperstepRequest.translations]({ expressions, cpu }: TranslationsArguments): Promise<TranslationsResponse> {
     session.requireStopped();
+    lookedAt(session, cpu);
     const items: TranslationsResponse['items'] = [];
     const places: { space: SpaceName; address: bigint }[] = [];
     for (const expression of expressions) {

@@ -1,5 +1,5 @@
 /** What the symbol images say about addresses of a world, checked against the bytes in its memory. */
-import type { FunctionInfo, LineEntry } from '../../symbols/image';
+import type { FunctionInfo, LineEntry, SymbolImage } from '../../symbols/image';
 import { contains } from '../../symbols/dwarf/ranges';
 import type { World } from '../world';
 import type { ImageSet } from './imageSet';
@@ -15,8 +15,8 @@ export interface CodeLine {
   inlines: readonly number[];
 }
 
-/** Names of assembly files. */
-export const ASSEMBLY = /\.(s|asm|nasm)$/i;
+/** Names of assembly files, and of what they include. */
+export const ASSEMBLY = /\.(s|asm|nasm|inc)$/i;
 
 /** The line that makes a call, and the function called. */
 export interface CallSite {
@@ -26,6 +26,7 @@ export interface CallSite {
 }
 
 export class CodeMap {
+  private readonly compiled = new WeakMap<SymbolImage, boolean>();
   private readonly statements = new WeakMap<FunctionInfo, readonly bigint[]>();
 
   constructor(private readonly images: ImageSet) {}
@@ -36,6 +37,15 @@ export class CodeMap {
     const entry = around ? image?.lineAround(pc) : image?.lineAt(pc);
     if (!image || !entry || entry.line === 0) return undefined;
     return { entry, functionLow: image.functionAt(pc)?.low, assembly: ASSEMBLY.test(entry.file.path), inlines: image.inlinedAt(pc).map((call) => call.die.identity).reverse() };
+  }
+
+  /** Whether the symbols of the code at an address know of other sources than assembly. Of a large image they are not looked through: it has. */
+  isCompiled(world: World, pc: bigint): boolean {
+    const image = this.images.at(world, pc)?.image;
+    if (!image) return false;
+    let compiled = this.compiled.get(image);
+    if (compiled === undefined) this.compiled.set(image, (compiled = image.isLarge || image.files().some(({ path }) => !ASSEMBLY.test(path))));
+    return compiled;
   }
 
   /**

@@ -1,5 +1,6 @@
 /** A view that reads its content from the adapter at every stop, also while nobody sees it: the next stop is compared with it. */
 import * as vscode from 'vscode';
+import type { CpuArguments } from '../../adapter/messages';
 import { Changes, valuesOf, type Branch } from './changes';
 import { EntryTree, type Node } from './entryTree';
 import type { Sessions } from '../sessions';
@@ -12,8 +13,8 @@ export interface StopViewKind {
   view: string;
   /** Custom request that yields the content. */
   request: string;
-  /** Arguments of the request. */
-  arguments?(): unknown;
+  /** Arguments of the request, besides the processor. */
+  arguments?(): object;
   /** The response as branches; `ask` sends further requests when a branch is opened. */
   branches(response: unknown, ask: (args: unknown) => Promise<unknown>): Branch[];
   /** Asks for all to be read anew. */
@@ -21,9 +22,13 @@ export interface StopViewKind {
 }
 
 interface SessionContent {
-  changes: Changes;
+  /** By processor: each is compared with what it was itself. */
+  changes: Map<number, Changes>;
   branches: Branch[];
   icount: number;
+  /** The processor that is shown, and how many there are. */
+  cpu: number;
+  cpus: number;
   /** The machine stands. */
   stopped: boolean;
   /** Counts readings, so that an answer that comes late is not taken for the newest. */
@@ -39,25 +44,29 @@ export function registerStopView(kind: StopViewKind, sessions: Sessions): vscode
   const contents = new Map<string, SessionContent>();
 
   const contentOf = (session: vscode.DebugSession): SessionContent => {
-    const content = contents.get(session.id) ?? { changes: new Changes(), branches: [], icount: 0, stopped: false, reading: 0 };
+    const content = contents.get(session.id) ?? { changes: new Map<number, Changes>(), branches: [], icount: 0, cpu: 0, cpus: 1, stopped: false, reading: 0 };
     contents.set(session.id, content);
     return content;
   };
 
   const draw = (): void => {
     const content = sessions.active && contents.get(sessions.active.id);
-    tree.show(content?.branches ?? [], content?.changes ?? new Changes());
+    tree.show(content?.branches ?? [], content?.changes.get(content.cpu) ?? new Changes());
+    view.description = content && content.cpus > 1 && content.branches.length > 0 ? `CPU ${content.cpu}` : undefined;
   };
 
   const read = async (session: vscode.DebugSession, icount: number): Promise<void> => {
     const content = contentOf(session);
     const reading = ++content.reading;
+    const { cpu } = content;
     try {
-      const branches = kind.branches(await session.customRequest(kind.request, kind.arguments?.()), (args) => Promise.resolve(session.customRequest(kind.request, args)));
+      const branches = kind.branches(await session.customRequest(kind.request, { ...kind.arguments?.(), cpu } satisfies CpuArguments), (args) => Promise.resolve(session.customRequest(kind.request, args)));
       if (reading !== content.reading) return;
       content.branches = branches;
       content.icount = icount;
-      content.changes.stop(icount, valuesOf(branches));
+      const changes = content.changes.get(cpu) ?? new Changes();
+      content.changes.set(cpu, changes);
+      changes.stop(icount, valuesOf(branches));
       view.message = undefined;
     } catch (error) {
       if (reading !== content.reading) return;
@@ -83,12 +92,22 @@ export function registerStopView(kind: StopViewKind, sessions: Sessions): vscode
       content.stopped = state.what === 'stopped';
       // An answer that takes its time does not find the view emptied for a machine that stands.
       clearTimeout(content.clearing);
-      if (state.what === 'stopped') return void read(session, state.icount);
+      if (state.what === 'stopped') {
+        Object.assign(content, { cpu: state.cpu ?? 0, cpus: state.cpus ?? 1 });
+        return void read(session, state.icount);
+      }
       content.reading++;
       content.clearing = setTimeout(() => {
         content.branches = [];
         draw();
       }, CLEAR_AFTER_MS);
+    }),
+    // A frame of another thread has been selected: its processor is looked at.
+    vscode.debug.onDidChangeActiveStackItem((item) => {
+      const content = item && contents.get(item.session.id);
+      if (!item || !content?.stopped || content.cpus < 2 || item.threadId === content.cpu + 1) return;
+      content.cpu = item.threadId - 1;
+      void read(item.session, content.icount);
     }),
     sessions.onActive(draw),
     sessions.onEnded((session) => {
