@@ -79,7 +79,7 @@ export function stopWords(d: Debugger, cause: StopCause): StopWords {
       const who = cause.world === 'guest' ? 'guest' : 'VMM';
       const lines = tripleFaultLines(d.target, cause.world, cause.exceptions);
       lines.push(...findingLines(cause.findings));
-      if (!cause.record) lines.push('The processor is shut down: only Restart can go on from here.');
+      if (!cause.record) lines.push(`The processor is shut down: only Restart can go on from here${d.keepsHistory ? ', and Step Back leads to what came before' : ''}.`);
       return exception('Triple fault', `Triple fault in the ${who}`, lines);
     }
     case 'dead-halt':

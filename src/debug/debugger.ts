@@ -234,7 +234,7 @@ export class Debugger {
   /** Goes back to where the function of a frame began. Throws a UserError for a frame that cannot be gone back to. */
   restartFrame(frame: CodeFrame): void {
     if (frame.world !== this.target.world) throw new UserError('restart-frame', `Only frames of the ${WORLD_NAME[this.target.world]}, which runs, can be started again.`);
-    this.start(this.back.toFunctionStart(frame));
+    this.start(this.back.toFunctionStart(frame), true);
   }
 
   pause(): void {
@@ -246,6 +246,11 @@ export class Debugger {
     this.back.start(clock);
   }
 
+  /** Steps can go back. */
+  get keepsHistory(): boolean {
+    return this.back.history !== undefined;
+  }
+
   /** What is executed now has been executed and shown before. */
   get repeats(): boolean {
     return this.back.repeats;
@@ -253,12 +258,12 @@ export class Debugger {
 
   /** Steps back by a statement or an instruction. Throws a UserError when no history is kept. */
   stepBack(granularity: Granularity): void {
-    this.start(this.back.step(granularity));
+    this.start(this.back.step(granularity), true);
   }
 
   /** Back to the last cause to stop. Throws a UserError when no history is kept. */
   reverseContinue(): void {
-    this.start(this.back.toPreviousCause());
+    this.start(this.back.toPreviousCause(), true);
   }
 
   /** Keeps what is counted and recorded at this instant; the function returned puts it back. */
@@ -286,10 +291,10 @@ export class Debugger {
     if (!this.run.running) this.back.history?.changedByUser();
   }
 
-  private start(plan: Plan): void {
+  private start(plan: Plan, back = false): void {
     this.changed();
     this.data.begin();
-    this.run.start(plan, this.all.index);
+    this.run.start(plan, this.all.index, back);
   }
 
   /** Puts the machine back to power-on; it stands still then. */

@@ -107,6 +107,26 @@ describe('DAP: going back', () => {
     story.expect('back-changes');
   });
 
+  it('from a triple fault, to before it and to what led there; forwards it comes again', async () => {
+    await story.launch({});
+    await story.client.request('setExceptionBreakpoints', { filters: ['triple-fault'] });
+    await story.breakAt(marked('lab/vmm/main.c', 'before the guest'));
+    await story.run();
+    await story.evaluate('$idtr_limit = 0', 'repl');
+    // INT3, and a NOP before it.
+    await story.evaluate('*(uint16_t *)$rip = 0xcc90', 'repl');
+    const rip = async (): Promise<bigint> => BigInt((await story.frames())[0]!.instructionPointerReference!.split(':')[1]!);
+    const nop = await rip();
+    const descriptions: string[] = [];
+    const go = async (command: string): Promise<bigint> => {
+      descriptions.push(String((await story.client.until(command, { granularity: 'instruction' }))['description']));
+      return (await rip()) - nop;
+    };
+    const places = [await go('continue'), await go('stepBack'), await go('stepBack'), await go('continue'), await go('stepBack')];
+    assert.deepStrictEqual(places, [1n, 1n, 0n, 1n, 1n]);
+    assert.deepStrictEqual(descriptions, ['Triple fault in the VMM', 'Step', 'Step', 'Triple fault in the VMM', 'Step']);
+  });
+
   it('is refused without a history', async () => {
     await story.launch({ history: false, breakOnExit: ['CPUID'] });
     await story.run();

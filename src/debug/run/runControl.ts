@@ -84,10 +84,10 @@ export class RunControl {
     return this.machine.vmx[this.processor]!;
   }
 
-  /** Starts a plan about a processor; `stopped` tells its end. Throws a UserError when the machine cannot run on. */
-  start(plan: Plan = continuePlan(), processor = this.processor): void {
+  /** Starts a plan about a processor; `stopped` tells its end. Throws a UserError when the machine cannot run on; `back` from where it has ended it can go. */
+  start(plan: Plan = continuePlan(), processor = this.processor, back = false): void {
     if (this.running) throw new UserError('running', 'The machine is running: pause it first.');
-    if (this.machine.ended !== undefined) throw new UserError('ended', 'The machine has come to its end: restart it.');
+    if (this.machine.ended !== undefined && !back) throw new UserError('ended', 'The machine has come to its end: restart it.');
     this.running = true;
     // Where the machine stopped, and where the step begins, breakpoints have been told.
     this.standing.add(this.processor).add(processor);
