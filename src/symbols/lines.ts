@@ -75,6 +75,7 @@ export class Lines {
   private unitsByOffset: Map<DwarfSections, Map<number | undefined, Unit[]>> | undefined;
   /** Files by names that were searched for, and the units that name each. */
   private readonly searched = new Map<string, Map<SourceFile, Unit[]>>();
+  private inlining: readonly Unit[] | undefined;
   private fileList: SourceFile[] | undefined;
   /** Units whose files have not been read. */
   private rest: IterableIterator<Unit> | undefined;
@@ -110,6 +111,11 @@ export class Lines {
       for (const other of this.units()) entryOf(entryOf(this.unitsByOffset, other.lineSections, () => new Map<number | undefined, Unit[]>()), other.lineOffset, () => []).push(other);
     }
     return this.unitsByOffset.get(unit.lineSections)?.get(unit.lineOffset) ?? [unit];
+  }
+
+  /** The units in whose code functions may have been inlined that other units describe, as those of link-time optimisation are. */
+  inliningOthers(): readonly Unit[] {
+    return (this.inlining ??= this.units().filter((unit) => unit.inlinesOthers));
   }
 
   /** The units that name a file, in their order. */

@@ -117,7 +117,7 @@ interface WantedLine {
   readonly line: number;
 }
 
-const packed = ({ origins, addresses }: Copies['inlined']): InlinedCopies => ({ origins: Float64Array.from(origins), addresses: new BigUint64Array(Uint32Array.from(addresses).buffer) });
+const packed = ({ origins, addresses }: Copies['inlined']): InlinedCopies => (origins.length === 0 ? NOTHING_INLINED : { origins: Float64Array.from(origins), addresses: new BigUint64Array(Uint32Array.from(addresses).buffer) });
 
 /** The inlined calls of units whose lines are not wanted. */
 const inlinedIn = (units: readonly Unit[]): InlinedCopies => {
@@ -175,7 +175,7 @@ export class StatementIndex {
     if (this.read.has(table)) return;
     this.read.add(table);
     const { copies, statements } = this.statementsOf(table, units);
-    if (copies.inlined.origins.length > 0) this.inlined.set(table, packed(copies.inlined));
+    entryOf(this.inlined, table, () => packed(copies.inlined));
     for (const { file, ...part } of statements) entryOf(this.byFile, file, () => []).push(part);
   }
 
@@ -301,14 +301,23 @@ export class StatementIndex {
     return found;
   }
 
-  /** Where the copies begin of a function that a unit has inlined in others; `origin` is the identity of its DIE there. */
+  /** Where the copies begin of a function that was inlined in others; `origin` is the identity of its DIE, which a unit has. */
   inlinedCopies(unit: Unit, origin: number): bigint[] {
-    const table = this.lines.table(unit);
-    if (!table) return [];
-    const { origins, addresses } = this.read.has(table) ? (this.inlined.get(table) ?? NOTHING_INLINED) : inlinedIn(this.lines.sharing(unit));
     const found: bigint[] = [];
-    for (let at = origins.indexOf(origin); at >= 0; at = origins.indexOf(origin, at + 1)) found.push(addresses[at]);
+    for (const { origins, addresses } of this.inlinedOf([unit, ...this.lines.inliningOthers()])) {
+      for (let at = origins.indexOf(origin); at >= 0; at = origins.indexOf(origin, at + 1)) found.push(addresses[at]);
+    }
     return found;
+  }
+
+  /** The inlined calls of the code of units. */
+  private inlinedOf(units: readonly Unit[]): Set<InlinedCopies> {
+    const all = new Set<InlinedCopies>();
+    for (const unit of units) {
+      const table = this.lines.table(unit);
+      if (table) all.add(entryOf(this.inlined, table, () => inlinedIn(this.lines.sharing(unit))));
+    }
+    return all;
   }
 
   /** Lines of a file that have code, ascending. */

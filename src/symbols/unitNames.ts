@@ -217,7 +217,7 @@ class NestedNames {
         case Tag.namespace: this.visit(die, name === undefined ? prefix : `${prefix}${name}::`); break;
         case Tag.subprogram: {
           const hasCode = die.has(At.low_pc) || die.has(At.ranges);
-          if (!hasCode && !die.has(At.inline)) break;
+          if (!hasCode && !die.has(At.inline) && die.flag(At.declaration)) break;
           const declared = [...die.origins()].pop()!;
           this.add(hasCode ? 'function' : 'inlined', die, die.name, declared === die ? prefix : qualifier(declared));
           break;

@@ -45,8 +45,9 @@ const Has = { CODE: 1, INLINE: 2, PLACE: 4, DECLARATION: 8 } as const;
 
 const HAS: Readonly<Record<number, number>> = { [At.low_pc]: Has.CODE, [At.ranges]: Has.CODE, [At.inline]: Has.INLINE, [At.location]: Has.PLACE, [At.const_value]: Has.PLACE, [At.declaration]: Has.DECLARATION };
 
+/** Of link-time optimisation nothing but that it is no declaration tells a function that may have been inlined. */
 const kindOf = (tag: number, has: number): NameKind | undefined => {
-  if (tag === Tag.subprogram) return has & Has.CODE ? 'function' : has & Has.INLINE ? 'inlined' : undefined;
+  if (tag === Tag.subprogram) return has & Has.CODE ? 'function' : has & Has.INLINE || !(has & Has.DECLARATION) ? 'inlined' : undefined;
   if (tag === Tag.variable) return has & Has.PLACE ? 'global' : has & Has.DECLARATION ? 'declared' : undefined;
   return TYPE_TAGS.has(tag) && !(has & Has.DECLARATION) ? 'type' : undefined;
 };

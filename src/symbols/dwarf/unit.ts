@@ -28,6 +28,10 @@ const VARIABLES: ReadonlySet<number> = new Set([Tag.formal_parameter, Tag.variab
 const LISTS: ReadonlySet<number> = new Set([Form.sec_offset, Form.loclistx]);
 const OLD_LISTS: ReadonlySet<number> = new Set([Form.data4, Form.data8]);
 
+const INLINED: ReadonlySet<number> = new Set([Tag.inlined_subroutine]);
+/** Forms of references to other units and files. */
+const LEADING_OUT: ReadonlySet<number> = new Set([Form.ref_addr, Form.GNU_ref_alt, Form.ref_sup4, Form.ref_sup8]);
+
 /** .debug_types has offsets of its own: its DIEs are numbered from here. */
 const FIRST_IN_TYPES = 2 ** 35;
 
@@ -111,6 +115,11 @@ export class Unit implements UnitEncoding {
    */
   get needsNoPrologue(): boolean {
     return (this.knowsEntries ??= ASSEMBLY.has(this.language) || this.abbreviations.uses(VARIABLES, At.location, this.version < 4 ? OLD_LISTS : LISTS));
+  }
+
+  /** Whether its code may have calls inlined of functions that another unit or file describes. */
+  get inlinesOthers(): boolean {
+    return this.abbreviations.uses(INLINED, At.abstract_origin, LEADING_OUT);
   }
 
   private get language(): number {
