@@ -214,7 +214,7 @@ class NestedNames {
     for (const die of parent.children()) {
       const name = die.string(At.name);
       switch (die.tag) {
-        case Tag.namespace: this.visit(die, name === undefined ? prefix : `${prefix}${name}::`); break;
+        case Tag.namespace: case Tag.module: this.visit(die, name === undefined ? prefix : `${prefix}${name}::`); break;
         case Tag.subprogram: {
           const hasCode = die.has(At.low_pc) || die.has(At.ranges);
           if (!hasCode && !die.has(At.inline) && die.flag(At.declaration)) break;
@@ -244,7 +244,7 @@ export const qualifier = (die: Die): string => {
   let prefix = '';
   for (let parent = die.parent; parent && parent.tag !== Tag.compile_unit; parent = parent.parent) {
     const name = parent.string(At.name);
-    if (name !== undefined && (parent.tag === Tag.namespace || TYPE_TAGS.includes(parent.tag))) prefix = `${name}::${prefix}`;
+    if (name !== undefined && (parent.tag === Tag.namespace || parent.tag === Tag.module || TYPE_TAGS.includes(parent.tag))) prefix = `${name}::${prefix}`;
   }
   return prefix;
 };

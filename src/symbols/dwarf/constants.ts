@@ -3,7 +3,7 @@
 export const Tag = {
   array_type: 0x01, class_type: 0x02, enumeration_type: 0x04, formal_parameter: 0x05, lexical_block: 0x0b, member: 0x0d,
   pointer_type: 0x0f, reference_type: 0x10, compile_unit: 0x11, string_type: 0x12, structure_type: 0x13, subroutine_type: 0x15,
-  typedef: 0x16, union_type: 0x17, unspecified_parameters: 0x18, inheritance: 0x1c, inlined_subroutine: 0x1d,
+  typedef: 0x16, union_type: 0x17, unspecified_parameters: 0x18, inheritance: 0x1c, module: 0x1e, inlined_subroutine: 0x1d,
   subrange_type: 0x21, base_type: 0x24, const_type: 0x26, enumerator: 0x28, subprogram: 0x2e, variable: 0x34,
   volatile_type: 0x35, restrict_type: 0x37, namespace: 0x39, unspecified_type: 0x3b, partial_unit: 0x3c,
   type_unit: 0x41, imported_unit: 0x3d, variant_part: 0x33, variant: 0x19, template_type_parameter: 0x2f, rvalue_reference_type: 0x42, atomic_type: 0x47, skeleton_unit: 0x4a,

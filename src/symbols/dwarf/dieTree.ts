@@ -7,7 +7,7 @@ import type { Unit } from './unit';
 import { firstFrom } from '../sorted';
 
 /** What may have functions inside of it, other than functions. */
-export const HOLDERS: ReadonlySet<number> = new Set([Tag.namespace, Tag.structure_type, Tag.class_type, Tag.union_type, Tag.enumeration_type]);
+export const HOLDERS: ReadonlySet<number> = new Set([Tag.namespace, Tag.module, Tag.structure_type, Tag.class_type, Tag.union_type, Tag.enumeration_type]);
 const SUBPROGRAM: ReadonlySet<number> = new Set([Tag.subprogram]);
 const SUBPROGRAM_AND_HOLDERS: ReadonlySet<number> = new Set([Tag.subprogram, ...HOLDERS]);
 
