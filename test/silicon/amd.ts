@@ -5,6 +5,7 @@
 import { type Instruction, Kind, Prefix } from '../../src/cpu/decode/instruction';
 import { type Difference, offset32, only, type Reason } from './difference';
 import { At, YMM_SIZE } from './testCase';
+import { APPROXIMATE } from './undefined';
 
 const [DEBUG, BREAKPOINT, INVALID_OPCODE, STACK_FAULT, GENERAL_PROTECTION, PAGE_FAULT, ALIGNMENT] = [1, 3, 6, 12, 13, 14, 17];
 const REPEATED = Prefix.REP | Prefix.REPNE;
@@ -129,8 +130,8 @@ export const AMD_REASONS: readonly Reason[] = [
     matches: ({ what, mnemonic, insn, native }) => mnemonic === 'vcvtps2ph' && hasMemory(insn) && native !== BREAKPOINT && native !== DEBUG && only(what, 'MXCSR', 'vector', 'CR2', 'error code'),
   },
   {
-    reason: 'AMD: FPREM and FPREM1 by infinity of a denormal number raise an unmasked underflow',
-    matches: ({ what, mnemonic, ownEnd, nativeEnd }) => /^fprem1?$/.test(mnemonic) && only(what, 'x87') && (nativeEnd[At.X87 + 2]! & ~ownEnd[At.X87 + 2]! & UE) !== 0,
+    reason: 'AMD: FPREM and FPREM1 by infinity of a denormal number, and transcendental results at the border of the denormal numbers, raise an unmasked underflow',
+    matches: ({ what, mnemonic, ownEnd, nativeEnd }) => (/^fprem1?$/.test(mnemonic) || APPROXIMATE.test(mnemonic)) && only(what, 'x87') && (nativeEnd[At.X87 + 2]! & ~ownEnd[At.X87 + 2]! & UE) !== 0,
   },
   {
     reason: 'protection keys, which a virtual machine of AMD\'s may lack',
