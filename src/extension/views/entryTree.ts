@@ -46,7 +46,8 @@ export class EntryTree implements vscode.TreeDataProvider<Node> {
     const open = branch.open ?? this.#firstPath(path);
     const item = new vscode.TreeItem(branch.name, open ? vscode.TreeItemCollapsibleState.Expanded : vscode.TreeItemCollapsibleState.Collapsed);
     const changed = this.#changes.countUnder(path);
-    item.id = path;
+    // VS Code keeps what is open by its id: the world that the processor enters, and the VMCS that becomes current, open all the same.
+    item.id = open ? path : `${path}#folded`;
     if (branch.wrong) item.iconPath = WRONG;
     if (branch.context) item.contextValue = branch.context;
     item.tooltip = branch.note ? `${branch.name}: ${branch.note}` : undefined;
