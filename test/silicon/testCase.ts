@@ -74,8 +74,8 @@ export function baseOf(selector: number): number {
   return selector & 4 ? (LOCAL_DESCRIPTORS[selector >>> 3]?.base ?? 0) : 0;
 }
 
-/** A run that takes longer than these milliseconds hangs. */
-const TIMEOUT = 60_000;
+/** A run that takes longer than these milliseconds hangs. Cases that never end take a moment each. */
+const TIMEOUT = 600_000;
 
 /** The host's processor as the executor of cases. */
 export class NativeRunner {
