@@ -44,7 +44,7 @@ function bareName(name: string): string {
 }
 
 /** Whether a function is the one that GDB names, of Rust and C++ with what it is in. */
-const isNamed = (ours: string, theirs: string): boolean => theirs === ours || theirs.endsWith(`::${ours}`) || `::${bareName(theirs)}`.endsWith(`::${bareName(ours)}`);
+export const isNamed = (ours: string, theirs: string): boolean => theirs === ours || theirs.endsWith(`::${ours}`) || `::${bareName(theirs)}`.endsWith(`::${bareName(ours)}`);
 
 /** Enumerators are told by name, and flags as a set whose number stands behind it. */
 function sameValue(gdb: GdbValue, text: string): boolean {

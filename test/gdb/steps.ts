@@ -6,6 +6,7 @@
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { serveGdb } from '../../src/adapter/hosts/gdbServer';
 import { GdbStub } from '../../src/gdb/stub';
+import { isNamed } from './agreement';
 import { GdbProcess } from './gdbProcess';
 import { random } from './random';
 import { endWith, startScene } from './script';
@@ -71,7 +72,7 @@ async function main(): Promise<number> {
       d.changed();
       client.session.hasStopped({ kind: 'pause' });
       const here = await ours();
-      if (here.name !== from.name || here.line !== from.line) break;
+      if (!isNamed(here.name, from.name) || here.line !== from.line) break;
       const stopped = client.next('stopped');
       let failed: string | undefined;
       await client.request(step.dap, { threadId: 1, granularity: 'statement' }).catch((error: Error) => (failed = error.message));
@@ -86,7 +87,7 @@ async function main(): Promise<number> {
       d.changed();
       const other = await theirs('stepi', step.gdb);
       compared++;
-      if (!other || (other.name === own.name && other.line === own.line)) continue;
+      if (!other || (isNamed(own.name, other.name) && other.line === own.line)) continue;
       disagreeing++;
       console.log(`${step.gdb} from ${text(from)}: gdb ${text(other)}, ours ${text(own)}`);
     }
