@@ -13,8 +13,8 @@ const REPEATED = Prefix.REP | Prefix.REPNE;
 const has = (insn: Instruction, ...prefixes: number[]): boolean => prefixes.every((prefix) => (insn.prefixes & prefix) !== 0);
 const hasMemory = (insn: Instruction): boolean => insn.operands.some(({ kind }) => kind === Kind.MEM);
 
-/** Instructions with memory operands that they do not name. */
-const IMPLICIT_OPERAND = /^(enter|leave|push|pop|movs|stos|lods|scas|cmps)/;
+/** Instructions with memory operands that they do not name, or that lie elsewhere than what they name. */
+const IMPLICIT_OPERAND = /^(enter|leave|push|pop|call|ret|iret|movs|stos|lods|scas|cmps|bt[src]?$)/;
 /** Bytes of an FNSAVE area, the largest operand without a size. */
 const FNSAVE_AREA = 108;
 /** Whether a memory operand ends behind the first 4 GiB. */
@@ -72,6 +72,10 @@ export const AMD_REASONS: readonly Reason[] = [
   {
     reason: 'AMD: LDMXCSR takes bit 17, which lets misaligned operands be',
     matches: ({ mnemonic, own, native, what }) => /^v?ldmxcsr$/.test(mnemonic) && own === GENERAL_PROTECTION && native !== own && what.has('MXCSR'),
+  },
+  {
+    reason: 'AMD: FNSAVE and its like access their operand up to the end of the segment',
+    matches: ({ mnemonic, own, native }) => /^f(nsave|rstor|nstenv|ldenv)$/.test(mnemonic) && own === GENERAL_PROTECTION && native === PAGE_FAULT,
   },
   {
     reason: 'AMD: PREFETCHW with a register is no instruction',
