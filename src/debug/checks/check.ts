@@ -30,7 +30,7 @@ export interface Finding {
 
 /** The way from a VM exit to the VM entry that follows it. */
 export interface RoundTrip {
-  /** The exit; undefined for a first entry, or when another VMCS was current at the last exit. */
+  /** The exit; undefined for a first entry, or when another VMCS was current at the last exit, or this one perhaps another processor's since. */
   exit: ExitRecord | undefined;
   /** General-purpose registers as pairs of 32 bits: the guest's at the last VM entry, at the exit, and those in the processor now. RSP is the VMCS's and means nothing here. */
   readonly before: Uint32Array;

@@ -32,6 +32,8 @@ export class VmxChecks {
   private readonly trip: RoundTrip & { exit: ExitRecord | undefined };
   private readonly told = new Set<string>();
   private exitVmcs: number | undefined;
+  /** A VMCS that was cleared may have been another processor's meanwhile. */
+  private readonly mayMove: boolean;
   private readonly reads: Told<'fieldRead'> | undefined;
   /** Checks that want to be told of VMREAD now. */
   private readonly readers = new Set<string>();
@@ -42,6 +44,7 @@ export class VmxChecks {
     off: ReadonlySet<string>,
     private readonly found: (finding: Finding) => void,
   ) {
+    this.mayMove = target.machine.cpus.length > 1;
     const start = (target.cpu.state.base + Offset.GPR) >>> 2;
     this.trip = {
       exit: undefined,
@@ -97,7 +100,7 @@ export class VmxChecks {
 
   entry(launch: boolean): void {
     const { trip } = this;
-    if (trip.exit && this.exitVmcs !== this.target.vmx.currentVmcs) trip.exit = undefined;
+    if (trip.exit && (this.exitVmcs !== this.target.vmx.currentVmcs || (launch && this.mayMove))) trip.exit = undefined;
     trip.changed = this.target.vmx.entryChanges & ~RSP;
     const changed = trip.exit !== undefined && trip.changed !== 0;
     const reason = trip.exit?.reason ?? NO_EXIT;
