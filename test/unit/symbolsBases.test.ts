@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { typeText } from '../../src/debug/console/types';
 import { bytesOf } from '../../src/symbols/frame';
 import { SymbolImage } from '../../src/symbols/image';
 import { children, formatValue, memberOf } from '../../src/symbols/values';
@@ -32,6 +33,14 @@ describe('symbols: bases of C++ classes', () => {
     // Through the base that comes first, whose own members stand at its beginning.
     const [left] = children(diamond, frame);
     assert.equal(formatValue(memberOf(left, 'count', frame)!, frame), `${COUNT}`);
+  });
+
+  it('ptype has no offset of a virtual base', () => {
+    const frame = frameOf(true);
+    const [left] = children(image.valueOf(image.globals('diamond')[0], frame), frame);
+    const text = typeText(left.type);
+    assert.match(text, /\* virtual \*\/ .*Counter/);
+    assert.doesNotMatch(text, /0x0000 \*\/ .*Counter/);
   });
 
   it('of an object that has not been made it is said that nobody knows', () => {

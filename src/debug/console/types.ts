@@ -10,7 +10,7 @@ export function typeText(type: Type): string {
     switch (bare.kind) {
       case 'struct': {
         if (bare.incomplete) return `${typeName(bare)} (declared only)`;
-        const lines = bare.members.map((m) => `    /* +0x${m.offset.toString(16).padStart(HEX_DIGITS, '0')} */  ${typeName(m.type, m.name)}${m.bitField ? ` : ${m.bitField.size}` : ''};`);
+        const lines = bare.members.map((m) => `    /* ${m.placeIn ? 'virtual' : `+0x${m.offset.toString(16).padStart(HEX_DIGITS, '0')}`} */  ${typeName(m.type, m.name)}${m.bitField ? ` : ${m.bitField.size}` : ''};`);
         return `${typeName(bare)} {\n${lines.join('\n')}\n}  /* ${bare.size ?? '?'} bytes */`;
       }
       case 'enum':
