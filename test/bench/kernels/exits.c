@@ -10,7 +10,9 @@
 #include "x86.h"
 #include "../../../lab/vmm/vmcs.h"
 
+#ifndef EXITS
 #define EXITS           300000
+#endif
 #define RFLAGS_ALWAYS_1 2
 #define TSS_BUSY        0x8b
 #define CODE_64         0xa09b
