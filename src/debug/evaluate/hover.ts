@@ -4,7 +4,7 @@
  */
 import { hex } from '../../base/bits';
 import { UserError } from '../../base/errors';
-import { FIELDS, type Field } from '../../vmx/tables';
+import { type Field, fieldNamed, FIELDS } from '../../vmx/tables';
 import { aliasNamed, registerNamed } from '../registers/registerTable';
 import type { Evaluator } from './evaluator';
 import { parseExpression } from './parser';
@@ -23,7 +23,7 @@ export function hoverExpression(text: string, evaluator: Evaluator): string {
     if (!(error instanceof UserError) || !WORD.test(word)) return word;
     const lower = word.toLowerCase();
     if (registerNamed(lower) || aliasNamed(lower)) return `$${lower}`;
-    const field = FIELDS.find((f) => f.name === word.toUpperCase());
+    const field = fieldNamed(word);
     return field ? `$vmcs.${field.name}` : word;
   }
 }

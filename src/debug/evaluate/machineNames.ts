@@ -2,7 +2,7 @@
 import { UserError } from '../../base/errors';
 import type { Numeric } from '../../symbols/values';
 import { nearest } from '../../base/nearest';
-import { fieldOf, FIELDS } from '../../vmx/tables';
+import { fieldNamed, fieldOf, FIELDS } from '../../vmx/tables';
 import type { InspectionNode } from '../inspect/node';
 import { registerGroups, registerNode, setRegister } from '../inspect/registers';
 import { registerText } from '../inspect/registerWords';
@@ -82,7 +82,7 @@ function vmcsValue(target: Target, path: readonly string[], facts: () => VmcsFac
     return { value: { ...whole, node: groupsNode('$vmcs', vmcsGroups(vmx, facts())) }, space: 'hpa' };
   }
   const wanted = path.slice(1).join('.');
-  const field = /^0x[0-9a-f]+$/i.test(wanted) ? fieldOf(parseInt(wanted, 16)) : FIELDS.find((f) => f.name.toLowerCase() === wanted.toLowerCase());
+  const field = /^0x[0-9a-f]+$/i.test(wanted) ? fieldOf(parseInt(wanted, 16)) : fieldNamed(wanted);
   const value = field && vmx.readField(field.encoding);
   if (!field || value === undefined) {
     const near = nearest(wanted.toUpperCase(), FIELDS.map((f) => f.name));

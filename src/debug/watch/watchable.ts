@@ -6,7 +6,7 @@
 import { hex } from '../../base/bits';
 import { UserError } from '../../base/errors';
 import { nearest } from '../../base/nearest';
-import { FIELDS, type Field } from '../../vmx/tables';
+import { type Field, fieldNamed, FIELDS } from '../../vmx/tables';
 import { constantNamed } from '../exits/constants';
 import type { SpaceName } from '../memory/memorySpace';
 import { registerNamed, REGISTERS, aliasNamed, type Register } from '../registers/registerTable';
@@ -27,8 +27,6 @@ const MACHINE = /^\$(?:(vmm|guest)\.)?([a-z_0-9]+)$/i;
 const FIELD = /^\$vmcs(?:\((0x[0-9a-f]+)\))?\.([a-z_0-9]+)$/i;
 const MSR = /^(?:\$?msr[:. ]\s*)(0x[0-9a-f]+|[0-9]+|[a-z_0-9]+)$/i;
 
-const FIELD_BY_NAME: ReadonlyMap<string, Field> = new Map(FIELDS.map((field) => [field.name, field]));
-
 /** Registers that change with every few instructions: they can only be watched by executing one instruction at a time. */
 export const needsSteps = (register: Register): boolean => register.group === 'General' || register.name === 'rflags';
 
@@ -46,9 +44,9 @@ export function watchableNamed(text: string, world: World): Watchable | undefine
   const field = FIELD.exec(text);
   if (field) {
     const [, vmcs, name] = field;
-    const found = FIELD_BY_NAME.get(name!.toUpperCase());
+    const found = fieldNamed(name!);
     if (found) return { kind: 'field', field: found, ...(vmcs !== undefined && { vmcs: Number(vmcs) }) };
-    const near = nearest(name!.toUpperCase(), [...FIELD_BY_NAME.keys()]);
+    const near = nearest(name!.toUpperCase(), FIELDS.map((f) => f.name));
     throw new UserError('data-breakpoint', `The VMCS has no field ${name}${near ? `: did you mean $vmcs.${near}?` : '.'}`);
   }
   const msr = MSR.exec(text);

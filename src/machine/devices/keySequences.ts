@@ -28,7 +28,7 @@ const KEYS = [...EXTENDED.map(([sequence, code]) => ({ sequence, code, extended:
 /** Recorded input is bytes: those above ASCII stand for the keys, in the order of the tables. */
 const FIRST_BYTE = 0x80;
 /** A sequence begins with ESC; in a terminal's application mode arrows, home and end have O in place of [. */
-const SEQUENCE = /\x1b(\[[0-9]*[A-Z~]|O[A-Z])/y;  
+const SEQUENCE = /\x1b(\[[0-9]*[A-Z~]|O[A-Z])/y;
 
 /** The key that a byte stands for. */
 export const keyOf = (byte: number): FunctionKey | undefined => KEYS[byte - FIRST_BYTE];

@@ -286,3 +286,8 @@ export function fieldOf(encoding: number): Field | undefined {
   const slot = slotOf(encoding);
   return slot < 0 ? undefined : FIELDS[slot];
 }
+
+const BY_NAME: ReadonlyMap<string, Field> = new Map(FIELDS.map((field) => [field.name, field]));
+
+/** The field of a name, in capitals or not. */
+export const fieldNamed = (name: string): Field | undefined => BY_NAME.get(name.toUpperCase());
