@@ -103,8 +103,10 @@ const REASONS: readonly Reason[] = [
   },
 ];
 
+/** Those of the processor at hand. */
+const APPLICABLE = VENDOR === 'AuthenticAMD' ? [...REASONS, ...AMD_REASONS] : REASONS;
+
 /** The reason of a known difference, or undefined. */
 export function explain(difference: Difference): string | undefined {
-  const reasons = VENDOR === 'AuthenticAMD' ? [...REASONS, ...AMD_REASONS] : REASONS;
-  return reasons.find(({ matches }) => matches(difference))?.reason;
+  return APPLICABLE.find(({ matches }) => matches(difference))?.reason;
 }
