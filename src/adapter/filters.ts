@@ -29,6 +29,9 @@ const CONDITIONS: Partial<Record<string, string>> = {
   HLT: 'function == "idle*"',
 };
 
+/** Behind a condition or alone: what is printed while the machine runs on. */
+const LOG_HINT = '; to print instead of stopping, e.g. log: {rip} in {function}';
+
 export function exceptionFilters(): DebugProtocol.ExceptionBreakpointsFilter[] {
   const known = new Map(EXIT_REASONS.map((r) => [r.name as string, r]));
   const reasons = USUAL.flatMap((name) => known.get(name) ?? []).map((reason) => ({
@@ -37,7 +40,7 @@ export function exceptionFilters(): DebugProtocol.ExceptionBreakpointsFilter[] {
     description: reason.sentence,
     default: false,
     supportsCondition: true,
-    conditionDescription: `Condition over the exit's details, e.g. ${CONDITIONS[reason.name] ?? 'rip == 0x100000'}`,
+    conditionDescription: `Condition over the exit's details, e.g. ${CONDITIONS[reason.name] ?? 'rip == 0x100000'}${LOG_HINT}`,
   }));
   const events = SYSTEM_EVENTS.map(({ kind, label, description, example }) => ({
     filter: EVENT_PREFIX + kind,
@@ -45,10 +48,10 @@ export function exceptionFilters(): DebugProtocol.ExceptionBreakpointsFilter[] {
     description,
     default: false,
     supportsCondition: true,
-    conditionDescription: `Condition over the event's details, e.g. ${example}`,
+    conditionDescription: `Condition over the event's details, e.g. ${example}${LOG_HINT}`,
   }));
   return [
-    { filter: ANY_EXIT, label: 'VM exit: any', description: 'Stops at every VM exit.', default: false, supportsCondition: true, conditionDescription: 'Condition over the exit\'s details, e.g. reason == 10 || port == 0x70' },
+    { filter: ANY_EXIT, label: 'VM exit: any', description: 'Stops at every VM exit.', default: false, supportsCondition: true, conditionDescription: `Condition over the exit's details, e.g. reason == 10 || port == 0x70${LOG_HINT}` },
     ...reasons,
     ...events,
     ...FAILURES.map(({ id, label, description }) => ({ filter: id, label, description, default: true })),

@@ -29,7 +29,6 @@ import { stackHandlers } from './handlers/stack';
 import { targetHandlers } from './handlers/targets';
 import { variableHandlers } from './handlers/variables';
 import type { Host } from './host';
-import { exitRequest } from './launch/breakOnExit';
 import { imageNames, ImageTimes, symbolsSentence } from './launch/changedImages';
 import type { LaunchConfiguration } from './launch/configuration';
 import { loadMachine, loadSymbols } from './launch/load';
@@ -123,7 +122,6 @@ export class Session {
   async launch(configuration: LaunchConfiguration): Promise<void> {
     if (this.launched) throw new UserError('launch', 'This session has a machine already: start another session for another one.');
     const { files, packageRoot } = this.host;
-    const exits = configuration.breakOnExit.map(exitRequest);
     const targets = await findTargets(configuration, files, packageRoot, configuration.cwd ?? this.host.cwd);
     const { machine, symbols } = await this.progress.during('Hyperstep', async (say) => {
       const told = announced(files, say);
@@ -139,7 +137,7 @@ export class Session {
     // What has been printed is not printed again when the machine goes back and repeats it.
     machine.onSerial = (byte) => void (d.repeats || serial.byte(byte));
     for (const { path, image, world } of symbols) d.target.images.add(baseName(path), path, image, world);
-    for (const complaint of d.exitBreakpoints.set(exits)) if (complaint !== undefined) throw new UserError('launch-configuration', `"breakOnExit" has a wrong condition: ${complaint}`);
+    for (const complaint of d.exitBreakpoints.set(configuration.breakOnExit)) if (complaint !== undefined) throw new UserError('launch-configuration', `"breakOnExit": ${complaint}`);
     const sources = new SourceLookup(files, targets.roots, configuration.sourceMap);
     const activity = new Activity(machine, this.host.scheduler, (event, body) => this.protocol.event(event, body));
     const booted = imageNames(machine.options);

@@ -76,9 +76,15 @@ export class Debugger {
     this.exitBreakpoints = new ExitBreakpoints({
       constant: constantNamed,
       number: (expression) => this.evaluator(undefined).numberOf(expression),
+      show: (expression) => {
+        this.target.images.forget();
+        return this.evaluator(undefined).show(expression);
+      },
+      fault: (expression) => this.expressions.syntaxFault(expression),
       functionAt: (world, rip) => addressName(this.target, world, rip).replace(/\+0x[0-9a-f]+$/, ''),
     });
     this.exitBreakpoints.onError = (sentence) => this.complain(sentence);
+    this.exitBreakpoints.onLog = (line) => this.tell(line);
     this.exitBreakpoints.onKinds = () => this.happenings.watchSystem();
     this.data = new DataBreakpoints({
       target: () => this.target,

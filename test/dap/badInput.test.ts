@@ -65,6 +65,7 @@ describe('DAP: bad input', () => {
   });
   it('an unknown VM exit', () => refused({ breakOnExit: ['CPUDI'] }, /did you mean "CPUID"/));
   it('a condition that cannot be read', () => refused({ breakOnExit: ['CPUID if leaf =='] }, /wrong condition/));
+  it('a log message that cannot be read', () => refused({ breakOnExit: ['CPUID log: leaf {leaf +}'] }, /"breakOnExit": \{leaf \+\} of the log message cannot be read: The expression ends/));
   it('more processors than there are', () => refused({ machine: { cpus: 9 } }, /cpus/));
 
   it('a source newer than the image is told, and the launch goes on', async () => {

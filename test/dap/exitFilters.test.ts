@@ -90,6 +90,22 @@ describe('DAP: filters of exits and events', () => {
     story.expect('filter-functions');
   });
 
+  it('prints messages in place of stops, by breakOnExit, filters and function breakpoints', async () => {
+    await story.launch({ breakOnExit: [{ exit: 'CPUID', hitCount: '<= 3', log: 'CPUID {leaf}.{subleaf} ({leaf,d}, the {hits}.) in {function} at {$guest.rip} {$guest.eax,x} {nothing}' }, 'IO_INSTRUCTION if port == 0x71 && hits == 2 log: {in} {direction} {port} {port + 1} {gpa}', 'HLT'] });
+    await filters({ filterId: 'exit:VMCALL', condition: 'number == 2 log: hypercall {number}, reason {$vmcs.VM_EXIT_REASON & 0xffff} of {name}' }, { filterId: 'event:entry', condition: 'log: entry {n} by {launch} in the {world}' }, { filterId: 'exit:RDMSR', condition: 'log: {leaf +}' }, { filterId: 'exit:WRMSR', condition: 'log:' }, { filterId: 'exit:RDTSC', condition: 'reason == 1 log text' });
+    const { breakpoints } = await story.client.request<Answer>('setFunctionBreakpoints', { breakpoints: [{ name: 'exit: XSETBV log: never' }, { name: 'exit:EPT_VIOLATION', condition: 'log: {gpa} {access}', hitCondition: '1' }, { name: 'exit:CPUID log this' }] });
+    for (const b of breakpoints) story.tell(b.verified ? 'verified' : `refused: ${b.message}`);
+    await story.run();
+    for (const line of new Set(story.client.console.split('\n'))) if (!/^entry ([3-9]|\d\d)/.test(line)) story.tell(line);
+    story.expect('exit-logs');
+  });
+
+  it('a log point of an exit whose condition cannot be computed stops once and says why', async () => {
+    await story.launch({ breakOnExit: ['CPUID if port == 1 log: never'] });
+    await story.run();
+    assert.match(story.client.console, /The condition "port == 1" cannot be computed, so the machine stops: A CPUID exit has no "port"/);
+  });
+
   it('unticking a filter takes what breakOnExit asked for with it', async () => {
     await story.launch({ breakOnExit: ['CPUID', 'VMCALL if number == 2'] });
     await filters();

@@ -2,7 +2,6 @@
 import assert from 'node:assert';
 import { UserError } from '../../src/base/errors';
 import type { FileSource } from '../../src/base/files';
-import { exitRequest } from '../../src/adapter/launch/breakOnExit';
 import { readConfiguration } from '../../src/adapter/launch/configuration';
 import { checkBootDisk, checkElf } from '../../src/adapter/launch/imageCheck';
 import { otherBuilds } from '../../src/adapter/launch/otherBuilds';
@@ -66,15 +65,42 @@ describe('launch configuration', () => {
     assert.match(sentence(() => readConfiguration({ machine: { memory: '0' }, drives: 1 })), /machine\.memory.*drives/s);
   });
 
+  const exits = (...breakOnExit: unknown[]) => readConfiguration({ breakOnExit }).breakOnExit;
+  const wrongExit = (entry: unknown): string => sentence(() => exits(entry));
+
+  it('tells of a wrong entry of breakOnExit beside other wrong keys and values, of each its own', () => {
+    const told = sentence(() => readConfiguration({ breakOnExit: ['CPUDI', 'HLT if', { exit: 'HTL', hitCount: '% 0' }], machine: { cpu: { without: ['etp'] } }, vmxChecks: ['exit-strom', 'nonsense-check'], stopOnEntry: 1 }));
+    for (const part of [/"breakOnExit\[0\]" is "CPUDI", which is no VM exit: did you mean "CPUID"\?/, /"breakOnExit\[1\]" is "HLT if"/, /"breakOnExit\[2\]\.exit" is "HTL".*did you mean "HLT"\?/, /"breakOnExit\[2\]\.hitCount": "% 0" is not a hit condition/, /"machine\.cpu\.without\[0\]": .*no feature "etp"/, /did you mean "exit-storm"\?/, /"nonsense-check", which is no check/, /"stopOnEntry" is 1/]) assert.match(told, part);
+  });
+
   it('names the nearest VM exit', () => {
-    assert.deepStrictEqual(exitRequest('cpuid if leaf == 1'), { name: 'CPUID', condition: 'leaf == 1' });
-    assert.strictEqual(exitRequest('any').name, undefined);
-    assert.match(sentence(() => exitRequest('CPUIT')), /did you mean "CPUID"/);
+    assert.deepStrictEqual(exits('cpuid if leaf == 1'), [{ name: 'CPUID', condition: 'leaf == 1' }]);
+    assert.strictEqual(exits('any')[0]!.name, undefined);
+    assert.match(wrongExit('CPUIT'), /did you mean "CPUID"/);
+    assert.match(wrongExit(7), /"breakOnExit\[0\]" is 7, but must be the name of a VM exit, or an object/);
   });
 
   it('says where a condition on a VM exit belongs', () => {
-    assert.match(sentence(() => exitRequest('CPUID leaf == 1')), /write a condition behind "if": "CPUID if leaf == 1"\.$/);
-    assert.match(sentence(() => exitRequest('CPUID if')), /a condition belongs behind "if"/);
+    assert.match(wrongExit('CPUID leaf == 1'), /write a condition behind "if": "CPUID if leaf == 1"\.$/);
+    assert.match(wrongExit('CPUID if'), /a condition belongs behind "if"/);
+    assert.match(wrongExit('CPUID if leaf =='), /"breakOnExit\[0\]" has a wrong condition: The expression ends/);
+    assert.match(wrongExit({ exit: 'CPUID', condition: 'leaf = 1' }), /"breakOnExit\[0\]\.condition" has a wrong condition: A condition must not change/);
+  });
+
+  it('reads messages to print at VM exits', () => {
+    assert.deepStrictEqual(exits('CPUID log: leaf {leaf}', 'entry if launch log: entry', { exit: 'hlt', condition: 'n > 2', hitCount: 3, log: 'halted' }), [
+      { name: 'CPUID', condition: 'log: leaf {leaf}' },
+      { event: 'entry', condition: 'launch log: entry' },
+      { name: 'HLT', condition: 'n > 2', hitCondition: '3', log: 'halted' },
+    ]);
+  });
+
+  it('says how a message to print at VM exits is written', () => {
+    assert.match(wrongExit('CPUID log leaf {leaf}'), /write a message behind "log:": "CPUID log: leaf \{leaf\}"\.$/);
+    assert.match(wrongExit('CPUID if leaf == 1 log leaf'), /A message to print stands behind "log:"\.$/);
+    assert.match(wrongExit('CPUID if leaf == 1 log:'), /"log:" needs a message behind it/);
+    assert.match(wrongExit({ exit: 'CPUID', logMessage: 'x' }), /"breakOnExit\[0\]\.logMessage" is not a key of the launch configuration: it is called "log"\.$/);
+    assert.match(wrongExit({ log: 'x' }), /"breakOnExit\[0\]" needs the key "exit"/);
   });
 
   it('reads sizes of memory', () => {

@@ -39,6 +39,18 @@ describe('package.json', () => {
     assert.deepEqual(launch.machine.properties.cpu.properties.without.items.enum, featureNames());
   });
 
+  it('offers the ways to write an entry of breakOnExit that the adapter reads', () => {
+    const [, , text, object] = launch.breakOnExit.items.anyOf;
+    const written = new RegExp(text.pattern);
+    for (const entry of ['CPUID if leaf == 1', 'CPUID log: leaf {leaf}', 'entry if launch log: {n}']) {
+      assert.match(entry, written);
+      readConfiguration({ breakOnExit: [entry] });
+    }
+    assert.doesNotMatch('CPUID leaf', written);
+    readConfiguration({ breakOnExit: [{ exit: 'CPUID', condition: 'leaf == 1', hitCount: '% 2', log: 'leaf' }] });
+    assert.match(complaint({ breakOnExit: [{ exit: 'CPUID', qqqqqqqqqqqq: 1 }] }), new RegExp(Object.keys(object.properties).map((key) => `"${key}"`).join(', ')));
+  });
+
   it('offers the run-time checks of the table, and says what they watch for', () => {
     const [object, list] = launch.vmxChecks.anyOf;
     assert.deepEqual(Object.entries<{ description: string }>(object.properties).map(([id, { description }]) => [id, description]), CHECKS.map(({ id, sentence }) => [id, sentence]));
@@ -47,7 +59,9 @@ describe('package.json', () => {
 
   it('offers configurations that the adapter accepts', () => {
     const { initialConfigurations, configurationSnippets } = contributes.debuggers[0];
-    for (const configuration of [...initialConfigurations, ...configurationSnippets.map(({ body }: { body: unknown }) => body)]) readConfiguration(configuration);
+    // Where the snippet has a place to type, what stands there first.
+    const filled = JSON.parse(JSON.stringify(configurationSnippets).replace(/\$\{\d+:([^}]*)\}/g, '$1')) as { body: unknown }[];
+    for (const configuration of [...initialConfigurations, ...filled.map(({ body }) => body)]) readConfiguration(configuration);
   });
 
   it('describes the keys that the adapter knows, and no others', () => {

@@ -1,14 +1,25 @@
 /**
- * Entries of `breakOnExit`: an exit's name, or another event's, with a condition behind `if` when one is wanted:
- * `CPUID if leaf == 1`, `entry if launch`. Function breakpoints `exit:CPUID` and `event:cr3` are the same.
+ * Entries of `breakOnExit`: an exit's name, or another event's, with a condition behind `if` and a message behind `log:`
+ * when they are wanted: `CPUID if leaf == 1`, `entry if launch log: entry {n}`. An object says the same by keys, and takes
+ * a hit count. Function breakpoints `exit:CPUID` and `event:cr3` are as the texts.
  */
 import { UserError } from '../../base/errors';
 import { nearest } from '../../base/nearest';
+import { hitCondition } from '../../debug/breakpoints/hitCondition';
+import { parseCondition } from '../../debug/exits/condition';
 import type { ExitBreakpointRequest } from '../../debug/exits/exitBreakpoints';
+import { splitLog } from '../../debug/exits/exitLog';
 import { SYSTEM_EVENTS } from '../../debug/exits/systemEvents';
 import { EXIT_REASONS } from '../../vmx/tables';
+import type { Shape } from './schema';
+
+/** An entry as the user may write it. */
+export type ExitEntry = string | { exit: string; condition?: string; hitCount?: string | number; log?: string };
 
 const NAMES = [...EXIT_REASONS.map((r) => r.name as string), ...SYSTEM_EVENTS.map((e) => e.kind as string)];
+
+/** A name, what stands behind `if`, and what stands behind `log:` where there is no `if`. */
+const ENTRY = /^\s*(\S+)(?:\s+if\s+(.*)|\s+(log:.*))?\s*$/s;
 
 /** What a name stands for; undefined when there is no such exit or event. */
 function named(word: string): ExitBreakpointRequest | undefined {
@@ -19,31 +30,104 @@ function named(word: string): ExitBreakpointRequest | undefined {
   return event && { event: event.kind };
 }
 
-/** Reads an entry. Throws a UserError that names the nearest reason for one that does not exist. */
-export function exitRequest(text: string): ExitBreakpointRequest {
-  const [, word = '', condition] = /^\s*(\S+)(?:\s+if\s+(.*))?\s*$/.exec(text) ?? [];
+function parse(text: string): { word: string; request: ExitBreakpointRequest | undefined } {
+  const [, word = '', condition, log] = ENTRY.exec(text) ?? [];
   const request = named(word);
-  if (request) return { ...request, condition };
-  throw new UserError('launch-configuration', `"breakOnExit" has ${JSON.stringify(text)}, which is no VM exit: ${misplaced(text) ?? suggestion(word)}`);
+  return { word, request: request && { ...request, condition: condition ?? log } };
+}
+
+/** What an entry that EXIT_ENTRY has approved asks for. */
+export function exitRequest(entry: ExitEntry): ExitBreakpointRequest {
+  if (typeof entry === 'string') return parse(entry).request!;
+  const { exit, condition, hitCount, log } = entry;
+  return { ...named(exit.trim())!, condition, hitCondition: hitCount === undefined ? undefined : String(hitCount), log };
 }
 
 /** A function breakpoint named `exit:REASON` or `event:KIND`; undefined for a function. Throws a UserError for a name that does not exist. */
 export function exitOfFunctionName(text: string): ExitBreakpointRequest | undefined {
-  const [, kind, word, condition] = /^\s*(exit|event):\s*(\S+)(?:\s+if\s+(.*))?\s*$/i.exec(text) ?? [];
-  if (kind === undefined) return undefined;
-  const request = named(word!);
-  if (!request) throw new UserError('breakpoint', `There is no VM exit and no event ${word}: ${suggestion(word!)}`);
-  return { ...request, condition };
+  const [, behind] = /^\s*(?:exit|event):(.*)$/is.exec(text) ?? [];
+  if (behind === undefined) return undefined;
+  const { word, request } = parse(behind);
+  if (!request) throw new UserError('breakpoint', `There is no VM exit and no event ${word === '' ? behind.trim() : word}: ${misplaced(behind) ?? suggestion(word)}`);
+  return request;
 }
 
 /** What to write where a name is right and what stands behind it is not, as the end of a sentence. */
 function misplaced(text: string): string | undefined {
-  const [, word = '', rest = ''] = /^\s*(\S+)\s*(.*?)\s*$/.exec(text) ?? [];
+  const [, word = '', rest = ''] = /^\s*(\S+)\s*(.*?)\s*$/s.exec(text) ?? [];
   if (rest === '' || !named(word)) return undefined;
-  return rest === 'if' ? `a condition belongs behind "if", as in "${word} if n > 10".` : `write a condition behind "if": "${word} if ${rest}".`;
+  if (rest === 'if') return `a condition belongs behind "if", as in "${word} if n > 10".`;
+  const [, message] = /^log\b[\s:]*(.*)$/s.exec(rest) ?? [];
+  if (message !== undefined) return `write a message behind "log:": "${word} log: ${message || 'from {$guest.rip}'}".`;
+  return `write a condition behind "if": "${word} if ${rest}".`;
 }
 
 function suggestion(word: string): string {
   const near = nearest(word, NAMES);
   return near ? `did you mean "${near}"?` : 'write a name of the SDM in capitals, as in "CPUID".';
 }
+
+/** What is wrong with what a reader throws at, as a sentence. */
+function fault(read: () => unknown): string | undefined {
+  try {
+    read();
+    return undefined;
+  } catch (error) {
+    if (error instanceof UserError) return error.message;
+    throw error;
+  }
+}
+
+function conditionFault(text: string): string | undefined {
+  const { condition, message } = splitLog(text);
+  if (message === '') return '"log:" needs a message behind it.';
+  return condition === '' ? undefined : fault(() => parseCondition(condition));
+}
+
+const wrongCondition = (key: string, text: string): string | undefined => {
+  const wrong = conditionFault(text);
+  return wrong === undefined ? undefined : `"${key}" has a wrong condition: ${wrong}`;
+};
+
+const isText = (value: unknown): value is string => typeof value === 'string' && value.trim() !== '';
+const noText = (key: string, value: unknown): string => `"${key}" is ${JSON.stringify(value)}, but must be a text that is not empty.`;
+
+function textEntry(key: string, value: unknown): string | undefined {
+  if (!isText(value)) return `"${key}" is ${JSON.stringify(value)}, but must be the name of a VM exit, or an object as in { "exit": "CPUID", "log": "leaf {leaf}" }.`;
+  const { word, request } = parse(value);
+  if (!request) return `"${key}" is ${JSON.stringify(value)}, which is no VM exit: ${misplaced(value) ?? suggestion(word)}`;
+  return request.condition === undefined ? undefined : wrongCondition(key, request.condition);
+}
+
+function exitName(key: string, value: unknown): string | undefined {
+  if (!isText(value)) return noText(key, value);
+  return named(value.trim()) ? undefined : `"${key}" is ${JSON.stringify(value)}, which is no VM exit: ${suggestion(value.trim().split(/\s/)[0]!)}`;
+}
+
+function hits(key: string, value: unknown): string | undefined {
+  if (typeof value !== 'string' && typeof value !== 'number') return `"${key}" is ${JSON.stringify(value)}, but must be a hit count: a number, or a text such as "% 10".`;
+  const wrong = fault(() => hitCondition(String(value)));
+  return wrong === undefined ? undefined : `"${key}": ${wrong}`;
+}
+
+const KEYS: Readonly<Record<string, Shape>> = {
+  exit: { kind: 'rule', check: exitName },
+  condition: { kind: 'rule', check: (key, value) => (isText(value) ? wrongCondition(key, value) : noText(key, value)) },
+  hitCount: { kind: 'rule', check: hits },
+  log: { kind: 'rule', check: (key, value) => (isText(value) ? undefined : noText(key, value)) },
+};
+
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  name: 'the VM exit is "exit": "CPUID"',
+  reason: 'the VM exit is "exit": "CPUID"',
+  if: 'it is called "condition"',
+  hitCondition: 'it is called "hitCount"',
+  logMessage: 'it is called "log"',
+  message: 'it is called "log"',
+};
+
+/** What an entry must be. */
+export const EXIT_ENTRY: Shape = {
+  kind: 'choose',
+  by: (value): Shape => (typeof value === 'object' && value !== null && !Array.isArray(value) ? { kind: 'object', keys: KEYS, required: ['exit'], foreign: OTHER_NAMES } : { kind: 'rule', check: textEntry }),
+};

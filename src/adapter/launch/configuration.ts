@@ -2,8 +2,11 @@
 import { UserError } from '../../base/errors';
 import { nearest } from '../../base/nearest';
 import { CHECKS } from '../../debug/checks/table';
+import type { ExitBreakpointRequest } from '../../debug/exits/exitBreakpoints';
+import { EXIT_ENTRY, exitRequest, type ExitEntry } from './breakOnExit';
 import { parseMemorySize } from './memorySize';
 import { check, type Shape } from './schema';
+import { CpuFeatures } from '../../cpu/system/features';
 import { MODELS, withheldBy } from '../../cpu/system/models';
 
 /** What the user wrote, checked and with defaults filled in; paths are still as written. */
@@ -20,7 +23,7 @@ export interface LaunchConfiguration {
   symbols: SymbolFile[] | undefined;
   /** Prefix in the debug information -> prefix of the file to open. */
   sourceMap: Record<string, string>;
-  breakOnExit: string[];
+  breakOnExit: ExitBreakpointRequest[];
   stopAt: StopAt;
   /** Ids of run-time checks that are switched off. */
   checksOff: string[];
@@ -74,13 +77,25 @@ function vmxChecks(key: string, value: unknown): string | undefined {
   if (typeof value === 'boolean') return undefined;
   if (typeof value !== 'object' || value === null) return `"${key}" is ${JSON.stringify(value)}, but must be false, a list of checks to switch off, or an object as in { "exit-storm": false }.`;
   const ids = CHECKS.map((c) => c.id);
-  for (const [name, on] of Array.isArray(value) ? value.map((id): [unknown, boolean] => [id, false]) : Object.entries(value)) {
+  const sentences = (Array.isArray(value) ? value.map((id): [unknown, boolean] => [id, false]) : Object.entries(value)).flatMap(([name, on]) => {
     if (typeof on !== 'boolean') return `"${key}.${String(name)}" is ${JSON.stringify(on)}, but must be true or false.`;
-    if (typeof name === 'string' && ids.includes(name)) continue;
+    if (typeof name === 'string' && ids.includes(name)) return [];
     const near = typeof name === 'string' ? nearest(name, ids) : undefined;
     return `"${key}" names ${JSON.stringify(name)}, which is no check: ${near ? `did you mean "${near}"?` : `the checks are ${ids.join(', ')}.`}`;
+  });
+  return sentences.length === 0 ? undefined : sentences.join(' ');
+}
+
+/** A feature to do without: the sentence is the one that CpuFeatures has for a name that does not exist. */
+function feature(key: string, value: unknown): string | undefined {
+  if (typeof value !== 'string' || value === '') return `"${key}" is ${JSON.stringify(value)}, but must be a text that is not empty.`;
+  try {
+    new CpuFeatures([value]);
+    return undefined;
+  } catch (error) {
+    if (error instanceof UserError) return `"${key}": ${error.message}`;
+    throw error;
   }
-  return undefined;
 }
 
 function checksOff(written: Written['vmxChecks']): string[] {
@@ -151,7 +166,7 @@ const CONFIGURATION: Shape = {
         e820: STRING,
         firmware: { kind: 'choose', by: (value) => (typeof value === 'string' ? STRING : { kind: 'list', of: STRING }) },
         translator: BOOLEAN,
-        cpu: { kind: 'object', keys: { model: { kind: 'word', words: MODELS }, without: { kind: 'list', of: STRING } } },
+        cpu: { kind: 'object', keys: { model: { kind: 'word', words: MODELS }, without: { kind: 'list', of: { kind: 'rule', check: feature } } } },
       },
     },
     boot: BOOT,
@@ -160,7 +175,7 @@ const CONFIGURATION: Shape = {
     persistDrives: BOOLEAN,
     symbols: { kind: 'list', of: { kind: 'choose', by: (value) => (typeof value === 'string' ? STRING : { kind: 'object', keys: { file: STRING, world: WORLD }, required: ['file'] }) } },
     sourceMap: { kind: 'map', of: STRING },
-    breakOnExit: { kind: 'list', of: STRING },
+    breakOnExit: { kind: 'list', of: EXIT_ENTRY },
     vmexit: { kind: 'object', keys: { stopAt: { kind: 'word', words: ['source', 'exit'] } } },
     vmxChecks: { kind: 'rule', check: vmxChecks },
     stopOnEntry: BOOLEAN,
@@ -183,7 +198,7 @@ interface Written {
   persistDrives?: boolean;
   symbols?: (string | { file: string; world?: 'vmm' | 'guest' })[];
   sourceMap?: Record<string, string>;
-  breakOnExit?: string[];
+  breakOnExit?: ExitEntry[];
   vmexit?: { stopAt?: StopAt };
   vmxChecks?: boolean | string[] | Record<string, boolean>;
   stopOnEntry?: boolean;
@@ -210,7 +225,7 @@ export function readConfiguration(value: unknown): LaunchConfiguration {
     persistDrives: w.persistDrives ?? false,
     symbols: w.symbols?.map((s) => (typeof s === 'string' ? { file: s, world: undefined } : { file: s.file, world: s.world })),
     sourceMap: w.sourceMap ?? {},
-    breakOnExit: w.breakOnExit ?? [],
+    breakOnExit: (w.breakOnExit ?? []).map(exitRequest),
     stopAt: w.vmexit?.stopAt ?? 'source',
     checksOff: checksOff(w.vmxChecks),
     stopOnEntry: w.stopOnEntry ?? false,

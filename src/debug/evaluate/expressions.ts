@@ -1,6 +1,7 @@
 /** Expressions where the processor in focus stands, and what they need to know of the session. */
 import { UserError } from '../../base/errors';
 import { expandMacroCalls, type MacroText } from '../../symbols/macroCalls';
+import { interpolated } from '../breakpoints/logMessage';
 import { helperCall, writerPlace } from '../exits/fieldWriter';
 import type { VmcsFacts } from '../inspect/vmcs';
 import type { GuestMap } from '../memory/guestMap';
@@ -82,13 +83,6 @@ export class Expressions {
   /** A log message with the expressions in its braces computed. */
   interpolate(message: string): string {
     const evaluator = this.innermost();
-    return message.replace(/\{([^{}]+)\}/g, (_, expression: string) => {
-      try {
-        return evaluator.show(expression);
-      } catch (error) {
-        if (error instanceof UserError) return `<${error.message}>`;
-        throw error;
-      }
-    });
+    return interpolated(message, (expression) => evaluator.show(expression));
   }
 }

@@ -168,16 +168,37 @@ export function firstQuestion(text: string): FirstQuestion | undefined {
   return right.value >= 0n && right.value <= 0xffff_ffffn ? { name: left.name, number: Number(right.value) } : undefined;
 }
 
-/** Whether something in an expression would change the machine. */
-const assigns = (part: object): boolean =>
-  ('kind' in part && part.kind === 'assign') || Object.values(part).some((inner: unknown) => typeof inner === 'object' && inner !== null && assigns(inner));
+/** Whether some part of an expression is as `wanted`. */
+const some = (part: object, wanted: (part: Expression) => boolean): boolean =>
+  ('kind' in part && wanted(part as Expression)) || Object.values(part).some((inner: unknown) => typeof inner === 'object' && inner !== null && some(inner, wanted));
 
-/** Compiles a condition. Throws a UserError that says what is wrong with its syntax; the condition itself throws one for a name that the event does not have. */
+/** Whether an expression speaks of a name that `isMeant`. */
+export const mentions = (expression: Expression, isMeant: (name: string) => boolean): boolean => some(expression, (part) => part.kind === 'name' && isMeant(part.name));
+
+/** Whether a name is one that an event has, or a word that one of its texts can be. */
+export const isOwnName = (subject: Subject, name: string): boolean => name === HITS || subject.lookup(name) !== undefined || subject.names().some((n) => WORDS[n]?.includes(name));
+
+/** What an expression is of an event. Throws a UserError for a name that the event does not have. */
+export const operandOf = (expression: Expression, subject: Subject, surroundings: Surroundings, hits: () => number): Operand => new Computation(subject, surroundings, hits).compute(expression);
+
+/** Reads a condition. Throws a UserError that says what is wrong with its syntax. */
+export function parseCondition(text: string): Expression {
+  let expression: Expression;
+  try {
+    ({ expression } = parseExpression(text));
+  } catch (error) {
+    if (!(error instanceof UserError) || !/(^|\s)log\s/.test(text)) throw error;
+    return refuse(`${error.message} A message to print stands behind "log:".`);
+  }
+  if (some(expression, (part) => part.kind === 'assign')) refuse('A condition must not change the machine: compare with ==.');
+  return expression;
+}
+
+/** Compiles a condition. Throws as parseCondition does; the condition itself throws a UserError for a name that the event does not have. */
 export function compileCondition(text: string, surroundings: Surroundings): Condition {
-  const { expression } = parseExpression(text);
-  if (assigns(expression)) refuse('A condition must not change the machine: compare with ==.');
+  const expression = parseCondition(text);
   return (subject, hits) => {
-    const value = new Computation(subject, surroundings, hits).compute(expression);
+    const value = operandOf(expression, subject, surroundings, hits);
     // `14` or `PF` alone is a value to compare with, not a truth.
     const bare = expression.kind === 'number' || (expression.kind === 'name' && typeof value === 'bigint' && subject.lookup(expression.name) === undefined);
     if (bare && subject.main !== undefined) return subject.lookup(subject.main) === value;

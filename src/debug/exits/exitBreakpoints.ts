@@ -3,7 +3,8 @@ import { UserError } from '../../base/errors';
 import type { ExitRecord } from '../../vmx/observe';
 import { hitCondition } from '../breakpoints/hitCondition';
 import type { World } from '../world';
-import { compileCondition, type Condition, type FirstQuestion, firstQuestion, type Subject, type Surroundings } from './condition';
+import { compileCondition, type Condition, type FirstQuestion, firstQuestion, type Subject } from './condition';
+import { compileLog, type ExitLog, type LogSurroundings, splitLog } from './exitLog';
 import { exitSubject } from './exitSubject';
 import { eventSubject, type SystemEvent, type SystemEventKind } from './systemEvents';
 
@@ -11,9 +12,12 @@ import { eventSubject, type SystemEvent, type SystemEventKind } from './systemEv
 export interface ExitBreakpointRequest {
   name?: string | undefined;
   event?: SystemEventKind | undefined;
+  /** With a message to print behind `log:`, where the machine is to run on: see exitLog.ts. */
   condition?: string | undefined;
   /** `% 10` for every tenth: see hitCondition.ts. */
   hitCondition?: string | undefined;
+  /** A message that is printed in place of a stop, where it does not stand behind the condition. */
+  log?: string | undefined;
 }
 
 /** Who asked: each replaces only its own. */
@@ -24,12 +28,13 @@ interface ExitBreakpoint extends ExitBreakpointRequest {
   /** What the condition asks first, where that alone may rule an exit out. */
   first: FirstQuestion | undefined;
   enough: ((hits: number) => boolean) | undefined;
+  prints: ExitLog | undefined;
   /** How often the condition has held, and how often it has asked for `hits`. */
   hits: number;
   asked: number;
 }
 
-export interface ExitSurroundings extends Surroundings {
+export interface ExitSurroundings extends LogSurroundings {
   /** Names the function of a world that holds an address. */
   functionAt(world: World, rip: bigint): string;
 }
@@ -42,6 +47,8 @@ export class ExitBreakpoints {
   private events: ExitBreakpoint[] = [];
   /** Told, in a sentence, of a condition that cannot be computed for an exit; the exit then stops the machine, so that nobody waits for ever. */
   onError: (sentence: string) => void = () => {};
+  /** Told the line of a log point. */
+  onLog: (line: string) => void = () => {};
   /** Told when there are breakpoints on other kinds of events than before. */
   onKinds: () => void = () => {};
 
@@ -49,14 +56,14 @@ export class ExitBreakpoints {
 
   /**
    * Replaces those of an owner; a request that was there before keeps its count of hits. Yields, per request, the
-   * sentence about a condition that cannot be understood (it is then left out), or undefined.
+   * sentence about a condition or message that cannot be understood (it is then left out), or undefined.
    */
   set(requests: readonly ExitBreakpointRequest[], owner: ExitBreakpointOwner = 'launch'): (string | undefined)[] {
     const before = this.byOwner.get(owner) ?? [];
     const list: ExitBreakpoint[] = [];
     const complaints = requests.map((request) => {
       try {
-        const old = before.find((b) => b.name === request.name && b.event === request.event && b.condition === request.condition && b.hitCondition === request.hitCondition);
+        const old = before.find((b) => b.name === request.name && b.event === request.event && b.condition === request.condition && b.hitCondition === request.hitCondition && b.log === request.log);
         list.push(old ?? this.compile(request));
         return undefined;
       } catch (error) {
@@ -79,12 +86,13 @@ export class ExitBreakpoints {
   }
 
   private compile(request: ExitBreakpointRequest): ExitBreakpoint {
-    const condition = request.condition?.trim() ? request.condition : undefined;
+    const { condition, message = request.log?.trim() } = splitLog(request.condition ?? '');
     return {
       ...request,
-      compiled: condition === undefined ? undefined : compileCondition(condition, this.surroundings),
-      first: condition === undefined ? undefined : firstQuestion(condition),
+      compiled: condition === '' ? undefined : compileCondition(condition, this.surroundings),
+      first: condition === '' ? undefined : firstQuestion(condition),
       enough: request.hitCondition?.trim() ? hitCondition(request.hitCondition) : undefined,
+      prints: message === undefined ? undefined : compileLog(message, this.surroundings),
       hits: 0,
       asked: 0,
     };
@@ -116,7 +124,7 @@ export class ExitBreakpoints {
     for (const b of exits) {
       if (b.first && (record.number?.(b.first.name) ?? b.first.number) !== b.first.number) continue;
       subject ??= exitSubject(record, (rip) => this.surroundings.functionAt('guest', rip));
-      if (this.holds(b, subject, b.name === undefined)) stop = true;
+      if (this.stops(b, subject, b.name === undefined)) stop = true;
     }
     return stop;
   }
@@ -128,22 +136,28 @@ export class ExitBreakpoints {
   /** Whether another event is to stop the machine. Counts hits. */
   matchesEvent(event: SystemEvent): boolean {
     const subject = eventSubject(event, (world, rip) => this.surroundings.functionAt(world, rip));
-    return this.events.filter((b) => b.event === event.kind && this.holds(b, subject, false)).length > 0;
+    return this.events.filter((b) => b.event === event.kind && this.stops(b, subject, false)).length > 0;
   }
 
-  /** `lenient`: a condition on every exit may speak of what only some reasons have; it does not hold for the others. */
-  private holds(breakpoint: ExitBreakpoint, subject: Subject, lenient: boolean): boolean {
+  /**
+   * Whether a breakpoint stops at what has happened; a log point prints instead. `lenient`: a condition on every exit
+   * may speak of what only some reasons have; it does not hold for the others.
+   */
+  private stops(breakpoint: ExitBreakpoint, subject: Subject, lenient: boolean): boolean {
     if (breakpoint.compiled) {
       try {
         if (!breakpoint.compiled(subject, () => ++breakpoint.asked)) return false;
       } catch (error) {
         if (!(error instanceof UserError)) throw error;
         if (lenient) return false;
-        this.onError(`The condition "${breakpoint.condition!.trim()}" cannot be computed, so the machine stops: ${error.message}`);
+        this.onError(`The condition "${splitLog(breakpoint.condition!).condition}" cannot be computed, so the machine stops: ${error.message}`);
         return true;
       }
     }
-    breakpoint.hits++;
-    return breakpoint.enough?.(breakpoint.hits) ?? true;
+    const hits = ++breakpoint.hits;
+    if (breakpoint.enough && !breakpoint.enough(hits)) return false;
+    if (!breakpoint.prints) return true;
+    this.onLog(breakpoint.prints(subject, () => hits));
+    return false;
   }
 }

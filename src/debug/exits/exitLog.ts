@@ -1,0 +1,75 @@
+/**
+ * Log points on VM exits and other events: `leaf == 1 log: CPUID leaf {leaf} from {$guest.rip}` prints a line where the
+ * condition holds, and the machine runs on. In braces stands what a condition may speak of, and what the Watch pane knows.
+ */
+import { hex } from '../../base/bits';
+import { UserError } from '../../base/errors';
+import { expressionsOf, interpolated } from '../breakpoints/logMessage';
+import { parseExpression } from '../evaluate/parser';
+import type { ParsedInput } from '../evaluate/syntax';
+import { isOwnName, mentions, type Operand, operandOf, type Subject, type Surroundings } from './condition';
+
+/** The rest of the debugger. */
+export interface LogSurroundings extends Surroundings {
+  /** An expression of the Watch pane, its value in words. Throws a UserError. */
+  show(expression: string): string;
+  /** What is wrong with the syntax of an expression, as a sentence. */
+  fault(expression: string): string | undefined;
+}
+
+/** Texts in quotation marks are passed over: a message may be spoken of in a condition. */
+const LOG = /^((?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[^"'])*?)(?:^|\s)log:(.*)$/s;
+
+/** The two parts of a text; `condition` is empty and `message` undefined where there is none. */
+export function splitLog(text: string): { condition: string; message: string | undefined } {
+  const [, condition = text, message] = LOG.exec(text) ?? [];
+  return { condition: condition.trim(), message: message?.trim() };
+}
+
+/** The line that an event prints; `hits` counts how many it has printed or passed over. */
+export type ExitLog = (subject: Subject, hits: () => number) => string;
+
+const refuse = (sentence: string): never => {
+  throw new UserError('log-message', sentence);
+};
+
+/** Names of what is counted: shown in decimal. */
+const COUNTS: ReadonlySet<string> = new Set(['n', 'hits', 'icount', 'reason', 'instructionLength', 'size']);
+
+function shown(value: Operand, { expression, format }: ParsedInput): string {
+  if (typeof value !== 'bigint') return String(value);
+  if (format === 'b') return `0b${value.toString(2)}`;
+  const decimal = value >= -9n && value <= 9n || (expression.kind === 'name' && COUNTS.has(expression.name));
+  return format === 'd' || (format !== 'x' && decimal) ? String(value) : hex(value);
+}
+
+/** Compiles a message. Throws a UserError that says what is wrong with it; what cannot be computed of an event says so in the line. */
+export function compileLog(message: string, surroundings: LogSurroundings): ExitLog {
+  if (message === '') refuse('"log:" needs a message behind it, as in "log: from {$guest.rip}".');
+  for (const text of expressionsOf(message)) {
+    const fault = surroundings.fault(text);
+    if (fault !== undefined) refuse(`{${text}} of the log message cannot be read: ${fault}`);
+  }
+  return (subject, hits) => interpolated(message, (text) => {
+    const parsed = conditionLike(text);
+    const own = (): string => shown(operandOf(parsed!.expression, subject, surroundings, hits), parsed!);
+    if (parsed && mentions(parsed.expression, (name) => isOwnName(subject, name))) return own();
+    try {
+      return surroundings.show(text);
+    } catch (error) {
+      // Of a name that nobody knows the sentence says what the event has.
+      if (error instanceof UserError && parsed?.expression.kind === 'name') return own();
+      throw error;
+    }
+  });
+}
+
+/** An expression in the language of conditions; undefined for what only the Watch pane's can say, such as calls of macros and casts to types. */
+function conditionLike(text: string): ParsedInput | undefined {
+  try {
+    return parseExpression(text);
+  } catch (error) {
+    if (error instanceof UserError) return undefined;
+    throw error;
+  }
+}
