@@ -117,6 +117,8 @@ export interface VmxInspection {
   writeField(encoding: number, value: bigint): boolean;
   /** The same of any VMCS, by the host-physical address of its region; undefined where there is no VMCS of this processor's revision. */
   readFieldOf(address: number, encoding: number): bigint | undefined;
+  /** Writes a field of any VMCS as the debugger. False where there is none of this processor's revision, or no such field. */
+  writeFieldOf(address: number, encoding: number, value: bigint): boolean;
   /** Whether a VMCS has been launched; undefined where there is none. */
   launched(address: number): boolean | undefined;
   /** Which fields the observer's `fieldAccessed` is told of; replaces those named before. */

@@ -17,7 +17,7 @@ import { exitRecord } from './record';
 import { Pin, Primary, Secondary } from './tables/controls';
 import { VMCS_REVISION } from './tables/capabilities';
 import { FIELDS, slotOf } from './tables/fields';
-import { Region } from './vmcs';
+import { Region, truncated } from './vmcs';
 import { Vmx } from './vmx';
 import { readApicMsr, writeApicMsr } from './x2apicMsrs';
 
@@ -222,6 +222,18 @@ export class VmxUnit extends Vmx implements Intercepts, SecondLevel, VmxInspecti
     if (slot < 0 || this.fieldExists[slot] !== 1 || !this.isVmcs(address)) return undefined;
     const value = this.cpu.readPhysical(address + Region.FIELDS + slot * Region.STRIDE, 8);
     return encoding & 1 ? value >> 32n : value;
+  }
+  writeFieldOf(address: number, encoding: number, value: bigint): boolean {
+    if (address === this.currentVmcs) return this.writeField(encoding, value);
+    const old = this.readFieldOf(address, encoding & ~1);
+    if (old === undefined) return false;
+    const at = address + Region.FIELDS + slotOf(encoding) * Region.STRIDE;
+    const whole = encoding & 1 ? (old & 0xffff_ffffn) | ((value & 0xffff_ffffn) << 32n) : truncated(FIELDS[slotOf(encoding)]!, value);
+    this.cpu.writePhysical(at, 8, whole);
+    // Behind the value stands who wrote it: no VMWRITE.
+    for (let word = 8; word < Region.STRIDE; word += 4) this.cpu.writePhysical(at + word, 4, 0n);
+    this.cpu.memoryChanged(Math.floor(address / 0x1000));
+    return true;
   }
   launched(address: number): boolean | undefined {
     if (address === this.currentVmcs) return this.state.get32(Private.LAUNCHED) !== 0;

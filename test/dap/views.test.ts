@@ -73,7 +73,7 @@ describe('DAP: views', () => {
     const reason = other.groups.flatMap((g) => g.entries).find((e) => e.name === 'VM_EXIT_REASON')!;
     assert.match(reason.value, /^CPUID/);
     assert.strictEqual(other.list[0]!.guestRip !== undefined, true);
-    assert.strictEqual(reason.evaluateName, undefined, 'in Watch it would be the field of the current one');
+    assert.strictEqual(reason.evaluateName, `$vmcs(${first}).VM_EXIT_REASON`, 'the bare name would be the field of the current one');
   });
 
   it('breaks on a field of the VMCS whose row it is, whichever is current', async () => {

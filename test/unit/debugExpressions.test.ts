@@ -24,6 +24,7 @@ function shown(e: Expression): string {
     case 'string': return JSON.stringify(e.value);
     case 'name': return e.name;
     case 'machine': return '$' + e.path.join('.');
+    case 'vmcs': return `$vmcs(${shown(e.address)})${e.field === undefined ? '' : `.${e.field}`}`;
     case 'member': return `(${shown(e.object)}${e.arrow ? '->' : '.'}${e.name})`;
     case 'index': return `(${shown(e.object)}[${shown(e.index)}])`;
     case 'unary': return `(${e.operator}${shown(e.operand)})`;
@@ -56,6 +57,8 @@ describe('expressions', () => {
     ['0x1.8p1 + 0x.8P-1f + 0xAp0L', '((3:double + 0.25:float) + 10:long double)'],
     ['0x1p-1074 + 0x1.fffffffffffffp1023', '(5e-324:double + 1.7976931348623157e+308:double)'],
     ['x in 1..5', '(x in 1..5)'],
+    ['$vmcs(0x1000).GUEST_RIP + 1', '($vmcs(4096).GUEST_RIP + 1)'],
+    ['$vmcs[g->vmcs] == $vmcs', '($vmcs((g->vmcs)) == $vmcs)'],
     ['sizeof x + 1', '(sizeof x + 1)'],
     ['sizeof (x)[1]', 'sizeof (x[1])'],
     ['sizeof(int[3]) * 2', '(sizeof(int[3]) * 2)'],

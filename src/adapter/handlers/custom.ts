@@ -10,7 +10,7 @@ import type { InspectionGroup, InspectionNode, SourcePlace } from '../../debug/i
 import { registerGroups } from '../../debug/inspect/registers';
 import { symbolFiles } from '../../debug/inspect/symbolFiles';
 import { CHANGED_ENTRY, STOP_MARK, translationNode } from '../../debug/inspect/translation';
-import { vmcsGroups, vmcsInMemory, vmxOf, WRITTEN_NOTE } from '../../debug/inspect/vmcs';
+import { vmcsAt, vmcsGroups, vmxOf, WRITTEN_NOTE } from '../../debug/inspect/vmcs';
 import { mapFindings } from '../../debug/memory/mapFindings';
 import { memoryAccounts } from '../../debug/memory/memoryAccounts';
 import type { SpaceName } from '../../debug/memory/memorySpace';
@@ -171,7 +171,8 @@ export const customHandlers = (session: Session): Handlers => ({
     const { currentVmcs } = vmx;
     const wanted = address === undefined ? currentVmcs : Number(address);
     if (wanted === undefined) return { list, groups: [] };
-    const lines = wanted === currentVmcs ? vmcsGroups(vmx, { ...d.vmcsFacts(), pinned: true }, blameOf(session.stopped?.cause)) : vmcsGroups(vmcsInMemory(vmxOf(d.target, wanted), wanted), { describe: (rip) => d.place(rip), pinned: true });
+    const blame = wanted === currentVmcs ? blameOf(session.stopped?.cause) : undefined;
+    const lines = vmcsGroups(vmcsAt(d.target, wanted), { ...d.vmcsFacts(), pinned: true }, blame);
     return { list, address: hex(wanted), groups: await groups(session, lines) };
   },
 

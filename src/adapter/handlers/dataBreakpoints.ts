@@ -37,6 +37,9 @@ function watchable(session: Session, args: DebugProtocol.DataBreakpointInfoArgum
   if (named) return { watched: named.kind === 'memory' && args.bytes ? { ...named, length: args.bytes } : named, label: name };
   const { result } = session.debugger.evaluator(frame).evaluate(name, false);
   const { value, space } = result;
+  // `$vmcs(guest.vmcs).GUEST_RIP`: the row knows by which address the field is watched.
+  const ofRow = result.node?.watch === undefined ? undefined : watchableNamed(result.node.watch, world);
+  if (ofRow) return { watched: ofRow, label: name };
   // `gpa:` in front of an expression makes it the address of what is meant, as in memory views.
   const isAddress = args.asAddress === true || (IN_SPACE.test(name) && value.location.kind !== 'memory');
   const address = isAddress ? integerOf(value, result.reader) : value.location.kind === 'memory' ? value.location.address : undefined;

@@ -105,6 +105,7 @@ const BY_NAME = new Map(COMMANDS.flatMap((c) => c.names.map((name) => [name, c] 
 function help(): string {
   return [
     'Anything of C is evaluated in the selected frame: r->rax, *(uint32_t *)gpa:0x6000, $cr3, $guest.rip, $vmcs.GUEST_RIP, x = 5.',
+    'Of a VMCS that is not current: $vmcs(0x1f000).GUEST_RIP, by the address of its region or a pointer to it.',
     'Formats and elements stand behind a comma: mask,x and p,10. "guest:" and "vmm:" name the other world: guest:idt().',
     '',
     textTable(['functions', ''], INSPECTION_FUNCTIONS.map((f) => [f.signature, f.sentence])),

@@ -1,4 +1,5 @@
 /** What can stand at the end of an expression that is being typed. */
+import { hex } from '../../base/bits';
 import { UserError } from '../../base/errors';
 import { lookupAddress } from '../../symbols/frame';
 import { stripped, typeName, type StructType } from '../../symbols/types';
@@ -86,6 +87,7 @@ function machineNames(word: string): Completion[] {
     { label: '$vmm', kind: 'property', detail: 'registers of the VMM' },
     { label: '$guest', kind: 'property', detail: 'registers of the guest' },
     { label: '$vmcs', kind: 'property', detail: 'the current VMCS' },
+    { label: '$vmcs(address)', text: '$vmcs(', kind: 'property', detail: 'the VMCS in the region there' },
     ...FIELDS.map((f): Completion => ({ label: `$vmcs.${f.name}`, kind: 'property', detail: `VMCS field, ${f.width === 'natural' ? 'natural width' : `${f.width} bits`}` })),
   ];
 }
@@ -132,6 +134,12 @@ function names(frame: CodeFrame | undefined, word: string): Completion[] {
 
 const FIELD_NAMES: readonly Completion[] = FIELDS.map((f) => ({ label: f.name, kind: 'property', detail: 'VMCS field' }));
 
+/** Addresses of VMCSs, behind `$vmcs(`. */
+function vmcsAddresses(evaluator: Evaluator, typed: string, closing: string): Completions {
+  const list = evaluator.vmcsAddresses.map((address) => hex(address)).filter((label) => begins(label, typed)).map((label): Completion => ({ label, text: label + closing, kind: 'constant', detail: 'a VMCS' }));
+  return { length: typed.length, list };
+}
+
 /** Completions for `text`, which ends where the user types. `frameIn` tells where the other world stands, for `guest:` and `vmm:`. */
 export function complete(text: string, frame: CodeFrame | undefined, evaluator: () => Evaluator, frameIn: (world: World) => CodeFrame | undefined): Completions {
   const member = /(\.|->)([A-Za-z_][A-Za-z0-9_]*)?$/.exec(text);
@@ -141,10 +149,13 @@ export function complete(text: string, frame: CodeFrame | undefined, evaluator: 
   const keyword = /\b(struct|union|enum)\s+$/.exec(before)?.[1];
   const world = /\b(vmm|guest):$/.exec(before)?.[1] as World | undefined;
   let all: readonly Completion[];
+  const region = /\$vmcs([([])(0x[0-9a-f]*)?$/i.exec(text);
+  if (region) return vmcsAddresses(evaluator(), region[2] ?? '', region[1] === '(' ? ')' : ']');
   if (machine !== undefined) all = machineNames(machine);
   else if (member) {
     const object = text.slice(0, member.index);
-    all = members(evaluator(), object.slice(operandStart(object)));
+    const operand = object.slice(operandStart(object));
+    all = /^\$vmcs\s*[([]/i.test(operand) ? FIELD_NAMES : members(evaluator(), operand);
   } else if (/\bvmcs\(\s*"$/.test(before)) all = FIELD_NAMES;
   else if (keyword !== undefined) all = frame?.image ? types(frame.image.image, word, keyword) : [];
   else all = names(world === undefined ? frame : frameIn(world), word);

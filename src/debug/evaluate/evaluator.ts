@@ -10,6 +10,7 @@ import { lookupAddress } from '../../symbols/frame';
 import { expandMacroCalls, type MacroText } from '../../symbols/macroCalls';
 import { evaluatedNode, type VariableContext } from '../inspect/variable';
 import { memoryNode } from '../inspect/memory';
+import { knownVmcs } from '../inspect/vmcs';
 import type { SpaceName } from '../memory/memorySpace';
 import { worldFrames, type CodeFrame } from '../stack/callStack';
 import { frameVariables } from '../stack/frameScopes';
@@ -18,7 +19,7 @@ import type { World } from '../world';
 import { builtInType, BYTE, CHAR, DOUBLE, FLOAT, INT, LONG, LONG_DOUBLE, pointerTo, UNSIGNED, UNSIGNED_LONG } from './arithmetic';
 import { computed, placed, type Evaluated, type EvaluatedIn, withoutPlace } from './evaluated';
 import { inspect, placeOf, type EvaluatorFacts } from './inspectionFunctions';
-import { machineValue } from './machineNames';
+import { machineValue, type MachineValue, vmcsNamed } from './machineNames';
 import { castTo, computedReal, decayed, integer, numeric, offset, operate, operateUnary, truth } from './operations';
 import { parseExpression } from './parser';
 import { spaceReader } from './spaceReader';
@@ -88,6 +89,11 @@ export class Evaluator {
     return placeOf(this.evaluate(text, false).result, (e) => integer(decayed(e)));
   }
 
+  /** Addresses that can stand in `$vmcs(address)`. */
+  get vmcsAddresses(): number[] {
+    return knownVmcs(this.target);
+  }
+
   /** Whether a name means something here: a variable, a function, a constant. */
   knows(name: string): boolean {
     try {
@@ -146,7 +152,9 @@ export class Evaluator {
       case 'name':
         return this.lookup(e.name);
       case 'machine':
-        return this.machine(e.path);
+        return this.ofMachine(machineValue(this.target, this.frame, e.path, this.facts.vmcs, this.common));
+      case 'vmcs':
+        return this.ofMachine(vmcsNamed(this.target, placeOf(this.compute(e.address, mayAssign), (a) => integer(decayed(a))), e.field, this.facts.vmcs, this.common));
       case 'space':
         return this.inSpace(e.space, e.operand, mayAssign);
       case 'call':
@@ -181,8 +189,7 @@ export class Evaluator {
   }
 
   /** A register or field; one that holds an address of another space is an address there. */
-  private machine(path: readonly string[]): Evaluated {
-    const { value, space } = machineValue(this.target, this.frame, path, this.facts.vmcs, this.common);
+  private ofMachine({ value, space }: MachineValue): Evaluated {
     return space === value.space ? value : { ...value, space, reader: spaceReader(this.target, space) };
   }
 
@@ -274,13 +281,8 @@ export class Evaluator {
   }
 
   private call(name: string, list: readonly Expression[], mayAssign: boolean): Evaluated {
-    return inspect(name, list.map((e) => this.compute(e, mayAssign)), {
-      target: this.target,
-      facts: this.facts,
-      world: this.world,
-      integer: (e) => integer(decayed(e)),
-      common: this.common,
-    });
+    const { target, facts, world, common } = this;
+    return inspect(name, list.map((e) => this.compute(e, mayAssign)), { target, facts, world, common, integer: (e) => integer(decayed(e)) });
   }
 
   private member(object: Evaluated, name: string, arrow: boolean): Evaluated {

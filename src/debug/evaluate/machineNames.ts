@@ -1,12 +1,13 @@
 /** What `$` names: registers of a world and fields of the VMCS. */
 import { UserError } from '../../base/errors';
+import { hex } from '../../base/bits';
 import type { Numeric } from '../../symbols/values';
 import { nearest } from '../../base/nearest';
 import { fieldNamed, fieldOf, FIELDS } from '../../vmx/tables';
 import type { InspectionNode } from '../inspect/node';
 import { registerGroups, registerNode, setRegister } from '../inspect/registers';
 import { registerText } from '../inspect/registerWords';
-import { decodeContext, fieldNode, setField, spaceOfField, vmcsGroups, type VmcsFacts } from '../inspect/vmcs';
+import { decodeContext, fieldNode, knownVmcs, setField, spaceOfField, vmcsAt, vmcsGroups, vmxOf, type VmcsFacts, type VmcsFields } from '../inspect/vmcs';
 import type { SpaceName } from '../memory/memorySpace';
 import { readNamed, type RegisterFile } from '../registers/registerFile';
 import { aliasNamed, REGISTERS, registerNamed } from '../registers/registerTable';
@@ -77,23 +78,47 @@ function outerRegister({ frame }: CodeFrame, name: string): bigint | undefined {
 function vmcsValue(target: Target, path: readonly string[], facts: () => VmcsFacts, common: EvaluatedIn): MachineValue {
   const { vmx } = target;
   if (vmx.currentVmcs === undefined) throw new UserError('expression', 'There is no current VMCS: no VMPTRLD has been executed, or a VMCLEAR since.');
-  if (path.length === 1) {
-    const whole = computed('$vmcs', UNSIGNED_LONG, BigInt(vmx.currentVmcs), common);
-    return { value: { ...whole, node: groupsNode('$vmcs', vmcsGroups(vmx, facts())) }, space: 'hpa' };
+  return partOf(vmx, '$vmcs', path.length === 1 ? undefined : path.slice(1).join('.'), facts, common);
+}
+
+/** `$vmcs(address)`, or a field of it. Throws a UserError that names the VMCSs where there is none. */
+export function vmcsNamed(target: Target, place: { space: SpaceName; address: bigint }, field: string | undefined, facts: () => VmcsFacts, common: EvaluatedIn): MachineValue {
+  const address = vmcsAddress(target, place);
+  return partOf(vmcsAt(target, address), `$vmcs(${hex(address)})`, field, () => ({ ...facts(), pinned: true }), common);
+}
+
+/** Physical addresses are below 2^52. */
+const PHYSICAL = 1n << 52n;
+
+/** The host-physical address of a VMCS: that, or a pointer of the VMM to its region. */
+function vmcsAddress(target: Target, { space, address }: { space: SpaceName; address: bigint }): number {
+  const isVmcs = (hpa: number | undefined): hpa is number => hpa !== undefined && hpa % 0x1000 === 0 && vmxOf(target, hpa).launched(hpa) !== undefined;
+  const asIs = address < PHYSICAL ? Number(address) : undefined;
+  if (isVmcs(asIs)) return asIs;
+  const pointed = space === 'hpa' ? undefined : target.space(space).translate(address);
+  if (isVmcs(pointed)) return pointed;
+  const known = knownVmcs(target).map((at) => hex(at));
+  throw new UserError('expression', `No VMCS is at ${hex(address)}, neither physical nor as the VMM's pointer: ${known.length === 0 ? 'none has been current yet.' : `those that have been current are at ${known.join(', ')}.`}`);
+}
+
+function partOf(vmcs: VmcsFields, name: string, wanted: string | undefined, facts: () => VmcsFacts, common: EvaluatedIn): MachineValue {
+  if (wanted === undefined) {
+    const whole = computed(name, UNSIGNED_LONG, BigInt(vmcs.currentVmcs!), common);
+    return { value: { ...whole, node: groupsNode(name, vmcsGroups(vmcs, facts())) }, space: 'hpa' };
   }
-  const wanted = path.slice(1).join('.');
   const field = /^0x[0-9a-f]+$/i.test(wanted) ? fieldOf(parseInt(wanted, 16)) : fieldNamed(wanted);
-  const value = field && vmx.readField(field.encoding);
+  const value = field && vmcs.readField(field.encoding);
   if (!field || value === undefined) {
     const near = nearest(wanted.toUpperCase(), FIELDS.map((f) => f.name));
-    throw new UserError('expression', `The VMCS has no field ${wanted}${near && near !== wanted ? `: did you mean $vmcs.${near}?` : ' on this processor.'}`);
+    throw new UserError('expression', `The VMCS has no field ${wanted}${near && near !== wanted ? `: did you mean ${name}.${near}?` : ' on this processor.'}`);
   }
   return {
     value: {
-      ...computed(`$vmcs.${field.name}`, UNSIGNED_LONG, value, common),
-      store: (number) => setField(vmx, field, wholeNumber(number)),
-      node: fieldNode(vmx, field, value, decodeContext(vmx), facts()),
+      ...computed(`${name}.${field.name}`, UNSIGNED_LONG, value, common),
+      store: (number) => setField(vmcs, field, wholeNumber(number)),
+      node: fieldNode(vmcs, field, value, decodeContext(vmcs), facts()),
     },
-    space: spaceOfField(field) ?? common.space,
+    // Another VMCS's guest has another memory.
+    space: (vmcs.inMemory && field.group === 'guest' ? undefined : spaceOfField(field)) ?? common.space,
   };
 }

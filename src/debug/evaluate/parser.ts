@@ -139,6 +139,16 @@ class Parser {
     return { kind: 'call', name: callee.name, arguments: list };
   }
 
+  /** `$vmcs(address)` and `$vmcs[address]`, with a field behind a dot. */
+  private vmcs([head, ...rest]: readonly string[]): Expression | undefined {
+    if (rest.length > 0 || head!.toLowerCase() !== 'vmcs') return undefined;
+    const closing = this.accept('(') ? ')' : this.accept('[') ? ']' : undefined;
+    if (closing === undefined) return undefined;
+    const address = this.assignment();
+    this.expect(closing);
+    return { kind: 'vmcs', address, field: this.accept('.') ? this.name() : undefined };
+  }
+
   /** Behind `gpa:` stands one operand: `gpa:0x6000 + 8` is 8 bytes behind gpa:0x6000. */
   private spaceOperand(): Expression {
     const operand = this.primary();
@@ -161,7 +171,7 @@ class Parser {
         return { kind: 'string', value };
       }
       case 'machine':
-        return { kind: 'machine', path: token.path };
+        return this.vmcs(token.path) ?? { kind: 'machine', path: token.path };
       case 'name':
         return { kind: 'name', name: token.text };
       case 'space':

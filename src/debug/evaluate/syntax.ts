@@ -1,6 +1,7 @@
 /**
  * The syntax of expressions: C's, plus `$` for what C has no name for. `$rax` is a register of the selected frame's
- * world, `$guest.rip` and `$vmm.cr3` name the world, `$vmcs.GUEST_RIP` is a field of the current VMCS. `gpa:0x6000` is a
+ * world, `$guest.rip` and `$vmm.cr3` name the world, `$vmcs.GUEST_RIP` is a field of the current VMCS and
+ * `$vmcs(0x1f000).GUEST_RIP` one of the VMCS at a physical address. `gpa:0x6000` is a
  * place in an address space, and `walk(x)` calls one of the functions of inspection, which run nothing in the machine.
  */
 import type { ExtendedReal } from '../../symbols/extendedReal';
@@ -25,6 +26,8 @@ export type Expression =
   | { kind: 'name'; name: string }
   /** `$a.b`: the parts after the dollar sign. */
   | { kind: 'machine'; path: string[] }
+  /** `$vmcs(0x1f000).GUEST_RIP`: of the VMCS in the region there; without a field the whole. */
+  | { kind: 'vmcs'; address: Expression; field: string | undefined }
   /** `gpa:0x6000`, `guest:ticks`. */
   | { kind: 'space'; space: SpaceName; operand: Expression }
   /** `walk(x)`. */

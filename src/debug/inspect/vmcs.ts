@@ -89,21 +89,30 @@ function parts(field: Field, value: bigint, context: DecodeContext): InspectionN
 
 /** What is asked of a VMCS: the current one, or another in memory. */
 export interface VmcsFields extends Pick<VmxInspection, 'currentVmcs' | 'readField' | 'writeField' | 'fieldWriter'> {
-  /** Not the current one: expressions do not reach it. */
+  /** Not the current one: expressions name it by its address. */
   inMemory?: true;
 }
 
 /** Who knows a VMCS: the processor that it is current on keeps its fields, else they are in its region. */
 export const vmxOf = (target: Target, address: number): VmxInspection => target.machine.vmx.find(({ currentVmcs }) => currentVmcs === address) ?? target.vmx;
 
-/** A VMCS that is not current, read from its region; it cannot be written. */
+/** A VMCS that is not current, by its region. */
 export const vmcsInMemory = (vmx: VmxInspection, address: number): VmcsFields => ({
   inMemory: true,
   currentVmcs: address,
   readField: (encoding) => vmx.readFieldOf(address, encoding),
-  writeField: () => false,
+  writeField: (encoding, value) => vmx.writeFieldOf(address, encoding, value),
   fieldWriter: () => undefined,
 });
+
+/** A VMCS by the address of its region: of the current one more is known than the region holds. */
+export const vmcsAt = (target: Target, address: number): VmcsFields => (address === target.vmx.currentVmcs ? target.vmx : vmcsInMemory(vmxOf(target, address), address));
+
+/** Those that have been current and still are VMCSs, by the addresses of their regions. */
+export function knownVmcs({ vmx, recorder, machine }: Target): number[] {
+  const current = machine.vmx.flatMap(({ currentVmcs }) => currentVmcs ?? []);
+  return [...new Set([...recorder.knownVmcs, ...current])].filter((address) => vmx.launched(address) !== undefined);
+}
 
 /** The line of one field. */
 export function fieldNode(vmx: VmcsFields, field: Field, value: bigint, context: DecodeContext, facts: VmcsFacts, wrong?: readonly string[]): InspectionNode {
@@ -115,14 +124,15 @@ export function fieldNode(vmx: VmcsFields, field: Field, value: bigint, context:
     name: field.name,
     value: `${wrong ? BLAME_MARK : ''}${fieldText(field, value, context)}${undefinedWords ? `, ${undefinedWords}` : ''}${written ? WRITTEN_NOTE : ''}`,
     ...(undefinedWords && { notDefined: true }),
-    ...(!vmx.inMemory && { evaluateName: fieldName(field) }),
+    evaluateName: fieldName(field, vmx.inMemory && vmx.currentVmcs),
     ...(facts.pinned && { watch: fieldName(field, vmx.currentVmcs) }),
     // Made when it is looked at: it asks the line tables.
     get description() {
       const width = field.width === 'natural' ? 'natural width' : `${field.width} bits`;
       return `Encoding ${hex(field.encoding, 4)}, ${width}${writer ? `; last written at ${facts.describe(writer.rip, writer.returns)}` : ''}.${wrong ? ` The VM entry failed: ${wrong.join(' ')}` : ''}`;
     },
-    memoryReference: undefinedWords ? undefined : referenceOf(field, value),
+    // Another VMCS's guest has another memory than the one that addresses are looked up in.
+    memoryReference: undefinedWords || (vmx.inMemory && field.group === 'guest') ? undefined : referenceOf(field, value),
     origin: writer && facts.place ? () => facts.place!(writer.rip, writer.returns) : undefined,
     children: children.length ? () => children : undefined,
     write: (text) => setField(vmx, field, parseInteger(text)),
