@@ -61,6 +61,7 @@ export class Happenings {
         env.all.focus(target.index);
         env.data.fieldAccessed(encoding, write);
       },
+      vmcsLoaded: of((address) => env.data.vmcsLoaded(address)),
       delivering: of((event) => {
         record.delivered(event);
         env.run.delivering();

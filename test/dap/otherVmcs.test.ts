@@ -1,4 +1,4 @@
-/** VMCSs that are not current: their fields in expressions and data breakpoints. */
+/** VMCSs that are not current: their fields in expressions and data breakpoints, and one that becomes current for the first time. */
 import assert from 'node:assert';
 import { HyperstepRequest, type Entry, type VmcsResponse } from '../../src/adapter/messages';
 import { marked, Story } from './story';
@@ -105,5 +105,13 @@ describe('DAP: VMCSs that are not current', () => {
     assert.match(description, /VMCS field GUEST_RIP of the VMCS at hpa:0x1f000000/);
     await story.client.request('setDataBreakpoints', { breakpoints: [{ dataId }] });
     assert.match(String((await story.client.until('continue'))['description']), /changed: it was 0x0 and is 0x1234/);
+  });
+
+  it('tells the first write to a VMCS that has never been current as a change', async () => {
+    await prepare();
+    const { dataId } = await story.client.request<{ dataId: string }>('dataBreakpointInfo', { name: '$vmcs.GUEST_RIP', mode: 'change', frameId });
+    await story.client.request('setDataBreakpoints', { breakpoints: [{ dataId }] });
+    assert.match(String((await story.client.until('continue'))['description']), /\$vmcs\.GUEST_RIP changed: it was 0x0 and is 0x1234/);
+    assert.strictEqual((await vmcs()).address, '0x1f000000');
   });
 });

@@ -27,6 +27,8 @@ export interface EntryRecord {
 
 export interface ExitListener {
   fieldAccessed?(encoding: number, write: boolean): void;
+  /** VMPTRLD has made the VMCS at a host-physical address current. */
+  vmcsLoaded?(address: number): void;
   exit(record: PassingExit): void;
   entry(): void;
   failure(failure: VmxFailure): void;
@@ -137,6 +139,7 @@ export class ExitRecorder implements VmxObserver {
 
   vmcsLoaded(address: number): void {
     this.knownVmcs.add(address);
+    this.listener.vmcsLoaded?.(address);
   }
 
   fieldAccessed(encoding: number, write: boolean): void {

@@ -276,6 +276,13 @@ export class DataBreakpoints {
     if (how === 'entry' && this.gpas.some(({ at, hpa }) => this.translateGpa(at) !== hpa)) this.install();
   }
 
+  /** A VMCS has become current: what its region holds is what its fields were before the next access. */
+  vmcsLoaded(address: number): void {
+    for (const { lastOf, request: { watched: w } } of this.all) {
+      if (w.kind === 'field' && (w.vmcs ?? address) === address) lastOf.set(address, this.target.vmx.readField(w.field.encoding));
+    }
+  }
+
   /** VMREAD or VMWRITE of a field that is watched. */
   fieldAccessed(encoding: number, write: boolean): void {
     for (const breakpoint of this.all) {
