@@ -62,6 +62,18 @@ for (const [compiler, optimisation] of BUILDS) {
       assert.strictEqual((await top()).name, 'work');
     });
 
+    it('out of a call in the middle of a statement: into the next call of it, then behind it', async () => {
+      await runTo('nested calls');
+      const lines: number[] = [];
+      while (lines.at(-1) !== lineOf('behind the nested calls') && lines.length < 6) {
+        await client.until('stepIn');
+        lines.push((await top()).line);
+      }
+      // With -O0 some compilers have the closing brace's line too.
+      const inPlus = lineOf('in plus');
+      assert.deepStrictEqual(lines.filter((line) => line !== inPlus + 1), [inPlus, inPlus, lineOf('behind the nested calls')]);
+    });
+
     it('over a repeated string instruction in one step', async () => {
       await runTo('string');
       await client.until('next');

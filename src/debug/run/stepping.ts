@@ -52,6 +52,12 @@ const MOST_ARGUMENTS = 0x200n;
 
 const isBelow = (outer: readonly number[], inner: readonly number[]): boolean => inner.length > outer.length && outer.every((call, i) => call === inner[i]);
 
+/**
+ * What a step leaves that has come into the middle of a statement, as by a return: that statement, so that it ends at
+ * the next one, as GDB's. Of code that optimisers have moved away from its statement the beginning (`begins`) is none.
+ */
+const goingOn = (line: CodeLine, begins: boolean): StepStart => (begins ? { ...line, line: 0, path: '' } : { ...line, line: line.entry.line, path: line.entry.file.path });
+
 const isSoftware = (event: DeliveredEvent): boolean =>
   event.type === EventType.SOFTWARE_INTERRUPT || event.type === EventType.PRIVILEGED_SOFTWARE || event.type === EventType.SOFTWARE_EXCEPTION;
 
@@ -175,6 +181,8 @@ export class Stepping {
     if (outside > 0 && mode === 'in') return { kind: 'step', outside: outside - 1 };
     let from = this.startOf(start, outside);
     if (!from) return yield* this.stepInstruction(mode);
+    /** Where the row of the line table begins that the step is in. */
+    let row = from.entry.address;
     for (;;) {
       const before = this.here();
       const kind = this.kind(before.pc);
@@ -197,17 +205,18 @@ export class Stepping {
       const now = this.here();
       const line = this.line(now);
       if (now.world !== start.world) return STEP;
-      if (kind === 'return' && now.rsp > start.rsp) {
-        if (line?.entry.isStmt) return STEP;
-        // Code that optimisers have moved away from its statement: the step goes on in the caller to the next one, as GDB's.
-        if (line) {
-          start = now;
-          from = { ...line, line: 0, path: '' };
-        }
+      const returned = kind === 'return' && now.rsp > start.rsp;
+      if (!line) {
+        if (!returned) yield* this.leaveUnknown(now);
         continue;
       }
-      if (!line) {
-        yield* this.leaveUnknown(now);
+      const begins = line.entry.address === now.pc;
+      const cameIntoMiddle = !begins && line.entry.address !== row;
+      row = line.entry.address;
+      if (returned) {
+        if (begins && line.entry.isStmt) return this.inFront();
+        start = now;
+        from = goingOn(line, begins);
         continue;
       }
       const call = line.functionLow === from.functionLow ? this.inFrontOf(now, line, from, mode) : undefined;
@@ -215,7 +224,8 @@ export class Stepping {
       // An inlined call is stepped over like any other.
       if (mode === 'over' && line.functionLow === from.functionLow && isBelow(from.inlines, line.inlines)) continue;
       const sameLine = line.entry.line === from.line && line.entry.file.path === from.path && line.functionLow === from.functionLow;
-      if (!sameLine && line.entry.isStmt && line.entry.address === now.pc) return STEP;
+      if (!sameLine && line.entry.isStmt && begins) return this.inFront();
+      if (cameIntoMiddle) from = goingOn(line, false);
     }
   }
 
