@@ -22,7 +22,7 @@ export const HyperstepRequest = {
   exits: 'hyperstep/exits',
   /** One VM exit in full. `ExitArguments` -> `ExitResponse`. */
   exit: 'hyperstep/exit',
-  /** The VM exits that are ticked in the view: they stop the machine besides the filters. `BreakOnExitsArguments` -> nothing. */
+  /** The VM exits that are ticked in the view: they stop the machine besides the filters. `BreakOnExitsArguments` -> `BreakOnExitsResponse`. */
   breakOnExits: 'hyperstep/breakOnExits',
   /** Stops the machine at accesses to what a row of a view shows. `BreakOnDataArguments` -> `BreakOnDataResponse`. */
   breakOnData: 'hyperstep/breakOnData',
@@ -226,6 +226,13 @@ export interface ExitResponse {
 export interface BreakOnExitsArguments {
   /** The SDM's names. */
   names: string[];
+  /** By name: which of them, and what is printed in place of a stop, as in the Breakpoints view (`leaf == 1 log: from {rip}`). */
+  conditions?: Record<string, string>;
+}
+
+export interface BreakOnExitsResponse {
+  /** By name: what is wrong with its condition; there are no stops at it then. */
+  complaints: Record<string, string>;
 }
 
 /** `change`: another value; `readWrite`: read and written alike. */
@@ -378,6 +385,8 @@ export interface ExtensionArguments {
   __remedyNotBuilt?: { command: string; title: string };
   /** The VM exits that are ticked in the view, so that the machine's first ones stop it too. */
   __breakOnExits?: string[];
+  /** Their conditions and messages. */
+  __exitConditions?: Record<string, string>;
   /** Integers are shown in hexadecimal. */
   __hexadecimal?: boolean;
   /** The client shows disassembly where a stop has no source (sourceless.ts). */

@@ -29,7 +29,7 @@ export function activate(context: vscode.ExtensionContext, host: Host): void {
   const sessions = new Sessions(DEBUG_TYPE);
   const ticked = new TickedExits(sessions, context.workspaceState);
   const numbers = new NumberFormat(sessions);
-  const provider = new ConfigurationProvider(host.make, () => ({ __breakOnExits: ticked.names, __hexadecimal: numbers.hexadecimal, __disassembles: true }));
+  const provider = new ConfigurationProvider(host.make, () => ({ __breakOnExits: ticked.names, __exitConditions: ticked.conditions, __hexadecimal: numbers.hexadecimal, __disassembles: true }));
   const terminals = new SerialTerminals(sessions);
   const pictures = new PicturePanels(sessions, vscode.Uri.joinPath(context.extensionUri, 'media'));
   const screens = new ScreenTerminals(sessions, pictures);

@@ -203,6 +203,13 @@ describe('DAP: what the extension adds', () => {
     assert.match((await story.client.request<{ result: string }>('evaluate', { expression: '16', context: 'watch' })).result, /^0x10$/);
   });
 
+  it('tells of a condition in the view that is wrong, and starts', async () => {
+    await story.launch({ __breakOnExits: ['CPUID', 'HLT'], __exitConditions: { CPUID: 'leaf ==', HLT: 'n > 2' } });
+    await story.run(false);
+    assert.match(story.client.console, /^The condition on CPUID exits, in the VM exits view, is wrong: The expression ends/m);
+    assert.match(story.client.console, /^VM exit \d+: HLT/m);
+  });
+
   it('tells a restart from steps back', async () => {
     const { client } = story;
     await story.launch({});

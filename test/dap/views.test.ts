@@ -40,6 +40,13 @@ describe('DAP: views', () => {
     await story.client.request('setBreakpoints', { source: marked('lab/vmm/vmexits.c', 'in handle_cpuid').source, breakpoints: [] });
     const stopped = await story.client.until('continue');
     assert.match(String(stopped['description']), /^VM exit \d+: (HLT|EXTERNAL_INTERRUPT)/);
+    assert.deepStrictEqual(await ask('breakOnExits', { names: ['HLT', 'CPUID'], conditions: { CPUID: 'leaf ==', HLT: 'log: halted' } }), { complaints: { CPUID: 'The expression ends where a value should follow.' } });
+    await ask('breakOnExits', { names: ['HLT', 'VMCALL'], conditions: { HLT: 'log: the guest halts at {rip} in {function}', VMCALL: 'n > 9999' } });
+    await story.client.request('setExceptionBreakpoints', { filters: [], filterOptions: [{ filterId: 'exit:CPUID', condition: 'log: {leaf}' }, { filterId: 'exit:RDMSR', condition: 'msr == 1' }] });
+    assert.deepStrictEqual((await ask<ExitsResponse>('exits')).filtered, ['RDMSR'], 'what merely logs does not stop');
+    const said = story.client.next('output', ({ output }) => /^the guest halts at 0x[0-9a-f]+ in /.test(String(output)));
+    await story.client.request('restart');
+    await said;
     await assert.rejects(ask('breakOnExits', { names: ['NOTHING'] }), /There is no VM exit named NOTHING/);
   });
 

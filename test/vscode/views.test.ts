@@ -71,6 +71,13 @@ describe(`Views of VS Code, ${kind} extension host`, () => {
     await vscode.contextMenu(exits, /15\s+CPUID/, 'Stop at This Reason');
     await vscode.ticked(exits, /^\s*CPUID/, true);
     await vscode.contextMenu(exits, /15\s+CPUID/, 'Copy');
+    await vscode.contextMenu(exits, /15\s+CPUID/, 'Edit Condition or Log Message...');
+    await vscode.page.keyboard.type('log: leaf {leaf}');
+    await vscode.press('Enter');
+    await vscode.row(exits, /^\s*CPUID .*log: leaf \{leaf\}/);
+    await vscode.contextMenu(exits, /^\s*CPUID/, 'Edit Condition or Log Message...');
+    await vscode.press('Delete');
+    await vscode.press('Enter');
   });
 
   it('says in the VMCS view what the exit does not define, and breaks on a field from its row', async () => {

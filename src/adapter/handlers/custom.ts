@@ -3,7 +3,7 @@ import { hex } from '../../base/bits';
 import { UserError } from '../../base/errors';
 import type { Debugger } from '../../debug/debugger';
 import { blameOf } from '../../debug/exits/blame';
-import type { ExitBreakpointOwner } from '../../debug/exits/exitBreakpoints';
+import { isLogPoint, type ExitBreakpointOwner } from '../../debug/exits/exitBreakpoints';
 import { exitWords } from '../../debug/exits/exitWords';
 import { exitNodes } from '../../debug/inspect/exits';
 import type { InspectionGroup, InspectionNode, SourcePlace } from '../../debug/inspect/node';
@@ -23,7 +23,7 @@ import type { ExitRecord } from '../../vmx/observe';
 import { Encoding, EXIT_REASONS } from '../../vmx/tables';
 import { screenBody } from '../activity';
 import {
-  HyperstepRequest, type BreakOnDataArguments, type BreakOnDataResponse, type BreakOnExitsArguments, type CpuArguments, type E820Response, type Entry, type EntryGroup, type ExitArguments, type ExitResponse, type ExitsArguments, type ExitsResponse, type FormatArguments,
+  HyperstepRequest, type BreakOnDataArguments, type BreakOnDataResponse, type BreakOnExitsArguments, type BreakOnExitsResponse, type CpuArguments, type E820Response, type Entry, type EntryGroup, type ExitArguments, type ExitResponse, type ExitsArguments, type ExitsResponse, type FormatArguments,
   type MemoryRange, type PictureArguments, type PictureResponse, type RegistersResponse, type ScreenArguments, type ScreenResponse, type SourceArguments, type SourceLine, type SourceResponse, type SymbolsResponse, type TranslationsArguments, type TranslationsResponse, type TypeArguments,
   type VmcsArguments, type VmcsResponse,
 } from '../messages';
@@ -131,8 +131,11 @@ function translation(session: Session, expression: string): { place?: { space: S
 
 export const isExitName = (name: string): boolean => EXIT_REASONS.some((r) => r.name === name);
 
-/** The exits that are ticked in the view. */
-export const breakOnExits = (session: Session, names: readonly string[]): void => void session.debugger.exitBreakpoints.set(names.map((name) => ({ name })), 'view');
+/** The exits that are ticked in the view. Yields what is wrong with their conditions. */
+export function breakOnExits(session: Session, { names, conditions }: BreakOnExitsArguments): BreakOnExitsResponse {
+  const complaints = session.debugger.exitBreakpoints.set(names.map((name) => ({ name, condition: conditions?.[name] })), 'view');
+  return { complaints: Object.fromEntries(names.flatMap((name, i) => (complaints[i] === undefined ? [] : [[name, complaints[i]]]))) };
+}
 
 export const customHandlers = (session: Session): Handlers => ({
   [HyperstepRequest.type]({ text, device }: TypeArguments) {
@@ -200,7 +203,7 @@ export const customHandlers = (session: Session): Handlers => ({
     const { target, processors, exitBreakpoints } = session.debugger;
     // The guest may have other programs and page tables than when the symbols were last looked up.
     if (session.debugger.run.running) target.images.forget();
-    const named = (owner: ExitBreakpointOwner): string[] => exitBreakpoints.of(owner).flatMap(({ name, event }) => (event === undefined && name !== undefined ? [name] : []));
+    const asked = (owner: ExitBreakpointOwner): { name: string; stops: boolean }[] => exitBreakpoints.of(owner).flatMap((b) => (b.event === undefined && b.name !== undefined ? [{ name: b.name, stops: !isLogPoint(b) }] : []));
     const last: ExitsResponse['last'] = [];
     for (const r of lastExits(processors, count ?? DEFAULT_EXITS)) {
       const { target: of } = processors[r.cpu]!;
@@ -217,8 +220,8 @@ export const customHandlers = (session: Session): Handlers => ({
       total: processors.reduce((sum, { target: { vmx } }) => sum + vmx.exits, 0),
       byName: countsOf(processors),
       ...(reasons && { reasons: EXIT_REASONS.map(({ name, sentence }) => ({ name, sentence })) }),
-      ticked: named('view'),
-      filtered: [...new Set([...named('launch'), ...named('filters')])],
+      ticked: asked('view').map(({ name }) => name),
+      filtered: [...new Set([...asked('launch'), ...asked('filters')].flatMap(({ name, stops }) => (stops ? [name] : [])))],
       last,
     };
   },
@@ -230,10 +233,10 @@ export const customHandlers = (session: Session): Handlers => ({
     return { entries: await entries(session, exitNodes(processors[record.cpu]!.target, record)) };
   },
 
-  [HyperstepRequest.breakOnExits]({ names }: BreakOnExitsArguments) {
-    const wrong = names.find((name) => !isExitName(name));
+  [HyperstepRequest.breakOnExits](args: BreakOnExitsArguments): BreakOnExitsResponse {
+    const wrong = args.names.find((name) => !isExitName(name));
     if (wrong !== undefined) throw new UserError('exit', `There is no VM exit named ${wrong}.`);
-    breakOnExits(session, names);
+    return breakOnExits(session, args);
   },
 
   [HyperstepRequest.breakOnData](args: BreakOnDataArguments): BreakOnDataResponse {

@@ -61,12 +61,14 @@ export const lifecycleHandlers = (session: Session): Handlers => ({
   },
 
   async launch(args: unknown) {
-    const { __remedyNotBuilt: remedy, __breakOnExits: ticked, __hexadecimal: hexadecimal, __disassembles: disassembles } = args as ExtensionArguments;
+    const { __remedyNotBuilt: remedy, __breakOnExits: ticked, __exitConditions: conditions, __hexadecimal: hexadecimal, __disassembles: disassembles } = args as ExtensionArguments;
     if (remedy) session.protocol.remedies.set(NOT_BUILT, remedy);
     session.format.hexadecimal = hexadecimal === true;
     session.understands.disassembly = disassembles === true;
     await session.launch(readConfiguration(args));
-    if (ticked) breakOnExits(session, ticked.filter(isExitName));
+    if (!ticked) return;
+    const { complaints } = breakOnExits(session, { names: ticked.filter(isExitName), ...(conditions && { conditions }) });
+    for (const [name, sentence] of Object.entries(complaints)) session.tell(`The condition on ${name} exits, in the VM exits view, is wrong: ${sentence}`, 'important');
   },
 
   attach() {

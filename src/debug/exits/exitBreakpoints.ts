@@ -20,6 +20,9 @@ export interface ExitBreakpointRequest {
   log?: string | undefined;
 }
 
+/** Whether a line is printed in place of a stop. */
+export const isLogPoint = ({ condition, log }: ExitBreakpointRequest): boolean => log !== undefined || splitLog(condition ?? '').message !== undefined;
+
 /** Who asked: each replaces only its own. */
 export type ExitBreakpointOwner = 'launch' | 'filters' | 'functions' | 'view';
 

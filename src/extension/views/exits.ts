@@ -93,10 +93,12 @@ class ExitTree implements vscode.TreeDataProvider<ExitNode> {
     const item = new vscode.TreeItem(name);
     const elsewhere = this.#exits!.filtered.includes(name);
     item.id = `reason/${name}`;
-    item.description = [count === 0 ? '' : thousands(count), elsewhere && !this.ticked.has(name) ? 'stops by Breakpoints or launch.json' : ''].filter(Boolean).join(', ');
+    const condition = this.ticked.conditionOf(name) ?? '';
+    item.contextValue = 'reason';
+    item.description = [count === 0 ? '' : thousands(count), condition, elsewhere && !this.ticked.has(name) ? 'stops by Breakpoints or launch.json' : ''].filter(Boolean).join(', ');
     item.checkboxState = { state: this.ticked.has(name) ? vscode.TreeItemCheckboxState.Checked : vscode.TreeItemCheckboxState.Unchecked, tooltip: `Stop at every ${name} exit` };
     item.tooltip = this.#reasons.find((r) => r.name === name)?.sentence ?? name;
-    return spoken(item, name, count === 0 ? 'none so far' : `${thousands(count)} so far`, elsewhere ? 'stops by Breakpoints or launch.json' : '', item.tooltip);
+    return spoken(item, name, count === 0 ? 'none so far' : `${thousands(count)} so far`, condition, elsewhere ? 'stops by Breakpoints or launch.json' : '', item.tooltip);
   }
 }
 
@@ -157,8 +159,24 @@ export function registerExits(sessions: Sessions, ticked: TickedExits): vscode.D
     await read(sessions.active);
   };
 
+  /** Asks for the condition and message of a reason. */
+  const edit = async (node: ExitNode | undefined): Promise<void> => {
+    const name = node?.kind === 'reason' ? node.name : node?.kind === 'exit' ? node.exit.name : undefined;
+    if (name === undefined) return;
+    const typed = await vscode.window.showInputBox({
+      title: `VM exit ${name}`,
+      value: ticked.conditionOf(name) ?? '',
+      prompt: 'Which of them stop the machine, e.g. rip == 0x100000 && hits % 10 == 0; behind "log:" what is printed instead, e.g. log: {rip} in {function}. Empty: all stop it.',
+    });
+    if (typed === undefined) return;
+    const complaint = await ticked.setCondition(name, typed);
+    if (complaint !== undefined) void vscode.window.showErrorMessage(`"${typed}": ${complaint}`);
+    await read(sessions.active);
+  };
+
   return vscode.Disposable.from(
     view,
+    vscode.commands.registerCommand('hyperstep.exitCondition', edit),
     vscode.commands.registerCommand('hyperstep.copyExit', (node?: ExitNode) => (node?.kind === 'exit' ? vscode.env.clipboard.writeText(exitText(node.exit)) : undefined)),
     vscode.commands.registerCommand('hyperstep.stopAtReason', (node?: ExitNode) => tick(node, true)),
     vscode.commands.registerCommand('hyperstep.passReason', (node?: ExitNode) => tick(node, false)),
