@@ -112,9 +112,11 @@ module.exports = (_env, argv) => {
     target: 'node',
     entry: {
       extension: './src/extension/node.ts',
-      adapter: './src/adapter/hosts/stdio.ts',
+      adapter: './src/adapter/hosts/start.ts',
+      'adapter.main': './src/adapter/hosts/stdio.ts',
       language: './src/language/hosts/node.ts',
-      cli: './src/cli/main.ts',
+      cli: './src/adapter/hosts/start.ts',
+      'cli.main': './src/cli/main.ts',
     },
     output: {
       path: out,
@@ -126,8 +128,10 @@ module.exports = (_env, argv) => {
       clean: { keep: 'web/' },
     },
     resolve: { extensions: ['.ts', '.js'] },
-    // Bundles find the files that lie beside them: the lab's images, iced-x86's WebAssembly.
-    node: { __dirname: false },
+    // What a bundle is started by requires for it.
+    module: { ...common.module, parser: { javascript: { createRequire: false } } },
+    // Bundles find the files that lie beside them: the lab's images, iced-x86's WebAssembly, the bundle that they start.
+    node: { __dirname: false, __filename: false },
     plugins: [...generated, new CopyPlugin({ patterns: [{ from: icedWasm, to: out }] }), new ExecutablePlugin('cli.js')],
   };
 
