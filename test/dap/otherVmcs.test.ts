@@ -60,7 +60,10 @@ describe('DAP: VMCSs that are not current', () => {
     for (const address of [first, `${first} + 0`, `KERNBASE + ${first}`, `hpa:${first}`]) assert.strictEqual(await evaluate(`$vmcs(${address}).GUEST_RIP`), rip, address);
     assert.strictEqual(await evaluate(`$vmcs[${first}].guest_rip`), rip);
     assert.match(await evaluate(`$vmcs(${first}).VM_EXIT_REASON`), /^CPUID/);
-    assert.match(await evaluate(`$vmcs(${first}),x`), new RegExp(first));
+    assert.strictEqual(await evaluate(`$vmcs(${first})`), `VMCS at hpa:${first}`);
+    assert.match(await evaluate('$vmm'), /^registers of the VMM, RIP 0x[0-9a-f]+$/);
+    await assert.rejects(evaluate('$vmcs.GUEST'), /^RequestFailed: The VMCS has no field GUEST\.$|^Error: The VMCS has no field GUEST\.$/);
+    await assert.rejects(evaluate('$vmcs->GUEST_RIP'), /\$vmcs is an unsigned long, not a pointer: write "\." instead of "->"/);
     await assert.rejects(evaluate('$vmcs(0x5000).GUEST_RIP'), new RegExp(`No VMCS is at 0x5000, neither physical nor as the VMM's pointer: those that have been current are at ${first}, 0x1f000000\\.`));
     await assert.rejects(evaluate(`$vmcs(${first}).GUEST_RPI`), new RegExp(`The VMCS has no field GUEST_RPI: did you mean \\$vmcs\\(${first}\\)\\.GUEST_RIP\\?`));
     await assert.rejects(evaluate('$vmcs(0x5000'), /"\)"/);

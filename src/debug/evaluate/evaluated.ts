@@ -4,7 +4,6 @@ import { hex } from '../../base/bits';
 import { encodeNumber, type Numeric, truncatedReal, type Value, type ValueReader } from '../../symbols/values';
 import type { Location } from '../../symbols/location';
 import type { Type } from '../../symbols/types';
-import { typeName } from '../../symbols/types';
 import { REGISTER_NAMES } from '../../symbols/registers';
 import { unsignedOf } from '../../symbols/frame';
 import type { InspectionNode } from '../inspect/node';
@@ -14,6 +13,7 @@ import type { SpaceName } from '../memory/memorySpace';
 import type { Target } from '../target';
 import type { CodeFrame } from '../stack/callStack';
 import { encode } from './arithmetic';
+import { aType } from './typeWords';
 
 export interface Evaluated {
   value: Value;
@@ -60,7 +60,7 @@ export function storeInto(target: Target, frame: CodeFrame | undefined, space: S
     if (target.write(space, location.address, encoded.bytes) < encoded.bytes.length) throw new UserError('assign', `Memory at ${hex(location.address)} cannot be written.`);
     return;
   }
-  if (location.kind !== 'register') throw new UserError('assign', `${value.name}, a ${typeName(value.type)}, has no place to be changed.`);
+  if (location.kind !== 'register') throw new UserError('assign', `${value.name}, ${aType(value.type)}, has no place to be changed.`);
   storeIntoRegister(frame, location, encoded.bytes);
 }
 

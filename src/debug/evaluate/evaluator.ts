@@ -24,6 +24,7 @@ import { castTo, computedReal, decayed, integer, numeric, offset, operate, opera
 import { parseExpression } from './parser';
 import { spaceReader } from './spaceReader';
 import type { Expression, Format, ParsedInput, TypeName } from './syntax';
+import { aType } from './typeWords';
 
 const REALS = { 'float': FLOAT, 'double': DOUBLE, 'long double': LONG_DOUBLE };
 
@@ -80,7 +81,7 @@ export class Evaluator {
   private elements(pointer: Evaluated, count: number): Evaluated {
     const first = decayed(pointer);
     const bare = stripped(first.value.type);
-    if (bare.kind !== 'pointer' || stripped(bare.target).kind === 'void') throw new UserError('expression', `${pointer.value.name} is a ${typeName(pointer.value.type)}: only what a pointer points to can be shown as so many elements.`);
+    if (bare.kind !== 'pointer' || stripped(bare.target).kind === 'void') throw new UserError('expression', `${pointer.value.name} is ${aType(pointer.value.type)}: only what a pointer points to can be shown as so many elements.`);
     return this.place({ name: pointer.value.name, type: { kind: 'array', element: bare.target, count }, location: { kind: 'memory', address: integer(first) } }, first);
   }
 
@@ -287,9 +288,9 @@ export class Evaluator {
 
   private member(object: Evaluated, name: string, arrow: boolean): Evaluated {
     const bare = stripped(object.value.type);
-    if (arrow && bare.kind !== 'pointer' && bare.kind !== 'array') throw new UserError('expression', `${object.value.name} is a ${typeName(object.value.type)}, not a pointer: write "." instead of "->".`);
+    if (arrow && bare.kind !== 'pointer' && bare.kind !== 'array') throw new UserError('expression', `${object.value.name} is ${aType(object.value.type)}, not a pointer: write "." instead of "->".`);
     const struct = bare.kind === 'pointer' ? stripped(bare.target) : bare.kind === 'array' ? stripped(bare.element) : bare;
-    if (struct.kind !== 'struct') throw new UserError('expression', `${object.value.name} is a ${typeName(object.value.type)} and has no members.`);
+    if (struct.kind !== 'struct') throw new UserError('expression', `${object.value.name} is ${aType(object.value.type)} and has no members.`);
     const holder = bare.kind === 'array' ? elementOf(object.value, 0, object.reader) : bare.kind === 'pointer' && this.addressed ? this.pointee(object, `*${object.value.name}`).value : object.value;
     const found = holder && memberOf(holder, name, object.reader);
     if (found) return this.place({ ...found, name: `${object.value.name}${arrow ? '->' : '.'}${name}` }, object);
@@ -315,7 +316,7 @@ export class Evaluator {
   /** What a pointer points to. */
   private pointee(pointer: Evaluated, name: string): Evaluated {
     const bare = stripped(pointer.value.type);
-    if (bare.kind !== 'pointer') throw new UserError('expression', `${pointer.value.name} is a ${typeName(pointer.value.type)}, not a pointer: cast it, as in *(uint64_t *)${pointer.value.name}.`);
+    if (bare.kind !== 'pointer') throw new UserError('expression', `${pointer.value.name} is ${aType(pointer.value.type)}, not a pointer: cast it, as in *(uint64_t *)${pointer.value.name}.`);
     const target = stripped(bare.target);
     if (target.kind === 'void') throw new UserError('expression', `${pointer.value.name} is a void pointer: cast it to say what it points to.`);
     const address = integer(pointer);

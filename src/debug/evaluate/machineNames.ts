@@ -18,9 +18,9 @@ import { WORLD_NAME, type World } from '../world';
 import { UNSIGNED_LONG } from './arithmetic';
 import { computed, type Evaluated, type EvaluatedIn, wholeNumber } from './evaluated';
 
-const groupsNode = (name: string, groups: readonly { name: string; nodes: InspectionNode[] }[]): InspectionNode => ({
+const groupsNode = (name: string, value: string, groups: readonly { name: string; nodes: InspectionNode[] }[]): InspectionNode => ({
   name,
-  value: '',
+  value,
   children: () => groups.map((g) => ({ name: g.name, value: '', children: () => g.nodes })),
 });
 
@@ -37,7 +37,8 @@ export function machineValue(target: Target, frame: CodeFrame | undefined, path:
   if ((head === 'vmm' || head === 'guest') && rest.length <= 1) {
     if (!target.exists(head)) throw new UserError('expression', head === 'guest' ? 'There is no guest yet: no VM entry has completed.' : 'The VMM has no state in a VMCS.');
     const file = target.registers(head);
-    if (rest.length === 0) return { value: { ...computed('$' + path.join('.'), UNSIGNED_LONG, readNamed(file, 'rip') ?? 0n, common), node: groupsNode(`$${head}`, registerGroups(file, true, (address, size) => target.readInteger(head, address, size))) }, space: head };
+    const rip = readNamed(file, 'rip') ?? 0n;
+    if (rest.length === 0) return { value: { ...computed('$' + path.join('.'), UNSIGNED_LONG, rip, common), node: groupsNode(`$${head}`, `registers of the ${WORLD_NAME[head]}, RIP ${hex(rip)}`, registerGroups(file, true, (address, size) => target.readInteger(head, address, size))) }, space: head };
     return { value: registerValue(file, rest[0]!, path.join('.'), undefined, common), space: head };
   }
   if (rest.length > 0) throw new UserError('expression', `$${path.join('.')} is not known: after the dollar stands a register, "vmm." or "guest." and a register, or "vmcs." and a field.`);
@@ -49,7 +50,7 @@ function registerValue(file: RegisterFile, name: string, shown: string, frame: C
   const alias = aliasNamed(name);
   const register = registerNamed(name) ?? alias?.register;
   if (!register) {
-    const near = nearest(name, REGISTERS.map((r) => r.name));
+    const near = nearest(name.replace(/^(ia32_|msr_)/, ''), REGISTERS.map((r) => r.name));
     throw new UserError('expression', `There is no register $${name}${near ? `: did you mean $${near}?` : '.'}`);
   }
   const outer = frame && frame.level > 0;
@@ -104,13 +105,13 @@ function vmcsAddress(target: Target, { space, address }: { space: SpaceName; add
 function partOf(vmcs: VmcsFields, name: string, wanted: string | undefined, facts: () => VmcsFacts, common: EvaluatedIn): MachineValue {
   if (wanted === undefined) {
     const whole = computed(name, UNSIGNED_LONG, BigInt(vmcs.currentVmcs!), common);
-    return { value: { ...whole, node: groupsNode(name, vmcsGroups(vmcs, facts())) }, space: 'hpa' };
+    return { value: { ...whole, node: groupsNode(name, `VMCS at hpa:${hex(vmcs.currentVmcs!)}`, vmcsGroups(vmcs, facts())) }, space: 'hpa' };
   }
   const field = /^0x[0-9a-f]+$/i.test(wanted) ? fieldOf(parseInt(wanted, 16)) : fieldNamed(wanted);
   const value = field && vmcs.readField(field.encoding);
   if (!field || value === undefined) {
-    const near = nearest(wanted.toUpperCase(), FIELDS.map((f) => f.name));
-    throw new UserError('expression', `The VMCS has no field ${wanted}${near && near !== wanted ? `: did you mean ${name}.${near}?` : ' on this processor.'}`);
+    const near = field ? undefined : nearest(wanted.toUpperCase(), FIELDS.map((f) => f.name));
+    throw new UserError('expression', `The VMCS has no field ${wanted}${near ? `: did you mean ${name}.${near}?` : field ? ' on this processor.' : '.'}`);
   }
   return {
     value: {

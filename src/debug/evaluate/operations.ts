@@ -6,6 +6,7 @@ import { encodeReal, integerOf, type Numeric, readValue, realOf, truncatedReal }
 import { combine, combineExtended, combineReals, INT, isExtended, isInteger, isReal, LONG, pointerTo, promoted, UNSIGNED_LONG, widerReal, wrap } from './arithmetic';
 import { computed, type Evaluated, type EvaluatedIn, withoutPlace } from './evaluated';
 import type { BinaryOperator } from './syntax';
+import { aType } from './typeWords';
 
 /** A result of floating point, which has no place. */
 export const computedReal = (name: string, type: Type, number: number | ExtendedReal, context: EvaluatedIn): Evaluated => withoutPlace(name, type, encodeReal(number, sizeOf(type)!), context);
@@ -39,7 +40,7 @@ const negated = (number: number | ExtendedReal): number | ExtendedReal => (numbe
 
 function notANumber(e: Evaluated): UserError {
   const read = readValue(e.value, e.reader);
-  return new UserError('expression', 'reason' in read ? `${e.value.name} is not available: ${read.reason}.` : `${e.value.name} is a ${typeName(e.value.type)}, not ${stripped(e.value.type).kind === 'base' ? 'an integer' : 'a number'}.`);
+  return new UserError('expression', 'reason' in read ? `${e.value.name} is not available: ${read.reason}.` : `${e.value.name} is ${aType(e.value.type)}, not ${stripped(e.value.type).kind === 'base' ? 'an integer' : 'a number'}.`);
 }
 
 /** The number to store for a value: of floating point as it is. Throws a UserError. */
@@ -62,7 +63,7 @@ export function decayed(e: Evaluated): Evaluated {
 export function offset(pointer: Evaluated, count: bigint): Evaluated {
   const { name, type } = pointer.value;
   const bare = stripped(type);
-  if (bare.kind !== 'pointer') throw new UserError('expression', `${name} is a ${typeName(type)}, neither array nor pointer.`);
+  if (bare.kind !== 'pointer') throw new UserError('expression', `${name} is ${aType(type)}, neither array nor pointer.`);
   return computed(name, type, wrap(type, integer(pointer) + count * BigInt(sizeOf(bare.target) ?? 1)), pointer);
 }
 
@@ -78,7 +79,7 @@ export function operateUnary(operator: '-' | '+' | '~' | '!', operand: Evaluated
   const name = `${operator}${operand.value.name}`;
   if (operator === '!') return computed(name, INT, truth(operand) ? 0n : 1n, context);
   if (isReal(type) && operator !== '~') return computedReal(name, type, operator === '-' ? negated(real(operand)) : real(operand), context);
-  if (!isInteger(type)) throw new UserError('expression', `${operand.value.name} is a ${typeName(type)}; ${operator} needs ${operator === '~' ? 'an integer' : 'a number'}.`);
+  if (!isInteger(type)) throw new UserError('expression', `${operand.value.name} is ${aType(type)}; ${operator} needs ${operator === '~' ? 'an integer' : 'a number'}.`);
   const result = promoted(operandType(operand));
   const number = integer(operand);
   return computed(name, result, wrap(result, operator === '-' ? -number : operator === '~' ? ~number : number), operand);

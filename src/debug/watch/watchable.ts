@@ -58,6 +58,7 @@ export function watchableNamed(text: string, world: World): Watchable | undefine
   const machine = MACHINE.exec(text);
   if (!machine) return undefined;
   const name = machine[2]!.toLowerCase();
+  if (name === 'vmcs') throw new UserError('data-breakpoint', 'A VMCS is watched by its fields, such as $vmcs.GUEST_RIP.');
   const register = registerNamed(name) ?? aliasNamed(name)?.register;
   if (!register) {
     const near = nearest(name, REGISTERS.map((r) => r.name));
