@@ -1,4 +1,5 @@
 /** Breakpoints: modes, columns, functions by pattern and world, conditions that are wrong, places that move or do not exist. */
+import assert from 'node:assert';
 import { lineWith, marked, Story } from './story';
 
 interface Answer {
@@ -67,5 +68,36 @@ describe('DAP: breakpoints', () => {
     await set('setInstructionBreakpoints', { breakpoints: [{ instructionReference: pc, hitCondition: '2' }] });
     await story.until('continue');
     story.expect('breakpoint-instructions');
+  });
+
+  it('a message behind a condition is printed by breakpoints of every kind', async () => {
+    await story.launch({});
+    const { source, line } = marked('lab/vmm/vmexits.c', 'in handle_cpuid');
+    await story.client.request('setBreakpoints', { source, breakpoints: [{ line, condition: 'log: at the line' }] });
+    await story.client.request('setFunctionBreakpoints', { breakpoints: [{ name: 'handle_io if g->regs.rdx == 0x71 log: port {g->regs.rdx,x}' }, { name: 'handle_cpuid', condition: 'g->regs.rax == 1', hitCondition: '1' }] });
+    await story.client.request('setDataBreakpoints', { breakpoints: [{ dataId: '$vmcs.GUEST_RIP', condition: 'log: {$vmcs.GUEST_RIP,x} written' }] });
+    const stopped = story.client.next('stopped');
+    await story.client.configured();
+    await stopped;
+    for (const printed of [/^port 0x71$/m, /^0x[0-9a-f]+ written$/m, /^at the line$/m]) assert.match(story.client.console, printed);
+  });
+
+  it('says at once what is wrong with a condition or message', async () => {
+    await story.launch({});
+    const { source, line } = marked('lab/vmm/vmexits.c', 'in handle_cpuid');
+    type Answer = { breakpoints: { verified: boolean; message?: string }[] };
+    const messages = ({ breakpoints }: Answer): (string | undefined)[] => breakpoints.map(({ verified, message }) => (verified ? undefined : message));
+    assert.deepStrictEqual(messages(await story.client.request<Answer>('setBreakpoints', { source, breakpoints: [{ line, condition: 'leaf = 1' }, { line, logMessage: '{leaf +}' }, { line, condition: 'leaf == 1 log:' }, { line, logMessage: '{leaf}' }] })), [
+      'A condition must not change the machine: compare with ==.',
+      '{leaf +} of the log message cannot be read: The expression ends where a value should follow.',
+      '"log:" needs a message behind it, as in "log: from {$guest.rip}".',
+      undefined,
+    ]);
+    assert.deepStrictEqual(messages(await story.client.request<Answer>('setFunctionBreakpoints', { breakpoints: [{ name: 'CPUID' }, { name: 'exit:' }, { name: 'exit:CPUID if' }, { name: '*0x1000' }] })), [
+      'No symbol file has a function CPUID: did you mean cpuid? The VM exit or event is "exit:CPUID".',
+      'Behind the colon stands a VM exit or event, as in "exit:CPUID" and "event:cr3".',
+      '"exit:CPUID if" cannot be read: a condition belongs behind "if", as in "CPUID if n > 10".',
+      'An address is no function: breakpoints on instructions are set in the Disassembly view.',
+    ]);
   });
 });

@@ -5,7 +5,7 @@ import type { Breakpoint } from '../../debug/breakpoints/breakpoints';
 import type { Debugger } from '../../debug/debugger';
 import type { ExitBreakpointRequest } from '../../debug/exits/exitBreakpoints';
 import type { World } from '../../debug/world';
-import { exitOfFunctionName } from '../launch/breakOnExit';
+import { behindName, exitMeant, exitOfFunctionName } from '../launch/breakOnExit';
 import { isFailureFilter, requestOfFilter } from '../filters';
 import { parseReference, referenceTo } from '../memoryReference';
 import type { Handlers } from '../protocol';
@@ -35,6 +35,12 @@ async function told(session: Session, breakpoint: Breakpoint, original?: { sourc
   }
   if (breakpoint.locations.length > 1) answer.message ??= `Stops in ${breakpoint.locations.length} places.`;
   return answer;
+}
+
+/** `handle_* if $guest.rax == 1`: a condition behind the name counts where there is no other. */
+function functionOf(text: string, condition: string | undefined): { name: string; condition: string | undefined } {
+  const behind = behindName(text);
+  return { name: behind.name, condition: condition ?? behind.condition };
 }
 
 /** The modes of a breakpoint: which world it stops. */
@@ -105,18 +111,22 @@ export const breakpointHandlers = (session: Session): Handlers => ({
     const parsed = args.breakpoints.map(({ name, condition, hitCondition }) => {
       try {
         const exit = exitOfFunctionName(name);
-        return exit ? { exit: { ...exit, condition: condition ?? exit.condition, hitCondition } } : { fn: { name, condition, hitCondition } };
+        return exit ? { exit: { ...exit, condition: condition ?? exit.condition, hitCondition } } : { fn: { ...functionOf(name, condition), hitCondition } };
       } catch (error) {
         if (error instanceof UserError) return { fault: error.message };
         throw error;
       }
     });
     const functions = [...d.breakpoints.setFunctions(parsed.flatMap((p) => p.fn ?? []))];
+    const toldFunction = async (name: string): Promise<DebugProtocol.Breakpoint> => {
+      const answer = await told(session, functions.shift()!);
+      return answer.verified ? answer : { ...answer, message: [answer.message, exitMeant(name)].filter(Boolean).join(' ') };
+    };
     const complaints = d.exitBreakpoints.set(parsed.flatMap((p) => p.exit ?? []), 'functions');
     const breakpoints: DebugProtocol.Breakpoint[] = [];
     for (const p of parsed) {
       const message = p.exit ? complaints.shift() : p.fault;
-      breakpoints.push(p.fn ? await told(session, functions.shift()!) : { verified: message === undefined, message, ...(message === undefined ? {} : { reason: 'failed' }) });
+      breakpoints.push(p.fn ? await toldFunction(p.fn.name) : { verified: message === undefined, message, ...(message === undefined ? {} : { reason: 'failed' }) });
     }
     return { breakpoints };
   },

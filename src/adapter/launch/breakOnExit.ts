@@ -6,9 +6,9 @@
 import { UserError } from '../../base/errors';
 import { nearest } from '../../base/nearest';
 import { hitCondition } from '../../debug/breakpoints/hitCondition';
+import { splitLog } from '../../debug/breakpoints/logMessage';
 import { parseCondition } from '../../debug/exits/condition';
 import type { ExitBreakpointRequest } from '../../debug/exits/exitBreakpoints';
-import { splitLog } from '../../debug/exits/exitLog';
 import { SYSTEM_EVENTS } from '../../debug/exits/systemEvents';
 import { EXIT_REASONS } from '../../vmx/tables';
 import type { Shape } from './schema';
@@ -30,10 +30,16 @@ function named(word: string): ExitBreakpointRequest | undefined {
   return event && { event: event.kind };
 }
 
+/** A name and the condition, with or without a message, behind it; of what is no such text `name` is the whole. */
+export function behindName(text: string): { name: string; condition: string | undefined } {
+  const [, name = text, condition, log] = ENTRY.exec(text) ?? [];
+  return { name, condition: condition ?? log };
+}
+
 function parse(text: string): { word: string; request: ExitBreakpointRequest | undefined } {
-  const [, word = '', condition, log] = ENTRY.exec(text) ?? [];
-  const request = named(word);
-  return { word, request: request && { ...request, condition: condition ?? log } };
+  const { name, condition } = behindName(text);
+  const request = named(name);
+  return { word: name.trim().split(/\s/)[0]!, request: request && { ...request, condition } };
 }
 
 /** What an entry that EXIT_ENTRY has approved asks for. */
@@ -43,12 +49,19 @@ export function exitRequest(entry: ExitEntry): ExitBreakpointRequest {
   return { ...named(exit.trim())!, condition, hitCondition: hitCount === undefined ? undefined : String(hitCount), log };
 }
 
+/** What to write for a function's name that is rather a VM exit's or event's; undefined for any other. */
+export function exitMeant(name: string): string | undefined {
+  const request = named(name);
+  return request && `The VM exit or event is "${request.event === undefined ? `exit:${request.name ?? 'any'}` : `event:${request.event}`}".`;
+}
+
 /** A function breakpoint named `exit:REASON` or `event:KIND`; undefined for a function. Throws a UserError for a name that does not exist. */
 export function exitOfFunctionName(text: string): ExitBreakpointRequest | undefined {
   const [, behind] = /^\s*(?:exit|event):(.*)$/is.exec(text) ?? [];
   if (behind === undefined) return undefined;
   const { word, request } = parse(behind);
-  if (!request) throw new UserError('breakpoint', `There is no VM exit and no event ${word === '' ? behind.trim() : word}: ${misplaced(behind) ?? suggestion(word)}`);
+  if (word === '') throw new UserError('breakpoint', 'Behind the colon stands a VM exit or event, as in "exit:CPUID" and "event:cr3".');
+  if (!request) throw new UserError('breakpoint', misplaced(behind) ? `"${text.trim()}" cannot be read: ${misplaced(behind)}` : `There is no VM exit and no event ${word}: ${suggestion(word)}`);
   return request;
 }
 

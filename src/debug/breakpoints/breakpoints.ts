@@ -153,6 +153,7 @@ export class Breakpoints {
   private whyNoFunction(pattern: string, file: string | undefined, images: readonly LoadedImage[]): string {
     if (images.length === 0 && file !== undefined) return `No symbol file is called ${file}: before the "!" stands vmm, guest or one of ${this.images.images.map((i) => i.name).join(', ') || 'the files in "symbols"'}.`;
     if (this.images.images.length === 0) return 'There are no symbol files: name the linked kernel in "symbols" of the launch configuration.';
+    if (/^\*?(0x[0-9a-f]+|\d+)$/i.test(pattern)) return 'An address is no function: breakpoints on instructions are set in the Disassembly view.';
     if (/[*?]/.test(pattern)) return `No symbol file has a function ${pattern}.`;
     const near = nearest(pattern, images.flatMap((i) => [...i.image.symbols].map((symbol) => symbol.name)));
     return `No symbol file has a function ${pattern}${near ? `: did you mean ${near}?` : '.'}`;
@@ -252,7 +253,7 @@ export class Breakpoints {
     const key = JSON.stringify([sort, request, options.condition, options.hitCondition, options.logMessage, options.world]);
     const old = this.all().find((b) => b.key === key);
     return {
-      id: old?.id ?? this.nextId++, key, sort, options, locations: [], image: undefined, file: undefined, line: undefined, column: undefined, hits: old?.hits ?? 0, ...hitRules(options, (condition) => this.environment.fault(condition)),
+      id: old?.id ?? this.nextId++, key, sort, locations: [], image: undefined, file: undefined, line: undefined, column: undefined, hits: old?.hits ?? 0, ...hitRules(options, (condition) => this.environment.fault(condition)),
     };
   }
 

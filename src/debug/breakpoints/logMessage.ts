@@ -3,8 +3,28 @@ import { UserError } from '../../base/errors';
 
 const IN_BRACES = /\{([^{}]+)\}/g;
 
-/** The expressions that a message computes. */
-export const expressionsOf = (message: string): string[] => [...message.matchAll(IN_BRACES)].map(([, expression]) => expression!);
+/** Texts in quotation marks are passed over: a message may be spoken of in a condition. */
+const LOG = /^((?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[^"'])*?)(?:^|\s)log:(.*)$/s;
+
+/**
+ * A condition may have a message behind it, `leaf == 1 log: leaf {leaf}`: the protocol gives a message of its own to
+ * breakpoints on lines alone. Yields the two parts; `condition` is empty and `message` undefined where
+ * there is none.
+ */
+export function splitLog(text: string): { condition: string; message: string | undefined } {
+  const [, condition = text, message] = LOG.exec(text) ?? [];
+  return { condition: condition.trim(), message: message?.trim() };
+}
+
+/** What is wrong with a message, as a sentence; `fault` says what is wrong with an expression. */
+export function messageFault(message: string, fault: (expression: string) => string | undefined): string | undefined {
+  if (message === '') return '"log:" needs a message behind it, as in "log: from {$guest.rip}".';
+  for (const [, expression] of message.matchAll(IN_BRACES)) {
+    const wrong = fault(expression!);
+    if (wrong !== undefined) return `{${expression}} of the log message cannot be read: ${wrong}`;
+  }
+  return undefined;
+}
 
 /** A message with its expressions computed by `show`; what cannot be computed says why in angle brackets. */
 export function interpolated(message: string, show: (expression: string) => string): string {

@@ -11,6 +11,7 @@ import { builtInType } from './arithmetic';
 import { Evaluator } from './evaluator';
 import type { EvaluatorFacts } from './inspectionFunctions';
 import { parseExpression } from './parser';
+import { CHANGES, someOf } from './syntax';
 
 export class Expressions {
   private readonly facts: EvaluatorFacts;
@@ -59,12 +60,12 @@ export class Expressions {
     return writerPlace(this.processors.target, { rip, returns });
   }
 
-  /** What is wrong with an expression wherever it is computed. */
+  /** What is wrong with an expression of a breakpoint wherever it is computed. */
   syntaxFault(text: string): string | undefined {
     const isType = (name: string): boolean => builtInType(name) !== undefined || this.processors.target.images.images.some(({ image }) => image.types(name).length > 0);
     try {
-      parseExpression(expandMacroCalls(text, (name) => this.macroNamed(name)), isType);
-      return undefined;
+      const { expression } = parseExpression(expandMacroCalls(text, (name) => this.macroNamed(name)), isType);
+      return someOf(expression, ({ kind }) => kind === 'assign') ? CHANGES : undefined;
     } catch (error) {
       if (error instanceof UserError) return error.message;
       throw error;

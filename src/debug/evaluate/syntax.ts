@@ -55,3 +55,10 @@ export interface ParsedInput {
   /** `p,10`: the pointer is shown as an array of so many elements. */
   count: number | undefined;
 }
+
+/** Whether some part of an expression is as `wanted`. */
+export const someOf = (part: object, wanted: (part: Expression) => boolean): boolean =>
+  ('kind' in part && wanted(part as Expression)) || Object.values(part).some((inner: unknown) => typeof inner === 'object' && inner !== null && someOf(inner, wanted));
+
+/** To an expression that assigns where none may. */
+export const CHANGES = 'A condition must not change the machine: compare with ==.';

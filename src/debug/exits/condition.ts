@@ -5,7 +5,7 @@
  */
 import { UserError } from '../../base/errors';
 import { parseExpression } from '../evaluate/parser';
-import type { Expression } from '../evaluate/syntax';
+import { CHANGES, type Expression, someOf } from '../evaluate/syntax';
 import { aliasNamed, registerNamed } from '../registers/registerTable';
 
 export type Operand = bigint | string | boolean;
@@ -168,12 +168,8 @@ export function firstQuestion(text: string): FirstQuestion | undefined {
   return right.value >= 0n && right.value <= 0xffff_ffffn ? { name: left.name, number: Number(right.value) } : undefined;
 }
 
-/** Whether some part of an expression is as `wanted`. */
-const some = (part: object, wanted: (part: Expression) => boolean): boolean =>
-  ('kind' in part && wanted(part as Expression)) || Object.values(part).some((inner: unknown) => typeof inner === 'object' && inner !== null && some(inner, wanted));
-
 /** Whether an expression speaks of a name that `isMeant`. */
-export const mentions = (expression: Expression, isMeant: (name: string) => boolean): boolean => some(expression, (part) => part.kind === 'name' && isMeant(part.name));
+export const mentions = (expression: Expression, isMeant: (name: string) => boolean): boolean => someOf(expression, (part) => part.kind === 'name' && isMeant(part.name));
 
 /** Whether a name is one that an event has, or a word that one of its texts can be. */
 export const isOwnName = (subject: Subject, name: string): boolean => name === HITS || subject.lookup(name) !== undefined || subject.names().some((n) => WORDS[n]?.includes(name));
@@ -190,7 +186,7 @@ export function parseCondition(text: string): Expression {
     if (!(error instanceof UserError) || !/(^|\s)log\s/.test(text)) throw error;
     return refuse(`${error.message} A message to print stands behind "log:".`);
   }
-  if (some(expression, (part) => part.kind === 'assign')) refuse('A condition must not change the machine: compare with ==.');
+  if (someOf(expression, ({ kind }) => kind === 'assign')) refuse(CHANGES);
   return expression;
 }
 

@@ -2,9 +2,10 @@
 import { UserError } from '../../base/errors';
 import type { ExitRecord } from '../../vmx/observe';
 import { hitCondition } from '../breakpoints/hitCondition';
+import { splitLog } from '../breakpoints/logMessage';
 import type { World } from '../world';
 import { compileCondition, type Condition, type FirstQuestion, firstQuestion, type Subject } from './condition';
-import { compileLog, type ExitLog, type LogSurroundings, splitLog } from './exitLog';
+import { compileLog, type ExitLog, type LogSurroundings } from './exitLog';
 import { exitSubject } from './exitSubject';
 import { eventSubject, type SystemEvent, type SystemEventKind } from './systemEvents';
 

@@ -4,7 +4,7 @@
  */
 import { hex } from '../../base/bits';
 import { UserError } from '../../base/errors';
-import { expressionsOf, interpolated } from '../breakpoints/logMessage';
+import { interpolated, messageFault } from '../breakpoints/logMessage';
 import { parseExpression } from '../evaluate/parser';
 import type { ParsedInput } from '../evaluate/syntax';
 import { isOwnName, mentions, type Operand, operandOf, type Subject, type Surroundings } from './condition';
@@ -17,21 +17,8 @@ export interface LogSurroundings extends Surroundings {
   fault(expression: string): string | undefined;
 }
 
-/** Texts in quotation marks are passed over: a message may be spoken of in a condition. */
-const LOG = /^((?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[^"'])*?)(?:^|\s)log:(.*)$/s;
-
-/** The two parts of a text; `condition` is empty and `message` undefined where there is none. */
-export function splitLog(text: string): { condition: string; message: string | undefined } {
-  const [, condition = text, message] = LOG.exec(text) ?? [];
-  return { condition: condition.trim(), message: message?.trim() };
-}
-
 /** The line that an event prints; `hits` counts how many it has printed or passed over. */
 export type ExitLog = (subject: Subject, hits: () => number) => string;
-
-const refuse = (sentence: string): never => {
-  throw new UserError('log-message', sentence);
-};
 
 /** Names of what is counted: shown in decimal. */
 const COUNTS: ReadonlySet<string> = new Set(['n', 'hits', 'icount', 'reason', 'instructionLength', 'size']);
@@ -45,11 +32,8 @@ function shown(value: Operand, { expression, format }: ParsedInput): string {
 
 /** Compiles a message. Throws a UserError that says what is wrong with it; what cannot be computed of an event says so in the line. */
 export function compileLog(message: string, surroundings: LogSurroundings): ExitLog {
-  if (message === '') refuse('"log:" needs a message behind it, as in "log: from {$guest.rip}".');
-  for (const text of expressionsOf(message)) {
-    const fault = surroundings.fault(text);
-    if (fault !== undefined) refuse(`{${text}} of the log message cannot be read: ${fault}`);
-  }
+  const fault = messageFault(message, (expression) => surroundings.fault(expression));
+  if (fault !== undefined) throw new UserError('log-message', fault);
   return (subject, hits) => interpolated(message, (text) => {
     const parsed = conditionLike(text);
     const own = (): string => shown(operandOf(parsed!.expression, subject, surroundings, hits), parsed!);

@@ -87,7 +87,7 @@ export class DataBreakpoints {
       const { condition, hitCondition: hits } = request;
       const key = JSON.stringify([request.label, describe(request.watched), request.access, condition, hits, request.world]);
       const old = before.find((b) => b.key === key);
-      return { id: old?.id ?? this.env.nextId(), request, key, options: request, hits: old?.hits ?? 0, ...hitRules(request, (text) => this.env.fault(text)), cpu: old?.cpu ?? this.target.index, last: old?.last, lastOf: old?.lastOf ?? new Map<number, bigint | undefined>() };
+      return { id: old?.id ?? this.env.nextId(), request, key, hits: old?.hits ?? 0, ...hitRules(request, (text) => this.env.fault(text)), cpu: old?.cpu ?? this.target.index, last: old?.last, lastOf: old?.lastOf ?? new Map<number, bigint | undefined>() };
     });
     this.byOwner.set(owner, list);
     this.all = [...this.byOwner.values()].flat().filter((b) => b.message === undefined);
