@@ -21,6 +21,7 @@ import type { ProcessorRecord } from './processorRecord';
 import { Processors } from './processors';
 import { continuePlan, type Part, type Plan } from './run/plan';
 import { codeBitsOf } from './run/position';
+import { markInstant } from './run/mark';
 import { RunControl } from './run/runControl';
 import type { Scheduler } from './run/scheduler';
 import { Stepping, type Granularity, type StepEnvironment } from './run/stepping';
@@ -161,6 +162,7 @@ export class Debugger {
       focus: () => this.focus(this.run.processor),
       stopAt: () => this.stopsAt(),
       outside: () => stepped().outside,
+      mark: () => markInstant(this.machine, this.run, () => this.keep()),
     };
   }
 

@@ -10,6 +10,7 @@ import type { Processor } from '../../cpu/processor';
 import type { VmxInspection } from '../../vmx/observe';
 import type { CodeMap, CallSite, CodeLine } from '../symbols/codeMap';
 import { instructionKind, type InstructionKind } from './instructionKind';
+import type { Mark } from './mark';
 import type { Part, Plan } from './plan';
 import { codeBitsOf, positionOf, worldOf, type Position } from './position';
 import type { DeliveredEvent, StopCause } from './stopCause';
@@ -34,6 +35,8 @@ export interface StepEnvironment {
   stopAt(): 'source' | 'exit';
   /** In front of how many inlined calls the processor is shown that begin where it stands. */
   outside(): number;
+  /** Keeps the present instant, to go back to it. */
+  mark(): Mark;
 }
 
 /** Where a step begins: a line, which in front of an inlined call is that of the call. */
@@ -321,23 +324,43 @@ export class Stepping {
     }
   }
 
-  /** From HOST_RIP on to the first VMM instruction that has a C line: a handler's body, or the line behind inline assembly. */
+  /**
+   * From HOST_RIP on to the first VMM instruction that has a C line: a handler's body, or the line behind inline
+   * assembly. An exit that is handled in assembly alone comes to none: the machine stays at HOST_RIP.
+   */
   *toSource(): Part {
+    const mark = this.sourceAt(this.here()) === undefined ? this.env.mark() : undefined;
+    try {
+      if (!(yield* this.reachesSource())) mark?.back();
+    } finally {
+      mark?.release();
+    }
+  }
+
+  /** Runs to the first C line of the VMM; false at a VM entry, or after a while, without one. */
+  private *reachesSource(): Part<boolean> {
     for (let i = 0; i < MOST_STUB_INSTRUCTIONS; i++) {
       const now = this.here();
-      if (now.world !== 'vmm') return;
-      const line = this.line(now);
-      if (line && !line.assembly) {
-        const body = this.env.code.bodyOf(now.world, now.pc);
-        if (body !== undefined) {
-          // The function has just been entered: its arguments are in place behind the prologue.
-          if (body !== now.pc) yield* this.runTo([body], now.world, () => true);
-          return;
-        }
-        // Within a row means within inline assembly: its statement is over at the next row.
-        if (line.entry.address === now.pc && line.entry.isStmt) return;
+      if (now.world !== 'vmm') return false;
+      const source = this.sourceAt(now);
+      if (source !== undefined) {
+        if (source !== now.pc) yield* this.runTo([source], now.world, () => true);
+        return true;
       }
+      if (this.kind(now.pc) === 'vm-entry') return false;
       yield* this.instruction(true);
     }
+    return false;
+  }
+
+  /** Where a C line begins for a processor that has come to `now` from assembly; undefined within a line. */
+  private sourceAt(now: Position): bigint | undefined {
+    const line = this.line(now);
+    if (!line || line.assembly) return undefined;
+    // The arguments of a function that has just been entered are in place behind the prologue.
+    const body = this.env.code.bodyOf(now.world, now.pc);
+    if (body !== undefined) return body;
+    // Within a row means within inline assembly: its statement is over at the next row.
+    return line.entry.address === now.pc && line.entry.isStmt ? now.pc : undefined;
   }
 }
