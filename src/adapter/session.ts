@@ -38,6 +38,7 @@ import { baseName } from './launch/paths';
 import { staleSources } from './launch/staleSources';
 import { findTargets } from './launch/targets';
 import { HyperstepEvent, type StateEvent } from './messages';
+import { LogLines } from './logLines';
 import { moduleOf } from './modules';
 import { announced, Progress } from './progress';
 import { Protocol } from './protocol';
@@ -74,6 +75,7 @@ export class Session {
   readonly understands = { invalidated: false, memory: false, disassembly: false };
   /** Called at each stop, when it has been told. */
   readonly atStop: (() => void)[] = [];
+  private readonly logLines: LogLines;
   private launched: Launched | undefined;
   private stop: { cause: StopCause; words: StopWords } | undefined;
   /** Set when the machine begins to be ended; resolved when it is. */
@@ -85,6 +87,7 @@ export class Session {
   ) {
     this.protocol = new Protocol(send);
     this.progress = new Progress(this.protocol);
+    this.logLines = new LogLines(host.scheduler, (output) => this.protocol.event('output', { category: 'console', output }));
     for (const handlers of [lifecycleHandlers, breakpointHandlers, dataBreakpointHandlers, executionHandlers, targetHandlers, stackHandlers, variableHandlers, memoryHandlers, customHandlers]) {
       this.protocol.handle(handlers(this));
     }
@@ -167,7 +170,7 @@ export class Session {
     const d = new Debugger(machine, this.host.scheduler, {
       stopped: (cause) => this.hasStopped(cause),
       guestMapRead: () => this.state({ what: 'memory-map', icount: machine.icount }),
-      tell: (sentence) => this.tell(sentence),
+      tell: (sentence) => this.logLines.add(sentence),
       complain: (sentence) => this.tell(sentence, 'important'),
     }, new Set(checksOff));
     d.stopAt = stopAt;
@@ -208,6 +211,7 @@ export class Session {
   hasStopped(cause: StopCause): void {
     const d = this.debugger;
     this.run.serial.flush();
+    this.logLines.flush();
     this.run.gdb?.stub.stopped(cause);
     this.run.activity.stopped();
     if (cause.kind === 'ended') return this.machineEnded(cause);
@@ -272,6 +276,7 @@ export class Session {
       if (launched.configuration.persistDrives) await writeDrives(this.host.files, changedDrives(launched.debugger.machine), (sentence) => this.tell(sentence, 'important'));
       else await this.tellChangedImages(launched);
     }
+    this.logLines.flush();
     this.protocol.event('terminated');
   }
 
@@ -285,6 +290,7 @@ export class Session {
     this.output(category, sentence + '\n');
   }
   output(category: string, output: string): void {
+    this.logLines.flush();
     this.protocol.event('output', { category, output });
   }
   state(state: StateEvent): void {

@@ -100,6 +100,14 @@ describe('DAP: filters of exits and events', () => {
     story.expect('exit-logs');
   });
 
+  it('messages come in order, and before the stop', async () => {
+    await story.launch({ breakOnExit: ['any log: exit {n}', { exit: 'any', hitCount: '== 20' }] });
+    await story.run(false);
+    const numbers = [...story.client.console.matchAll(/^exit (\d+)$/gm)].map(([, n]) => Number(n));
+    assert.deepStrictEqual(numbers, Array.from({ length: 20 }, (_, i) => i + 1));
+    assert(story.client.console.indexOf('exit 20\n') < story.client.console.indexOf('VM exit 20'));
+  });
+
   it('a log point of an exit whose condition cannot be computed stops once and says why', async () => {
     await story.launch({ breakOnExit: ['CPUID if port == 1 log: never'] });
     await story.run();

@@ -44,7 +44,7 @@ describe('DAP: views', () => {
     await ask('breakOnExits', { names: ['HLT', 'VMCALL'], conditions: { HLT: 'log: the guest halts at {rip} in {function}', VMCALL: 'n > 9999' } });
     await story.client.request('setExceptionBreakpoints', { filters: [], filterOptions: [{ filterId: 'exit:CPUID', condition: 'log: {leaf}' }, { filterId: 'exit:RDMSR', condition: 'msr == 1' }] });
     assert.deepStrictEqual((await ask<ExitsResponse>('exits')).filtered, ['RDMSR'], 'what merely logs does not stop');
-    const said = story.client.next('output', ({ output }) => /^the guest halts at 0x[0-9a-f]+ in /.test(String(output)));
+    const said = story.client.next('output', ({ output }) => /^the guest halts at 0x[0-9a-f]+ in /m.test(String(output)));
     await story.client.request('restart');
     await said;
     await assert.rejects(ask('breakOnExits', { names: ['NOTHING'] }), /There is no VM exit named NOTHING/);
