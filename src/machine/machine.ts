@@ -131,7 +131,7 @@ class Pc implements Machine {
 
     this.cpus.forEach((cpu) => this.resetProcessor(cpu));
     if (!firmware) this.memory.loadRom(romImage(mp, memory));
-    const screen = new TextScreen(this.memory, this.board.vga);
+    const screen = new TextScreen(this.memory, this.board.vga, this.board.display);
     this.bios = new Bios(() => this.cpu, { memory: this.memory, board: this.board, drives: this.board.cabling.disks, floppies: this.board.cabling.floppies, cds: this.board.cabling.cds, bootsCd: !firmware && (options.boot.kind === 'cdrom' || this.board.cabling.disks.length + this.board.cabling.floppies.length === 0), bootsHardDisk: options.boot.kind === 'disk' && options.boot.hardDisk === true && this.board.cabling.disks.length > 0, foreign: firmware !== undefined, screen, host: { ...host, attention: () => this.cpu.requestAttention() }, restartKernel: () => this.restartKernel() }, mp);
     this.bus.claimPorts(SERVICE_PORT, 1, this.bios);
     this.bus.claimPorts(RESULT_PORT, 1, this.bios);

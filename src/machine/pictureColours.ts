@@ -1,6 +1,6 @@
 /** The picture that the display shows, as red, green and blue of each pixel. */
 import { bytesPerPixel, type Display, type PictureMode } from './devices/display';
-import type { Vga } from './devices/vga';
+import { CGA_ODD_LINES, type Vga } from './devices/vga';
 import { colourFields } from './firmware/videoModes';
 import type { PhysicalMemory } from './memory/physicalMemory';
 
@@ -16,11 +16,12 @@ type PaintLine = (line: Uint8Array, rgb: Uint8Array, at: number) => void;
 export function shownPicture(memory: PhysicalMemory, display: Display, vga: Vga): ShownPicture | undefined {
   const shown = display.picture;
   if (!shown) return undefined;
-  const { width, height, bitsPerPixel, address, bytesPerLine } = shown;
+  const { width, height, bitsPerPixel, address, bytesPerLine, oddLinesApart } = shown;
   const rgb = new Uint8Array(width * height * 3);
-  const paint = shown.planes ? fromPlanes(vga, width) : bitsPerPixel === 8 ? fromPalette(vga, width) : fromFields(bitsPerPixel, width);
-  const length = shown.planes ? width / 2 : width * bytesPerPixel(bitsPerPixel);
-  for (let y = 0; y < height; y++) paint(memory.readBytes(address + y * bytesPerLine, length), rgb, 3 * y * width);
+  const paint = shown.planes ? fromPlanes(vga, width) : bitsPerPixel < 8 ? fromPacked(vga, width, bitsPerPixel) : bitsPerPixel === 8 ? fromPalette(vga, width) : fromFields(bitsPerPixel, width);
+  const length = bitsPerPixel < 8 ? (width * bitsPerPixel) / 8 : width * bytesPerPixel(bitsPerPixel);
+  const lineAt = (y: number): number => (oddLinesApart ? (y & 1) * CGA_ODD_LINES + (y >> 1) * bytesPerLine : y * bytesPerLine);
+  for (let y = 0; y < height; y++) paint(memory.readBytes(address + lineAt(y), length), rgb, 3 * y * width);
   return { ...display.mode!, rgb };
 }
 
@@ -48,6 +49,18 @@ function fromPalette(vga: Vga, width: number): PaintLine {
   const colours = paletteOf(vga);
   return (line, rgb, at) => {
     for (let x = 0; x < width; x++) for (let n = 0; n < 3; n++) rgb[at++] = colours[3 * line[x]! + n]!;
+  };
+}
+
+/** Several pixels in a byte, the leftmost in its upper bits. */
+function fromPacked(vga: Vga, width: number, bits: number): PaintLine {
+  const colours = paletteOf(vga);
+  const sixteen = vga.sixteenColours.map((n) => 3 * (n & vga.state.paletteMask));
+  return (line, rgb, at) => {
+    for (let x = 0; x < width * bits; x += bits) {
+      const colour = (line[x >> 3]! >> (8 - bits - (x & 7))) & ((1 << bits) - 1);
+      for (let n = 0; n < 3; n++) rgb[at++] = colours[sixteen[colour]! + n]!;
+    }
   };
 }
 

@@ -1,7 +1,7 @@
 /** The VGA text screen as lines of characters. */
 import { HIGH_CHARACTERS } from '../base/codePage';
 import type { PictureMode } from './devices/display';
-import { COLUMNS, ROWS, type Vga } from './devices/vga';
+import type { Vga } from './devices/vga';
 import { TEXT_MEMORY, TEXT_MEMORY_END } from './memory/addressMap';
 import type { PhysicalMemory } from './memory/physicalMemory';
 
@@ -27,24 +27,37 @@ const BLINK = 0x08;
 
 /** What the display shows now, from where it starts. */
 export function screen(memory: PhysicalMemory, vga: Vga): Screen {
-  const size = TEXT_MEMORY_END - TEXT_MEMORY;
-  const text = memory.peek(TEXT_MEMORY, size)!;
-  const cells = new Uint8Array(ROWS * COLUMNS * 2);
-  for (let i = 0; i < cells.length; i++) cells[i] = text[(vga.start * 2 + i) % size]!;
+  const { columns, rows, line } = vga.text;
+  const cells = new Uint8Array(rows * columns * 2);
+  const cellAt = cellsOf(memory, vga);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) cells.set(cellAt(row, column), (row * columns + column) * 2);
+  }
   // The firmware leaves the register alone; a BIOS would switch blinking on.
   const mode = vga.state.attribute[ATTRIBUTE_MODE];
   const at = vga.cursor - vga.start;
-  const shown = (vga.state.crtc[CRTC_CURSOR_START]! & CURSOR_OFF) === 0 && at >= 0 && at < ROWS * COLUMNS;
-  return { columns: COLUMNS, rows: ROWS, cells, cursor: shown ? { row: Math.floor(at / COLUMNS), column: at % COLUMNS } : undefined, blinks: mode === undefined || mode === 0 || (mode & BLINK) !== 0 };
+  const cursor = { row: Math.floor(at / line), column: at % line };
+  const shown = (vga.state.crtc[CRTC_CURSOR_START]! & CURSOR_OFF) === 0 && at >= 0 && cursor.row < rows && cursor.column < columns;
+  return { columns, rows, cells, cursor: shown ? cursor : undefined, blinks: mode === undefined || mode === 0 || (mode & BLINK) !== 0 };
 }
 
-/** 25 lines without their trailing spaces, from where the display starts. */
+/** The rows without their trailing spaces, from where the display starts. */
 export function screenText(memory: PhysicalMemory, vga: Vga): string[] {
-  const size = TEXT_MEMORY_END - TEXT_MEMORY;
-  const text = memory.peek(TEXT_MEMORY, size)!;
-  const character = (cell: number): string => {
-    const code = text[(cell * 2) % size]!;
+  const { columns, rows } = vga.text;
+  const cellAt = cellsOf(memory, vga);
+  const character = (row: number, column: number): string => {
+    const [code] = cellAt(row, column) as [number, number];
     return code >= 0x80 ? HIGH_CHARACTERS[code - 0x80]! : code < 0x20 || code === 0x7f ? ' ' : String.fromCharCode(code);
   };
-  return Array.from({ length: ROWS }, (_, row) => Array.from({ length: COLUMNS }, (_, column) => character(vga.start + row * COLUMNS + column)).join('').trimEnd());
+  return Array.from({ length: rows }, (_, row) => Array.from({ length: columns }, (__, column) => character(row, column)).join('').trimEnd());
+}
+
+/** Character and attribute of a place on the screen. */
+function cellsOf(memory: PhysicalMemory, vga: Vga): (row: number, column: number) => readonly [number, number] {
+  const { start, text: { line } } = vga;
+  const text = memory.peek(TEXT_MEMORY, TEXT_MEMORY_END - TEXT_MEMORY)!;
+  return (row, column) => {
+    const at = ((start + row * line + column) * 2) % text.length;
+    return [text[at]!, text[at + 1]!];
+  };
 }

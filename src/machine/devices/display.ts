@@ -4,7 +4,7 @@
  * Pixels are plain memory; nothing is drawn until somebody asks for the picture.
  */
 import { PAGE_SIZE, pageOf } from '../../base/address';
-import { IO_APIC, VIDEO_MEMORY, VIDEO_MEMORY_SIZE } from '../memory/addressMap';
+import { IO_APIC, TEXT_MEMORY, VIDEO_MEMORY, VIDEO_MEMORY_SIZE } from '../memory/addressMap';
 import type { PhysicalMemory } from '../memory/physicalMemory';
 import type { Vga } from './vga';
 import { type Device, type DeviceHost, NEVER, type PortDevice } from '../device';
@@ -40,6 +40,8 @@ export interface Picture {
   bytesPerLine: number;
   /** Eight pixels have four bytes, one in each of a VGA's planes. */
   planes?: true;
+  /** Odd lines are CGA_ODD_LINES behind even ones. */
+  oddLinesApart?: true;
 }
 
 /** What is said of a picture where its pixels are not looked at. */
@@ -116,6 +118,7 @@ export class Display implements Device, PortDevice {
     const shown = this.vga.picture;
     if (!shown) return undefined;
     const { width, height, colours, first, line } = shown;
+    if (colours <= 4) return { width, height, bitsPerPixel: colours === 4 ? 2 : 1, address: TEXT_MEMORY + first, bytesPerLine: line, oddLinesApart: true };
     return { width, height, bitsPerPixel: colours === 16 ? 4 : 8, address: (this.base ?? VIDEO_MEMORY) + first, bytesPerLine: line, ...(colours === 16 ? { planes: true } : {}) };
   }
 

@@ -1,9 +1,10 @@
 /** A VGA adapter's registers. The characters of text are RAM at 0xB8000; what graphics have at 0xA0000 is in videoWindow.ts. */
 import { type Device, type DeviceHost, NEVER, type PortDevice } from '../device';
-import { colours256, egaPalette, TEXT_MODE, type VgaMode } from './vgaModes';
+import { cgaPalette, colours256, egaPalette, TEXT_MODE, type VgaMode } from './vgaModes';
 
-export const COLUMNS = 80;
-export const ROWS = 25;
+/** The largest text that is shown. */
+const MOST_COLUMNS = 132;
+const MOST_ROWS = 60;
 const CRTC_START = 0x0c;
 const CRTC_CURSOR = 0x0e;
 /** A frame of 70 Hz in ticks, and the share of it that is vertical retrace. */
@@ -20,8 +21,13 @@ const COLOURS_256 = 0x40;
 const MISCELLANEOUS = 6;
 const GRAPHICS = 0x01;
 const MEMORY_AT_B0000 = 0x08;
-/** CRT controller: ends of a line and of the picture, the latter's upper bits, lines per row, length of a line. */
-const Crtc = { LINE_END: 0x01, OVERFLOW: 0x07, ROW_LINES: 0x09, PICTURE_END: 0x12, OFFSET: 0x13 } as const;
+/** Mode: four colours from pairs of bits. */
+const COLOURS_4 = 0x20;
+/** CRT controller: ends of a line and of the picture, the latter's upper bits, lines per row, length of a line; mode control. */
+const Crtc = { LINE_END: 0x01, OVERFLOW: 0x07, ROW_LINES: 0x09, PICTURE_END: 0x12, OFFSET: 0x13, MODE: 0x17 } as const;
+/** Mode control: odd lines are in memory like even ones; addresses count bytes, not words. */
+const LINES_ALIKE = 0x01;
+const BYTES = 0x40;
 /** Attribute controller: planes that count, upper bits of colours. */
 const PLANES_SHOWN = 0x12;
 const COLOUR_SELECT = 0x14;
@@ -57,6 +63,28 @@ const powerOn = () => ({
   miscellaneous: TEXT_MODE.miscellaneous,
 });
 
+/** With two and four colours, odd lines are so many bytes behind even ones. */
+export const CGA_ODD_LINES = 0x2000;
+
+/** What is shown of the memory. Sizes in pixels, places in bytes, of the four planes together. */
+export interface VgaPicture {
+  width: number;
+  height: number;
+  /** With 2 and 4, CGA's, it is in text memory, with odd lines apart from even ones (CGA_ODD_LINES). */
+  colours: 2 | 4 | 16 | 256;
+  first: number;
+  /** From one line to the next: with 2 and 4 colours to the next but one. */
+  line: number;
+}
+
+/** The text that is shown. */
+export interface TextSize {
+  columns: number;
+  rows: number;
+  /** Cells from one row to the next. */
+  line: number;
+}
+
 export class Vga implements Device, PortDevice {
   readonly name = 'VGA';
   state = powerOn();
@@ -79,7 +107,7 @@ export class Vga implements Device, PortDevice {
     s.graphics.set(mode.graphics);
     s.attribute.set(mode.attribute);
     s.attributeData = false;
-    this.loadColours(mode.graphics[MODE]! & COLOURS_256 ? colours256() : egaPalette());
+    this.loadColours(mode.graphics[MODE]! & COLOURS_256 ? colours256() : mode.cgaColours ? cgaPalette() : egaPalette());
     this.changed();
   }
   loadColours(colours: readonly number[]): void {
@@ -94,14 +122,44 @@ export class Vga implements Device, PortDevice {
     return sequencer[MEMORY_MODE]! & CHAINED ? 'linear' : 'planes';
   }
 
-  /** What is shown of that memory; undefined in text mode. Sizes in pixels; `line` in bytes from one line to the next, four planes together. */
-  get picture(): { width: number; height: number; colours: 16 | 256; first: number; line: number } | undefined {
+  /** Undefined in text mode. */
+  get picture(): VgaPicture | undefined {
     const { crtc, graphics } = this.state;
-    if (!(graphics[MISCELLANEOUS]! & GRAPHICS) || this.window === 'nothing') return undefined;
+    if (!(graphics[MISCELLANEOUS]! & GRAPHICS)) return undefined;
+    const cells = crtc[Crtc.LINE_END]! + 1;
+    if (this.window === 'nothing') {
+      if (crtc[Crtc.MODE]! & LINES_ALIKE) return undefined;
+      const line = crtc[Crtc.OFFSET]! * (crtc[Crtc.MODE]! & BYTES ? 2 : 4);
+      return { width: cells * 8, height: this.lines >> (crtc[Crtc.ROW_LINES]! >> 7), colours: graphics[MODE]! & COLOURS_4 ? 4 : 2, first: (this.start * 2) % CGA_ODD_LINES, line };
+    }
     const colours = graphics[MODE]! & COLOURS_256 ? 256 : 16;
-    const lines = (crtc[Crtc.PICTURE_END]! | ((crtc[Crtc.OVERFLOW]! & 0x02) << 7) | ((crtc[Crtc.OVERFLOW]! & 0x40) << 3)) + 1;
-    const perRow = ((crtc[Crtc.ROW_LINES]! & 0x1f) + 1) * (crtc[Crtc.ROW_LINES]! & 0x80 ? 2 : 1);
-    return { width: (crtc[Crtc.LINE_END]! + 1) * (colours === 256 ? 4 : 8), height: Math.floor(lines / perRow), colours, first: this.start * 4, line: crtc[Crtc.OFFSET]! * 8 };
+    return { width: cells * (colours === 256 ? 4 : 8), height: Math.floor(this.lines / this.linesPerRow), colours, first: this.start * 4, line: crtc[Crtc.OFFSET]! * 8 };
+  }
+
+  /** Size of the text; it means something in text mode. */
+  get text(): TextSize {
+    const { crtc } = this.state;
+    const columns = Math.min(MOST_COLUMNS, crtc[Crtc.LINE_END]! + 1);
+    const rows = Math.min(MOST_ROWS, Math.max(1, Math.floor(this.lines / this.linesPerRow)));
+    return { columns, rows, line: crtc[Crtc.OFFSET]! * 2 || columns };
+  }
+
+  /** Makes the rows of the text so many lines high; yields how many rows there are. */
+  setRowLines(lines: number): number {
+    const { crtc } = this.state;
+    crtc[Crtc.ROW_LINES] = (crtc[Crtc.ROW_LINES]! & 0xe0) | (lines - 1);
+    return this.text.rows;
+  }
+
+  /** Lines of the whole picture. */
+  private get lines(): number {
+    const { crtc } = this.state;
+    return (crtc[Crtc.PICTURE_END]! | ((crtc[Crtc.OVERFLOW]! & 0x02) << 7) | ((crtc[Crtc.OVERFLOW]! & 0x40) << 3)) + 1;
+  }
+  /** Lines that show the same row of memory, or of characters. */
+  private get linesPerRow(): number {
+    const register = this.state.crtc[Crtc.ROW_LINES]!;
+    return ((register & 0x1f) + 1) * (register & 0x80 ? 2 : 1);
   }
 
   /** The colour of each of the sixteen that planes can name. */
@@ -122,6 +180,10 @@ export class Vga implements Device, PortDevice {
   /** Character cell at the top left of the screen. */
   get start(): number {
     return (this.state.crtc[CRTC_START]! << 8) | this.state.crtc[CRTC_START + 1]!;
+  }
+  set start(cell: number) {
+    this.state.crtc[CRTC_START] = cell >> 8;
+    this.state.crtc[CRTC_START + 1] = cell;
   }
   /** Character cell of the cursor. */
   get cursor(): number {

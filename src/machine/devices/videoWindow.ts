@@ -33,7 +33,7 @@ export class VideoWindow {
   /** Brings the window in line with the registers. */
   update(): void {
     const { vga, display } = this;
-    if (!display.on && vga.picture) this.warn('The guest shows a picture by a VGA\'s registers, with its pixels at physical address 0xa0000; in VS Code "Hyperstep: Show the VGA Screen" opens it, and hyperstep run --screenshot FILE writes it.');
+    if (!display.on && vga.picture) this.warn(`The guest shows a picture by a VGA's registers, with its pixels at physical address ${vga.window === 'nothing' ? '0xb8000' : '0xa0000'}; in VS Code "Hyperstep: Show the VGA Screen" opens it, and hyperstep run --screenshot FILE writes it.`);
     const wanted = display.bank ?? (vga.window === 'linear' ? 0 : vga.window);
     if (wanted === this.seen) return;
     const first = pageOf(WINDOW);

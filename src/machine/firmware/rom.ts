@@ -58,6 +58,9 @@ const CONFIGURATION_TABLE = [0x08, 0x00, 0xfc, 0x01, 0x00, 0x74, 0x40, 0x00, 0x0
 /** The diskette parameters that vector 1Eh points to: step rate and times, motor's time, 512 bytes, last sector, gaps, fill byte, head settle and motor start times. */
 export const DISKETTE_PARAMETERS = 0x5e80;
 const DISKETTE_TABLE = [0xaf, 0x02, 0x25, 0x02, 18, 0x1b, 0xff, 0x6c, 0xf6, 0x0f, 0x08];
+/** What INT 10h AH=1Bh says that there is: all modes from 0 to 13h but 8 to 0Ch and 0Fh, text of 200, 350 and 400 lines, fonts, and what else VGAs have. */
+export const VIDEO_FUNCTIONS = 0x5ea0;
+const VIDEO_FUNCTION_TABLE = [0xff, 0x60, 0x0f, 0, 0, 0, 0, 0x07, 2, 1, 0xe7, 0x0c, 0, 0, 0, 0];
 /** Flat descriptors for boots that start in protected mode. */
 export const ROM_GDT = 0x5f00;
 export const ROM_GDT_CODE = 0x08;
@@ -120,6 +123,7 @@ export function buildRom(kindOf: (vector: number) => StubKind, mp: MpOptions, me
   rom.set(CONFIGURATION_TABLE, CONFIGURATION);
   rom.set(DISKETTE_TABLE, DISKETTE_PARAMETERS);
   rom.set(SET_BANK_CODE, SET_BANK);
+  rom.set(VIDEO_FUNCTION_TABLE, VIDEO_FUNCTIONS);
   for (const lines of [8, 14, 16] as const) rom.set(font(lines), FONTS[lines]);
   const stub15 = stubOffset(0x15);
   rom.set([0xfb, 0xf4, 0xea, stub15 & 0xff, stub15 >> 8, BIOS_SEGMENT & 0xff, BIOS_SEGMENT >> 8], SLEEP);

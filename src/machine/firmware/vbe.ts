@@ -1,11 +1,12 @@
 /** INT 10h AH=4Fh, graphics (VBE Core Functions Standard 3.0). */
 import { Gpr, Seg } from '../../cpu/state';
 import { bytesPerPixel, Enable, Register } from '../devices/display';
-import { colours256, TEXT_MODE as TEXT_REGISTERS } from '../devices/vgaModes';
+import { colours256 } from '../devices/vgaModes';
 import { VIDEO_MEMORY_SIZE } from '../memory/addressMap';
 import { Bda } from './biosData';
 import type { CallFrame } from './callFrame';
 import type { FirmwareParts, Service } from './services';
+import { setVgaMode } from './setVgaMode';
 import { modeInformation, showMode, VIDEO_MODES } from './videoModes';
 
 /** AX of a function that is there and has succeeded, or failed. */
@@ -15,8 +16,8 @@ const FAILED = 0x014f;
 const LINEAR = 0x4000;
 const KEEP = 0x8000;
 const MODE = 0x3fff;
-/** What AH=00h sets is a mode as well. */
-const TEXT_MODE = 3;
+/** What AH=00h sets are modes as well. */
+const LAST_VGA_MODE = 0x7f;
 const VERSION = 0x0300;
 const MEMORY_UNIT = 0x1_0000;
 /** Colours may have 8 bits instead of 6. */
@@ -52,12 +53,6 @@ export const vbe: Service = (call, parts) => {
   call.ax = FUNCTIONS[call.al]?.(call, parts) ? DONE : FAILED;
 };
 
-/** Back from graphics to text. */
-export function textMode({ board: { display, vga } }: FirmwareParts): void {
-  display.set(Register.ENABLE, 0);
-  vga.setMode(TEXT_REGISTERS);
-}
-
 function controller(call: CallFrame): boolean {
   const [segment, offset] = [call.cpu.state.selector(Seg.ES), call.get16(Gpr.RDI)];
   const block = new Uint8Array(BLOCK.size);
@@ -83,12 +78,7 @@ function controller(call: CallFrame): boolean {
 function setMode(call: CallFrame, parts: FirmwareParts): boolean {
   const { display } = parts.board;
   const number = call.bx & MODE;
-  if (number === TEXT_MODE) {
-    textMode(parts);
-    parts.memory.store(Bda.VIDEO_MODE, 1, TEXT_MODE);
-    if (!(call.bx & KEEP)) parts.screen.clear();
-    return true;
-  }
+  if (number <= LAST_VGA_MODE) return setVgaMode(parts, number, (call.bx & KEEP) !== 0) !== undefined;
   const mode = VIDEO_MODES.find((m) => m.number === number);
   if (!mode) return false;
   showMode(display, mode, (call.bx & KEEP) !== 0);
