@@ -17,7 +17,7 @@ import { Board, TIMER_INPUT } from './devices/board';
 import { keyBytes } from './devices/keySequences';
 import type { Drive } from './disk/drive';
 import { Bios, romImage } from './firmware/bios';
-import { biosKernel, boardMap, flashChips, flashSize, foreignFiles, kernelItems, ramMap } from './firmware/foreign';
+import { biosKernel, boardMap, displayRom, flashChips, flashSize, foreignFiles, kernelItems, ramMap } from './firmware/foreign';
 import type { MpOptions } from './firmware/mpTable';
 import { RESULT_PORT, SERVICE_PORT } from './firmware/rom';
 import { type ShownPicture, shownPicture } from './pictureColours';
@@ -115,7 +115,7 @@ class Pc implements Machine {
       letPass: (ticks) => this.letPass(ticks),
       cpus: options.cpus,
       current: () => this.cpu.index,
-      firmware: firmware && { chips: flashChips(firmware), e820: ramMap(memory), items: [...kernelItems(firmware), ...biosKernel(firmware, memory).items], files: (placed) => [...foreignFiles(mp, memory, features.has('vmx'), placed), ...biosKernel(firmware, memory).files] },
+      firmware: firmware && { displayRom: displayRom(firmware), chips: flashChips(firmware), e820: ramMap(memory), items: [...kernelItems(firmware), ...biosKernel(firmware, memory).items], files: (placed) => [...foreignFiles(mp, memory, features.has('vmx'), placed), ...biosKernel(firmware, memory).files] },
     });
     this.cpus = this.board.localApics.map((apic, n) => engine.createProcessor(n, { bus: this.bus, interrupts: apic, deviceMsrs: apic, features, processors: options.cpus }));
     engine.monitored.onWrite = (processor) => this.lineWritten(processor);

@@ -29,7 +29,7 @@ export type Boot =
   | { kind: 'elf'; image: DiskImage }
   /**
    * Firmware (OVMF, SeaBIOS) in place of this machine's BIOS: flash images, the first of which ends at 4 GiB, each further
-   * one below the one before. It starts what it finds on the drives, or the Linux kernel or UEFI application named here.
+   * one below the one before; and the display adapter's expansion ROM. It starts what it finds on the drives, or the Linux kernel or UEFI application named here.
    */
   | { kind: 'firmware'; images: DiskImage[]; kernel: DiskImage | undefined; initrd: DiskImage | undefined; append: string };
 

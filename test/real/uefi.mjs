@@ -1,6 +1,7 @@
 // UEFI: Debian's OVMF (package ovmf) as firmware. Its shell keeps a variable over a reset; GRUB from a FAT disk, and OVMF
 // itself by the kernel's EFI stub, boot Debian's Linux to a shell and off; a hypervisor of our own (uefi/hypervisor.c) is a
-// UEFI application and runs a guest on every processor; Debian's SeaBIOS (package seabios) boots the lab, and Linux without a disk;
+// UEFI application and runs a guest on every processor; Debian's SeaBIOS (package seabios) boots the lab, Linux without a disk,
+// and with the display's BIOS beside it shows itself on the screen;
 // Debian's U-Boot (package u-boot-qemu), of 32 and of 64 bits, comes to its prompt.
 //
 //   node test/real/uefi.mjs [--quick] [--console]
@@ -114,6 +115,8 @@ async function seabios() {
   const failures = missing(result.stdout, ['SeaBIOS (version', 'Booting from Hard Disk', 'VMXON succeeded']);
   if (result.status !== 0) failures.push("it has not come to the guest's shell");
   check('SeaBIOS boots the lab', failures, result);
+  const display = await shown(['--firmware', path.join(root, 'usr/share/seabios/bios-256k.bin'), '--firmware', path.join(root, 'usr/share/seabios/vgabios-stdvga.bin'), '--disk', image('vmm.img'), '--expect-screen', 'SeaBIOS (version', '--expect-screen', 'Booting from Hard Disk']);
+  check("SeaBIOS shows itself by the display's BIOS", display.status === 0 ? [] : ['the screen does not show it'], display);
   if (quick) return;
   const linux = needed('Linux with SeaBIOS', 'linux-image-cloud-amd64', 'busybox-static');
   if (!linux) return;

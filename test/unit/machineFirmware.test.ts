@@ -124,6 +124,33 @@ describe('firmware of others', () => {
     assert.equal(m.readMemory(0xfd00_0005, 1), undefined);
   });
 
+  it('finds the display adapter\'s own BIOS behind its expansion ROM register, and sees the pixels at 0xA0000', () => {
+    const config = (address: string, value: string): string => `66 b8 ${address} 80 ba f8 0c 66 ef 66 b8 ${value} ba fc 0c 66 ef `;
+    const displayRom: DiskImage = { name: 'vgabios', bytes: Uint8Array.from({ length: 1024 }, (_, n) => [0x55, 0xaa, 2][n] ?? n & 0xff) };
+    const image = rom(flat([
+      config('30 10 00', 'fe ff ff ff'), '66 ed 31 c9 8e c1 26 66 a3 00 05 ', // display: the ROM's size, noted
+      config('30 10 00', '00 00 00 e0'), config('04 10 00', '02 00 00 00'), // ROM at 0xE0000000, memory on
+      '67 66 a1 00 00 00 e0 26 66 a3 04 05 ', // off: note 0xE0000000
+      config('30 10 00', '01 00 00 e0'),
+      '67 66 a1 00 00 00 e0 26 66 a3 08 05 ', // on
+      'ba c4 03 b8 04 0e ef ba ce 03 b8 05 40 ef b8 06 05 ef ', // mode 13h: planes chained, 256 colours, graphics at 0xA0000
+      '67 c6 05 07 00 0a 00 42 67 a0 07 00 0a 00 26 a2 0c 05 ', // mov byte [0xA0007], 0x42; note it
+      config('10 10 00', '00 00 00 90'), '67 a0 07 00 00 90 26 a2 0d 05 ', // the same among the pixels
+      'ba c4 03 b8 04 06 ef ba ce 03 b8 05 00 ef ', // planes: byte 7 is plane 3 of byte 1
+      'b8 04 03 ef 67 a0 01 00 0a 00 26 a2 0e 05 ',
+    ].join('')));
+    for (const images of [[image, displayRom], [displayRom, image]]) {
+      const m = started(...images);
+      m.run(1000);
+      assert.deepEqual(bytesAt(m, 0x500, 15), [0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x55, 0xaa, 0x02, 0x03, 0x42, 0x42, 0x42]);
+    }
+    const without = started(image);
+    without.run(1000);
+    assert.deepEqual(bytesAt(without, 0x500, 4), [0, 0, 0, 0], 'no ROM, no register');
+    assert.throws(() => started(image, displayRom, displayRom), /both expansion ROMs/);
+    assert.throws(() => started(displayRom), /vgabios is the BIOS of a display adapter/);
+  });
+
   it('refuses images that are none, with their names', () => {
     const refused = (images: DiskImage[], pattern: RegExp): void => assert.throws(() => started(...images), (error) => error instanceof UserError && pattern.test(error.message));
     refused([{ name: 'odd', bytes: new Uint8Array(1000) }], /odd has 1000 bytes/);

@@ -84,6 +84,8 @@ export interface BoardWiring extends Omit<DeviceHost, 'attention'>, PowerSwitch 
 
 /** What firmware of others finds that this machine's BIOS needs not. */
 export interface BoardFirmware {
+  /** The display adapter's own BIOS, when there is one. */
+  displayRom?: Uint8Array | undefined;
   chips: readonly FlashChip[];
   e820: readonly E820Entry[];
   items: FirmwareFacts['items'];
@@ -151,11 +153,9 @@ export class Board {
     this.keyboard = new KeyboardController(wiring, this.a20, line(Irq.KEYBOARD), line(Irq.MOUSE), () => wiring.resetMachine());
     this.vga = new Vga(wiring);
     const { firmware } = machine;
-    this.display = new Display(wiring, bus.memory, this.vga, firmware && machine.dropTranslations);
-    if (!firmware) {
-      const window = new VideoWindow(bus, this.vga, this.display, machine.dropTranslations, (sentence) => machine.warn(sentence));
-      this.vga.changed = this.display.changed = () => window.update();
-    }
+    this.display = new Display(wiring, bus.memory, this.vga, firmware && machine.dropTranslations, firmware?.displayRom);
+    const window = new VideoWindow(bus, this.vga, this.display, machine.dropTranslations, (sentence) => machine.warn(sentence), firmware !== undefined);
+    this.vga.changed = this.display.changed = () => window.update();
     // COM1 and COM3 share an interrupt line, COM2 and COM4 another.
     const uarts: Uart[] = SERIAL_PORTS.map(({ name, irq }) => new Uart(name, wiring, () => line(irq)(uarts.some((u, n) => SERIAL_PORTS[n]!.irq === irq && u.raised))));
     this.com1 = uarts[0]!;

@@ -8,7 +8,7 @@ import { IO_APIC, TEXT_MEMORY, VIDEO_MEMORY, VIDEO_MEMORY_SIZE } from '../memory
 import type { PhysicalMemory } from '../memory/physicalMemory';
 import type { Vga } from './vga';
 import { type Device, type DeviceHost, NEVER, type PortDevice } from '../device';
-import { barBase, type PciFunction } from './pci/pciFunction';
+import { type Bar, barBase, EXPANSION_ROM, type PciFunction } from './pci/pciFunction';
 import { PciSlot } from './pci/pciTable';
 
 /** Two ports of 16 bits each: index, data. */
@@ -55,12 +55,21 @@ export interface PictureMode {
 
 export const bytesPerPixel = (bits: number): number => (bits + 7) >> 3;
 
+/** An expansion ROM, which ends in ones. */
+function romBar(rom: Uint8Array): Bar {
+  const LEAST = 0x1_0000;
+  const read = (offset: number, size: number): number => Array.from({ length: size }, (_, n) => rom[offset + n] ?? 0xff).reduceRight((value, byte) => value * 256 + byte, 0);
+  return { index: EXPANSION_ROM, kind: 'memory', size: Math.max(LEAST, 2 ** Math.ceil(Math.log2(rom.length))), region: { read, write: () => undefined } };
+}
+
 export class Display implements Device, PortDevice {
   readonly name = 'display';
   state = powerOn();
   /** Called when another part of the memory may be seen at 0xA0000, or another picture. */
   changed: () => void = () => undefined;
-  readonly pci: PciFunction = {
+  readonly pci: PciFunction;
+  private readonly pixels: Bar = { index: 0, kind: 'memory', size: VIDEO_MEMORY_SIZE, at: VIDEO_MEMORY, moved: (base) => this.place(base) };
+  private readonly function = {
     name: 'display',
     device: PciSlot.DISPLAY,
     fn: 0,
@@ -71,20 +80,24 @@ export class Display implements Device, PortDevice {
     subsystemVendorId: 0x1af4,
     subsystemId: 0x1100,
     pin: 0,
-    bars: [{ index: 0, kind: 'memory', size: VIDEO_MEMORY_SIZE, at: VIDEO_MEMORY, moved: (base) => this.place(base) }],
     capabilities: [],
-    written: (space) => this.moved(barBase(space, this.pci.bars[0]!)),
-  };
+    written: (space: Uint8Array) => this.moved(barBase(space, this.pixels)),
+  } satisfies Omit<PciFunction, 'bars'>;
   /** Where the pixels are now; undefined while software has switched them off. Derived from the configuration space. */
   private base: number | undefined = VIDEO_MEMORY;
 
-  /** `dropTranslations` is there where firmware, not this machine's BIOS, says where the pixels are. */
+  /**
+   * `dropTranslations` is there where firmware, not this machine's BIOS, says where the pixels are. `rom` is the adapter's own BIOS,
+   * which such firmware may use.
+   */
   constructor(
     private readonly host: Pick<DeviceHost, 'warn'>,
     private readonly memory: PhysicalMemory,
     private readonly vga: Vga,
     private readonly dropTranslations?: () => void,
+    rom?: Uint8Array,
   ) {
+    this.pci = { ...this.function, bars: [this.pixels, ...(rom ? [romBar(rom)] : [])] };
     if (dropTranslations) this.place(undefined);
   }
 
@@ -171,7 +184,6 @@ export class Display implements Device, PortDevice {
         this.enable(value);
         return;
       case Register.BANK:
-        if (this.dropTranslations && value !== 0) this.host.warn('The guest looks at the pixels of the display through 64 KiB at 0xa0000, which Hyperstep does not have with firmware of others: they are one piece of memory.');
         if (value < VIDEO_MEMORY_SIZE / MEMORY_UNIT) r[index] = value;
         this.changed();
         return;

@@ -28,6 +28,8 @@ export class VideoWindow {
     private readonly display: Display,
     private readonly dropTranslations: () => void,
     private readonly warn: (sentence: string) => void,
+    /** Firmware of others says where the pixels are: a page is seen in one other place at most, so that they are a device's here. */
+    private readonly moves: boolean,
   ) {}
 
   /** Brings the window in line with the registers. */
@@ -37,25 +39,32 @@ export class VideoWindow {
     const wanted = display.bank ?? (vga.window === 'linear' ? 0 : vga.window);
     if (wanted === this.seen) return;
     const first = pageOf(WINDOW);
-    if (this.seen === 'planes') for (let n = 0; n < PAGES; n++) this.bus.claimPage(first + n, undefined);
-    if (wanted === 'planes') for (let n = 0; n < PAGES; n++) this.bus.claimPage(first + n, this.page(n * PAGE_SIZE));
+    if (this.seen === 'planes' || this.moves) for (let n = 0; n < PAGES; n++) this.bus.claimPage(first + n, undefined);
+    if (wanted === 'planes') for (let n = 0; n < PAGES; n++) this.bus.claimPage(first + n, this.page((at) => this.read(at), (at, value) => this.write(at, value), n * PAGE_SIZE));
     for (let n = 0; n < PAGES; n++) {
-      if (typeof wanted === 'number') this.bus.memory.show(first + n, pageOf(VIDEO_MEMORY) + wanted * PAGES_PER_BANK + n, 'write');
+      if (this.moves) {
+        if (typeof wanted === 'number') this.bus.claimPage(first + n, this.piece(VIDEO_MEMORY + (wanted * PAGES_PER_BANK + n) * PAGE_SIZE));
+      } else if (typeof wanted === 'number') this.bus.memory.show(first + n, pageOf(VIDEO_MEMORY) + wanted * PAGES_PER_BANK + n, 'write');
       else if (typeof this.seen === 'number') this.bus.memory.show(first + n, first + n, 'nothing');
     }
     this.seen = wanted;
     this.dropTranslations();
   }
 
-  /** A page of the window while it shows planes. */
-  private page(start: number): MemoryDevice {
-    const each = (size: number, one: (n: number) => number): number => Array.from({ length: size }, (_, n) => one(n)).reduceRight((value, byte) => value * 256 + byte, 0);
+  /** A page of the window as a device, byte by byte. */
+  private page(read: (at: number) => number, write: (at: number, value: number) => void, start: number): MemoryDevice {
     return {
-      readRegister: (offset, size) => each(size, (n) => this.read(start + offset + n)),
+      readRegister: (offset, size) => Array.from({ length: size }, (_, n) => read(start + offset + n)).reduceRight((value, byte) => value * 256 + byte, 0),
       writeRegister: (offset, size, value) => {
-        for (let n = 0; n < size; n++) this.write(start + offset + n, (value >>> (8 * n)) & 0xff);
+        for (let n = 0; n < size; n++) write(start + offset + n, (value >>> (8 * n)) & 0xff);
       },
     };
+  }
+
+  /** A page of the memory in one piece. */
+  private piece(start: number): MemoryDevice {
+    const { memory } = this.bus;
+    return this.page((at) => memory.cell(at), (at, value) => memory.program(at, Uint8Array.of(value)), start);
   }
 
   /** Every read fills the latches; it yields a plane, or which pixels have a colour. */

@@ -1,5 +1,5 @@
 /**
- * Firmware of others (OVMF, SeaBIOS) in place of this machine's BIOS: its image as flash below 4 GiB, and what it asks the
+ * Firmware of others (OVMF, SeaBIOS) in place of this machine's BIOS: its image as flash below 4 GiB, the display's BIOS, and what it asks the
  * configuration device for: memory, tables, and what to boot.
  */
 import { UserError } from '../../base/errors';
@@ -28,8 +28,24 @@ const SERIAL_PORT = 0x3f8;
 /** Where PCI memory begins at the earliest. */
 const LEAST_PCI_MEMORY = 0x8000_0000;
 
+/** Every expansion ROM begins with this; in it, its length in units of 512 bytes. */
+const ROM_SIGNATURE = [0x55, 0xaa];
+const ROM_UNITS_AT = 2;
+const ROM_UNIT = 512;
+const isExpansionRom = ({ bytes }: DiskImage): boolean => ROM_SIGNATURE.every((byte, n) => bytes[n] === byte) && bytes[ROM_UNITS_AT]! > 0 && bytes[ROM_UNITS_AT]! * ROM_UNIT <= bytes.length;
+
+/** Of the images, those that are flash. */
+export const flashImages = (images: readonly DiskImage[]): DiskImage[] => images.filter((image) => !isExpansionRom(image));
+/** The one that is the display adapter's own BIOS: an expansion ROM, such as Debian's vgabios-stdvga.bin. */
+export const displayRom = ({ images }: ForeignBoot): Uint8Array | undefined => images.find(isExpansionRom)?.bytes;
+
 /** Checks the images. Throws a UserError that names the file. */
-export function checkForeign({ images, kernel }: ForeignBoot): void {
+export function checkForeign(boot: ForeignBoot): void {
+  const { kernel } = boot;
+  const images = flashImages(boot.images);
+  const roms = boot.images.filter(isExpansionRom);
+  if (images.length === 0) throw new UserError('firmware.start', `${boot.images[0]!.name} is the BIOS of a display adapter, which firmware uses: name the firmware first, such as SeaBIOS's bios-256k.bin.`);
+  if (roms.length > 1) throw new UserError('firmware.roms', `${roms[0]!.name} and ${roms[1]!.name} are both expansion ROMs; this machine has a place for one, the display adapter's.`);
   images.forEach(({ name, bytes }, n) => {
     if (bytes.length === 0 || bytes.length % FLASH_UNIT !== 0) throw new UserError('firmware.size', `${name} has ${bytes.length} bytes, which is no firmware image: flash comes in multiples of 4 KiB.`);
     const start = bytes.subarray(bytes.length - RESET_VECTOR);
@@ -57,7 +73,7 @@ function hasVolume(bytes: Uint8Array): boolean {
  */
 export function flashChips({ images }: ForeignBoot): FlashChip[] {
   let end = HOLE_END;
-  return images.map(({ bytes }) => {
+  return flashImages(images).map(({ bytes }) => {
     end -= bytes.length;
     return { address: end, bytes, takesCommands: hasVolume(bytes) };
   });
@@ -127,5 +143,5 @@ export function biosKernel({ kernel, initrd, append }: ForeignBoot, memory: numb
   return kernelRom({ kind: 'linux', image: kernel, initrd, append, entry: 16 }, Math.min(memory, HOLE));
 }
 
-/** Bytes of all images. */
-export const flashSize = (images: readonly DiskImage[]): number => images.reduce((sum, { bytes }) => sum + bytes.length, 0);
+/** Bytes of all that are flash. */
+export const flashSize = (images: readonly DiskImage[]): number => flashImages(images).reduce((sum, { bytes }) => sum + bytes.length, 0);

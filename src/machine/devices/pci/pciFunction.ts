@@ -7,7 +7,7 @@ export interface BarRegion {
 }
 
 export interface Bar {
-  /** Number of the base address register, 0 to 5. */
+  /** Number of the base address register, 0 to 5, or EXPANSION_ROM. */
   index: number;
   kind: 'io' | 'memory';
   /** Bytes: a power of two, at least 16 for ports and 4096 for memory. */
@@ -18,6 +18,11 @@ export interface Bar {
   /** For plain memory that software can move: where it is from now on, undefined for nowhere. */
   moved?(base: number | undefined): void;
 }
+
+/** The expansion ROM's base address is behind the six others as if it were number 8. Its bit 0 switches the ROM on. */
+export const EXPANSION_ROM = 8;
+const ROM_ENABLED = 1;
+const ROM_ADDRESS = 0xffff_f800;
 
 /** A capability: its bytes, with 0 for the link to the next, and which of their bits software may write (none unless told). */
 export interface Capability {
@@ -132,7 +137,7 @@ export function writableBits(f: PciFunction): Uint8Array {
   data.setUint16(Config.COMMAND, COMMAND_WRITABLE, true);
   data.setUint16(0x0c, 0xffff, true); // cache line size, latency timer
   data.setUint8(Config.INTERRUPT_LINE, 0xff);
-  for (const bar of f.bars) data.setUint32(Config.BAR0 + 4 * bar.index, (-bar.size & (bar.kind === 'io' ? 0xffff_fffc : 0xffff_fff0)) >>> 0, true);
+  for (const bar of f.bars) data.setUint32(Config.BAR0 + 4 * bar.index, (bar.index === EXPANSION_ROM ? (-bar.size & ROM_ADDRESS) | ROM_ENABLED : -bar.size & (bar.kind === 'io' ? 0xffff_fffc : 0xffff_fff0)) >>> 0, true);
   const offsets = capabilityOffsets(f);
   f.capabilities.forEach(({ writable }, n) => mask.set(writable ?? [], offsets[n]));
   for (const [first, last, bits] of f.writable ?? []) mask.fill(bits ?? 0xff, first, last + 1);
@@ -144,5 +149,6 @@ export function barBase(space: Uint8Array, bar: Bar): number {
   const value = new DataView(space.buffer, space.byteOffset).getUint32(Config.BAR0 + 4 * bar.index, true);
   // A processor has no ports beyond 64 KiB: such a register leads nowhere.
   if (bar.kind === 'io') return value < 0x1_0000 ? value & 0xfffc : 0;
+  if (bar.index === EXPANSION_ROM) return value & ROM_ENABLED ? (value & ROM_ADDRESS) >>> 0 : 0;
   return (value & 0xffff_fff0) >>> 0;
 }
