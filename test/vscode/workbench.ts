@@ -215,10 +215,12 @@ export class Workbench {
     await this.press('Enter');
   }
 
-  /** Types into the input box that a command has opened. */
-  private async answer(text: string): Promise<void> {
+  /** Types into the input box that a command has opened, in place of what is there. */
+  async answer(text: string): Promise<void> {
     // The palette closes first; the box of the command has a title.
     await this.page.waitForSelector('.quick-input-widget .quick-input-titlebar:visible');
+    await this.press('Control+A');
+    await this.press('Delete');
     await this.page.keyboard.type(text, { delay: 5 });
     await this.press('Enter');
     await this.page.waitForSelector('.quick-input-widget', { state: 'hidden' });
