@@ -3,7 +3,7 @@
  * with objdump, what is at random addresses with addr2line, and a kernel's ORC tables with its call frame information.
  *
  *   npm run test:symbols                          the fixtures and the lab
- *   npm run test:symbols -- linux FILE...         Debian's Linux (a package of 300 MB), and other programs, such as a busybox that was built with -g
+ *   npm run test:symbols -- linux busybox FILE... Debian's Linux (a package of 300 MB), its busybox, built here with -g (a minute), and other programs
  *
  * A difference counts as wrong unless disagreements.ts explains it. Where binutils or a package cannot be had, a
  * sentence says so and the comparison is left out.
@@ -28,7 +28,7 @@ import { OrcTable } from '../../src/symbols/orc';
 import { RBP, RSP } from '../../src/symbols/registers';
 import { unwindByCfi } from '../../src/symbols/unwind';
 import { DISAGREEMENTS } from './disagreements';
-import { fixtures, lab, linux } from './images';
+import { busybox, fixtures, lab, linux } from './images';
 
 /** Larger .debug_info than this is compared by samples of its units. */
 const WHOLE = 16 * 2 ** 20;
@@ -437,6 +437,7 @@ async function main(words: readonly string[]): Promise<number> {
     if (word === 'fixtures') files.push(...fixtures());
     else if (word === 'lab') files.push(...lab());
     else if (word === 'linux') take(linux(), 'Linux is');
+    else if (word === 'busybox') take(busybox(), 'Busybox is');
     else files.push(word);
   }
   let wrong = 0;
