@@ -126,7 +126,7 @@ const systemCall = (): number[] => [0xff, 0x04, 0x25, ...dword(WINDOW + COUNT), 
 /** A processor of its own, in user mode if wanted. `translate` makes everything that a sample finds a region; after so many `misses` regions call TypeScript. */
 export function makeRig(mode: Mode, translate: boolean, user = false, misses = 1): Rig {
   const before = { ...translatorPolicy };
-  Object.assign(translatorPolicy, { enabled: translate, threshold: 0, slice: 150, misses, leaves: 0, letBy: 1 });
+  Object.assign(translatorPolicy, { enabled: translate, threshold: 0, slice: 150, straight: 0, misses, leaves: 0, letBy: 1 });
   const engine = createEngine({ ramBytes: MEMORY, cpus: 1 });
   Object.assign(translatorPolicy, before);
   const { views, frameBase: ram } = engine;

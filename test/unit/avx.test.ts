@@ -259,7 +259,7 @@ describe('AVX, BMI and FMA in both tiers', () => {
 
   const run = (enabled: boolean): { text: string; regions: number } => {
     const before = { ...translatorPolicy };
-    Object.assign(translatorPolicy, { enabled, threshold: 0, slice: 64 });
+    Object.assign(translatorPolicy, { enabled, threshold: 0, slice: 64, straight: 0 });
     const m = simdMachine();
     Object.assign(translatorPolicy, before);
     const s = m.cpu.state;

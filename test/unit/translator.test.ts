@@ -22,7 +22,7 @@ interface Translated {
 /** A machine in which every sample, taken each 64 instructions, makes a region. */
 function load(program: string, at = CODE, policy: Partial<typeof translatorPolicy> = {}): Translated {
   const before = { ...translatorPolicy };
-  Object.assign(translatorPolicy, { enabled: true, threshold: 0, slice: 64, leaves: 0, ...policy });
+  Object.assign(translatorPolicy, { enabled: true, threshold: 0, slice: 64, straight: 0, leaves: 0, ...policy });
   const { cpu, ram } = createFlatMachine(16);
   Object.assign(translatorPolicy, before);
   cpu.views.u8.set(bytes(program), ram + at);
@@ -60,6 +60,20 @@ describe('translator', () => {
       assert.equal(stateOf(translated.cpu.state), stateOf(plain.cpu.state));
     }
     assert.ok(translated.regions().live > 0);
+  });
+
+  it('a few instructions without a loop, as a return thunk, stay with the interpreter', () => {
+    // mov ecx, 1000; 1: call 0x1000 further; dec ecx; jnz 1b; hlt
+    const program = 'b9 e8 03 00 00 e8 f6 0f 00 00 ff c9 75 f7 f4';
+    const pagesWithRegions = (straight: number): number => {
+      const { cpu, ram } = load(program, CODE, { slice: 63, straight });
+      cpu.views.u8[ram + CODE + 0x1000] = 0xc3;
+      cpu.run(3000);
+      const { translator } = cpu as unknown as { translator: { regions: Set<{ page: object }> } };
+      return new Set([...translator.regions].map(({ page }) => page)).size;
+    };
+    assert.equal(pagesWithRegions(0), 2);
+    assert.equal(pagesWithRegions(8), 1);
   });
 
   it('a sign that POPF has set is seen at the head of a loop', () => {

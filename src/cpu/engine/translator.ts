@@ -21,6 +21,8 @@ export interface TranslatorPolicy {
   threshold: number;
   /** The longest slice: a sample is taken at its end. V8 enters optimised code only on a call, and Pause must get through. */
   slice: number;
+  /** Instructions without a loop that are a region: fewer are interpreted in less time than it takes to enter it and to leave it. A kernel's return thunk is one. */
+  straight: number;
   /** Accesses in a sample that leave a region for want of a translation, on average, after which it is made anew to call TypeScript for them. */
   misses: number;
   /** Jumps in a sample that leave a region, on average, for which it is made anew with where they lead: less often it is better off small. */
@@ -30,7 +32,7 @@ export interface TranslatorPolicy {
 }
 
 /** A new engine's. */
-export const translatorPolicy: TranslatorPolicy & { enabled: boolean } = { enabled: true, threshold: 3_000_000, slice: 50_000, misses: 250, leaves: 50, letBy: 10 };
+export const translatorPolicy: TranslatorPolicy & { enabled: boolean } = { enabled: true, threshold: 3_000_000, slice: 50_000, straight: 8, misses: 250, leaves: 50, letBy: 10 };
 
 /** Instructions and blocks of a region: V8's optimising compiler needs about 0.1 ms for each instruction. */
 const REGION_LIMIT = 300;
@@ -89,6 +91,14 @@ class Page {
   mixesSegments = false;
   /** Copies of patched records, by record; they are used again. */
   readonly copies = new Map<number, number>();
+}
+
+const instructionsOf = (blocks: readonly Block[]): number => blocks.reduce((sum, { units }) => sum + units.length, 0);
+
+/** Whether a jump goes backward among them. */
+function loops(blocks: readonly Block[]): boolean {
+  const offsets = new Set(blocks.map(({ offset }) => offset));
+  return blocks.some(({ offset, successors }) => successors.some((to) => to <= offset && offsets.has(to)));
 }
 
 export class Translator {
@@ -257,7 +267,7 @@ export class Translator {
     // Instructions with breakpoints are left out by themselves: their records are no handlers' any more.
     if (page.dropped) return;
     const blocks = new PageBlocks(this.views, page, this.handlers).choose(seeds, REGION_LIMIT, REGION_BLOCKS, (block) => this.isTaken(known, block));
-    if (blocks.length === 0) {
+    if (blocks.length === 0 || !(loops(blocks) || instructionsOf(blocks) >= this.policy.straight)) {
       known.patience *= 2;
       return;
     }
