@@ -100,6 +100,9 @@ describe('launch configuration', () => {
     assert.match(wrongExit('CPUID if leaf == 1 log leaf'), /A message to print stands behind "log:"\.$/);
     assert.match(wrongExit('CPUID if leaf == 1 log:'), /"log:" needs a message behind it/);
     assert.match(wrongExit({ exit: 'CPUID', logMessage: 'x' }), /"breakOnExit\[0\]\.logMessage" is not a key of the launch configuration: it is called "log"\.$/);
+    assert.match(wrongExit({ exit: 'CPUID', condition: 'leaf == 1 log: x' }), /"breakOnExit\[0\]\.condition" has a message: it belongs into the key "log"\.$/);
+    assert.match(wrongExit({ exit: 'CPUID if leaf == 1' }), /but holds a name alone: condition and message are the keys "condition" and "log"\.$/);
+    assert.match(wrongExit('CPUID, HLT'), /each is an entry of its own: "CPUID", "HLT"\.$/);
     assert.match(wrongExit({ log: 'x' }), /"breakOnExit\[0\]" needs the key "exit"/);
   });
 

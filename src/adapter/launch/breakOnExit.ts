@@ -68,6 +68,8 @@ export function exitOfFunctionName(text: string): ExitBreakpointRequest | undefi
 /** What to write where a name is right and what stands behind it is not, as the end of a sentence. */
 function misplaced(text: string): string | undefined {
   const [, word = '', rest = ''] = /^\s*(\S+)\s*(.*?)\s*$/s.exec(text) ?? [];
+  const several = text.split(',').map((part) => part.trim());
+  if (several.length > 1 && several.every(named)) return `each is an entry of its own: ${several.map((part) => JSON.stringify(part)).join(', ')}.`;
   if (rest === '' || !named(word)) return undefined;
   if (rest === 'if') return `a condition belongs behind "if", as in "${word} if n > 10".`;
   const [, message] = /^log\b[\s:]*(.*)$/s.exec(rest) ?? [];
@@ -114,7 +116,14 @@ function textEntry(key: string, value: unknown): string | undefined {
 
 function exitName(key: string, value: unknown): string | undefined {
   if (!isText(value)) return noText(key, value);
-  return named(value.trim()) ? undefined : `"${key}" is ${JSON.stringify(value)}, which is no VM exit: ${suggestion(value.trim().split(/\s/)[0]!)}`;
+  if (named(value.trim())) return undefined;
+  const { word, request } = parse(value);
+  return `"${key}" is ${JSON.stringify(value)}, ${request ? 'but holds a name alone: condition and message are the keys "condition" and "log".' : `which is no VM exit: ${suggestion(word)}`}`;
+}
+
+function condition(key: string, value: unknown): string | undefined {
+  if (!isText(value)) return noText(key, value);
+  return splitLog(value).message === undefined ? wrongCondition(key, value) : `"${key}" has a message: it belongs into the key "log".`;
 }
 
 function hits(key: string, value: unknown): string | undefined {
@@ -125,7 +134,7 @@ function hits(key: string, value: unknown): string | undefined {
 
 const KEYS: Readonly<Record<string, Shape>> = {
   exit: { kind: 'rule', check: exitName },
-  condition: { kind: 'rule', check: (key, value) => (isText(value) ? wrongCondition(key, value) : noText(key, value)) },
+  condition: { kind: 'rule', check: condition },
   hitCount: { kind: 'rule', check: hits },
   log: { kind: 'rule', check: (key, value) => (isText(value) ? undefined : noText(key, value)) },
 };
