@@ -155,9 +155,9 @@ export class Debugger {
       deliveries: () => ({ count: stepped().deliveries, last: stepped().events.at(-1) }),
       readCode: (pc, length) => stepped().target.read(stepped().target.world, pc, length),
       readInteger: (address, size) => stepped().target.readInteger(stepped().target.world, address, size),
-      callers: (most) => {
+      callers: (most, from) => {
         this.focus(this.run.processor);
-        return callersOf(this.target, most);
+        return callersOf(this.target, most, from);
       },
       focus: () => this.focus(this.run.processor),
       stopAt: () => this.stopsAt(),

@@ -134,6 +134,29 @@ for (const [compiler, optimisation] of BUILDS) {
       await landed();
     });
 
+    it('over a fault whose handler goes on behind it', async () => {
+      await runTo('the mended fault');
+      await client.until('next');
+      assert.deepStrictEqual([(await top()).name, (await top()).line], ['mended', lineOf('behind the mended fault')]);
+    });
+
+    it('over a fault whose handler leaps to a caller', async () => {
+      await runTo('the fault that leaps');
+      await client.until('next');
+      const here = await top();
+      assert.strictEqual(here.name, 'faults');
+      assert([lineOf('where the fault returns again'), lineOf('where the fault lands')].includes(here.line), `line ${here.line}`);
+    });
+
+    it('out of a function that a loop of nothing else calls: to its next call', async function () {
+      // Optimisers take such a loop apart.
+      if (optimisation !== '-O0') this.skip();
+      await runTo('in the loop of one statement');
+      for (let i = 0; i < 3 && (await top()).name === 'again'; i++) await client.until('next');
+      assert.deepStrictEqual([(await top()).name, (await top()).line], ['main', lineOf('loop of one statement')]);
+      assert.strictEqual((await client.request<{ result: string }>('evaluate', { expression: 'i', context: 'watch', frameId: (await top()).id })).result, '1');
+    });
+
     it('through recursion: a step over stays in its call, a step out leaves one', async () => {
       await runTo('the recursion begins');
       await client.until('stepIn');

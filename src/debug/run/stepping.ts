@@ -6,31 +6,25 @@
 import { UserError } from '../../base/errors';
 import { EventType } from '../../cpu/intercepts';
 import { Offset } from '../../cpu/state';
-import type { Processor } from '../../cpu/processor';
 import type { VmxInspection } from '../../vmx/observe';
-import type { CodeMap, CallSite, CodeLine } from '../symbols/codeMap';
-import { instructionKind, type InstructionKind } from './instructionKind';
+import type { CodeLine } from '../symbols/codeMap';
+import type { InstructionKind } from './instructionKind';
+import { type CodeEnvironment, KnownCode } from './knownCode';
 import type { Mark } from './mark';
-import type { Part, Plan } from './plan';
+import type { Part, Plan, Until } from './plan';
 import { codeBitsOf, positionOf, worldOf, type Position } from './position';
 import type { DeliveredEvent, StopCause } from './stopCause';
 
 export type Granularity = 'line' | 'instruction';
 
 /** Where stepping gets what it knows of the target. */
-export interface StepEnvironment {
-  readonly cpu: Processor;
+export interface StepEnvironment extends CodeEnvironment {
   readonly vmx: VmxInspection;
-  readonly code: CodeMap;
   /** The event delivered last, and how many were; `run(1)` that raises the number did not (only) execute its instruction. */
   deliveries(): { count: number; last: DeliveredEvent | undefined };
-  /** Bytes at a linear address of the world that runs. */
-  readCode(pc: bigint, length: number): Uint8Array;
   readInteger(address: bigint, size: number): bigint | undefined;
-  /** The callers of the innermost frame, as many as are known up to `most`: where they go on, and the stack pointer that they then have at least. */
-  callers(most: number): { pc: bigint; cfa: bigint }[];
-  /** Symbols are about to be asked for: those of the processor that is stepped. */
-  focus(): void;
+  /** The callers of the innermost frame, or of what was at another position with the registers of now, as many as are known up to `most`: where they go on, and the stack pointer that they then have at least. */
+  callers(most: number, from?: Position): { pc: bigint; cfa: bigint }[];
   /** Where a stop after a VM exit belongs. */
   stopAt(): 'source' | 'exit';
   /** In front of how many inlined calls the processor is shown that begin where it stands. */
@@ -45,8 +39,6 @@ type StepStart = CodeLine & { line: number; path: string };
 const STEP: StopCause = { kind: 'step' };
 /** How far to look for a C line behind a VM exit before giving up: far more than any assembly stub has. */
 const MOST_STUB_INSTRUCTIONS = 20_000;
-/** The longest instruction. */
-const MOST_BYTES = 15;
 /** A call may be left for a statement of as many callers without returning (longjmp). */
 const MOST_LEFT = 4;
 
@@ -54,6 +46,8 @@ const MOST_LEFT = 4;
 const MOST_ARGUMENTS = 0x200n;
 
 const isBelow = (outer: readonly number[], inner: readonly number[]): boolean => inner.length > outer.length && outer.every((call, i) => call === inner[i]);
+
+const isSameStatement = (a: CodeLine, b: CodeLine): boolean => a.entry.line === b.entry.line && a.entry.file.path === b.entry.file.path && a.functionLow === b.functionLow;
 
 /**
  * What a step leaves that has come into the middle of a statement, as by a return: that statement, so that it ends at
@@ -65,21 +59,24 @@ const isSoftware = (event: DeliveredEvent): boolean =>
   event.type === EventType.SOFTWARE_INTERRUPT || event.type === EventType.PRIVILEGED_SOFTWARE || event.type === EventType.SOFTWARE_EXCEPTION;
 
 export class Stepping {
-  constructor(private readonly env: StepEnvironment) {}
+  private readonly code: KnownCode;
+
+  constructor(private readonly env: StepEnvironment) {
+    this.code = new KnownCode(env);
+  }
 
   private here(): Position {
     return positionOf(this.env.cpu, this.env.vmx);
   }
-  private kind(pc: bigint): InstructionKind {
-    return instructionKind(this.env.readCode(pc, MOST_BYTES), codeBitsOf(this.env.cpu.state) === 64);
+  /** Where a plan begins. */
+  private begin(): Position {
+    this.code.forget();
+    return this.here();
   }
-  private line(at: Position): CodeLine | undefined {
-    this.env.focus();
-    return this.env.code.lineAt(at.world, at.pc);
-  }
-  /** Calls inlined whose code begins here, outermost first. */
-  private callsBeginning(at: Position): readonly CallSite[] {
-    return this.env.code.callsBeginning(at.world, at.pc);
+  /** Lets the machine run: by then other code may be anywhere. */
+  private *running(until: Until): Part {
+    yield { kind: 'run', until };
+    this.code.forget();
   }
   private halted(): boolean {
     return this.env.cpu.state.get32(Offset.ACTIVITY) !== 0;
@@ -87,7 +84,7 @@ export class Stepping {
 
   /** Runs until one of the addresses is reached in `world` with a stack pointer of which `stack` approves. */
   private *runTo(addresses: readonly bigint[], world: Position['world'], stack: (rsp: bigint) => boolean): Part {
-    yield { kind: 'run', until: { addresses, accept: () => worldOf(this.env.vmx) === world && stack(this.env.cpu.state.reg(4)) } };
+    yield* this.running({ addresses, accept: () => worldOf(this.env.vmx) === world && stack(this.env.cpu.state.reg(4)) });
   }
 
   /** Executes the instruction at hand; with `into`, a software interrupt's handler is entered instead of run through. A VM entry ends in the guest, or in the VMM when it fails. */
@@ -99,22 +96,32 @@ export class Stepping {
         yield* this.runTo([start.pc], start.world, (rsp) => rsp === start.rsp);
         continue;
       }
-      const kind = this.kind(start.pc);
+      const kind = this.code.kind(start.pc);
       const before = this.env.deliveries().count;
+      const paging = this.env.cpu.state.cr3;
       yield { kind: 'instruction' };
+      if (worldOf(this.env.vmx) !== start.world || this.env.cpu.state.cr3 !== paging) this.code.forget();
       // In the guest, an exit that the VMM handles belongs to the instruction.
       const exited = start.world === 'guest' && worldOf(this.env.vmx) === 'vmm';
-      if (exited) yield { kind: 'run', until: { event: 'entry' } };
+      if (exited) yield* this.running({ event: 'entry' });
       const now = this.here();
       const { count, last } = this.env.deliveries();
       if (count !== before && last && last.world === start.world && now.world === start.world) {
         if (into && isSoftware(last)) return;
-        yield* this.runTo([last.rip, last.nextRip], start.world, (rsp) => rsp === last.rsp);
+        yield* this.throughHandler(last, start);
       } else if (kind !== 'repeat' && !exited) return;
       // Not executed yet: the interrupt came first, or the fault was repaired. A repeated string instruction takes one turn per element.
       const after = this.here();
       if (after.pc !== start.pc || after.rsp !== start.rsp || after.world !== start.world) return;
     }
+  }
+
+  /** An event has been delivered in place of the instruction at `start`, or behind it: runs until its handler is left. */
+  private *throughHandler(event: DeliveredEvent, start: Position): Part {
+    const back = [event.rip, event.nextRip];
+    // Handlers of exceptions go on elsewhere too: in code that mends, or by a longjmp.
+    if (event.type === EventType.HARDWARE_EXCEPTION || isSoftware(event)) yield* this.untilLeft({ ...start, rsp: event.rsp }, back, 0n);
+    else yield* this.runTo(back, start.world, (rsp) => rsp === event.rsp);
   }
 
   /** Executes the instruction at hand; a call or system call runs until it returns. */
@@ -126,16 +133,18 @@ export class Stepping {
     if (kind === 'call') {
       const size = Number(start.rsp - entered.rsp);
       const back = size === 2 || size === 4 || size === 8 ? this.env.readInteger(entered.rsp, size) : undefined;
-      if (back !== undefined) yield* this.untilLeft(start, back);
+      if (back !== undefined) yield* this.untilLeft(start, [back], MOST_ARGUMENTS);
     } else if (kind === 'system-call') {
       const back = this.env.cpu.state.reg(1);
       yield* this.runTo([back], start.world, (rsp) => rsp === start.rsp);
     }
   }
 
-  /** Within a call made at `start`: runs until it returns, or is left (longjmp) for another statement of the function that made it or of a caller. */
-  private *untilLeft(start: Position, back: bigint): Part {
-    const returned = (rsp: bigint): boolean => rsp >= start.rsp && rsp <= start.rsp + MOST_ARGUMENTS;
+  /**
+   * Within a call made at `start`, or a handler: runs until it returns to one of `back`, having taken at most `most` bytes
+   * off the stack, or is left (longjmp) for another statement of the function at `start` or of a caller.
+   */
+  private *untilLeft(start: Position, back: readonly bigint[], most: bigint): Part {
     this.env.focus();
     // By address, the least stack pointer that the function has there: a deeper call of the same function is none of these.
     const landings = new Map<bigint, bigint>();
@@ -144,23 +153,22 @@ export class Stepping {
     };
     add(start.pc, start.rsp);
     let outermost = start.rsp;
-    // The innermost of them is the function that makes the call.
-    for (const { pc, cfa } of this.env.callers(MOST_LEFT + 1).slice(1)) {
+    for (const { pc, cfa } of this.env.callers(MOST_LEFT, start)) {
       add(pc - 1n, cfa);
       if (cfa > outermost) outermost = cfa;
     }
     const accept = (rsp: bigint): boolean => {
       const { pc } = this.here();
       const least = landings.get(pc);
-      return (pc === back && returned(rsp)) || (least !== undefined && rsp >= least && rsp <= outermost + MOST_ARGUMENTS);
+      return (back.includes(pc) && rsp >= start.rsp && rsp <= start.rsp + most) || (least !== undefined && rsp >= least && rsp <= outermost + MOST_ARGUMENTS);
     };
-    yield* this.runTo([back, ...landings.keys()], start.world, accept);
+    yield* this.runTo([...back, ...landings.keys()], start.world, accept);
   }
 
   /** Step by instruction. */
   *stepInstruction(mode: 'in' | 'over'): Plan {
-    const { pc, world } = this.here();
-    const kind = this.kind(pc);
+    const { pc, world } = this.begin();
+    const kind = this.code.kind(pc);
     if (mode === 'in') yield* this.instruction(true);
     else if (kind === 'vm-entry' && world === 'vmm') yield* this.throughGuest('exit');
     else yield* this.over(kind);
@@ -172,13 +180,13 @@ export class Stepping {
     yield* this.instruction(false);
     // The entry may have failed: then the VMM goes on by itself.
     if (worldOf(this.env.vmx) !== 'guest') return;
-    yield { kind: 'run', until: { event: 'exit' } };
+    yield* this.running({ event: 'exit' });
     if (stopAt === 'source') yield* this.toSource();
   }
 
   /** Step by line (DAP's statement). */
   *stepLine(mode: 'in' | 'over'): Plan {
-    let start = this.here();
+    let start = this.begin();
     const outside = this.env.outside();
     // Into an inlined call: nothing is to be executed for it.
     if (outside > 0 && mode === 'in') return { kind: 'step', outside: outside - 1 };
@@ -186,16 +194,18 @@ export class Stepping {
     if (!from) return yield* this.stepInstruction(mode);
     /** Where the row of the line table begins that the step is in. */
     let row = from.entry.address;
+    /** Where a caller has gone on that the step has returned to. */
+    let wentOn: { pc: bigint; line: CodeLine } | undefined;
     for (;;) {
       const before = this.here();
-      const kind = this.kind(before.pc);
+      const kind = this.code.kind(before.pc);
       if (kind === 'vm-entry' && before.world === 'vmm') {
         if (mode === 'in') yield* this.instruction(false);
         else yield* this.throughGuest(this.env.stopAt());
         if (mode === 'over' || worldOf(this.env.vmx) === 'guest') {
           const now = this.here();
           // A failed entry is an instruction like others: the line goes on behind it.
-          if (now.world === 'guest' || this.line(now)?.entry.address !== from.entry.address) return STEP;
+          if (now.world === 'guest' || this.code.line(now)?.entry.address !== from.entry.address) return STEP;
         }
       } else if (kind === 'call' && mode === 'in') {
         yield* this.instruction(false);
@@ -206,7 +216,7 @@ export class Stepping {
       else yield* this.instruction(mode === 'in');
 
       const now = this.here();
-      const line = this.line(now);
+      const line = this.code.line(now);
       if (now.world !== start.world) return STEP;
       const returned = kind === 'return' && now.rsp > start.rsp;
       if (!line) {
@@ -220,6 +230,7 @@ export class Stepping {
         if (begins && line.entry.isStmt) return this.inFront();
         start = now;
         from = goingOn(line, begins);
+        wentOn = { pc: now.pc, line };
         continue;
       }
       const call = line.functionLow === from.functionLow ? this.inFrontOf(now, line, from, mode) : undefined;
@@ -227,7 +238,9 @@ export class Stepping {
       // An inlined call is stepped over like any other.
       if (mode === 'over' && line.functionLow === from.functionLow && isBelow(from.inlines, line.inlines)) continue;
       const sameLine = line.entry.line === from.line && line.entry.file.path === from.path && line.functionLow === from.functionLow;
-      if (!sameLine && line.entry.isStmt && begins) return this.inFront();
+      if (begins && line.entry.isStmt && !sameLine) return this.inFront();
+      // A loop of one statement begins anew: `for (;;) work();` would never come to another one.
+      if (begins && mode === 'over' && wentOn && now.pc < wentOn.pc && isSameStatement(line, wentOn.line)) return this.inFront();
       if (cameIntoMiddle) from = goingOn(line, false);
     }
   }
@@ -237,7 +250,7 @@ export class Stepping {
     this.env.focus();
     const line = this.env.code.lineAt(at.world, at.pc, true);
     if (!line) return undefined;
-    const site = outside > 0 ? this.callsBeginning(at).at(-outside) : undefined;
+    const site = outside > 0 ? this.code.callsBeginning(at).at(-outside) : undefined;
     const { path } = line.entry.file;
     return { ...line, line: site?.line ?? line.entry.line, path: site?.path ?? path, inlines: site ? line.inlines.slice(0, -outside) : line.inlines };
   }
@@ -248,7 +261,7 @@ export class Stepping {
    */
   private inFrontOf(now: Position, line: CodeLine, from: StepStart, mode: 'in' | 'over'): StopCause | undefined {
     if (line.inlines.length === 0) return undefined;
-    const calls = this.callsBeginning(now);
+    const calls = this.code.callsBeginning(now);
     const [site] = calls;
     const entered = line.inlines.slice(0, line.inlines.length - calls.length);
     if (!site || isBelow(from.inlines, entered)) return undefined;
@@ -258,16 +271,16 @@ export class Stepping {
 
   /** Runs on within the line to the call (or VM entry) at an address, and into it; the step ends where the line ends, when the call is never reached. */
   *stepIntoCall(address: bigint): Plan {
-    const start = this.here();
-    const from = this.line(start);
+    const start = this.begin();
+    const from = this.code.line(start);
     for (;;) {
       const now = this.here();
       if (now.world !== start.world) return STEP;
       if (now.pc === address && now.rsp <= start.rsp + MOST_ARGUMENTS) break;
-      const line = this.line(now);
+      const line = this.code.line(now);
       const sameLine = line === undefined || from === undefined || (line.entry.line === from.entry.line && line.entry.file === from.entry.file) || isBelow(from.inlines, line.inlines);
       if (!sameLine && line.entry.isStmt && line.entry.address === now.pc) return STEP;
-      yield* this.over(this.kind(now.pc));
+      yield* this.over(this.code.kind(now.pc));
     }
     yield* this.instruction(false);
     return (yield* this.entered()) ? this.inFront() : STEP;
@@ -275,13 +288,13 @@ export class Stepping {
 
   /** The end of a step at the first statement of a function: in front of the calls that it is made of. */
   private inFront(): StopCause {
-    return { kind: 'step', outside: this.callsBeginning(this.here()).length };
+    return { kind: 'step', outside: this.code.callsBeginning(this.here()).length };
   }
 
   /** Behind a CALL: when the function called has lines, runs through its prologue. */
   private *entered(): Part<boolean> {
     const now = this.here();
-    const line = this.line(now);
+    const line = this.code.line(now);
     if (!line) return false;
     const body = this.env.code.bodyOf(now.world, now.pc);
     if (body !== undefined && body !== now.pc) yield* this.runTo([body], now.world, () => true);
@@ -298,13 +311,13 @@ export class Stepping {
 
   /** Runs until the present function returns; in the guest, until the next VM exit. */
   *stepOut(): Plan {
-    const start = this.here();
+    const start = this.begin();
     if (start.world === 'guest') {
-      yield { kind: 'run', until: { event: 'exit' } };
+      yield* this.running({ event: 'exit' });
       if (this.env.stopAt() === 'source') yield* this.toSource();
       return STEP;
     }
-    const here = this.line(start);
+    const here = this.code.line(start);
     const inside = here?.inlines.slice(0, here.inlines.length - this.env.outside()) ?? [];
     if (inside.length > 0) return yield* this.outOfInlined(start, inside);
     const [caller] = this.env.callers(1);
@@ -317,9 +330,9 @@ export class Stepping {
   private *outOfInlined(start: Position, inside: readonly number[]): Plan {
     const within = (inlines: readonly number[]): boolean => inside.every((call, i) => call === inlines[i]);
     for (;;) {
-      yield* this.over(this.kind(this.here().pc));
+      yield* this.over(this.code.kind(this.here().pc));
       const now = this.here();
-      const line = this.line(now);
+      const line = this.code.line(now);
       if (now.world !== start.world || now.rsp > start.rsp + MOST_ARGUMENTS || (line && !within(line.inlines))) return STEP;
     }
   }
@@ -329,7 +342,7 @@ export class Stepping {
    * assembly. An exit that is handled in assembly alone comes to none: the machine stays at HOST_RIP.
    */
   *toSource(): Part {
-    const mark = this.sourceAt(this.here()) === undefined ? this.env.mark() : undefined;
+    const mark = this.sourceAt(this.begin()) === undefined ? this.env.mark() : undefined;
     try {
       if (!(yield* this.reachesSource())) mark?.back();
     } finally {
@@ -347,7 +360,7 @@ export class Stepping {
         if (source !== now.pc) yield* this.runTo([source], now.world, () => true);
         return true;
       }
-      if (this.kind(now.pc) === 'vm-entry') return false;
+      if (this.code.kind(now.pc) === 'vm-entry') return false;
       yield* this.instruction(true);
     }
     return false;
@@ -355,7 +368,7 @@ export class Stepping {
 
   /** Where a C line begins for a processor that has come to `now` from assembly; undefined within a line. */
   private sourceAt(now: Position): bigint | undefined {
-    const line = this.line(now);
+    const line = this.code.line(now);
     if (!line || line.assembly) return undefined;
     // The arguments of a function that has just been entered are in place behind the prologue.
     const body = this.env.code.bodyOf(now.world, now.pc);

@@ -14,7 +14,7 @@ import type { LoadedImage } from '../symbols/imageSet';
 import type { Target } from '../target';
 import { otherWorld, type World } from '../world';
 import { fileWords } from './fileWords';
-import { innermostFrame } from './innermostFrame';
+import { innermostFrame, type Place } from './innermostFrame';
 import { interruptedFrame } from './interruptedFrame';
 
 /** A frame of code. */
@@ -85,10 +85,14 @@ export function callerOf(target: Target, world: World, frame: Frame, loaded = ta
   return caller.frame.memory(caller.frame.pc - 1n, 1) ? caller : undefined;
 }
 
-/** The callers of the innermost frame of the world that runs, as many as are known up to `most`: where they go on, and the CFA of what each has called. */
-export function callersOf(target: Target, most: number): { pc: bigint; cfa: bigint }[] {
+/**
+ * The callers of the innermost frame of the world that runs, as many as are known up to `most`: where they go on, and the
+ * CFA of what each has called. `from` is where the innermost frame is, if only the program counter and the stack pointer
+ * have changed since.
+ */
+export function callersOf(target: Target, most: number, from?: Place): { pc: bigint; cfa: bigint }[] {
   const callers: { pc: bigint; cfa: bigint }[] = [];
-  let frame = innermostFrame(target, target.registers(target.world));
+  let frame = innermostFrame(target, target.registers(target.world), from);
   while (frame && callers.length < most) {
     const caller = callerOf(target, target.world, frame);
     if (!caller) break;

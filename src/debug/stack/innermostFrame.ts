@@ -1,5 +1,5 @@
 /** The innermost frame of a world, as the symbols want it. */
-import { REGISTER_NAMES, RBP, RIP } from '../../symbols/registers';
+import { REGISTER_NAMES, RBP, RIP, RSP } from '../../symbols/registers';
 import type { Frame } from '../../symbols/frame';
 import { readNamed, type RegisterFile } from '../registers/registerFile';
 import { registerNamed } from '../registers/registerTable';
@@ -14,17 +14,24 @@ function bitsOf(file: RegisterFile): 16 | 32 | 64 {
   return codeBits(efer, Number(access));
 }
 
-/** The frame that a world's registers stand in; undefined when its RIP is not known. */
-export function innermostFrame(target: Target, file: RegisterFile): Frame | undefined {
+/** A program counter, as a linear address, and the stack pointer there. */
+export interface Place {
+  pc: bigint;
+  rsp: bigint;
+}
+
+/** The frame that a world's registers stand in, or stood in at `from` with the same other registers; undefined when its RIP is not known. */
+export function innermostFrame(target: Target, file: RegisterFile, from?: Place): Frame | undefined {
   const rip = readNamed(file, 'rip');
   if (rip === undefined) return undefined;
   const bits = bitsOf(file);
-  const pc = linearPc(rip, bits, readNamed(file, 'cs_base') ?? 0n);
+  const pc = from?.pc ?? linearPc(rip, bits, readNamed(file, 'cs_base') ?? 0n);
   const read = (address: bigint, length: number): Uint8Array | undefined => {
     const bytes = target.read(file.world, address, length);
     return bytes.length === length ? bytes : undefined;
   };
   const known = new Map<number, bigint>([[RIP, pc]]);
+  if (from) known.set(RSP, from.rsp);
   if (!file.live && file.world === 'vmm') {
     const saved = savedFramePointer(target, readNamed(file, 'rsp') ?? 0n);
     if (saved !== undefined) known.set(RBP, saved);
