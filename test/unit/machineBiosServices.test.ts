@@ -91,14 +91,41 @@ describe('BIOS services', () => {
     assert.deepEqual(results.slice(7).map(({ ax, carry }) => [ax >> 8, carry]), [[0x87, true], [0x81, true]]);
   });
 
+  it('INT 15h C2h sets up the mouse, and refuses what is out of range', () => {
+    const { results } = called([
+      { int: 0x15, ax: 0xc205, bx: 0x0300 },
+      { int: 0x15, ax: 0xc200, bx: 0x0100 }, // on, before anybody is to be called
+      { int: 0x15, ax: 0xc207, bx: 0x1234 },
+      { int: 0x15, ax: 0xc200, bx: 0x0100 },
+      { int: 0x15, ax: 0xc202, bx: 0x0300 },
+      { int: 0x15, ax: 0xc203, bx: 0x0100 },
+      { int: 0x15, ax: 0xc206, bx: 0x0000 },
+      { int: 0x15, ax: 0xc204 },
+    ]);
+    assert.deepEqual(results.map(({ ax, carry }) => [ax >> 8, carry]), [[0, false], [5, true], [0, false], [0, false], [0, false], [0, false], [0, false], [0, false]]);
+    assert.equal(results[0]!.bx, 0x00aa);
+    assert.deepEqual([results[6]!.bx & 0xff, results[6]!.cx, results[6]!.dx], [0x20, 1, 60], 'status, resolution, rate');
+    const refused = called([{ int: 0x15, ax: 0xc202, bx: 0x0700 }, { int: 0x15, ax: 0xc205, bx: 0x0900 }, { int: 0x15, ax: 0xc208 }]);
+    assert.deepEqual(refused.results.map(({ ax, carry }) => [ax >> 8, carry]), [[2, true], [3, true], [1, true]]);
+  });
+
+  it('INT 15h 53h is power management of a PC on the mains', () => {
+    const { results } = called([0x5300, 0x5301, 0x5303, 0x530a, 0x530b, 0x530e, 0x5399].map((ax) => ({ int: 0x15, ax, bx: ax === 0x530a ? 1 : 0 })));
+    assert.deepEqual([results[0]!.ax, results[0]!.bx, results[0]!.cx, results[0]!.carry], [0x0102, 0x504d, 3, false]);
+    assert.deepEqual([results[2]!.ax, results[2]!.cx, results[2]!.dx], [0xf000, 0xf000, 0xf000]);
+    assert.deepEqual([results[3]!.bx, results[3]!.cx, results[3]!.dx], [0x01ff, 0x80ff, 0xffff]);
+    assert.deepEqual(results.map(({ carry }) => carry), [false, false, false, false, true, false, true]);
+    assert.deepEqual([results[4]!.ax >> 8, results[5]!.ax], [0x80, 0x0102]);
+  });
+
   it('INT 1Ah sets the clock and the date', () => {
     const { results } = called([{ int: 0x1a, ax: 0x0300, cx: 0x1234, dx: 0x5600 }, { int: 0x1a, ax: 0x0500, cx: 0x2025, dx: 0x0716 }, { int: 0x1a, ax: 0x0200 }, { int: 0x1a, ax: 0x0400 }]);
     assert.deepEqual([results[2]!.cx, results[2]!.dx, results[3]!.cx, results[3]!.dx], [0x1234, 0x5600, 0x2025, 0x0716]);
   });
 
   it('INT 15h C1h tells the extended data area, and 90h and 91h let the caller wait itself', () => {
-    const { results } = called([{ int: 0x15, ax: 0xc100 }, { int: 0x15, ax: 0x9000 }, { int: 0x15, ax: 0x5300 }]);
-    assert.deepEqual(results.map(({ es, carry }) => [es, carry]), [[0x9fc0, false], [0, false], [0, true]], 'and there is no APM');
+    const { results } = called([{ int: 0x15, ax: 0xc100 }, { int: 0x15, ax: 0x9000 }]);
+    assert.deepEqual(results.map(({ es, carry }) => [es, carry]), [[0x9fc0, false], [0, false]]);
   });
 
   it('INT 16h tells what the keyboard can do', () => {

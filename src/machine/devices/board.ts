@@ -104,6 +104,8 @@ export class Board {
   readonly keyboard: KeyboardController;
   readonly vga: Vga;
   readonly display: Display;
+  /** Switches the machine off. */
+  readonly powerOff: () => void;
   readonly com1: Uart;
   readonly coprocessor: CoprocessorError;
   readonly cabling: Cabling;
@@ -133,6 +135,7 @@ export class Board {
         this.pic.setLine(irq, level);
         this.ioApic.setLine(ioApicInput(irq), level);
       };
+    this.powerOff = () => wiring.powerOff();
     this.cabling = cable(drives);
     const { ide } = this.cabling;
     this.pic = new Pic(wiring);

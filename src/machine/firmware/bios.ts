@@ -4,7 +4,7 @@
  */
 import { hex } from '../../base/bits';
 import type { Processor } from '../../cpu/processor';
-import { Offset, Seg } from '../../cpu/state';
+import { Gpr, Offset, Seg } from '../../cpu/state';
 import { type Device, NEVER, type PortDevice } from '../device';
 import { BASE_MEMORY_KIB, BIOS, BIOS_SIZE } from '../memory/addressMap';
 import { Bda, fillBiosData } from './biosData';
@@ -19,7 +19,9 @@ import { int09, int16 } from './int16';
 import { int08, int1a } from './int1a';
 import type { MpOptions } from './mpTable';
 import { setUpPci } from './pciSetup';
-import { BIOS_SEGMENT, BOOT_ADDRESS, BOOT_DRIVE, buildRom, DISKETTE_PARAMETERS, FONTS, POWER_ON_SERVICE, SERVICE_PORT, type StubKind, stubOffset } from './rom';
+import { pciBios, serviceDirectory } from './pciBios';
+import { powerService } from './powerServices';
+import { APM_ENTRY_16, APM_ENTRY_32, BIOS32_ENTRY, BIOS_SEGMENT, BOOT_ADDRESS, BOOT_DRIVE, buildRom, DISKETTE_PARAMETERS, farReturn, FONTS, PCI_ENTRY, POWER_ON_SERVICE, SERVICE_PORT, type StubKind, stubOffset } from './rom';
 import type { FirmwareParts, Service } from './services';
 import { POLL_TICKS } from './services';
 import { wakeUp } from './wakeUp';
@@ -38,6 +40,8 @@ const EOI = 0x20;
 /** The CMOS clock's line, and its register that tells why it interrupts. */
 const CLOCK_IRQ = 8;
 const CLOCK_CAUSE = 0x0c;
+/** CR0.PE. */
+const PROTECTED = 1n;
 /** CR0 bits that are set at reset: caches off. */
 const CACHES_OFF = 0x6000_0000n;
 
@@ -69,6 +73,9 @@ for (let irq = 2; irq < 16; irq++) {
   SERVICES.set(vector, { kind: 'checked', service: (call, parts) => interruptRequest(irq, vector, call, parts) });
 }
 SERVICES.set(COPROCESSOR_VECTOR, { kind: 'coprocessor', service: () => {} });
+
+/** What protected mode calls far. */
+const FAR_SERVICES: readonly (readonly [entry: number, Service])[] = [[BIOS32_ENTRY, serviceDirectory], [PCI_ENTRY, pciBios], [APM_ENTRY_32, powerService], [APM_ENTRY_16, powerService]];
 
 /** What the ROM of this machine holds; `memory` is its RAM in bytes. */
 export const romImage = (mp: MpOptions, memory: number): Uint8Array => buildRom((vector) => SERVICES.get(vector)?.kind ?? 'nothing', mp, memory);
@@ -133,15 +140,27 @@ export class Bios implements Device, PortDevice {
     return from >= BIOS && from < BIOS + BIOS_SIZE ? from - BIOS : undefined;
   }
 
+  /** The service whose entry for protected mode has called the ROM's OUT: by the return address on the stack, wherever kernels have mapped the ROM. */
+  private calledFar(): Service | undefined {
+    const cpu = this.cpu();
+    const { state } = cpu;
+    if (this.foreign || !(state.get64(Offset.CR0) & PROTECTED)) return undefined;
+    const physical = (base: bigint, offset: bigint): number => cpu.peekTranslate(BigInt.asUintN(64, base + offset));
+    const stack = physical(state.segBase(Seg.SS), state.reg(Gpr.RSP) & state.get64(Offset.SP_MASK));
+    if (stack < 0) return undefined;
+    const returns = [4, 2].map((size) => physical(state.segBase(Seg.CS), BigInt(this.parts.memory.load(stack, size))) - BIOS);
+    return FAR_SERVICES.find(([entry]) => returns.includes(farReturn(entry)))?.[1];
+  }
+
   /** Software's own writes are kept and raise no SMI#: the firmware has not enabled it and has no handler for it. */
   writePort(port: number, value: number): void {
     const cpu = this.cpu();
     const from = this.calledFrom();
-    if (from === undefined || port !== SERVICE_PORT) {
+    const service = port !== SERVICE_PORT ? undefined : (this.calledFar() ?? (from === undefined ? undefined : this.byAddress.get(from)));
+    if (port !== SERVICE_PORT || (from === undefined && !service)) {
       this.state[port === SERVICE_PORT ? 'control' : 'status'] = value & 0xff;
       return;
     }
-    const service = this.byAddress.get(from);
     if (service) this.state.result = service(new CallFrame(cpu, this.parts.memory), this.parts) ? 1 : 0;
   }
 

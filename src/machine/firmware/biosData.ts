@@ -37,6 +37,8 @@ export const Bda = {
   KEYBOARD_TYPE: 0x496,
   /** This BIOS's own: 1 while the keyboard's controller holds a code for which the buffer had no room. */
   KEY_WITHHELD: 0x4f6,
+  /** This BIOS's own: 1 when somebody has named what the mouse's reports are for. */
+  MOUSE_HANDLER: 0x4f7,
   /** This BIOS's own: tick at which the wait of INT 15h 86h is over, 8 bytes; 0 while nobody waits. */
   WAIT_UNTIL: 0x4f8,
 } as const;

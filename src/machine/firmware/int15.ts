@@ -1,10 +1,12 @@
-/** INT 15h: memory sizes and maps, the A20 gate, block moves, waiting. */
+/** INT 15h: memory sizes and maps, the A20 gate, block moves, waiting, power, the mouse. */
 import { type Linear, linearOf } from '../../base/address';
 import { Gpr, Seg } from '../../cpu/state';
 import { BIOS_SEGMENT, CONFIGURATION, SLEEP } from './rom';
 import { TICKS_PER_SECOND } from '../clock';
 import { Bda } from './biosData';
 import type { CallFrame } from './callFrame';
+import { pointingDevice } from './pointingDevice';
+import { powerService } from './powerServices';
 import type { FirmwareParts, Service } from './services';
 import { unsupported } from './services';
 import { EBDA, EXTENDED_RAM } from '../memory/addressMap';
@@ -21,10 +23,12 @@ export const int15: Service = (call, parts) => {
     case 0x4f: // keyboard intercept: let the key pass
       call.carry = true;
       return;
-    case 0x41: // wait for an event, power management, mouse: not there, and everybody asks
-    case 0x53:
-    case 0xc2:
+    case 0x41: // wait for an event: not there, and everybody asks
       return call.fail(BAD_COMMAND);
+    case 0x53:
+      return powerService(call, parts);
+    case 0xc2:
+      return pointingDevice(call, parts);
     case 0x86:
       return wait(call, parts);
     case 0x87:

@@ -1,8 +1,10 @@
-/** INT 1Ah AH=B1h: the PCI bus (PCI BIOS Specification 2.1), in real mode. */
+/** INT 1Ah AH=B1h: the PCI bus (PCI BIOS Specification 2.1); in protected mode by an entry that the BIOS32 service directory leads to. */
 import { Gpr } from '../../cpu/state';
 import { Config } from '../devices/pci/pciFunction';
 import type { CallFrame } from './callFrame';
+import { PCI_ENTRY } from './rom';
 import type { FirmwareParts } from './services';
+import { BIOS, BIOS_SIZE } from '../memory/addressMap';
 
 const Status = { SUCCESSFUL: 0x00, UNSUPPORTED: 0x81, BAD_VENDOR: 0x83, NOT_FOUND: 0x86, BAD_REGISTER: 0x87 } as const;
 const SIGNATURE = 0x2049_4350; // 'PCI '
@@ -12,6 +14,20 @@ const NO_VENDOR = 0xffff;
 const ENABLED = 0x8000_0000;
 /** Functions that read a register, by AL, and how many bytes; those that write one are three above. */
 const SIZES: Readonly<Record<number, 1 | 2 | 4>> = { 0x08: 1, 0x09: 2, 0x0a: 4 };
+
+/** The directory's one service, and what it answers in AL. */
+const PCI_SERVICE = 0x4943_5024; // '$PCI'
+const Directory = { PRESENT: 0x00, ABSENT: 0x80, BAD_FUNCTION: 0x81 } as const;
+
+/** The BIOS32 service directory (Standard BIOS 32-bit Service Directory Proposal 0.4): EAX names a service; EBX, ECX and EDX are its base, length and entry. */
+export function serviceDirectory(call: CallFrame): void {
+  if ((call.bx & 0xff) !== 0) return void (call.al = Directory.BAD_FUNCTION);
+  if (call.get32(Gpr.RAX) !== PCI_SERVICE) return void (call.al = Directory.ABSENT);
+  call.al = Directory.PRESENT;
+  call.set32(Gpr.RBX, BIOS);
+  call.set32(Gpr.RCX, BIOS_SIZE);
+  call.set32(Gpr.RDX, PCI_ENTRY);
+}
 
 export function pciBios(call: CallFrame, parts: FirmwareParts): void {
   const status = perform(call, parts);
@@ -36,7 +52,7 @@ function perform(call: CallFrame, { board: { pci } }: FirmwareParts): number {
       call.bx = VERSION;
       call.cx &= 0xff00; // the last bus is number 0
       call.set32(Gpr.RDX, SIGNATURE);
-      call.set32(Gpr.RDI, 0); // there is no entry for protected mode
+      call.set32(Gpr.RDI, BIOS + PCI_ENTRY); // for protected mode
       return Status.SUCCESSFUL;
     case 0x02:
       if (call.dx === NO_VENDOR) return Status.BAD_VENDOR;

@@ -61,6 +61,16 @@ const DISKETTE_TABLE = [0xaf, 0x02, 0x25, 0x02, 18, 0x1b, 0xff, 0x6c, 0xf6, 0x0f
 /** What INT 10h AH=1Bh says that there is: all modes from 0 to 13h but 8 to 0Ch and 0Fh, text of 200, 350 and 400 lines, fonts, and what else VGAs have. */
 export const VIDEO_FUNCTIONS = 0x5ea0;
 const VIDEO_FUNCTION_TABLE = [0xff, 0x60, 0x0f, 0, 0, 0, 0, 0x07, 2, 1, 0xe7, 0x0c, 0, 0, 0, 0];
+/** The BIOS32 service directory, which software finds by its signature at a multiple of 16: signature, entry, revision, length in 16 bytes, checksum. */
+const BIOS32_DIRECTORY = 0x5ec0;
+/** Entries for protected mode: the directory's, the PCI BIOS's, APM's for 32 and for 16 bits. Each is called far. */
+export const BIOS32_ENTRY = 0x5ed0;
+export const PCI_ENTRY = 0x5ed8;
+export const APM_ENTRY_32 = 0x5ee0;
+export const APM_ENTRY_16 = 0x5ee8;
+/** The OUT that they call, with a RET of either size. */
+const OUT_32 = 0x5ef4;
+const OUT_16 = 0x5ef8;
 /** Flat descriptors for boots that start in protected mode. */
 export const ROM_GDT = 0x5f00;
 export const ROM_GDT_CODE = 0x08;
@@ -70,6 +80,39 @@ const OUT_SERVICE = [0xe6, SERVICE_PORT];
 /** push ax; in al, RESULT_PORT; test al, al; pop ax. */
 const TEST_RESULT = [0x50, 0xe4, RESULT_PORT, 0x84, 0xc0, 0x58];
 const IRET = 0xcf;
+const RET = 0xc3;
+const RETF = 0xcb;
+/**
+ * Code for protected mode calls an OUT, with which it shares the ROM, and the firmware knows the service by the return address on the
+ * stack: the processor tells where an OUT is only in real mode. The caller's flags lie where an INT would have pushed them:
+ * pushf; in 16-bit code push ax; call the OUT; there add sp, 2; popf; retf.
+ */
+const NEAR_CALL = 0xe8;
+const FAR_ENTRIES = [
+  { entry: BIOS32_ENTRY, before: [], after: [RETF], out: OUT_32 },
+  { entry: PCI_ENTRY, before: [0x9c], after: [0x9d, RETF], out: OUT_32 },
+  { entry: APM_ENTRY_32, before: [0x9c], after: [0x9d, RETF], out: OUT_32 },
+  { entry: APM_ENTRY_16, before: [0x9c, 0x50], after: [0x83, 0xc4, 0x02, 0x9d, RETF], out: OUT_16 },
+] as const;
+
+/** Opcode, and a displacement of 16 or 32 bits. */
+function farEntry({ entry, before, after, out }: (typeof FAR_ENTRIES)[number]): number[] {
+  const distance = out - farReturn(entry);
+  const displacement = [distance & 0xff, (distance >> 8) & 0xff, ...(out === OUT_32 ? [(distance >> 16) & 0xff, (distance >> 24) & 0xff] : [])];
+  return [...before, NEAR_CALL, ...displacement, ...after];
+}
+
+/** Offset that an entry's call of the OUT returns to. */
+export function farReturn(entry: number): number {
+  const { before, out } = FAR_ENTRIES.find((e) => e.entry === entry)!;
+  return entry + before.length + (out === OUT_32 ? 5 : 3);
+}
+
+function serviceDirectory(): number[] {
+  const bytes = [...'_32_'].map((c) => c.charCodeAt(0)).concat([BIOS32_ENTRY & 0xff, BIOS32_ENTRY >> 8, BIOS >> 16, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
+  bytes[10] = -bytes.reduce((sum, byte) => sum + byte, 0) & 0xff;
+  return bytes;
+}
 
 const CODE: Record<StubKind, readonly number[]> = {
   service: [...OUT_SERVICE, IRET],
@@ -124,6 +167,9 @@ export function buildRom(kindOf: (vector: number) => StubKind, mp: MpOptions, me
   rom.set(DISKETTE_TABLE, DISKETTE_PARAMETERS);
   rom.set(SET_BANK_CODE, SET_BANK);
   rom.set(VIDEO_FUNCTION_TABLE, VIDEO_FUNCTIONS);
+  rom.set(serviceDirectory(), BIOS32_DIRECTORY);
+  for (const far of FAR_ENTRIES) rom.set(farEntry(far), far.entry);
+  for (const out of [OUT_32, OUT_16]) rom.set([...OUT_SERVICE, RET], out);
   for (const lines of [8, 14, 16] as const) rom.set(font(lines), FONTS[lines]);
   const stub15 = stubOffset(0x15);
   rom.set([0xfb, 0xf4, 0xea, stub15 & 0xff, stub15 >> 8, BIOS_SEGMENT & 0xff, BIOS_SEGMENT >> 8], SLEEP);
