@@ -1,9 +1,9 @@
 /** What an exception has interrupted, as a stub of assembly finds it on the stack. */
 import assert from 'node:assert';
-import { interruptedFrame } from '../../src/debug/stack/interruptedFrame';
+import { interruptedFrame, interruptedOrCaller } from '../../src/debug/stack/interruptedFrame';
 import type { Target } from '../../src/debug/target';
 import { bytesOf, type Frame } from '../../src/symbols/frame';
-import { RBP, RSP } from '../../src/symbols/registers';
+import { RBP, RBX, RSP } from '../../src/symbols/registers';
 
 const STACK = 0x8000n;
 const GDT = 0x1000n;
@@ -11,6 +11,7 @@ const CODE = 0x5000n;
 /** Upper halves: code of DPL 0 at selector 8, data at 0x10, code of DPL 3 at 0x18. */
 const DESCRIPTORS: Readonly<Record<string, bigint>> = { [`${GDT + 12n}`]: 0x00cf_9b00n, [`${GDT + 20n}`]: 0x00cf_9300n, [`${GDT + 28n}`]: 0x00cf_fb00n };
 const FLAGS = 0x246n;
+const RBX_OF_CALLER = 77n;
 
 describe('what an exception has interrupted', () => {
   const target = {
@@ -19,7 +20,7 @@ describe('what an exception has interrupted', () => {
   } as unknown as Target;
 
   /** The frame of a stub in whose stack there are these words; code and user stack are readable from CODE on, below the stack. */
-  const find = (bits: 32 | 64, words: readonly bigint[], options: { bp?: bigint; called?: boolean } = {}): [rip: bigint, rsp: bigint, isCaller: boolean] | undefined => {
+  const find = (bits: 32 | 64, words: readonly bigint[], options: { bp?: bigint; called?: boolean; returns?: bigint; before?: readonly number[] } = {}): [rip: bigint, rsp: bigint, isCaller: boolean] | undefined => {
     const size = bits / 8;
     const bytes = new Uint8Array(words.length * size);
     words.forEach((word, n) => bytes.set(bytesOf(word, size), n * size));
@@ -28,9 +29,15 @@ describe('what an exception has interrupted', () => {
       register: (n) => ({ [RSP]: STACK, [RBP]: options.bp ?? 0n })[n],
       memory: (address, length) => {
         if (address >= STACK && address + BigInt(length) <= STACK + BigInt(bytes.length)) return bytes.subarray(Number(address - STACK), Number(address - STACK) + length);
-        return address >= CODE && address < STACK ? new Uint8Array(length) : undefined;
+        return address >= CODE - 8n && address < STACK ? new Uint8Array(length).map((_, n) => options.before?.[n - length + options.before.length] ?? 0) : undefined;
       },
     };
+    if (options.returns !== undefined) {
+      const asCalled = { pc: options.returns, isCaller: true, bits, register: () => RBX_OF_CALLER, memory: frame.memory };
+      const mended = interruptedOrCaller(target, 'vmm', frame, { frame: asCalled, cfa: STACK + 8n, method: 'cfi' });
+      assert.strictEqual(mended.frame.register(RBX), RBX_OF_CALLER, 'what call frame information knows stays');
+      return [mended.frame.pc, mended.frame.register(RSP)!, mended.frame.isCaller];
+    }
     const found = interruptedFrame(target, 'vmm', frame, options.called ?? false);
     return found && [found.frame.pc, found.frame.register(RSP)!, found.frame.isCaller];
   };
@@ -53,5 +60,15 @@ describe('what an exception has interrupted', () => {
   it('not behind the return address of a function that was called', () => {
     assert.strictEqual(find(64, [CODE, ...own64], { called: true }), undefined);
     assert.notStrictEqual(find(64, own64, { called: true }), undefined);
+  });
+
+  describe('by a handler in C, whose call frame information is as of a function that was called', () => {
+    const wrong = [CODE + 4n, RBX_OF_CALLER, true];
+    it('the stack pointer is the one that was pushed', () => assert.deepStrictEqual(find(64, own64, { returns: CODE + 4n }), [CODE + 4n, STACK + 0x48n, false]));
+    it('behind an error code that was taken for the return address', () => assert.deepStrictEqual(find(64, [6n, ...own64], { returns: 6n }), [CODE + 4n, STACK + 0x48n, false]));
+    it('not where a call stands in front of the return address', () => {
+      for (const call of [[0xe8, 0, 0, 0, 0], [0xff, 0xd0], [0x41, 0xff, 0x54, 0x24, 0x10], [0xff, 0x14, 0xc5, 0, 0, 0, 0]]) assert.deepStrictEqual(find(64, own64, { returns: CODE + 4n, before: call }), wrong);
+    });
+    it('not where the words above are others', () => assert.deepStrictEqual(find(64, [CODE + 4n, 1n, 2n, 3n, 4n], { returns: CODE + 4n }), wrong));
   });
 });

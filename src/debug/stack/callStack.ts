@@ -15,7 +15,7 @@ import type { Target } from '../target';
 import { otherWorld, type World } from '../world';
 import { fileWords } from './fileWords';
 import { innermostFrame, type Place } from './innermostFrame';
-import { interruptedFrame } from './interruptedFrame';
+import { interruptedFrame, interruptedOrCaller } from './interruptedFrame';
 
 /** A frame of code. */
 export interface CodeFrame {
@@ -81,6 +81,10 @@ export function callerOf(target: Target, world: World, frame: Frame, loaded = ta
     if (interrupted) return interrupted;
   }
   if (!caller) return undefined;
+  if (caller.method === 'cfi') {
+    const interrupted = interruptedOrCaller(target, world, frame, caller);
+    if (interrupted !== caller) return interrupted;
+  }
   // A return address that is not mapped is no return address.
   return caller.frame.memory(caller.frame.pc - 1n, 1) ? caller : undefined;
 }

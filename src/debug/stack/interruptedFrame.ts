@@ -77,3 +77,39 @@ export function interruptedFrame(target: Target, world: World, frame: Frame, was
   }
   return undefined;
 }
+
+/** Error codes have 16 bits. */
+const LAST_ERROR_CODE = 0xffffn;
+/** Registers with DWARF numbers 0 to 15. */
+const GENERAL_REGISTERS = 16;
+
+/** The longest CALL, behind its prefixes: FF /2 with a SIB byte and a displacement of 32 bits. */
+const MOST_CALL_BYTES = 7;
+
+/** Whether a call stands in front of an address: E8, or FF /2 and /3. */
+function isBehindCall(frame: Frame, pc: bigint): boolean {
+  const bytes = frame.memory(pc - BigInt(MOST_CALL_BYTES), MOST_CALL_BYTES);
+  if (!bytes) return false;
+  if (bytes[MOST_CALL_BYTES - 5] === 0xe8) return true;
+  return [2, 3, 4, 6, 7].some((length) => bytes[MOST_CALL_BYTES - length] === 0xff && [2, 3].includes((bytes[MOST_CALL_BYTES - length + 1]! >>> 3) & 7));
+}
+
+/**
+ * The caller of a 64-bit frame as call frame information tells it, mended where that frame is a handler in C
+ * (`__attribute__((interrupt))`): its call frame information is as of a function that was called, and so knows nothing of
+ * the stack pointer that the processor has pushed; clang's takes an error code for the return address. `caller` itself
+ * where it stands behind a call, or what is above the return address is not what the processor pushes.
+ */
+export function interruptedOrCaller(target: Target, world: World, frame: Frame, caller: Caller): Caller {
+  const returns = caller.frame.pc;
+  if (frame.bits !== 64 || isBehindCall(frame, returns)) return caller;
+  const pushed = pushedAt(target, world, frame, caller.cfa - 8n) ?? (returns <= LAST_ERROR_CODE ? pushedAt(target, world, frame, caller.cfa) : undefined);
+  if (!pushed || (pushed.rip !== returns && returns > LAST_ERROR_CODE)) return caller;
+  const registers = new Map<number, bigint>();
+  for (let number = 0; number < GENERAL_REGISTERS; number++) {
+    const value = caller.frame.register(number);
+    if (value !== undefined) registers.set(number, value);
+  }
+  registers.set(RIP, pushed.rip).set(RSP, pushed.rsp);
+  return { frame: callerFrame(frame, registers, false), cfa: pushed.rsp, method: 'interrupt' };
+}
