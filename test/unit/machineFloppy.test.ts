@@ -195,6 +195,19 @@ describe('The floppy disk controller', () => {
     assert.equal(rig.drives[0]!.read(17)[100], 0x5a);
   });
 
+  it('is ready when software starts, and the BIOS notes its interrupt', () => {
+    const { machine } = boot([floppy(bytes(`
+      31 c0 8e d8               ; xor ax, ax; mov ds, ax
+      ba f4 03 ec a2 00 60      ; mov dx, 0x3f4; in al, dx; mov [0x6000], al
+      42 b0 07 ee b0 00 ee      ; inc dx; out dx, 7; out dx, 0: recalibrate
+      f6 06 3e 04 80 74 f9      ; test byte [0x43e], 0x80; jz to it
+      b0 08 ee                  ; out dx, 8: what was it?
+      ec a2 01 60 ec a2 02 60   ; in al, dx; mov [0x6001], al; the same to 0x6002
+      e6 f4                     ; out 0xf4, al
+    `))]);
+    assert.deepEqual([...machine.readMemory(0x6000, 3)!], [0x80, 0x20, 0]);
+  });
+
   it('CMOS and no IDE drive tell of it; without one its ports are empty', () => {
     const { rig } = controller();
     rig.out8(0x70, 0x10);

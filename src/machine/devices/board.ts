@@ -104,6 +104,8 @@ export class Board {
   readonly keyboard: KeyboardController;
   readonly vga: Vga;
   readonly display: Display;
+  /** Undefined where there are no floppy disks. */
+  readonly floppy: FloppyController | undefined;
   /** Switches the machine off. */
   readonly powerOff: () => void;
   readonly com1: Uart;
@@ -171,7 +173,7 @@ export class Board {
     this.debugConsole = new DebugConsole();
     const dma = new DmaControllers(wiring, bus.memory);
     const { floppies } = this.cabling;
-    const floppy = floppies.length > 0 ? new FloppyController(floppies, dma, wiring, line(Irq.FLOPPY)) : undefined;
+    const floppy = (this.floppy = floppies.length > 0 ? new FloppyController(floppies, dma, wiring, line(Irq.FLOPPY)) : undefined);
     const port92 = new Port92(this.a20, () => wiring.resetMachine());
     const lpt1 = new ParallelPort();
     const busMaster = new BusMasterIde(bus.memory);

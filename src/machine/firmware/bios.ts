@@ -11,6 +11,7 @@ import { Bda, fillBiosData } from './biosData';
 import { CallFrame } from './callFrame';
 import { type BootEntry, bootImage, findBootEntry } from './elTorito';
 import type { EmulatedDisk } from './emulatedDisk';
+import { setUpFloppies } from './floppySetup';
 import { int10 } from './int10';
 import { CD_NUMBER, FIRST_HARD_DISK, floppyDisks, hardDisks, int13 } from './int13';
 import { int14, int17 } from './int14';
@@ -21,7 +22,7 @@ import type { MpOptions } from './mpTable';
 import { setUpPci } from './pciSetup';
 import { pciBios, serviceDirectory } from './pciBios';
 import { powerService } from './powerServices';
-import { APM_ENTRY_16, APM_ENTRY_32, BIOS32_ENTRY, BIOS_SEGMENT, BOOT_ADDRESS, BOOT_DRIVE, buildRom, DISKETTE_PARAMETERS, farReturn, FONTS, PCI_ENTRY, POWER_ON_SERVICE, SERVICE_PORT, type StubKind, stubOffset } from './rom';
+import { APM_ENTRY_16, APM_ENTRY_32, BIOS32_ENTRY, BIOS_SEGMENT, BOOT_ADDRESS, BOOT_DRIVE, buildRom, DISKETTE_PARAMETERS, DISKETTE_TABLE, farReturn, FONTS, PCI_ENTRY, POWER_ON_SERVICE, SERVICE_PORT, type StubKind, stubOffset } from './rom';
 import type { FirmwareParts, Service } from './services';
 import { POLL_TICKS } from './services';
 import { wakeUp } from './wakeUp';
@@ -37,6 +38,9 @@ const SECOND_IRQ = 0x70;
 const COPROCESSOR_VECTOR = 0x75;
 const MASKS = [0b1111_1000, 0b0011_1110] as const;
 const EOI = 0x20;
+/** Floppy disks' line; the bit of the data area that tells of its interrupt, for those who wait there. */
+const FLOPPY_IRQ = 6;
+const FLOPPY_INTERRUPTED = 0x80;
 /** The CMOS clock's line, and its register that tells why it interrupts. */
 const CLOCK_IRQ = 8;
 const CLOCK_CAUSE = 0x0c;
@@ -242,13 +246,14 @@ export class Bios implements Device, PortDevice {
       pic.writePort(port + 1, 0x01); // ICW4: 8086 mode
       pic.writePort(port + 1, mask);
     };
-    initialise(0x20, FIRST_IRQ, 0x04, MASKS[0]);
+    initialise(0x20, FIRST_IRQ, 0x04, board.floppy ? MASKS[0] & ~(1 << FLOPPY_IRQ) : MASKS[0]);
     initialise(0xa0, SECOND_IRQ, 0x02, MASKS[1]);
     pit.writePort(0x43, 0x36); // channel 0: square wave, 65536 counts: 18.2 Hz
     pit.writePort(0x40, 0);
     pit.writePort(0x40, 0);
     board.localApic.initialise();
     setUpPci(board);
+    if (board.floppy) setUpFloppies(board.floppy, [DISKETTE_TABLE[0], DISKETTE_TABLE[1]]);
     const { state } = this.cpu();
     state.set64(Offset.CR0, state.get64(Offset.CR0) & ~CACHES_OFF);
     this.cpu().stateChanged();
@@ -271,6 +276,7 @@ function interruptRequest(irq: number, vector: number, call: CallFrame, parts: F
   const { pic } = parts.board;
   const spurious = (irq & 7) === 7;
   if (!pic.inService(irq) && !spurious) return vector < 0x20 ? exception(vector, call, parts) : false;
+  if (irq === FLOPPY_IRQ) parts.memory.store(Bda.FLOPPY_STATE, 1, parts.memory.load(Bda.FLOPPY_STATE, 1) | FLOPPY_INTERRUPTED);
   if (irq === CLOCK_IRQ) parts.board.cmos.readRegister(CLOCK_CAUSE); // reading it is what ends the request
   if (irq >= 8 && pic.inService(irq)) pic.writePort(0xa0, EOI);
   if (irq >= 8 || pic.inService(irq)) pic.writePort(0x20, EOI);

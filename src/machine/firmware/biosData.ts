@@ -15,6 +15,7 @@ export const Bda = {
   KEY_HEAD: 0x41a,
   KEY_TAIL: 0x41c,
   KEYS: 0x41e,
+  FLOPPY_STATE: 0x43e,
   VIDEO_MODE: 0x449,
   COLUMNS: 0x44a,
   PAGE_SIZE: 0x44c,

@@ -57,7 +57,7 @@ export const CONFIGURATION = 0x5e00;
 const CONFIGURATION_TABLE = [0x08, 0x00, 0xfc, 0x01, 0x00, 0x74, 0x40, 0x00, 0x00, 0x00];
 /** The diskette parameters that vector 1Eh points to: step rate and times, motor's time, 512 bytes, last sector, gaps, fill byte, head settle and motor start times. */
 export const DISKETTE_PARAMETERS = 0x5e80;
-const DISKETTE_TABLE = [0xaf, 0x02, 0x25, 0x02, 18, 0x1b, 0xff, 0x6c, 0xf6, 0x0f, 0x08];
+export const DISKETTE_TABLE = [0xaf, 0x02, 0x25, 0x02, 18, 0x1b, 0xff, 0x6c, 0xf6, 0x0f, 0x08] as const;
 /** What INT 10h AH=1Bh says that there is: all modes from 0 to 13h but 8 to 0Ch and 0Fh, text of 200, 350 and 400 lines, fonts, and what else VGAs have. */
 export const VIDEO_FUNCTIONS = 0x5ea0;
 const VIDEO_FUNCTION_TABLE = [0xff, 0x60, 0x0f, 0, 0, 0, 0, 0x07, 2, 1, 0xe7, 0x0c, 0, 0, 0, 0];
