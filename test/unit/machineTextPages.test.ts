@@ -33,6 +33,12 @@ describe('text of the BIOS', () => {
     assert.strictEqual(few.screen().rows, 25);
   });
 
+  it('stays where the mode is asked to keep it', () => {
+    const m = afterCalls({ ax: 0x0e41 }, { ax: 0x0083 }, { ax: 0x0f00 }, { ax: 0x0003 }, { ax: 0x0f00 });
+    assert.deepStrictEqual([results(m, 2)[0], results(m, 4)[0]], [0x5083, 0x5003]);
+    assert.strictEqual(afterCalls({ ax: 0x0e41 }, { ax: 0x0083 }).screenText()[0], 'A');
+  });
+
   it('has a cursor whose shape can hide it', () => {
     assert.strictEqual(afterCalls({ ax: 0x0100, cx: 0x2000 }).screen().cursor, undefined);
     const m = afterCalls({ ax: 0x0100, cx: 0x2000 }, { ax: 0x0100, cx: 0x0607 }, { ax: 0x0300 });

@@ -6,7 +6,7 @@ import { FONT_VECTOR, PictureCells, UPPER_FONT_VECTOR } from './graphicsText';
 import type { FirmwareParts, Service } from './services';
 import { missingService } from './services';
 import { BIOS_SEGMENT, FONTS, VIDEO_FUNCTIONS } from './rom';
-import { describeFont, setVgaMode } from './setVgaMode';
+import { describeFont, KEPT, setVgaMode } from './setVgaMode';
 import { PAGES } from './textScreen';
 import { vbe } from './vbe';
 import { cgaColours, colours } from './videoColours';
@@ -61,7 +61,7 @@ const functions: Record<number, Service> = {
   // On the page that is shown, whatever BH is, as VGA BIOSes do.
   0x0e: (call, { screen }) => screen.teletype(screen.page, call.al, screen.pictured ? call.bx & 0xff : undefined),
   0x0f: (call, { memory, screen }) => {
-    call.ax = (memory.load(Bda.COLUMNS, 1) << 8) | memory.load(Bda.VIDEO_MODE, 1);
+    call.ax = (memory.load(Bda.COLUMNS, 1) << 8) | memory.load(Bda.VIDEO_MODE, 1) | (memory.load(Bda.VIDEO_CONTROL, 1) & KEPT);
     call.bx = (screen.page << 8) | (call.bx & 0xff);
   },
   0x10: colours,

@@ -8,6 +8,8 @@ import { FONT_VECTOR } from './graphicsText';
 import { BIOS_SEGMENT, FONTS } from './rom';
 import type { FirmwareParts } from './services';
 
+/** In the data area and in what AH=0Fh yields: the mode that was set last has left its memory as it was. */
+export const KEPT = 0x80;
 /** Text in one colour is shown as text in sixteen. */
 const MONOCHROME_TEXT = 7;
 const graphics = (mode: VgaMode): boolean => (mode.graphics[6]! & 1) !== 0;
@@ -24,6 +26,7 @@ export function setVgaMode(parts: FirmwareParts, number: number, keep: boolean):
   memory.store(Bda.PAGE_SIZE, 2, mode.pageSize);
   describeFont(parts, mode.rows, mode.characterHeight);
   screen.home();
+  memory.store(Bda.VIDEO_CONTROL, 1, (memory.load(Bda.VIDEO_CONTROL, 1) & ~KEPT) | (keep ? KEPT : 0));
   if (keep) return mode;
   if (!graphics(mode)) screen.clear();
   else if (mode.cgaMemory) screen.clearPixels();
