@@ -66,10 +66,11 @@ export class Bus implements PhysicalBus {
 
   /** Puts a device's registers at a page, or takes them away from it. */
   claimPage(page: number, device: MemoryDevice | undefined): void {
-    if (device) this.registers.set(page, device);
-    else this.registers.delete(page);
+    if (device) {
+      this.registers.set(page, device);
+      this.firstRegisters = Math.min(page, this.firstRegisters);
+    } else if (this.registers.delete(page) && page === this.firstRegisters) this.firstRegisters = Math.min(Infinity, ...this.registers.keys());
     this.memory.hide(page, device !== undefined);
-    this.firstRegisters = Math.min(Infinity, ...this.registers.keys());
   }
 
   frameForRead(page: number): number {

@@ -1,5 +1,7 @@
 /** What is started of the command line and of the desktop's debug adapter: the bundle beside it, from V8's cache of its code. */
 import './tierUp';
+import { yieldToMachine } from './backgroundThreads';
 import { runBundle } from './codeCache';
 
+yieldToMachine();
 runBundle(__filename.replace(/\.js$/, '.main.js'));
