@@ -16,8 +16,8 @@ const WORTH_KEEPING_MS = 1000;
 const KEEP_AFTER_MS = 10_000;
 /** CRC-32 of what follows. */
 const CHECKSUM_SIZE = 4;
-/** What another version of Hyperstep or of V8 left. */
-const OLD_MS = 30 * 24 * 60 * 60 * 1000;
+/** The newest that stay: of both bundles, and of some versions of Hyperstep and of V8. */
+const MOST = 8;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -59,10 +59,9 @@ function write(file: string, data: Buffer): void {
     checksum.writeUInt32LE(crc32(data));
     writeFileSync(unfinished, Buffer.concat([checksum, data]), { mode: 0o600 });
     renameSync(unfinished, file);
-    for (const name of readdirSync(folder)) {
-      const other = path.join(folder, name);
-      if (statSync(other).mtimeMs < Date.now() - OLD_MS) rmSync(other);
-    }
+    const all = readdirSync(folder).map((name) => path.join(folder, name));
+    const written = new Map(all.map((one) => [one, statSync(one).mtimeMs]));
+    for (const old of all.sort((a, b) => written.get(b)! - written.get(a)!).slice(MOST)) rmSync(old);
   } catch {
     rmSync(unfinished, { force: true });
   }
