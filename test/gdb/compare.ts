@@ -52,16 +52,20 @@ function beginsWithoutBytes(sentence: string, frames: readonly CodeFrame[]): boo
   return call !== undefined && call.low === frame!.pc && !call.ranges.some(({ low, high }) => frame!.pc >= low && frame!.pc < high);
 }
 
-/** Whether a sentence is of two lines of a function that the line table has for the stop's address: ours of a statement, GDB's of none. */
+/** Whether a sentence is of two lines of a function of which the line table has ours for the stop's address: in a row that GDB has dropped, or of a statement whose row it has. */
 function repeatsLine(sentence: string, [innermost]: readonly CodeFrame[]): boolean {
   const [, name, theirs, ours] = /^#0 gdb (.+):(\d+), ours \1:(\d+)$/.exec(sentence) ?? [];
   const { frame, image } = innermost ?? {};
   if (name === undefined || !frame || !image) return false;
   const rows = [...image.image.rows(frame.pc, frame.pc + 1n)];
-  // The statement dropped may be that of the stop's address, after a row of its line that begins none.
-  const before = [...image.image.rows(rows[0]!.address - 1n, rows[0]!.address)];
-  const [first] = rows;
-  if (first!.isStmt && first!.line === Number(ours) && before.at(-1)?.line === first!.line && !before.at(-1)!.isStmt && before.some((row) => row.isStmt && row.line === Number(theirs))) return true;
+  // What is dropped may be the stop's own rows, after a row of their line that begins no statement.
+  if (rows[0]!.line === Number(ours)) {
+    let before = rows;
+    do before = [...image.image.rows(before[0]!.address - 1n, before[0]!.address)];
+    while (before.length > 0 && before.every((row) => !row.isStmt && row.line === Number(ours)));
+    const last = before.at(-1);
+    if (last?.line === Number(ours) && !last.isStmt && before.some((row) => row.isStmt && row.line === Number(theirs))) return true;
+  }
   const stated = rows.findIndex((row) => row.isStmt && row.line === Number(ours));
   return stated >= 0 && rows.slice(stated + 1).some((row) => !row.isStmt && row.line === Number(theirs)) && image.image.lineAt(frame.pc - 1n)?.line === Number(ours);
 }

@@ -50,8 +50,8 @@ export const ENTRY_VALUE_CHECKED = 'An entry value that GDB gives up, or compute
 /** For a function named where debug information says that its inlined call begins. */
 export const EMPTY_RANGE = 'An inlined call of gcc -O2 that begins with a range without bytes: GDB drops the range and tells the line in the function around it, Hyperstep in the function whose line it is.';
 
-/** For a line that the table repeats at an address, and whose end it has there too. */
-export const REPEATED_LINE = 'The line table has a statement of the line before once more at this address, and behind it a row of another line that begins no statement: GDB drops rows that repeat a line with a discriminator, and the statement with it.';
+/** For a line that the table repeats, and whose end or first row is without a statement. */
+export const REPEATED_LINE = 'GDB drops rows that repeat the line of a row before them, and begins a line with its statement alone: of a statement that is repeated with a discriminator, or of rows that follow one without a statement, it tells the line around. Hyperstep tells the row that the table has for the address.';
 
 /** Why a difference is none to mend; undefined for one that nobody has explained. `innermost` is the function of the stop. */
 export const explanationOf = (scene: string, sentence: string, innermost: string): string | undefined =>
