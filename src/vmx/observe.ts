@@ -3,6 +3,10 @@
 /** For so many more exits of its processor a record that is reported stays what it is. */
 export const LASTING_EXITS = 1000;
 
+/** What some exits tell as a plain number, without any words being made: names of their conditions. */
+export const PLAIN_NUMBERS = ['leaf', 'subleaf', 'msr', 'port', 'number'] as const;
+export type PlainNumber = (typeof PLAIN_NUMBERS)[number];
+
 /** One VM exit, complete: host state is loaded when it is reported. */
 export interface ExitRecord {
   /** 1 for the machine's first exit. */
@@ -22,7 +26,7 @@ export interface ExitRecord {
   /** The qualification and the guest's operands in words, per reason: `{leaf: 1}`, `{port: 0x70, direction: 'out', size: 1, value: 2}`, `{number: 1}` for a VMCALL's RAX. */
   details: Record<string, number | string | boolean>;
   /** A detail that is a number below 2^32 without working out the words; undefined where only `details` tells. For conditions that are asked at every exit. */
-  number?(name: string): number | undefined;
+  number?(name: PlainNumber): number | undefined;
 }
 
 /** The record of the exit that is reported, which is used again for another when LASTING_EXITS more have happened. */

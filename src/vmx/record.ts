@@ -4,7 +4,7 @@
  */
 import { join64 } from '../base/bits';
 import { Gpr } from '../cpu/state';
-import { type ExitRecord, LASTING_EXITS, type PassingExit } from './observe';
+import { type ExitRecord, LASTING_EXITS, type PassingExit, type PlainNumber } from './observe';
 import { Private } from './privateState';
 import { exitReason, exitReasonName, Reason } from './tables/exitReasons';
 import { decodeQualification } from './tables/qualification';
@@ -113,7 +113,7 @@ class Exit implements PassingExit {
     return (this.told ??= this.tell());
   }
 
-  number(name: string): number | undefined {
+  number(name: PlainNumber): number | undefined {
     switch (this.reason) {
       case Reason.CPUID:
         return name === 'leaf' ? this.eax >>> 0 : name === 'subleaf' ? this.ecx >>> 0 : undefined;
