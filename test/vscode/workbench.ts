@@ -1,7 +1,7 @@
 /** VS Code's window as a person uses it: keys, clicks, and what can be read on the screen. Every wait is bounded. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { chromium, type Browser, type Page } from 'playwright-core';
+import { chromium, type Browser, type Locator, type Page } from 'playwright-core';
 import { OUT } from './server';
 
 const CHROMIUM_OPTIONS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage'];
@@ -60,22 +60,29 @@ export class Workbench {
 
   /** Runs a command from the palette, whatever it opens then. */
   private async startCommand(title: string): Promise<void> {
-    await this.press('F1');
-    await this.page.waitForSelector('.quick-input-widget input');
-    await this.page.keyboard.type(title, { delay: 5 });
-    await this.page.locator('.quick-input-list .monaco-list-row.focused', { hasText: title.replace(/^.*: /, '') }).first().waitFor();
-    await this.press('Enter');
+    await this.#pick('F1', `>${title}`, title.replace(/^.*: /, ''));
   }
 
   /** Opens a file by its name in Go to File. */
   async openFile(name: string): Promise<void> {
-    await this.press('Control+P');
-    await this.page.waitForSelector('.quick-input-widget input');
-    await this.page.keyboard.type(name, { delay: 10 });
-    // The list changes while it searches: Enter takes the row that is selected then.
-    await this.page.locator('.quick-input-list .monaco-list-row.focused', { hasText: path.basename(name) }).first().waitFor();
-    await this.press('Enter');
+    await this.#pick('Control+P', name, path.basename(name));
     await this.page.locator('.tab', { hasText: path.basename(name) }).waitFor();
+  }
+
+  /** Opens VS Code's box for commands or files by a key, types, and takes the row that shows the text. */
+  async #pick(key: string, typed: string, row: string): Promise<void> {
+    const input = this.page.locator('.quick-input-widget input').first();
+    // The list changes while it searches: Enter takes the row that is selected then.
+    const selected = this.page.locator('.quick-input-list .monaco-list-row.focused', { hasText: row }).first();
+    const shows = (element: Locator): Promise<boolean> => element.waitFor({ timeout: LOST_KEY_MS }).then(() => true, () => false);
+    await this.until(`"${row}" selected in the box of ${key}`, async () => {
+      await this.press(key);
+      // The box closes when something that opens meanwhile, as a session does that starts, takes the focus.
+      if ((await shows(input)) && (await input.fill(typed, { timeout: LOST_KEY_MS }).then(() => true, () => false)) && (await shows(selected))) return true;
+      await this.press('Escape');
+      return undefined;
+    }, START_MS);
+    await this.press('Enter');
   }
 
   /** Waits until the active editor's tab is that of a file. */
