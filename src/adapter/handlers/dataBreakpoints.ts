@@ -1,7 +1,7 @@
 /** Data breakpoints: what can be watched, from the Variables pane or by name, and the breakpoints themselves. */
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { hex } from '../../base/bits';
-import { UserError } from '../../base/errors';
+import { attempt, UserError } from '../../base/errors';
 import type { AccessType, DataBreakpoint, DataRequest } from '../../debug/watch/dataBreakpoints';
 import { describe, nameOf, watchableNamed, type Watchable } from '../../debug/watch/watchable';
 import { sizeOf } from '../../symbols/types';
@@ -106,18 +106,11 @@ export const dataBreakpointHandlers = (session: Session, waiting = new Waiting(s
   },
 
   setDataBreakpoints(args: DebugProtocol.SetDataBreakpointsArguments) {
-    const requests = args.breakpoints.map((breakpoint) => {
-      try {
-        return requestOf(session, breakpoint);
-      } catch (error) {
-        if (error instanceof UserError) return error.message;
-        throw error;
-      }
-    });
-    const set: readonly DataBreakpoint[] = session.debugger.data.set(requests.filter((r) => typeof r !== 'string'));
+    const requests = args.breakpoints.map((breakpoint) => attempt(() => requestOf(session, breakpoint)));
+    const set: readonly DataBreakpoint[] = session.debugger.data.set(requests.filter((r): r is DataRequest => !(r instanceof UserError)));
     waiting.set(set);
     let next = 0;
-    const breakpoints = requests.map((request): DebugProtocol.Breakpoint => (typeof request === 'string' ? { verified: false, reason: 'failed', message: request } : told(session, set[next++]!)));
+    const breakpoints = requests.map((request): DebugProtocol.Breakpoint => (request instanceof UserError ? { verified: false, reason: 'failed', message: request.message } : told(session, set[next++]!)));
     return { breakpoints };
   },
 });

@@ -3,15 +3,15 @@
  * when they are wanted: `CPUID if leaf == 1`, `entry if launch log: entry {n}`. An object says the same by keys, and takes
  * a hit count. Function breakpoints `exit:CPUID` and `event:cr3` are as the texts.
  */
-import { UserError } from '../../base/errors';
+import { faultOf, UserError } from '../../base/errors';
 import { nearest } from '../../base/nearest';
 import { hitCondition } from '../../debug/breakpoints/hitCondition';
-import { splitLog } from '../../debug/breakpoints/logMessage';
+import { NO_MESSAGE, splitLog } from '../../debug/breakpoints/logMessage';
 import { parseCondition } from '../../debug/exits/condition';
 import type { ExitBreakpointRequest } from '../../debug/exits/exitBreakpoints';
 import { SYSTEM_EVENTS } from '../../debug/exits/systemEvents';
 import { EXIT_REASONS } from '../../vmx/tables';
-import type { Shape } from './schema';
+import { noText, type Shape } from './schema';
 
 /** An entry as the user may write it. */
 export type ExitEntry = string | { exit: string; condition?: string; hitCount?: string | number; log?: string };
@@ -82,21 +82,10 @@ function suggestion(word: string): string {
   return near ? `did you mean "${near}"?` : 'write a name of the SDM in capitals, as in "CPUID".';
 }
 
-/** What is wrong with what a reader throws at, as a sentence. */
-function fault(read: () => unknown): string | undefined {
-  try {
-    read();
-    return undefined;
-  } catch (error) {
-    if (error instanceof UserError) return error.message;
-    throw error;
-  }
-}
-
 function conditionFault(text: string): string | undefined {
   const { condition, message } = splitLog(text);
-  if (message === '') return '"log:" needs a message behind it.';
-  return condition === '' ? undefined : fault(() => parseCondition(condition));
+  if (message === '') return NO_MESSAGE;
+  return condition === '' ? undefined : faultOf(() => parseCondition(condition));
 }
 
 const wrongCondition = (key: string, text: string): string | undefined => {
@@ -105,7 +94,6 @@ const wrongCondition = (key: string, text: string): string | undefined => {
 };
 
 const isText = (value: unknown): value is string => typeof value === 'string' && value.trim() !== '';
-const noText = (key: string, value: unknown): string => `"${key}" is ${JSON.stringify(value)}, but must be a text that is not empty.`;
 
 function textEntry(key: string, value: unknown): string | undefined {
   if (!isText(value)) return `"${key}" is ${JSON.stringify(value)}, but must be the name of a VM exit, or an object as in { "exit": "CPUID", "log": "leaf {leaf}" }.`;
@@ -128,7 +116,7 @@ function condition(key: string, value: unknown): string | undefined {
 
 function hits(key: string, value: unknown): string | undefined {
   if (typeof value !== 'string' && typeof value !== 'number') return `"${key}" is ${JSON.stringify(value)}, but must be a hit count: a number, or a text such as "% 10".`;
-  const wrong = fault(() => hitCondition(String(value)));
+  const wrong = faultOf(() => hitCondition(String(value)));
   return wrong === undefined ? undefined : `"${key}": ${wrong}`;
 }
 

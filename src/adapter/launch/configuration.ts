@@ -1,11 +1,11 @@
 /** The launch configuration: its keys as a table, and the typed value the rest works with. */
-import { UserError } from '../../base/errors';
+import { faultOf, UserError } from '../../base/errors';
 import { nearest } from '../../base/nearest';
 import { CHECKS } from '../../debug/checks/table';
 import type { ExitBreakpointRequest } from '../../debug/exits/exitBreakpoints';
 import { EXIT_ENTRY, exitRequest, type ExitEntry } from './breakOnExit';
 import { parseMemorySize } from './memorySize';
-import { check, type Shape } from './schema';
+import { check, noText, type Shape } from './schema';
 import { CpuFeatures } from '../../cpu/system/features';
 import { MODELS, withheldBy } from '../../cpu/system/models';
 
@@ -88,14 +88,9 @@ function vmxChecks(key: string, value: unknown): string | undefined {
 
 /** A feature to do without: the sentence is the one that CpuFeatures has for a name that does not exist. */
 function feature(key: string, value: unknown): string | undefined {
-  if (typeof value !== 'string' || value === '') return `"${key}" is ${JSON.stringify(value)}, but must be a text that is not empty.`;
-  try {
-    new CpuFeatures([value]);
-    return undefined;
-  } catch (error) {
-    if (error instanceof UserError) return `"${key}": ${error.message}`;
-    throw error;
-  }
+  if (typeof value !== 'string' || value === '') return noText(key, value);
+  const wrong = faultOf(() => new CpuFeatures([value]));
+  return wrong === undefined ? undefined : `"${key}": ${wrong}`;
 }
 
 function checksOff(written: Written['vmxChecks']): string[] {

@@ -1,5 +1,5 @@
 /** Images in a folder that is no known tree: what could be started from it, and which symbols lie beside. */
-import { UserError } from '../../base/errors';
+import { faultOf, UserError } from '../../base/errors';
 import type { FileSource } from '../../base/files';
 import { isElf } from '../../machine/boot/elfHeader';
 import { hasMultibootHeader } from '../../machine/boot/multiboot';
@@ -22,15 +22,7 @@ interface Sort {
   boot(file: string): Exclude<BootConfiguration, { kind: 'lab' }>;
 }
 
-const startsAsDisk = (name: string, bytes: Uint8Array): boolean => {
-  try {
-    checkBootDisk(name, bytes);
-    return true;
-  } catch (error) {
-    if (error instanceof UserError) return false;
-    throw error;
-  }
-};
+const startsAsDisk = (name: string, bytes: Uint8Array): boolean => faultOf(() => checkBootDisk(name, bytes)) === undefined;
 
 /** In the order of preference: a disk or CD is made of the kernel beside it. */
 const SORTS: readonly Sort[] = [

@@ -20,6 +20,9 @@ export type Shape =
   /** A rule of its own: yields the sentence, or undefined. */
   | { kind: 'rule'; check: (key: string, value: unknown) => string | undefined };
 
+/** What is wrong with a value that is no text, or an empty one. */
+export const noText = (key: string, value: unknown): string => `"${key}" is ${shown(value)}, but must be a text that is not empty.`;
+
 const shown = (value: unknown): string => JSON.stringify(value) ?? 'undefined';
 const join = (key: string, part: string): string => (key === '' ? part : `${key}.${part}`);
 /** What a list of one could be made of. */
@@ -30,7 +33,7 @@ const isObject = (value: unknown): value is Record<string, unknown> => typeof va
 export function check(shape: Shape, key: string, value: unknown): string[] {
   switch (shape.kind) {
     case 'string':
-      return typeof value === 'string' && value !== '' ? [] : [`"${key}" is ${shown(value)}, but must be a text that is not empty.`];
+      return isPlain(value) ? [] : [noText(key, value)];
     case 'boolean':
       return typeof value === 'boolean' ? [] : [`"${key}" is ${shown(value)}, but must be true or false.`];
     case 'integer':

@@ -1,5 +1,5 @@
 /** The rules of a breakpoint by which a hit counts: its condition, which of its hits stop the machine, and whether they stop it or print. */
-import { UserError } from '../../base/errors';
+import { attempt, UserError } from '../../base/errors';
 import type { BreakpointOptions } from './breakpoints';
 import { hitCondition } from './hitCondition';
 import { messageFault, splitLog } from './logMessage';
@@ -19,10 +19,6 @@ export function hitRules<T extends BreakpointOptions>(written: T, fault: (expres
   const logMessage = behind ?? (written.logMessage || undefined);
   const options = { ...written, condition: condition || undefined, logMessage };
   const message = (condition && fault(condition)) || (logMessage === undefined ? undefined : messageFault(logMessage, fault));
-  try {
-    return { options, enough: written.hitCondition?.trim() ? hitCondition(written.hitCondition) : undefined, message };
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    return { options, enough: undefined, message: error.message };
-  }
+  const enough = attempt(() => (written.hitCondition?.trim() ? hitCondition(written.hitCondition) : undefined));
+  return enough instanceof UserError ? { options, enough: undefined, message: enough.message } : { options, enough, message };
 }

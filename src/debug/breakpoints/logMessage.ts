@@ -16,11 +16,17 @@ export function splitLog(text: string): { condition: string; message: string | u
   return { condition: condition.trim(), message: message?.trim() };
 }
 
+/** What is wrong with a message of nothing. */
+export const NO_MESSAGE = '"log:" needs a message behind it, as in "log: from {$guest.rip}".';
+
+/** What stands in braces. */
+export const expressionsOf = (message: string): string[] => [...message.matchAll(IN_BRACES)].map(([, expression]) => expression!);
+
 /** What is wrong with a message, as a sentence; `fault` says what is wrong with an expression. */
 export function messageFault(message: string, fault: (expression: string) => string | undefined): string | undefined {
-  if (message === '') return '"log:" needs a message behind it, as in "log: from {$guest.rip}".';
-  for (const [, expression] of message.matchAll(IN_BRACES)) {
-    const wrong = fault(expression!);
+  if (message === '') return NO_MESSAGE;
+  for (const expression of expressionsOf(message)) {
+    const wrong = fault(expression);
     if (wrong !== undefined) return `{${expression}} of the log message cannot be read: ${wrong}`;
   }
   return undefined;

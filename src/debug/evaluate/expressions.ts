@@ -1,5 +1,5 @@
 /** Expressions where the processor in focus stands, and what they need to know of the session. */
-import { UserError } from '../../base/errors';
+import { attempt, UserError } from '../../base/errors';
 import { expandMacroCalls, type MacroText } from '../../symbols/macroCalls';
 import { interpolated } from '../breakpoints/logMessage';
 import { helperCall, writerPlace } from '../exits/fieldWriter';
@@ -63,13 +63,9 @@ export class Expressions {
   /** What is wrong with an expression of a breakpoint wherever it is computed. */
   syntaxFault(text: string): string | undefined {
     const isType = (name: string): boolean => builtInType(name) !== undefined || this.processors.target.images.images.some(({ image }) => image.types(name).length > 0);
-    try {
-      const { expression } = parseExpression(expandMacroCalls(text, (name) => this.macroNamed(name)), isType);
-      return someOf(expression, ({ kind }) => kind === 'assign') ? CHANGES : undefined;
-    } catch (error) {
-      if (error instanceof UserError) return error.message;
-      throw error;
-    }
+    const parsed = attempt(() => parseExpression(expandMacroCalls(text, (name) => this.macroNamed(name)), isType));
+    if (parsed instanceof UserError) return parsed.message;
+    return someOf(parsed.expression, ({ kind }) => kind === 'assign') ? CHANGES : undefined;
   }
 
   /** A macro of any image: which of several is meant shows where the expression is computed. */

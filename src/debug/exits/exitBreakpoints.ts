@@ -1,5 +1,5 @@
 /** Exit breakpoints: which VM exits, and which other events of the processor, stop the machine. */
-import { UserError } from '../../base/errors';
+import { faultOf, UserError } from '../../base/errors';
 import type { ExitRecord } from '../../vmx/observe';
 import { hitCondition } from '../breakpoints/hitCondition';
 import { splitLog } from '../breakpoints/logMessage';
@@ -66,14 +66,8 @@ export class ExitBreakpoints {
     const before = this.byOwner.get(owner) ?? [];
     const list: ExitBreakpoint[] = [];
     const complaints = requests.map((request) => {
-      try {
-        const old = before.find((b) => b.name === request.name && b.event === request.event && b.condition === request.condition && b.hitCondition === request.hitCondition && b.log === request.log);
-        list.push(old ?? this.compile(request));
-        return undefined;
-      } catch (error) {
-        if (error instanceof UserError) return error.message;
-        throw error;
-      }
+      const old = before.find((b) => b.name === request.name && b.event === request.event && b.condition === request.condition && b.hitCondition === request.hitCondition && b.log === request.log);
+      return faultOf(() => list.push(old ?? this.compile(request)));
     });
     this.byOwner.set(owner, list);
     const all = [...this.byOwner.values()].flat();

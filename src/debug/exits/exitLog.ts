@@ -3,8 +3,8 @@
  * condition holds, and the machine runs on. In braces stands what a condition may speak of, and what the Watch pane knows.
  */
 import { hex } from '../../base/bits';
-import { UserError } from '../../base/errors';
-import { interpolated, messageFault } from '../breakpoints/logMessage';
+import { attempt, UserError } from '../../base/errors';
+import { expressionsOf, interpolated, messageFault } from '../breakpoints/logMessage';
 import { parseExpression } from '../evaluate/parser';
 import type { ParsedInput } from '../evaluate/syntax';
 import { isOwnName, mentions, type Operand, operandOf, type Subject, type Surroundings } from './condition';
@@ -34,8 +34,9 @@ function shown(value: Operand, { expression, format }: ParsedInput): string {
 export function compileLog(message: string, surroundings: LogSurroundings): ExitLog {
   const fault = messageFault(message, (expression) => surroundings.fault(expression));
   if (fault !== undefined) throw new UserError('log-message', fault);
+  const conditions = new Map(expressionsOf(message).map((text) => [text, conditionLike(text)]));
   return (subject, hits) => interpolated(message, (text) => {
-    const parsed = conditionLike(text);
+    const parsed = conditions.get(text);
     const own = (): string => shown(operandOf(parsed!.expression, subject, surroundings, hits), parsed!);
     if (parsed && mentions(parsed.expression, (name) => isOwnName(subject, name))) return own();
     try {
@@ -50,10 +51,6 @@ export function compileLog(message: string, surroundings: LogSurroundings): Exit
 
 /** An expression in the language of conditions; undefined for what only the Watch pane's can say, such as calls of macros and casts to types. */
 function conditionLike(text: string): ParsedInput | undefined {
-  try {
-    return parseExpression(text);
-  } catch (error) {
-    if (error instanceof UserError) return undefined;
-    throw error;
-  }
+  const parsed = attempt(() => parseExpression(text));
+  return parsed instanceof UserError ? undefined : parsed;
 }
