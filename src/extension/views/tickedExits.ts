@@ -36,10 +36,7 @@ export class TickedExits {
 
   /** Ticks these, or clears their ticks. Resolves when the sessions know it. */
   async set(changes: Iterable<[name: string, ticked: boolean]>): Promise<void> {
-    for (const [name, ticked] of changes) {
-      if (ticked) this.#names.add(name);
-      else this.#names.delete(name);
-    }
+    for (const [name, ticked] of changes) this.#tick(name, ticked);
     await this.#tell();
   }
 
@@ -54,9 +51,12 @@ export class TickedExits {
     return complaint;
   }
 
-  #put(name: string, ticked: boolean, condition: string | undefined): void {
+  #tick(name: string, ticked: boolean): void {
     if (ticked) this.#names.add(name);
     else this.#names.delete(name);
+  }
+  #put(name: string, ticked: boolean, condition: string | undefined): void {
+    this.#tick(name, ticked);
     if (condition === undefined) this.#conditions.delete(name);
     else this.#conditions.set(name, condition);
   }
