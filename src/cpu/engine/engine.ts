@@ -74,7 +74,6 @@ class EngineImplementation implements Engine {
       instructionChanges: (page, offset) => this.translator?.dropInstruction(page, offset),
     });
     this.cache.monitored.onWrite = (processor) => this.cpus[processor]?.endMonitoring();
-    const checkSegment = (base: number, segment: number, offset: number, flags: number): number => this.checkSegment(this.cpuAt(base), segment, offset, flags);
     this.interpreter = createInterpreter(module, memory, {
       access: (base, low, high, flags, budget) => {
         const cpu = this.cpuAt(base);
@@ -105,9 +104,9 @@ class EngineImplementation implements Engine {
         cpu.bus.out(port, size, value >>> 0);
       },
       invalidatePage: (base, low, high) => this.cpuAt(base).flushPageAt(low >>> 0, high >>> 0),
-      checkSegment,
+      checkSegment: (base, segment, offset, flags) => this.checkSegment(this.cpuAt(base), segment, offset, flags),
     });
-    if (translate) this.translator = new Translator(this.views, this.cache, handlers.handlers, this.interpreter.regions, { reach: this.interpreter.reach, checkSegment }, { ...translatorPolicy });
+    if (translate) this.translator = new Translator(this.views, this.cache, handlers.handlers, this.interpreter.regions, { reach: this.interpreter.reach, checkSegment: this.interpreter.checkSegment }, { ...translatorPolicy });
   }
 
   get monitored(): MonitoredLines {
@@ -118,9 +117,9 @@ class EngineImplementation implements Engine {
     return this.cpus[(base - CPU_BASE) / CPU_BLOCK_SIZE]!;
   }
 
-  /** `segment` is a number below 8, or the state offset of its cache (address records). */
+  /** `segment` is the state offset of its cache. */
   private checkSegment(cpu: Cpu, segment: number, offset: number, flags: number): number {
-    const seg = segment < 8 ? segment : (segment - Offset.SEGMENTS) / SEGMENT_STRIDE;
+    const seg = (segment - Offset.SEGMENTS) / SEGMENT_STRIDE;
     try {
       segmentLinear(cpu, seg, BigInt(offset >>> 0), flags & AccessFlag.SIZE, (flags & AccessFlag.WRITE) !== 0);
       return 1;

@@ -12,6 +12,7 @@ import { CTLB_ENTRY_SIZE, LET_BY, Offset, Segment, TLB_ENTRIES, TLB_ENTRY_SIZE }
 import { DEVICE, TOLD, Word } from '../mmu/tlb';
 import { walkFunction } from '../mmu/walkCode';
 import { keep, when } from '../stateCode';
+import { segmentCheckFunction } from '../system/segmentationCode';
 import { caseOrder } from './caseOrder';
 import type { Handler } from './handlers';
 import { type HelperFunctions, InterpreterEmitter } from './interpreterEmitter';
@@ -19,6 +20,9 @@ import { ADDRESS_SIZE_4, ADDRESS_SIZE_SHIFT, Exit, Field, Left, Special } from '
 
 /** What is called for want of a translation, as `access` and `reach` of mmu/slowPath.ts. */
 export type Miss = (cpu: number, low: number, high: number, flags: number, budget: number) => number;
+
+/** Whether limit and type of a segment that is not flat, by the state offset of its cache, permit an access. Returns 0 with the fault filled. */
+export type CheckSegment = (cpu: number, segment: number, offset: number, flags: number) => number;
 
 /** What the generated module calls. */
 export interface InterpreterImports {
@@ -29,8 +33,7 @@ export interface InterpreterImports {
   portOut(cpu: number, port: number, size: number, value: number, budget: number): void;
   /** INVLPG of a linear address. */
   invalidatePage(cpu: number, low: number, high: number): void;
-  /** Limit and type of a segment that is not flat. Returns 0 with the fault filled. */
-  checkSegment(cpu: number, segment: number, offset: number, flags: number): number;
+  checkSegment: CheckSegment;
 }
 
 export interface Interpreter {
@@ -40,6 +43,8 @@ export interface Interpreter {
   readonly regions: WebAssembly.Table;
   /** `reach`, behind what lies beside watched bytes. */
   readonly reach: Miss;
+  /** `checkSegment`, behind what usual segments permit. */
+  readonly checkSegment: CheckSegment;
 }
 
 /** Regions that can exist at a time. */
@@ -278,10 +283,11 @@ export function generateInterpreter(handlers: readonly Handler[]): Uint8Array<Ar
   const portIn = module.importFunction('portIn', ['i32', 'i32', 'i32', 'i32'], ['i32']);
   const portOut = module.importFunction('portOut', ['i32', 'i32', 'i32', 'i32', 'i32'], []);
   const invalidatePage = module.importFunction('invalidatePage', ['i32', 'i32', 'i32'], []);
-  const checkSegment = module.importFunction('checkSegment', ['i32', 'i32', 'i32', 'i32'], ['i32']);
+  const checkSegmentImport = module.importFunction('checkSegment', ['i32', 'i32', 'i32', 'i32'], ['i32']);
   const walk = module.add(walkFunction());
   const access = module.add(missFunction(accessImport, walk));
   module.add(missFunction(reachImport, walk), 'reach');
+  const checkSegment = module.add(segmentCheckFunction(checkSegmentImport), 'checkSegment');
   const helpers: HelperFunctions = { access, translate: {}, commit, portIn, portOut, invalidatePage, checkSegment, lookup: 0, regionType: module.signature(['i32', 'i32'], ['i32']), call: routines(module) };
   module.exportTable(REGION_SLOTS, 'regions');
   helpers.translate['r16'] = module.add(translateFunction(16, false, access));
@@ -295,5 +301,5 @@ export function generateInterpreter(handlers: readonly Handler[]): Uint8Array<Ar
 export function createInterpreter(module: WebAssembly.Module, memory: WebAssembly.Memory, imports: InterpreterImports): Interpreter {
   const { access, reach, commit, portIn, portOut, invalidatePage, checkSegment } = imports;
   const instance = new WebAssembly.Instance(module, { env: { memory, access, reach, commit, portIn, portOut, invalidatePage, checkSegment } });
-  return { run: instance.exports.run as (cpu: number) => number, regions: instance.exports.regions as WebAssembly.Table, reach: instance.exports.reach as Miss };
+  return { run: instance.exports.run as (cpu: number) => number, regions: instance.exports.regions as WebAssembly.Table, reach: instance.exports.reach as Miss, checkSegment: instance.exports.checkSegment as CheckSegment };
 }

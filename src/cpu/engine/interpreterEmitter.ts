@@ -354,7 +354,7 @@ export class InterpreterEmitter extends Emitter {
     const within = this.let(offset.and(this.stackMask()));
     this.when(this.cpu.load('i32', 4, SS_CACHE + Segment.FLAT).eqz(), () => {
       const flags = Value.i32(size | (write ? AccessFlag.WRITE : 0));
-      this.when(Value.call(this.helpers.checkSegment, 'i32', this.cpu, Value.i32(Seg.SS), within.wrap(), flags).eqz(), () => this.exit(Exit.FAULT, false));
+      this.when(Value.call(this.helpers.checkSegment, 'i32', this.cpu, Value.i32(SS_CACHE), within.wrap(), flags).eqz(), () => this.exit(Exit.FAULT, false));
     });
     return within.add(this.cpu.load('i64', 8, SS_CACHE + Segment.BASE)).and(0xffff_ffffn);
   }

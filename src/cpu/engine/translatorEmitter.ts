@@ -8,7 +8,7 @@ import { Value } from '../../wasm/value';
 import { AccessFlag } from '../accessFlags';
 import { type CallRoutine, type Routine, typeOf } from '../isa/emitter';
 import { ADDEND, entryOf, liesBeside, tagOf, watchedTag } from '../mmu/tlbCode';
-import { Gpr, gprAt, type MemoryViews, Offset, Seg, Segment } from '../state';
+import { Gpr, gprAt, type MemoryViews, Offset, Segment } from '../state';
 import { someNotFlat, SS_CACHE, STACK_32 } from './flatSegments';
 import type { LastPages, Slot } from './lastPages';
 import { ADDRESS_SIZE_SHIFT, Field } from './record';
@@ -345,7 +345,7 @@ export class TranslatorEmitter extends TranslatorOperands {
     const within = this.let(offset.and(this.stackMask()));
     this.when(CPU.load('i32', 4, SS_CACHE + Segment.FLAT).eqz(), () => {
       const flags = Value.i32(size | (write ? AccessFlag.WRITE : 0));
-      this.leave(Value.call(this.functions.checkSegment!, 'i32', CPU, Value.i32(Seg.SS), within.wrap(), flags).eqz());
+      this.leave(Value.call(this.functions.checkSegment!, 'i32', CPU, Value.i32(SS_CACHE), within.wrap(), flags).eqz());
     });
     return within.add(CPU.load('i64', 8, SS_CACHE + Segment.BASE)).and(0xffff_ffffn);
   }
