@@ -2,6 +2,8 @@
 import type { CodeSize } from '../decode/instruction';
 
 export const PAGE = 0x1000;
+/** Binary logarithm: of about as many bytes as the longest instruction has. */
+export const GRANULE = 4;
 
 /** What is known of instructions that were overwritten, by offset. */
 export class Rewrites {
@@ -29,6 +31,8 @@ export class CodePage {
   /** Pages whose last instruction reaches into this one. */
   readonly reachedFrom = new Set<CodePage>();
   dropped = false;
+  /** Pieces of the page, of 1 << GRANULE bytes each, in which an instruction was ever found to begin. */
+  readonly begins = new Uint8Array(PAGE >>> GRANULE);
 
   /** Made when the first instruction is overwritten. */
   rewrites: Rewrites | undefined;
