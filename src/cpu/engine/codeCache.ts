@@ -8,7 +8,7 @@ import type { CodeSize, Instruction } from '../decode/instruction';
 import type { CodePages } from '../mmu/codePages';
 import type { MemoryViews } from '../state';
 import { CodeLines, MAXIMUM_LENGTH } from './codeLines';
-import { CodePage, GRANULE, PAGE } from './codePage';
+import { CodePage, PAGE } from './codePage';
 import { type HandlerTable } from './handlers';
 import { MonitoredLines } from './monitoredLines';
 import { Field, RECORD_SIZE, Special } from './record';
@@ -248,7 +248,7 @@ export class CodeCache implements CodePages {
     const slots = code.slots >>> 2;
     const end = offset + length;
     const start = Math.max(0, offset - MAXIMUM_LENGTH + 1);
-    if (!this.mayBegin(code, start, end)) return true;
+    if (!code.mayBegin(start, end)) return true;
     for (let o = start; o < end; o++) {
       const record = u32[slots + o]!;
       if (record === 0 || (o < offset && o + this.lines.lengthAt(record) <= offset)) continue;
@@ -257,12 +257,6 @@ export class CodeCache implements CodePages {
       if (!this.lines.lose(code, o, record)) return false;
     }
     return true;
-  }
-
-  /** Whether an instruction may begin at one of these offsets. Most of what is written beside code is far from it. */
-  private mayBegin(code: CodePage, start: number, end: number): boolean {
-    for (let piece = start >>> GRANULE; piece <= (end - 1) >>> GRANULE; piece++) if (code.begins[piece] !== 0) return true;
-    return false;
   }
 
   /** Memory was changed as a whole page: by a device, by the debugger. */

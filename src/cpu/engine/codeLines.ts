@@ -6,7 +6,7 @@ import type { AbsentInstructions } from '../decode/absent';
 import { decode } from '../decode/decode';
 import { type CodeSize, Instruction, Kind } from '../decode/instruction';
 import type { MemoryViews } from '../state';
-import { type CodePage, GRANULE, PAGE, Rewrites } from './codePage';
+import { type CodePage, PAGE, Rewrites } from './codePage';
 import { flagged, type HandlerTable } from './handlers';
 import { RECORDS_BASE } from './layout';
 import { Field, RECORD_SIZE, Special } from './record';
@@ -285,7 +285,7 @@ export class CodeLines {
   /** Makes a record findable at its offset. */
   private enter(page: CodePage, offset: number, record: number): void {
     this.views.u32[(page.slots + offset * 4) >>> 2] = record;
-    page.begins[offset >>> GRANULE] = 1;
+    page.begin(offset);
     page.live++;
     if (page.rewrites) this.replace(page, page.rewrites.stale, offset, record);
     if (page.breakpoints?.has(offset)) this.arm(record);

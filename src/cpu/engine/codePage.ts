@@ -2,8 +2,8 @@
 import type { CodeSize } from '../decode/instruction';
 
 export const PAGE = 0x1000;
-/** Binary logarithm: of about as many bytes as the longest instruction has. */
-export const GRANULE = 4;
+/** Binary logarithm of the bytes in a piece of a page: about as many as the longest instruction has. */
+const PIECE = 4;
 
 /** What is known of instructions that were overwritten, by offset. */
 export class Rewrites {
@@ -31,8 +31,8 @@ export class CodePage {
   /** Pages whose last instruction reaches into this one. */
   readonly reachedFrom = new Set<CodePage>();
   dropped = false;
-  /** Pieces of the page, of 1 << GRANULE bytes each, in which an instruction was ever found to begin. */
-  readonly begins = new Uint8Array(PAGE >>> GRANULE);
+  /** By piece: whether an instruction was ever found to begin there. */
+  private readonly begins = new Uint8Array(PAGE >>> PIECE);
 
   /** Made when the first instruction is overwritten. */
   rewrites: Rewrites | undefined;
@@ -56,4 +56,14 @@ export class CodePage {
     /** Offset of the first byte that is in the code segment; what is before it is never decoded, so that no jump of this page is linked with it. */
     readonly first = 0,
   ) {}
+
+  /** An instruction begins at an offset. */
+  begin(offset: number): void {
+    this.begins[offset >>> PIECE] = 1;
+  }
+  /** Whether one may begin from `start` on and before `end`. Most of what is written beside code is far from it. */
+  mayBegin(start: number, end: number): boolean {
+    for (let piece = start >>> PIECE; piece <= (end - 1) >>> PIECE; piece++) if (this.begins[piece] !== 0) return true;
+    return false;
+  }
 }

@@ -4,7 +4,8 @@ import type { FunctionBuilder, Label, ValueType } from '../../wasm/function';
 import { Value } from '../../wasm/value';
 import { type CallRoutine, Emitter, type Routine, typeOf } from '../isa/emitter';
 import { Vector } from '../fault';
-import { Offset, PRIVILEGE_STRIDE, Privileged, Seg, Segment, SEGMENT_STRIDE, TLB_ENTRIES, TLB_ENTRY_SIZE } from '../state';
+import { Offset, PRIVILEGE_STRIDE, Privileged, Segment, TLB_ENTRIES, TLB_ENTRY_SIZE } from '../state';
+import { SS_CACHE } from './flatSegments';
 import { RECORDS_BASE } from './layout';
 import { Exit, Field, RECORD_SIZE } from './record';
 
@@ -43,8 +44,6 @@ export interface Locals {
   tlb: number;
   generation: number;
 }
-
-const SS_CACHE = Offset.SEGMENTS + Seg.SS * SEGMENT_STRIDE;
 
 export class InterpreterEmitter extends Emitter {
   readonly cpu: Value;

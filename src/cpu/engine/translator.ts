@@ -9,7 +9,7 @@ import { type Block, PageBlocks } from './blocks';
 import type { CodeCache } from './codeCache';
 import { type CodePage, PAGE } from './codePage';
 import type { Handler } from './handlers';
-import { type CheckSegment, type Miss, REGION_SLOTS } from './interpreter';
+import { type Interpreter, REGION_SLOTS } from './interpreter';
 import { Field, RECORD_SIZE, Special } from './record';
 import { flatSegments } from './flatSegments';
 import { NOT_WATCHED, type WatchedKinds } from './lastPages';
@@ -48,11 +48,8 @@ const MOST_PARTS = 4;
 /** Samples without watched memory after which regions forget that there was some. Guest software may load and clear DR7 at each change of task. */
 const UNWATCHED = 1000;
 
-/** What regions call: see the interpreter's. */
-export interface RegionImports {
-  reach: Miss;
-  checkSegment: CheckSegment;
-}
+/** What regions call. */
+export type RegionImports = Pick<Interpreter, 'reach' | 'checkSegment'>;
 
 interface Region {
   readonly page: CodePage;
