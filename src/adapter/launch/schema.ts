@@ -20,20 +20,19 @@ export type Shape =
   /** A rule of its own: yields the sentence, or undefined. */
   | { kind: 'rule'; check: (key: string, value: unknown) => string | undefined };
 
+const shown = (value: unknown): string => JSON.stringify(value) ?? 'undefined';
 /** What is wrong with a value that is no text, or an empty one. */
 export const noText = (key: string, value: unknown): string => `"${key}" is ${shown(value)}, but must be a text that is not empty.`;
-
-const shown = (value: unknown): string => JSON.stringify(value) ?? 'undefined';
 const join = (key: string, part: string): string => (key === '' ? part : `${key}.${part}`);
-/** What a list of one could be made of. */
-const isPlain = (value: unknown): boolean => typeof value === 'string' && value !== '';
+/** A text that is not empty; a list of one could be made of it. */
+const isText = (value: unknown): value is string => typeof value === 'string' && value !== '';
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** All that is wrong with `value`, one sentence each; `key` is where it stands, '' for the whole. */
 export function check(shape: Shape, key: string, value: unknown): string[] {
   switch (shape.kind) {
     case 'string':
-      return isPlain(value) ? [] : [noText(key, value)];
+      return isText(value) ? [] : [noText(key, value)];
     case 'boolean':
       return typeof value === 'boolean' ? [] : [`"${key}" is ${shown(value)}, but must be true or false.`];
     case 'integer':
@@ -46,7 +45,7 @@ export function check(shape: Shape, key: string, value: unknown): string[] {
       return [`"${key}" is ${shown(value)}, ` + (near ? `which is unknown: did you mean "${near}"?` : `but must be one of ${shape.words.map((w) => `"${w}"`).join(', ')}.`)];
     }
     case 'list':
-      return Array.isArray(value) ? value.flatMap((v, i) => check(shape.of, `${key}[${i}]`, v)) : [`"${key}" is ${shown(value)}, but must be a list: ${isPlain(value) ? `[${shown(value)}]` : '[ ... ]'}.`];
+      return Array.isArray(value) ? value.flatMap((v, i) => check(shape.of, `${key}[${i}]`, v)) : [`"${key}" is ${shown(value)}, but must be a list: ${isText(value) ? `[${shown(value)}]` : '[ ... ]'}.`];
     case 'map':
       return isObject(value) ? Object.entries(value).flatMap(([k, v]) => check(shape.of, join(key, k), v)) : [`"${key}" is ${shown(value)}, but must be an object: { ... }.`];
     case 'object':

@@ -1,5 +1,5 @@
 /** Log messages: text with expressions in braces, `leaf {leaf,x} from {$guest.rip}`. */
-import { UserError } from '../../base/errors';
+import { attempt, UserError } from '../../base/errors';
 
 const IN_BRACES = /\{([^{}]+)\}/g;
 
@@ -35,11 +35,7 @@ export function messageFault(message: string, fault: (expression: string) => str
 /** A message with its expressions computed by `show`; what cannot be computed says why in angle brackets. */
 export function interpolated(message: string, show: (expression: string) => string): string {
   return message.replace(IN_BRACES, (_, expression: string) => {
-    try {
-      return show(expression);
-    } catch (error) {
-      if (error instanceof UserError) return `<${error.message}>`;
-      throw error;
-    }
+    const shown = attempt(() => show(expression));
+    return shown instanceof UserError ? `<${shown.message}>` : shown;
   });
 }
