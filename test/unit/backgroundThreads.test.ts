@@ -6,7 +6,7 @@ const MODULE = path.resolve(__dirname, '../../src/adapter/hosts/backgroundThread
 
 describe("V8's threads", () => {
   it('are less urgent than the one that runs the machine', function () {
-    if (process.platform !== 'linux') this.skip();
+    if (process.platform !== 'linux') this.skip(); // elsewhere a thread has no priority of its own, and nothing is done
     const program = `
       const fs = require('node:fs');
       const niceOf = (thread) => Number(fs.readFileSync('/proc/self/task/' + thread + '/stat', 'latin1').replace(/^.*\\) /s, '').split(' ')[16]);

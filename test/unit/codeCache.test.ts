@@ -8,6 +8,7 @@ import { cacheFolder } from '../../src/adapter/hosts/codeCache';
 const CODE_CACHE = path.resolve(__dirname, '../../src/adapter/hosts/codeCache.ts');
 
 describe("V8's cache of the bundles' code", () => {
+  // Tests that write are skipped where XDG_CACHE_HOME does not count: they would write to the user's own cache.
   let folder: string;
   let bundle: string;
   beforeEach(() => {
