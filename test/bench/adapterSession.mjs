@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { environment } from './environment.mjs';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const CLI = process.env.HYPERSTEP_CLI ?? path.resolve(HERE, '../../dist/cli.js');
@@ -13,7 +14,7 @@ export const median = (values) => [...values].sort((a, b) => a - b)[values.lengt
 
 export class Session {
   constructor() {
-    this.child = spawn(process.execPath, [CLI, 'dap'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.child = spawn(process.execPath, [CLI, 'dap'], { stdio: ['pipe', 'pipe', 'inherit'], env: environment });
     this.seq = 1;
     this.answers = new Map();
     this.waiting = [];

@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { environment } from './environment.mjs';
 
 const CLI = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../dist/cli.js');
 
@@ -13,7 +14,7 @@ export async function runHyperstep({ drives, texts, type = [], timeout }) {
   const stats = path.join(folder, 'stats.json');
   const args = ['run', '--memory', '128M', ...drives.flatMap((d) => ['--disk', d]), ...texts.flatMap((t, i) => ['--expect', t, ...(type[i] ? ['--type', type[i]] : [])]), '--timeout', String(timeout), '--stats', stats];
   const started = performance.now();
-  const child = spawn(process.execPath, [CLI, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [CLI, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: environment });
   let shown = '';
   let from = 0;
   let errors = '';

@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { environment } from './environment.mjs';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const CLI = path.resolve(HERE, '../../dist/cli.js');
@@ -10,7 +11,7 @@ const CLI = path.resolve(HERE, '../../dist/cli.js');
 /** Runs the command line with arguments. Resolves to `{ seconds, mebibytes }`. */
 async function run(args) {
   const started = performance.now();
-  const child = spawn(process.execPath, ['--import', path.join(HERE, 'usage.mjs'), CLI, ...args], { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
+  const child = spawn(process.execPath, ['--import', path.join(HERE, 'usage.mjs'), CLI, ...args], { stdio: ['ignore', 'ignore', 'ignore', 'pipe'], env: environment });
   let said = '';
   child.stdio[3].on('data', (chunk) => (said += chunk));
   await new Promise((resolve) => child.on('close', resolve));
