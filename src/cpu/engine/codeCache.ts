@@ -128,9 +128,7 @@ export class CodeCache implements CodePages {
       this.retired.delete(key);
       return before;
     }
-    const slots = this.arena.take(SLOTS_SIZE);
-    this.views.u32.fill(0, slots >>> 2, (slots + SLOTS_SIZE) >>> 2);
-    return slots;
+    return this.arena.takeEmpty(SLOTS_SIZE, this.views.u32);
   }
 
   /** The record at an offset, decoding from there when it is new. 0 when there is no room: everything was dropped. */

@@ -16,6 +16,8 @@ const RECORDS_END = RECORDS_BASE + RECORDS_SIZE - 4 * RUN_SIZE;
 export class RecordArena {
   /** Address of the first byte that is free. */
   next = FIRST_RECORD;
+  /** The furthest that it has been: what lies behind has never been written. */
+  private furthest = FIRST_RECORD;
 
   /** Whether so many bytes, and a run, could be taken. */
   holds(bytes: number): boolean {
@@ -31,7 +33,14 @@ export class RecordArena {
     this.next += bytes;
     return at;
   }
+  /** The same, the bytes being 0. */
+  takeEmpty(bytes: number, u32: Uint32Array): number {
+    const at = this.take(bytes);
+    if (at < this.furthest) u32.fill(0, at >>> 2, (at + bytes) >>> 2);
+    return at;
+  }
   reset(): void {
+    this.furthest = Math.max(this.furthest, this.next + RUN_SIZE);
     this.next = FIRST_RECORD;
   }
 }

@@ -8,8 +8,9 @@ import type { MemoryViews } from '../state';
 import { Field, RECORD_SIZE } from './record';
 import { LARGEST_FROM_RIP } from './recordWriter';
 
-/** A power of two. */
-const ENTRIES = 4096;
+/** As a power of two. */
+const ENTRIES_LOG2 = 14;
+const ENTRIES = 1 << ENTRIES_LOG2;
 /** Records that an instruction with a template has at most, and their words: a third one loads for SIMD, which keeps its Instruction. */
 const MOST_RECORDS = 2;
 const WORDS = (MOST_RECORDS * RECORD_SIZE) >>> 2;
@@ -51,7 +52,7 @@ export class RecordTemplates {
   constructor(private readonly views: MemoryViews) {}
 
   private static entry(low: number, high: number): number {
-    return (Math.imul(low ^ (high << 7), 0x9e37_79b1) ^ high) >>> 20;
+    return (Math.imul(low ^ (high << 7), 0x9e37_79b1) ^ high) >>> (32 - ENTRIES_LOG2);
   }
 
   /** The template for the instruction at an index of the memory, of which so many bytes may be read, or -1. */
