@@ -35,15 +35,20 @@ class ExecutablePlugin {
 }
 
 /**
- * Generates beforehand what src/cpu would make at every start (see src/cpu/prebuilt.ts). Yields the module that takes that
+ * Generates beforehand what would be made at every start (see src/cpu/prebuilt.ts). Yields the module that takes that
  * one's place in the bundles.
  */
 function prebuilt() {
-  const entry = "export { interpreterBytes } from './src/cpu/engine/engine'; export { TABLES } from './src/cpu/decode/mnemonics';";
+  const entry = `
+    export { TABLES } from './src/cpu/decode/mnemonics';
+    export { derivedFor } from './src/cpu/engine/derived';
+    export { interpreterBytes } from './src/cpu/engine/engine';
+    export { transferFor } from './src/vmx/transfer';`;
   const { outputFiles } = esbuild.buildSync({ stdin: { contents: entry, resolveDir: __dirname, loader: 'ts' }, bundle: true, platform: 'node', format: 'cjs', write: false });
   const generator = new Module(path.join(__dirname, 'prebuilt'));
   generator._compile(outputFiles[0].text, generator.id);
-  const { interpreterBytes, TABLES } = generator.exports;
+  const { interpreterBytes, derivedFor, transferFor, TABLES } = generator.exports;
+  const modules = Object.entries({ interpreter: interpreterBytes(), derived: derivedFor.bytes(), transfer: transferFor.bytes() });
   const text = (array) => `bytes(${JSON.stringify(Buffer.from(array.buffer, array.byteOffset, array.byteLength).toString('base64'))})`;
   const tables = Object.entries(TABLES).map(([name, value]) => `${name}: ${Array.isArray(value) ? JSON.stringify(value) : `new ${value.constructor.name}(${text(value)}.buffer)`}`);
   const folder = path.join(__dirname, 'node_modules/.cache/hyperstep');
@@ -57,7 +62,7 @@ function prebuilt() {
   for (let i = 0; i < array.length; i++) array[i] = text.charCodeAt(i);
   return array;
 }
-export const prebuilt = { interpreter: ${text(interpreterBytes())}, tables: { ${tables.join(', ')} } };
+export const prebuilt = { ${modules.map(([name, code]) => `${name}: ${text(code)}`).join(', ')}, tables: { ${tables.join(', ')} } };
 `,
   );
   return file;

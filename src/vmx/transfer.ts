@@ -2,6 +2,7 @@
  * What moves between the VMCS and the processor's state at every VM entry and VM exit, as generated code: guestCode.ts and
  * hostCode.ts. A comparison of the VMCS with what it held before stands here too.
  */
+import { prebuilt } from '../cpu/prebuilt';
 import { Offset } from '../cpu/state';
 import { BASE } from '../cpu/stateCode';
 import { FunctionBuilder } from '../wasm/function';
@@ -56,4 +57,4 @@ function compare(): FunctionBuilder {
 }
 
 /** The functions for a memory. */
-export const transferFor = memoryFunctions<Transfer>({ loadGuest, finishEntry, noteExit, beginExit, loadHost, hostKept, compare });
+export const transferFor = memoryFunctions<Transfer>({ loadGuest, finishEntry, noteExit, beginExit, loadHost, hostKept, compare }, prebuilt?.transfer);

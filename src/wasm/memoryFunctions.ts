@@ -2,20 +2,29 @@
 import type { FunctionBuilder } from './function';
 import { MAXIMUM_PAGES, ModuleBuilder } from './module';
 
-/** Yields the functions for a memory, by name; each is built when the first memory asks. The same memory gets the same ones. */
-export function memoryFunctions<T extends object>(functions: Readonly<Record<keyof T & string, () => FunctionBuilder>>): (memory: WebAssembly.Memory) => T {
+/** Yields the functions for a memory, by name. The same memory gets the same ones. */
+export interface MemoryFunctions<T> {
+  (memory: WebAssembly.Memory): T;
+  /** The module of which they are, generated anew: for the build. */
+  bytes(): Uint8Array<ArrayBuffer>;
+}
+
+/** Functions by name, each built when the first memory asks; `prebuilt` are the bytes of their module where they were generated before. */
+export function memoryFunctions<T extends object>(functions: Readonly<Record<keyof T & string, () => FunctionBuilder>>, prebuilt?: Uint8Array<ArrayBuffer>): MemoryFunctions<T> {
   let compiled: WebAssembly.Module | undefined;
   const made = new WeakMap<WebAssembly.Memory, T>();
-  const compile = (): WebAssembly.Module => {
+  const bytes = (): Uint8Array<ArrayBuffer> => {
     const module = new ModuleBuilder();
     module.importMemory(1, MAXIMUM_PAGES);
     for (const [name, build] of Object.entries<() => FunctionBuilder>(functions)) module.add(build(), name);
-    return new WebAssembly.Module(module.encode());
+    return module.encode();
   };
-  return (memory) => {
+  const forMemory = (memory: WebAssembly.Memory): T => {
     let own = made.get(memory);
+    compiled ??= new WebAssembly.Module(prebuilt ?? bytes());
     // An object of ours: V8 looks up each function of its own, which is a dictionary, at every call.
-    if (!own) made.set(memory, (own = { ...(new WebAssembly.Instance((compiled ??= compile()), { env: { memory } }).exports as unknown as T) }));
+    if (!own) made.set(memory, (own = { ...(new WebAssembly.Instance(compiled, { env: { memory } }).exports as unknown as T) }));
     return own;
   };
+  return Object.assign(forMemory, { bytes });
 }

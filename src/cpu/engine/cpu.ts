@@ -25,7 +25,7 @@ import type { Interpreter } from './interpreter';
 import { endMonitoring, Monitoring } from './monitoredLines';
 import { forgetAnswer, keepAnswer } from './portAnswer';
 import { DebugUnit } from './debugUnit';
-import { alignmentChecked, announcedInstructions, type Derive, deriveFor, TIMESTAMPS } from './derived';
+import { alignmentChecked, announcedInstructions, type Derive, derivedFor, TIMESTAMPS } from './derived';
 import { takeEvent } from './events';
 import { BLOCKING_STI_MOVSS, NO_CLOCK, Slices } from './slices';
 import { TlbBanks } from './tlbBanks';
@@ -101,7 +101,7 @@ export class Cpu implements Processor {
     this.processors = parts.processors ?? 1;
     this.withheldSimd = withheldLevels(parts.features);
     this.announced = announcedInstructions(parts.features);
-    this.deriveState = deriveFor(views.memory);
+    this.deriveState = derivedFor(views.memory).derive;
     this.banks = new TlbBanks(views, this.state);
     this.fetch = new CodeFetch(this, cache, this.banks);
     this.slices = new Slices(this, interpreter, cache, this.fetch, this.debug, translator);

@@ -9,6 +9,7 @@ import { Cr0, Cr4, Efer } from '../controlBits';
 import type { CodeSize } from '../decode/instruction';
 import { AC, VM } from '../flags';
 import { Permitted } from '../isa/permitted';
+import { prebuilt } from '../prebuilt';
 import type { Features } from '../processor';
 import { simdDisabled } from '../simd/levels';
 import { keep, long, set, word } from '../stateCode';
@@ -83,7 +84,5 @@ function derivePermitted(f: FunctionBuilder, is64Bit: Value, announced: Value): 
  */
 export type Derive = (base: number, withheldSimd: number, announced: number) => CodeSize;
 
-const functions = memoryFunctions<{ derive: Derive }>({ derive });
-
 /** The function for a memory. */
-export const deriveFor = (memory: WebAssembly.Memory): Derive => functions(memory).derive;
+export const derivedFor = memoryFunctions<{ derive: Derive }>({ derive }, prebuilt?.derived);

@@ -41,7 +41,7 @@ function sharedParts(): { handlers: HandlerTable; module: WebAssembly.Module } {
 }
 
 /** The generated interpreter's bytes, for the build. */
-export const interpreterBytes = (): Uint8Array => generateInterpreter(new HandlerTable(instructionSet).handlers);
+export const interpreterBytes = (): Uint8Array<ArrayBuffer> => generateInterpreter(new HandlerTable(instructionSet).handlers);
 
 class EngineImplementation implements Engine {
   readonly views: MemoryViews;
