@@ -40,7 +40,7 @@ export class RecordArena {
     return at;
   }
   reset(): void {
-    this.furthest = Math.max(this.furthest, this.next + RUN_SIZE);
+    this.furthest = Math.max(this.furthest, this.next);
     this.next = FIRST_RECORD;
   }
 }
