@@ -43,12 +43,13 @@ function prebuilt() {
     export { TABLES } from './src/cpu/decode/mnemonics';
     export { derivedFor } from './src/cpu/engine/derived';
     export { interpreterBytes } from './src/cpu/engine/engine';
+    export { linesFor } from './src/cpu/engine/lineCode';
     export { transferFor } from './src/vmx/transfer';`;
   const { outputFiles } = esbuild.buildSync({ stdin: { contents: entry, resolveDir: __dirname, loader: 'ts' }, bundle: true, platform: 'node', format: 'cjs', write: false });
   const generator = new Module(path.join(__dirname, 'prebuilt'));
   generator._compile(outputFiles[0].text, generator.id);
-  const { interpreterBytes, derivedFor, transferFor, TABLES } = generator.exports;
-  const modules = Object.entries({ interpreter: interpreterBytes(), derived: derivedFor.bytes(), transfer: transferFor.bytes() });
+  const { interpreterBytes, linesFor, derivedFor, transferFor, TABLES } = generator.exports;
+  const modules = Object.entries({ interpreter: interpreterBytes(), lines: linesFor.bytes(), derived: derivedFor.bytes(), transfer: transferFor.bytes() });
   const text = (array) => `bytes(${JSON.stringify(Buffer.from(array.buffer, array.byteOffset, array.byteLength).toString('base64'))})`;
   const tables = Object.entries(TABLES).map(([name, value]) => `${name}: ${Array.isArray(value) ? JSON.stringify(value) : `new ${value.constructor.name}(${text(value)}.buffer)`}`);
   const folder = path.join(__dirname, 'node_modules/.cache/hyperstep');

@@ -7,6 +7,8 @@ import type { CompiledTables } from './decode/compile';
 
 export interface Prebuilt {
   readonly interpreter: Uint8Array<ArrayBuffer>;
+  /** What decodes lines of code: engine/lineCode.ts. */
+  readonly lines: Uint8Array<ArrayBuffer>;
   /** What follows from the state: engine/derived.ts. */
   readonly derived: Uint8Array<ArrayBuffer>;
   /** VM entry and VM exit: transfer.ts of VMX. */

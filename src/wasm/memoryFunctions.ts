@@ -9,14 +9,18 @@ export interface MemoryFunctions<T> {
   bytes(): Uint8Array<ArrayBuffer>;
 }
 
+/** Builds a function; `indexOf` yields the index of another one of the module, for calls. */
+type Build<T> = (indexOf: (name: keyof T & string) => number) => FunctionBuilder;
+
 /** Functions by name, each built when the first memory asks; `prebuilt` are the bytes of their module where they were generated before. */
-export function memoryFunctions<T extends object>(functions: Readonly<Record<keyof T & string, () => FunctionBuilder>>, prebuilt?: Uint8Array<ArrayBuffer>): MemoryFunctions<T> {
+export function memoryFunctions<T extends object>(functions: Readonly<Record<keyof T & string, Build<T>>>, prebuilt?: Uint8Array<ArrayBuffer>): MemoryFunctions<T> {
   let compiled: WebAssembly.Module | undefined;
   const made = new WeakMap<WebAssembly.Memory, T>();
   const bytes = (): Uint8Array<ArrayBuffer> => {
     const module = new ModuleBuilder();
     module.importMemory(1, MAXIMUM_PAGES);
-    for (const [name, build] of Object.entries<() => FunctionBuilder>(functions)) module.add(build(), name);
+    const names = Object.keys(functions); // nothing but the memory is imported: the first function has index 0
+    for (const [name, build] of Object.entries<Build<T>>(functions)) module.add(build((other) => names.indexOf(other)), name);
     return module.encode();
   };
   const forMemory = (memory: WebAssembly.Memory): T => {

@@ -8,15 +8,12 @@ import type { CodeSize, Instruction } from '../decode/instruction';
 import type { CodePages } from '../mmu/codePages';
 import type { MemoryViews } from '../state';
 import { CodeLines, MAXIMUM_LENGTH } from './codeLines';
-import { CodePage, PAGE } from './codePage';
+import { CodePage, PAGE, PageTable } from './codePage';
 import { type HandlerTable } from './handlers';
 import { MonitoredLines } from './monitoredLines';
 import { Field, RECORD_SIZE, Special } from './record';
 import { RecordArena } from './recordArena';
 import { TablePages } from './tablePages';
-
-/** Bytes of the slot table: one record address per byte of the page. */
-const SLOTS_SIZE = PAGE * 4;
 
 /** A write of so many bytes is no patch: whoever writes them writes the page. */
 const LONG_WRITE = 64;
@@ -90,11 +87,11 @@ export class CodeCache implements CodePages {
       if (breakpoints) this.addBreakpoints(known, breakpoints);
       return known;
     }
-    if (!this.arena.holds(SLOTS_SIZE)) {
+    if (!this.arena.holds(PageTable.SIZE)) {
       this.dropAll();
       list = undefined;
     }
-    const slots = this.emptySlots(page, codeSize, first);
+    const slots = this.emptyTables(page, codeSize, first);
     const made = new CodePage(page, codeSize, frame, slots, first);
     this.bySlots.set(slots, made);
     if (breakpoints) made.breakpoints = new Set(breakpoints);
@@ -120,15 +117,15 @@ export class CodeCache implements CodePages {
     return this.arena.holds(bytes) ? this.arena.take(bytes) : 0;
   }
 
-  /** A table for a page without records: its own of before, if it had one, so that code which is written over and over finds it still in the host's caches and code TLBs. */
-  private emptySlots(page: number, codeSize: CodeSize, first: number): number {
+  /** Tables for a page without records: its own of before, if it had one, so that code which is written over and over finds it still in the host's caches and code TLBs. */
+  private emptyTables(page: number, codeSize: CodeSize, first: number): number {
     const key = retiredKey(page, codeSize, first);
     const before = this.retired.get(key);
     if (before !== undefined) {
       this.retired.delete(key);
       return before;
     }
-    return this.arena.takeEmpty(SLOTS_SIZE, this.views.u32);
+    return this.arena.takeEmpty(PageTable.SIZE, this.views.u32);
   }
 
   /** The record at an offset, decoding from there when it is new. 0 when there is no room: everything was dropped. */
@@ -246,7 +243,7 @@ export class CodeCache implements CodePages {
     const slots = code.slots >>> 2;
     const end = offset + length;
     const start = Math.max(0, offset - MAXIMUM_LENGTH + 1);
-    if (!code.mayBegin(start, end)) return true;
+    if (!this.lines.mayBegin(code, start, end)) return true;
     for (let o = start; o < end; o++) {
       const record = u32[slots + o]!;
       if (record === 0 || (o < offset && o + this.lines.lengthAt(record) <= offset)) continue;
@@ -286,7 +283,7 @@ export class CodeCache implements CodePages {
         for (let at = lines[i]!; at < lines[i + 1]!; at += RECORD_SIZE) u16[(at + Field.HANDLER) >>> 1] = Special.STALE;
       }
     }
-    u32.fill(0, code.slots >>> 2, (code.slots + SLOTS_SIZE) >>> 2);
+    u32.fill(0, code.slots >>> 2, (code.slots + PageTable.SIZE) >>> 2);
     this.retired.set(retiredKey(code.page, code.codeSize, code.first), code.slots);
     this.lines.forgetPage(code);
     code.dropped = true;

@@ -6,12 +6,13 @@ import type { AbsentInstructions } from '../decode/absent';
 import { decode } from '../decode/decode';
 import { type CodeSize, Instruction, Kind } from '../decode/instruction';
 import type { MemoryViews } from '../state';
-import { type CodePage, PAGE, Rewrites } from './codePage';
+import { type CodePage, PAGE, PageTable, PIECE, Rewrites } from './codePage';
 import { flagged, type HandlerTable } from './handlers';
 import { RECORDS_BASE } from './layout';
+import { type LineFunctions, linesFor } from './lineCode';
 import { Field, RECORD_SIZE, Special } from './record';
 import { RUN_LENGTH, type RecordArena, SINGLE_BASE } from './recordArena';
-import { RecordTemplates } from './recordTemplates';
+import { Has, RecordTemplates, Scratch, Template } from './recordTemplates';
 import { RecordWriter } from './recordWriter';
 
 /** Longest instruction. */
@@ -21,14 +22,16 @@ export const MAXIMUM_LENGTH = 15;
 const LEADS_ELSEWHERE = flagged(['invalid', 'too_long', 'iret', 'jmp_far', 'call_far', 'ret_far', 'int', 'int3', 'int1', 'syscall', 'sysret', 'sysenter', 'sysexit', 'vmlaunch', 'vmresume', 'hlt', 'ud0', 'ud1', 'ud2']);
 
 /** Handlers that need the Instruction at run time too: they may leave to TypeScript. */
-const MAY_LEAVE = flagged(['div', 'idiv', 'cli', 'sti', 'syscall', 'sysret', 'swapgs', 'iret', 'movs', 'stos', 'lods', 'pushf', 'popf', 'in', 'out', 'invlpg', 'vmread', 'vmwrite', 'rdtsc', 'rdtscp', 'pause', 'cmpxchg16b']);
+const MAY_LEAVE = flagged(['div', 'idiv', 'cli', 'sti', 'syscall', 'sysret', 'swapgs', 'iret', 'movs', 'stos', 'lods', 'mov_to_sreg', 'pushf', 'popf', 'in', 'out', 'invlpg', 'vmread', 'vmwrite', 'rdtsc', 'rdtscp', 'pause', 'cmpxchg16b']);
 
 export class CodeLines {
-  private readonly insn = new Instruction();
+  /** What `decode` saw last without template; kept, it makes room for another. */
+  private insn = new Instruction();
   private readonly writer: RecordWriter;
   private readonly templates: RecordTemplates;
-  /** Of the instruction that `decode` saw last: its template, or -1 and its handler (-1: TypeScript performs it). */
-  private template = -1;
+  private readonly generated: LineFunctions;
+  /** Of the instruction that `decode` saw last: its template, or 0 and its handler (-1: TypeScript performs it). */
+  private template = 0;
   private handler = -1;
   /** Instructions that TypeScript performs, by the index in their record. */
   readonly instructions: (Instruction | undefined)[] = [undefined];
@@ -45,6 +48,7 @@ export class CodeLines {
   ) {
     this.writer = new RecordWriter(views);
     this.templates = new RecordTemplates(views);
+    this.generated = linesFor(views.memory);
   }
 
   /** The record of the instruction at an offset where none is known; the arena has room for a run. */
@@ -57,22 +61,21 @@ export class CodeLines {
 
   private decodeRun(page: CodePage, start: number): number {
     const { views, writer } = this;
+    const { u32 } = views;
+    const { slots, frame, codeSize } = page;
     const first = this.arena.next;
     let at = first;
     let offset = start;
-    for (let count = 0; ; count++) {
-      const known = offset < PAGE ? views.u32[(page.slots + offset * 4) >>> 2]! : 0;
-      if (known !== 0) {
-        writer.special(at, Special.GLUE, offset, known);
-        at += RECORD_SIZE;
-        break;
-      }
-      if (offset === PAGE || count === RUN_LENGTH) {
-        writer.special(at, Special.CONTINUE, offset);
-        at += RECORD_SIZE;
-        break;
-      }
-      const length = this.decode(page, offset);
+    let left = RUN_LENGTH;
+    for (;;) {
+      const ended = this.generated.line(slots, frame, codeSize, offset, at, left);
+      const from = offset;
+      offset = u32[Scratch.OFFSET >>> 2]!;
+      at = u32[Scratch.AT >>> 2]!;
+      left = u32[Scratch.LEFT >>> 2]! - 1;
+      this.enterLine(page, from, offset);
+      if (ended) break;
+      const length = this.decodeAnew(page, offset);
       if (length === 0) {
         // It crosses: the processor, which can translate the next page, writes what follows.
         writer.special(at, Special.CROSS, offset);
@@ -80,7 +83,7 @@ export class CodeLines {
         at += RECORD_SIZE;
         break;
       }
-      at += this.write(page, at, offset) * RECORD_SIZE;
+      at += this.writeDecoded(page, at, offset) * RECORD_SIZE;
       offset += length;
       if (this.endsRun) {
         // A TypeScript instruction may go on to the next one after all: VMLAUNCH does when it fails.
@@ -96,42 +99,66 @@ export class CodeLines {
     return first;
   }
 
+  /** Tells the page of the instructions from `start` on and before `end` that generated code has written. */
+  private enterLine(page: CodePage, start: number, end: number): void {
+    const { u32 } = this.views;
+    const entered = u32[Scratch.ENTERED >>> 2]!;
+    if (entered === 0) return;
+    page.live += entered;
+    const slots = page.slots >>> 2;
+    if (page.rewrites) {
+      const { stale } = page.rewrites;
+      for (let offset = start; offset < end; offset++) if (stale[offset] !== 0 && u32[slots + offset] !== 0) this.replace(page, stale, offset, u32[slots + offset]!);
+    }
+    if (page.breakpoints) for (const offset of page.breakpoints) if (offset >= start && offset < end && u32[slots + offset] !== 0) this.arm(u32[slots + offset]!);
+    const waiting = Scratch.WAITING >>> 2;
+    for (let i = waiting, last = i + 2 * u32[Scratch.WAITING_COUNT >>> 2]!; i < last; i += 2) this.wait(page, u32[i]!, u32[i + 1]!);
+    const awaited = Scratch.AWAITED >>> 2;
+    for (let i = awaited, last = i + u32[Scratch.AWAITED_COUNT >>> 2]!; i < last; i++) this.arrive(page, u32[i]!, u32[slots + u32[i]!]!);
+  }
+
   /** Finds a template for the instruction at an offset, or decodes it into `insn`. Returns its length; 0 when it crosses into the next page. */
   private decode(page: CodePage, offset: number): number {
-    const position = page.frame + offset;
-    this.template = this.templates.find(position, PAGE - offset, page.codeSize);
-    if (this.template >= 0) return this.templates.length;
-    const length = decode(this.views.u8, position, PAGE - offset, page.codeSize, this.insn);
+    this.template = this.generated.find(page.frame + offset, PAGE - offset, page.codeSize);
+    return this.template !== 0 ? this.views.u32[Scratch.LENGTH >>> 2]! : this.decodeAnew(page, offset);
+  }
+  /** The same for an instruction without template. */
+  private decodeAnew(page: CodePage, offset: number): number {
+    const length = decode(this.views.u8, page.frame + offset, PAGE - offset, page.codeSize, this.insn);
     if (length === 0) return 0;
     this.absent?.apply(this.insn);
     this.handler = this.handlers.find(this.insn);
     return length;
   }
 
+  /** What the template of the instruction that `decode` saw has. */
+  private get has(): number {
+    return this.views.u8[this.template + Template.HAS]!;
+  }
   /** How many records the instruction that `decode` saw has, and whether falling through is over behind it. */
   private get records(): number {
-    if (this.template >= 0) return this.templates.records(this.template);
+    if (this.template !== 0) return this.has & Has.RECORDS;
     return this.handler < 0 ? 1 : this.writer.count(this.insn, this.handlers.staged);
   }
   private get ends(): boolean {
-    return this.template >= 0 ? this.templates.ends(this.template) : this.handlers.ends(this.handler);
+    return this.template !== 0 ? (this.has & Has.ENDS) !== 0 : this.handlers.ends(this.handler);
   }
 
-  /** Writes the records of the instruction that `decode` saw at the offset; returns how many. */
-  private write(page: CodePage, at: number, offset: number): number {
-    const { template, templates, insn } = this;
-    let records: number;
-    if (template >= 0) {
-      templates.write(template, at, offset);
-      records = templates.records(template);
-      this.endsRun = templates.ends(template);
-      if (templates.isRelative(template)) this.link(page, at + (records - 1) * RECORD_SIZE, templates.target);
-    } else {
-      records = this.writeAnew(page, at, insn, offset, this.handler);
-      const own = at + (records - 1) * RECORD_SIZE;
-      if (this.views.u32[(own + Field.INSTRUCTION) >>> 2] === 0) templates.learn(insn, at, records, this.endsRun);
-      this.linkAnew(page, own, insn, offset);
-    }
+  /** Writes the records of the instruction that `decode` saw at the offset. */
+  private write(page: CodePage, at: number, offset: number): void {
+    if (this.template === 0) return void this.writeDecoded(page, at, offset);
+    const target = this.generated.write(this.template, at, offset);
+    this.endsRun = this.ends;
+    if ((this.has & Has.RELATIVE) !== 0) this.link(page, at + (this.records - 1) * RECORD_SIZE, target);
+    this.enter(page, offset, at);
+  }
+  /** The same for one that it has decoded; returns how many. */
+  private writeDecoded(page: CodePage, at: number, offset: number): number {
+    const { insn } = this;
+    const records = this.writeAnew(page, at, insn, offset, this.handler);
+    const own = at + (records - 1) * RECORD_SIZE;
+    if (this.views.u32[(own + Field.INSTRUCTION) >>> 2] === 0) this.templates.learn(insn, at, records, this.endsRun);
+    this.linkAnew(page, own, insn, offset);
     this.enter(page, offset, at);
     return records;
   }
@@ -238,7 +265,7 @@ export class CodeLines {
   /** Writes a decoded instruction's records; `endsRun` says whether falling through is over. */
   private writeAnew(page: CodePage, at: number, insn: Instruction, offset: number, handler: number): number {
     if (handler < 0) {
-      this.writer.slow(at, offset, insn.length, this.keep(page, insn));
+      this.writer.slow(at, offset, insn.length, this.keep(page));
       this.endsRun = LEADS_ELSEWHERE[insn.op] === 1;
       return 1;
     }
@@ -247,7 +274,7 @@ export class CodeLines {
     const records = this.writer.instruction(at, insn, handler, offset, staged ? simd : 0, this.handlers.shared);
     const last = at + (records - 1) * RECORD_SIZE;
     if (simd !== 0 || MAY_LEAVE[insn.op] === 1) {
-      const index = this.keep(page, insn);
+      const index = this.keep(page);
       this.views.u32[(last + Field.INSTRUCTION) >>> 2] = index;
       if (staged) this.views.u32[(last - RECORD_SIZE + Field.INSTRUCTION) >>> 2] = index; // loading may leave too
     }
@@ -255,10 +282,11 @@ export class CodeLines {
     return records;
   }
 
-  /** Keeps a copy of the instruction for its TypeScript operation. */
-  private keep(page: CodePage, insn: Instruction): number {
+  /** Keeps the instruction that was decoded for its TypeScript operation. */
+  private keep(page: CodePage): number {
     const index = this.freeInstructions.pop() ?? this.instructions.length;
-    this.instructions[index] = copyInstruction(insn);
+    this.instructions[index] = this.insn;
+    this.insn = new Instruction();
     page.instructions.push(index);
     return index;
   }
@@ -273,27 +301,40 @@ export class CodeLines {
     if (target < 0 || target >= PAGE) return;
     const field = record + Field.LINK;
     const known = this.views.u32[(page.slots + target * 4) >>> 2]!;
-    if (known !== 0) {
-      this.views.u32[field >>> 2] = known;
-      return;
-    }
+    if (known !== 0) this.views.u32[field >>> 2] = known;
+    else this.wait(page, field, target);
+  }
+  private wait(page: CodePage, field: number, target: number): void {
     const waiting = page.waiting.get(target);
     if (waiting) waiting.push(field);
     else page.waiting.set(target, [field]);
+    this.views.u8[page.slots + PageTable.AWAITED + (target >>> 3)]! |= 1 << (target & 7);
   }
-
-  /** Makes a record findable at its offset. */
-  private enter(page: CodePage, offset: number, record: number): void {
-    this.views.u32[(page.slots + offset * 4) >>> 2] = record;
-    page.begin(offset);
-    page.live++;
-    if (page.rewrites) this.replace(page, page.rewrites.stale, offset, record);
-    if (page.breakpoints?.has(offset)) this.arm(record);
-    if (page.waiting.size === 0) return;
+  /** What waits for an offset leads to its record. */
+  private arrive(page: CodePage, offset: number, record: number): void {
     const waiting = page.waiting.get(offset);
     if (!waiting) return;
     for (const field of waiting) this.views.u32[field >>> 2] = record;
     page.waiting.delete(offset);
+    this.views.u8[page.slots + PageTable.AWAITED + (offset >>> 3)]! &= ~(1 << (offset & 7));
+  }
+
+  /** Makes a record findable at its offset. */
+  private enter(page: CodePage, offset: number, record: number): void {
+    const { u8, u32 } = this.views;
+    u32[(page.slots + offset * 4) >>> 2] = record;
+    u8[page.slots + PageTable.BEGINS + (offset >>> PIECE)] = 1;
+    page.live++;
+    if (page.rewrites) this.replace(page, page.rewrites.stale, offset, record);
+    if (page.breakpoints?.has(offset)) this.arm(record);
+    if (page.waiting.size !== 0) this.arrive(page, offset, record);
+  }
+
+  /** Whether an instruction may begin from `start` on and before `end`. Most of what is written beside code is far from it. */
+  mayBegin(page: CodePage, start: number, end: number): boolean {
+    const begins = page.slots + PageTable.BEGINS;
+    for (let piece = start >>> PIECE; piece <= (end - 1) >>> PIECE; piece++) if (this.views.u8[begins + piece] !== 0) return true;
+    return false;
   }
 
   /** What led to an overwritten instruction leads to its new record. */
@@ -309,15 +350,16 @@ export class CodeLines {
 
   /** Writes the records of an instruction, whose bytes are given, that crosses from a page into a second one. */
   decodeCrossing(page: CodePage, second: CodePage, offset: number, bytes: Uint8Array): number {
-    decode(bytes, 0, bytes.length, page.codeSize, this.insn);
-    this.absent?.apply(this.insn);
+    const { insn } = this;
+    decode(bytes, 0, bytes.length, page.codeSize, insn);
+    this.absent?.apply(insn);
     const first = this.arena.next;
     this.writer.special(first, Special.CROSS, offset, second.slots);
     const at = first + RECORD_SIZE;
-    const records = this.writeAnew(page, at, this.insn, offset, this.handlers.find(this.insn));
+    const records = this.writeAnew(page, at, insn, offset, this.handlers.find(insn));
     const end = at + records * RECORD_SIZE;
-    this.linkAnew(page, end - RECORD_SIZE, this.insn, offset);
-    this.writer.special(end, Special.CONTINUE, offset + this.insn.length);
+    this.linkAnew(page, end - RECORD_SIZE, insn, offset);
+    this.writer.special(end, Special.CONTINUE, offset + insn.length);
     this.arena.next = end + RECORD_SIZE;
     page.runs.push(first, this.arena.next);
     return first;
@@ -371,11 +413,4 @@ export class CodeLines {
 function handlerOf(u16: Uint16Array, record: number): number {
   const handler = u16[(record + Field.HANDLER) >>> 1]!;
   return handler === Special.BREAK || handler === Special.ENTER || handler === Special.STALE ? u16[(record + Field.ORIGINAL) >>> 1]! : handler;
-}
-
-function copyInstruction(from: Instruction): Instruction {
-  const { operands, ...fields } = from;
-  const copy = Object.assign(new Instruction(), fields);
-  operands.forEach((o, i) => Object.assign(copy.operands[i]!, o));
-  return copy;
 }

@@ -3,7 +3,18 @@ import type { CodeSize } from '../decode/instruction';
 
 export const PAGE = 0x1000;
 /** Binary logarithm of the bytes in a piece of a page: about as many as the longest instruction has. */
-const PIECE = 4;
+export const PIECE = 4;
+
+/** Byte offsets in the tables that a page has in the WebAssembly memory, where generated code uses them too. */
+export const PageTable = {
+  /** u32 by byte of the page: address of the record, 0 where none is decoded. */
+  SLOTS: 0,
+  /** u8 by piece: whether an instruction was ever found to begin there. */
+  BEGINS: PAGE * 4,
+  /** A bit by byte of the page: whether link fields may wait for it to be decoded. */
+  AWAITED: PAGE * 4 + (PAGE >>> PIECE),
+  SIZE: PAGE * 4 + (PAGE >>> PIECE) + PAGE / 8,
+} as const;
 
 /** What is known of instructions that were overwritten, by offset. */
 export class Rewrites {
@@ -31,8 +42,6 @@ export class CodePage {
   /** Pages whose last instruction reaches into this one. */
   readonly reachedFrom = new Set<CodePage>();
   dropped = false;
-  /** By piece: whether an instruction was ever found to begin there. */
-  private readonly begins = new Uint8Array(PAGE >>> PIECE);
 
   /** Made when the first instruction is overwritten. */
   rewrites: Rewrites | undefined;
@@ -51,19 +60,9 @@ export class CodePage {
     readonly codeSize: CodeSize,
     /** Byte offset of the page's RAM. */
     readonly frame: number,
-    /** Byte offset of the slot table: one record address per byte of the page, 0 where none is decoded. */
+    /** Byte offset of the tables of PageTable, the slots first. */
     readonly slots: number,
     /** Offset of the first byte that is in the code segment; what is before it is never decoded, so that no jump of this page is linked with it. */
     readonly first = 0,
   ) {}
-
-  /** An instruction begins at an offset. */
-  begin(offset: number): void {
-    this.begins[offset >>> PIECE] = 1;
-  }
-  /** Whether one may begin from `start` on and before `end`. Most of what is written beside code is far from it. */
-  mayBegin(start: number, end: number): boolean {
-    for (let piece = start >>> PIECE; piece <= (end - 1) >>> PIECE; piece++) if (this.begins[piece] !== 0) return true;
-    return false;
-  }
 }

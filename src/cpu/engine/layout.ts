@@ -7,8 +7,11 @@ export const MAXIMUM_CPUS = 8;
 
 /** The first page stays unused, so that address 0 means "none"; then comes the empty TLB bank. */
 export const CPU_BASE = 0x3_0000;
-/** Processor blocks are followed by the table of mmu/frameTable.ts, and that by the records; every scratch address is below these, every RAM frame above. */
-export const RECORDS_BASE = FRAME_TABLE + FRAME_TABLE_SIZE;
+/** Processor blocks are followed by the table of mmu/frameTable.ts, and that by the templates of records (recordTemplates.ts). */
+export const TEMPLATES_BASE = FRAME_TABLE + FRAME_TABLE_SIZE;
+export const TEMPLATES_SIZE = 2 << 20;
+/** Then come the records; every scratch address is below these, every RAM frame above. */
+export const RECORDS_BASE = TEMPLATES_BASE + TEMPLATES_SIZE;
 /** Room for decoded instructions. Virtual until it is used; when it is full everything is decoded anew. */
 export const RECORDS_SIZE = 128 << 20;
 /** RAM frames. */

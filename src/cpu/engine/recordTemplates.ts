@@ -1,24 +1,36 @@
 /**
- * The records of instructions that were decoded before, by their shape: of the next instruction of the shape only the
- * displacement, the immediate and the place are its own. Most instructions of a program have a shape that others had.
+ * The records of instructions that were decoded before, by their shape: all of an instruction's bytes but displacement,
+ * immediate and the numbers of registers, and the size of the code. Of the next instruction of the shape only these and the
+ * place are its own. Nearly all instructions of a program have a shape that others had. The templates are in the WebAssembly
+ * memory; generated code finds and copies them (templateCode.ts), and learns here.
  */
-import { type CodeSize, type Instruction, Kind, OTHER_SIZE, RIP_REGISTER } from '../decode/instruction';
-import { Shape } from '../decode/shape';
+import { type Instruction, Kind, OTHER_SIZE, RIP_REGISTER } from '../decode/instruction';
 import type { MemoryViews } from '../state';
-import { Field, RECORD_SIZE } from './record';
-import { LARGEST_FROM_RIP } from './recordWriter';
+import { TEMPLATES_BASE, TEMPLATES_SIZE } from './layout';
+import { RECORD_SIZE } from './record';
+import { RUN_LENGTH } from './recordArena';
+import { leads } from './shapes';
 
-/** As a power of two. */
-const ENTRIES_LOG2 = 14;
-const ENTRIES = 1 << ENTRIES_LOG2;
-/** Records that an instruction with a template has at most, and their words: a third one loads for SIMD, which keeps its Instruction. */
+/** Templates, as a power of two. */
+export const TEMPLATES_LOG2 = 14;
+/** Records that an instruction with a template has at most: a third one loads for SIMD, which keeps its Instruction. */
 const MOST_RECORDS = 2;
-const WORDS = (MOST_RECORDS * RECORD_SIZE) >>> 2;
-/** Bytes from which a shape can be read without asking whether they are there. */
-const LONGEST_SHAPE = 8;
 
-/** What an entry says besides the words of its records. */
-const Has = {
+/** Byte offsets in a template. */
+export const Template = {
+  /** u64: the shape, as Scratch.SHAPE has it; 0 in an entry without a template. */
+  SHAPE: 0,
+  /** u8: bits of Has. */
+  HAS: 8,
+  /** u8 each: bytes of displacement and immediate. */
+  DISPLACEMENT_SIZE: 9,
+  IMMEDIATE_SIZE: 10,
+  RECORDS: 16,
+  SIZE: 16 + MOST_RECORDS * RECORD_SIZE,
+} as const;
+
+/** What a template says besides its records. */
+export const Has = {
   /** Bits 1:0: how many records. */
   RECORDS: 3,
   /** Falling through is over. */
@@ -31,114 +43,65 @@ const Has = {
   MEMORY: 32,
   /** The first record computes it. */
   COMPUTED: 64,
+  /** The immediate is sign-extended. */
+  SIGNED: 128,
 } as const;
 
+/** Bits of Lead: a u16 for each byte, and each behind 0F. */
+export const LEADS = TEMPLATES_BASE;
+const LEADS_SIZE = 0x400;
+
+/** Addresses of what generated code tells TypeScript: u32s but for the shape. */
+const told = LEADS + LEADS_SIZE;
+export const Scratch = {
+  /** u64: the shape of the instruction that was looked for last. */
+  SHAPE: told,
+  /** Bytes of it, 0 when it has none that is told. */
+  SHAPE_LENGTH: told + 8,
+  /** Where its template is, or would be. */
+  TEMPLATE: told + 60,
+  /** Of the instruction whose template was found. */
+  LENGTH: told + 12,
+  DISPLACEMENT: told + 16,
+  IMMEDIATE: told + 20,
+  /** Registers of its own, 0 for none: of ModRM.reg or the opcode; of ModRM.rm or the base; the index. Field in bits 15:0, state offset above. */
+  REGISTER: told + 48,
+  BASE: told + 52,
+  INDEX: told + 56,
+  /** Where a line goes on: offset in the page, address of the next record, instructions that it may still get. */
+  OFFSET: told + 24,
+  AT: told + 28,
+  LEFT: told + 32,
+  /** How many instructions were entered into the slot table. */
+  ENTERED: told + 36,
+  /** How many branches wait for their target, and for each the address of its link field and the target's offset. */
+  WAITING_COUNT: told + 40,
+  WAITING: told + 64,
+  /** How many offsets were entered for which branches wait, and these offsets. */
+  AWAITED_COUNT: told + 44,
+  AWAITED: told + 64 + RUN_LENGTH * 8,
+} as const;
+
+export const TEMPLATES = told + 64 + RUN_LENGTH * 12;
+
+if (TEMPLATES + (Template.SIZE << TEMPLATES_LOG2) > TEMPLATES_BASE + TEMPLATES_SIZE) throw new Error('The templates need more room than the layout gives them.');
+
+/** The template for a shape is the one with the number `(shape * MIX) >>> (64 - TEMPLATES_LOG2)`, with 64 bits. */
+export const MIX = 0x9e37_79b9_7f4a_7c15n;
+
 export class RecordTemplates {
-  private readonly shape = new Shape();
-  private readonly low = new Uint32Array(ENTRIES);
-  private readonly high = new Uint32Array(ENTRIES);
-  private readonly has = new Uint8Array(ENTRIES);
-  /** Bytes of displacement and immediate, as in Instruction. */
-  private readonly dispSizes = new Int8Array(ENTRIES);
-  private readonly immSizes = new Int8Array(ENTRIES);
-  private readonly words = new Uint32Array(ENTRIES * WORDS);
-
-  /** Of the instruction that `find` has found: its length, and where the branch goes, relative to the page's first byte, once it is written. */
-  length = 0;
-  target = 0;
-  private displacement = 0;
-  private immediate = 0;
-
-  constructor(private readonly views: MemoryViews) {}
-
-  private static entry(low: number, high: number): number {
-    return (Math.imul(low ^ (high << 7), 0x9e37_79b1) ^ high) >>> (32 - ENTRIES_LOG2);
+  constructor(private readonly views: MemoryViews) {
+    views.u16.set(leads(), LEADS >>> 1);
   }
 
-  /** The template for the instruction at an index of the memory, of which so many bytes may be read, or -1. */
-  find(position: number, available: number, codeSize: CodeSize): number {
-    const { shape } = this;
-    const { u8 } = this.views;
-    if (available < LONGEST_SHAPE || !shape.read(u8, position, codeSize)) {
-      shape.length = 0;
-      return -1;
-    }
-    const entry = RecordTemplates.entry(shape.low, shape.high);
-    if (this.low[entry] !== shape.low || this.high[entry] !== shape.high) return -1;
-    const dispSize = this.dispSizes[entry]!;
-    const immSize = this.immSizes[entry]!;
-    const length = shape.length + dispSize + (immSize < 0 ? -immSize : immSize);
-    if (length > available) return -1;
-    let at = position + shape.length;
-    this.displacement = this.number(at, -dispSize);
-    if ((this.has[entry]! & Has.FROM_RIP) !== 0 && this.displacement > LARGEST_FROM_RIP) return -1;
-    at += dispSize;
-    this.immediate = this.number(at, immSize);
-    this.length = length;
-    return entry;
-  }
-
-  /** Reads as many bytes as a size says, sign-extended where it is negative. */
-  private number(at: number, size: number): number {
-    const { u8 } = this.views;
-    switch (size) {
-      case 0:
-        return 0;
-      case 1:
-        return u8[at]!;
-      case -1:
-        return (u8[at]! << 24) >> 24;
-      case 2:
-        return u8[at]! | (u8[at + 1]! << 8);
-      case -2:
-        return ((u8[at]! << 16) | (u8[at + 1]! << 24)) >> 16;
-      default:
-        return u8[at]! | (u8[at + 1]! << 8) | (u8[at + 2]! << 16) | (u8[at + 3]! << 24);
-    }
-  }
-
-  records(template: number): number {
-    return this.has[template]! & Has.RECORDS;
-  }
-  ends(template: number): boolean {
-    return (this.has[template]! & Has.ENDS) !== 0;
-  }
-  isRelative(template: number): boolean {
-    return (this.has[template]! & Has.RELATIVE) !== 0;
-  }
-
-  /** Writes the records of the instruction that `find` has found, at an offset in its page. */
-  write(template: number, to: number, offset: number): void {
-    const { u16, u32 } = this.views;
-    const { words } = this;
-    const has = this.has[template]!;
-    const records = has & Has.RECORDS;
-    const from = template * WORDS;
-    const first = to >>> 2;
-    for (let i = 0, count = (records * RECORD_SIZE) >>> 2; i < count; i++) u32[first + i] = words[from + i]!;
-    u16[(to + Field.OFFSET) >>> 1] = offset;
-    const last = to + (records - 1) * RECORD_SIZE;
-    u16[(last + Field.OFFSET) >>> 1] = offset;
-    if (this.dispSizes[template] !== 0) {
-      const displacement = has & Has.FROM_RIP ? this.displacement + offset + this.length : this.displacement;
-      if (has & Has.COMPUTED) {
-        u32[(to + Field.LONG_DISPLACEMENT) >>> 2] = displacement;
-        u32[(to + Field.LONG_DISPLACEMENT + 4) >>> 2] = displacement < 0 ? -1 : 0;
-      } else u32[(last + Field.DISPLACEMENT) >>> 2] = displacement;
-    }
-    if (this.immSizes[template] === 0) return;
-    const immediate = has & Has.RELATIVE ? this.immediate + offset + this.length : this.immediate;
-    this.target = immediate;
-    u32[(last + Field.IMMEDIATE) >>> 2] = immediate;
-    if ((has & Has.MEMORY) === 0) u32[(last + Field.IMMEDIATE + 4) >>> 2] = immediate < 0 ? -1 : 0;
-  }
-
-  /** Keeps the records that were just written of the instruction at which `find` found none, as far as they can serve others. `ends`: falling through is over. */
+  /** Keeps the records that were just written of the instruction for which no template was found, as far as they can serve others. `ends`: falling through is over. */
   learn(insn: Instruction, from: number, records: number, ends: boolean): void {
-    const { shape } = this;
+    const { u8, u32 } = this.views;
     const { dispSize, immSize } = insn;
-    if (shape.length === 0 || records > MOST_RECORDS || dispSize === OTHER_SIZE || immSize === OTHER_SIZE) return;
-    if (shape.length + dispSize + Math.abs(immSize) !== insn.length) return;
+    const immBytes = Math.abs(immSize);
+    const length = u32[Scratch.SHAPE_LENGTH >>> 2]!;
+    if (length === 0 || records > MOST_RECORDS || dispSize === OTHER_SIZE || immSize === OTHER_SIZE) return;
+    if (length + dispSize + immBytes !== insn.length) return;
     const relative = insn.operandCount > 0 && insn.operands[0].kind === Kind.REL;
     if (relative && insn.operandSize * 8 !== insn.codeSize) return;
     const fromRip = insn.base === RIP_REGISTER;
@@ -146,12 +109,13 @@ export class RecordTemplates {
     if (fromRip && computed) return;
     let memory = false;
     for (let i = 0; i < insn.operandCount; i++) memory ||= insn.operands[i]!.kind === Kind.MEM;
-    const entry = RecordTemplates.entry(shape.low, shape.high);
-    this.low[entry] = shape.low;
-    this.high[entry] = shape.high;
-    this.dispSizes[entry] = dispSize;
-    this.immSizes[entry] = immSize;
-    this.has[entry] = records | (ends ? Has.ENDS : 0) | (relative ? Has.RELATIVE : 0) | (fromRip ? Has.FROM_RIP : 0) | (memory ? Has.MEMORY : 0) | (computed ? Has.COMPUTED : 0);
-    this.words.set(this.views.u32.subarray(from >>> 2, (from + records * RECORD_SIZE) >>> 2), entry * WORDS);
+    const template = u32[Scratch.TEMPLATE >>> 2]!;
+    u32[(template + Template.SHAPE) >>> 2] = u32[Scratch.SHAPE >>> 2]!;
+    u32[(template + Template.SHAPE + 4) >>> 2] = u32[(Scratch.SHAPE + 4) >>> 2]!;
+    u8[template + Template.HAS] =
+      records | (ends ? Has.ENDS : 0) | (relative ? Has.RELATIVE : 0) | (fromRip ? Has.FROM_RIP : 0) | (memory ? Has.MEMORY : 0) | (computed ? Has.COMPUTED : 0) | (immSize < 0 ? Has.SIGNED : 0);
+    u8[template + Template.DISPLACEMENT_SIZE] = dispSize;
+    u8[template + Template.IMMEDIATE_SIZE] = immBytes;
+    u32.copyWithin((template + Template.RECORDS) >>> 2, from >>> 2, (from + records * RECORD_SIZE) >>> 2);
   }
 }
