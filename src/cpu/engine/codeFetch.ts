@@ -57,6 +57,7 @@ export class CodeFetch {
 
   /** The record for RIP, or a Fetched. RIP_BASE is set for it. */
   find(): number {
+    this.slots = 0;
     const known = this.lookUp();
     if (known !== 0) return known;
     const s = this.cpu.state;
@@ -68,7 +69,7 @@ export class CodeFetch {
       return Fetched.FAULT;
     }
     const low = (ripLow + s.get32(Offset.CS_BASE)) >>> 0;
-    const page = this.codePage(low, long ? ripHigh : 0);
+    const page = (this.slots !== 0 ? this.cache.pageWithSlots(this.slots) : undefined) ?? this.codePage(low, long ? ripHigh : 0);
     if (typeof page === 'number') return page;
     const record = this.cache.record(page, low & 0xfff);
     const baseLow = ripLow - (low & 0xfff);
@@ -77,6 +78,8 @@ export class CodeFetch {
     return record;
   }
 
+  /** Slots of RIP's page when the code TLB has it but no record at RIP, else 0. */
+  private slots = 0;
   /** RIP to record by the code TLB, as generated code does it; 0 on a miss. It is hot: no bigint. */
   private lookUp(): number {
     const { u32 } = this.cpu.views;
@@ -88,8 +91,12 @@ export class CodeFetch {
     const entry = (u32[base + (Offset.CTLB_BASE >>> 2)]! >>> 2) + ((sum >>> 12) & (TLB_ENTRIES - 1)) * (CTLB_ENTRY_SIZE >>> 2);
     if (u32[entry] !== ((sum & ~0xfff) | u32[base + (Offset.GENERATION >>> 2)]!) >>> 0 || u32[entry + 1] !== ripHigh) return 0;
     const offset = sum & 0xfff;
-    const record = u32[(u32[entry + 2]! >>> 2) + offset]!;
-    if (record === 0) return 0;
+    const slots = u32[entry + 2]!;
+    const record = u32[(slots >>> 2) + offset]!;
+    if (record === 0) {
+      this.slots = slots;
+      return 0;
+    }
     const baseLow = ripLow - offset;
     u32[base + (Offset.RIP_BASE >>> 2)] = baseLow;
     u32[base + (Offset.RIP_BASE >>> 2) + 1] = baseLow < 0 ? ripHigh - 1 : ripHigh;
