@@ -26,10 +26,10 @@ export interface Block {
 const LONGEST = 32;
 
 /**
- * Instructions that always need the interpreter: with them every device access would leave a region twice, and what changes the privilege changes the TLB bank.
+ * Instructions that always need the interpreter: with them every device access would leave a region twice, what changes the privilege changes the TLB bank, and regions take segments for what they were.
  * IN of one byte is taken: waiting loops mostly get an answer that is kept.
  */
-const LEFT_OUT = new Set(['in', 'out', 'invlpg', 'syscall', 'sysret', 'iret']);
+const LEFT_OUT = new Set(['in', 'out', 'invlpg', 'mov_to_sreg', 'syscall', 'sysret', 'iret']);
 const isLeftOut = ({ semantics, size }: Handler): boolean => LEFT_OUT.has(semantics.mnemonic) && !(semantics.mnemonic === 'in' && size === 1);
 
 /** An instruction that was overwritten so often is left to the interpreter: the region around it stays. */

@@ -18,6 +18,7 @@ import { sseIntegers } from './sseInteger';
 import { sseMoves } from './sseMove';
 import { sseShuffles } from './sseShuffle';
 import { stackInstructions } from './stack';
+import { segmentLoads } from './segmentLoad';
 import { strings } from './strings';
 import { systemCalls } from './systemCalls';
 import { timestampInstructions } from './timestamp';
@@ -40,6 +41,7 @@ export const instructionSet: readonly Semantics[] = [
   ...translationInstructions,
   ...systemCalls,
   ...interruptReturns,
+  ...segmentLoads,
   ...strings,
   ...vmcsInstructions,
   ...sseMoves,

@@ -30,7 +30,7 @@ function advance(e: Emitter, ...registers: number[]): void {
 }
 
 /** Host address of `bytes` bytes (not 0) that the TLB has; ends the routine where it has them not, or not all. */
-function runAt(b: RoutineBody, linear: Value, bytes: Value, write: boolean): Value {
+export function runAt(b: RoutineBody, linear: Value, bytes: Value, write: boolean): Value {
   const entry = b.let(entryOf(linear, CPU.load('i32', 4, Offset.TLB_BASE)));
   const present = b.let(entry.load('i64', 8, tagOf(write)));
   const wanted = b.let(linear.add(bytes.extendU()).sub(1).and(~0xfffn).or(CPU.load('i64', 8, Offset.GENERATION)));
