@@ -240,6 +240,17 @@ export const LET_BY = 0x4810;
 /** 2 x u64: of linear and of host-physical pages, which may have watched bytes: bit n says that some do whose number modulo 64 is n. Not architectural. */
 export const WATCHED_PAGES = 0x4820;
 
+/** A write over the end of a page that generated code has put at SCRATCH: where its bytes belong. Not architectural. */
+export const CROSSING = 0x4830;
+export const Crossing = {
+  /** u32 each: host addresses of the bytes in the first and in the second page. */
+  TO: 0,
+  NEXT: 4,
+  /** u32 each: how many; 0 in the first when there is no such write. */
+  FIRST: 8,
+  REST: 12,
+} as const;
+
 /** Entries of a TLB bank that a change of address space takes out, for each of root and non-root operation LOCAL_ENTRIES_SIZE bytes: u32 how many there were, then u32 each the first of them, as indices of 32-bit words. Not architectural. */
 export const LOCAL_ENTRIES = 0x4840;
 export const MOST_LOCAL_ENTRIES = 512;

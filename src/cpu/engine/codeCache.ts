@@ -6,10 +6,12 @@
 import type { AbsentInstructions } from '../decode/absent';
 import type { CodeSize, Instruction } from '../decode/instruction';
 import type { CodePages } from '../mmu/codePages';
+import { FRAME_PAGES } from '../mmu/frameTable';
 import type { MemoryViews } from '../state';
 import { CodeLines, MAXIMUM_LENGTH } from './codeLines';
 import { CodePage, PAGE, PageTable } from './codePage';
 import { type HandlerTable } from './handlers';
+import { CODE_TABLES } from './layout';
 import { MonitoredLines } from './monitoredLines';
 import { Field, RECORD_SIZE, Special } from './record';
 import { RecordArena } from './recordArena';
@@ -44,7 +46,7 @@ export class CodeCache implements CodePages {
   private readonly bySlots = new Map<number, CodePage>();
   private readonly tables = new TablePages();
   /** Lines that processors wait for. */
-  readonly monitored = new MonitoredLines((page) => this.listener.watchedPageAppeared(page));
+  readonly monitored = new MonitoredLines((page) => this.watch(page));
   /** Empty tables of pages that were dropped, by `retiredKey`. */
   private readonly retired = new Map<number, number>();
   private readonly arena = new RecordArena();
@@ -72,10 +74,24 @@ export class CodeCache implements CodePages {
   }
 
   tableUsed(page: number): void {
-    if (this.tables.use(page)) this.listener.watchedPageAppeared(page);
+    if (this.tables.use(page)) this.watch(page);
   }
   get tableWrites(): number {
     return this.tables.writes;
+  }
+
+  /** Every write to a page must be told. */
+  private watch(page: number): void {
+    this.listener.watchedPageAppeared(page);
+    this.publish(page);
+  }
+  /** Tells generated code which writes to a page it may let by: those beside its code, if that is all. */
+  private publish(page: number): void {
+    if (page >= FRAME_PAGES) return;
+    const list = this.pages.get(page);
+    const isAll = list !== undefined && list.length <= 2 && !this.tables.has(page) && !this.monitored.has(page);
+    this.views.u32[(CODE_TABLES >>> 2) + page] = isAll ? list[0]!.slots : 0;
+    if (isAll) this.views.u32[(list[0]!.slots + PageTable.NEXT) >>> 2] = list[1]?.slots ?? 0;
   }
 
   /** The code page for a physical page, made when there is none yet. `first` is the offset at which the code segment begins, 0 when that is before the page. */
@@ -100,6 +116,7 @@ export class CodeCache implements CodePages {
       this.pages.set(page, [made]);
       this.listener.watchedPageAppeared(page);
     }
+    this.publish(page);
     return made;
   }
 
@@ -154,6 +171,7 @@ export class CodeCache implements CodePages {
       crossing = { record: this.lines.decodeCrossing(page, second, offset, bytes), offset, second };
       page.crossings.push(crossing);
       second.reachedFrom.add(page);
+      this.views.u32[(second.slots + PageTable.REACHED) >>> 2] = 1;
     }
     this.lines.connect(page, offset, crossing.record);
   }
@@ -230,7 +248,9 @@ export class CodeCache implements CodePages {
   /** Loses the instructions to which bytes belong; the whole page where that is cheaper or single ones cannot be lost. */
   private overwrite(code: CodePage, offset: number, length: number): void {
     if (code.dropped) return;
-    const writes = ++code.writes;
+    const letBy = (code.slots + PageTable.LET_BY) >>> 2;
+    const writes = (code.writes += 1 + this.views.u32[letBy]!);
+    this.views.u32[letBy] = 0;
     const crossedInto = code.reachedFrom.size !== 0 && offset < MAXIMUM_LENGTH;
     if (crossedInto || !this.loseInstructions(code, offset, length) || code.losses > MANY_LOSSES) return this.dropPage(code.page);
     const seldom = code.live === 0 ? WRITES_WITHOUT_CODE : WRITES_BESIDE_CODE;
@@ -266,6 +286,7 @@ export class CodeCache implements CodePages {
     const list = this.pages.get(page);
     if (!list) return;
     this.pages.delete(page);
+    this.publish(page);
     for (const code of list) {
       this.retire(code);
       for (const from of code.reachedFrom) this.dropPage(from.page);
@@ -291,8 +312,12 @@ export class CodeCache implements CodePages {
 
   /** Drops everything; the caller's processors flush their code TLBs. */
   dropAll(): void {
-    for (const list of this.pages.values()) for (const code of list) this.retire(code);
+    const dropped = [...this.pages];
     this.pages.clear();
+    for (const [page, list] of dropped) {
+      this.publish(page);
+      for (const code of list) this.retire(code);
+    }
     this.retired.clear();
     this.arena.reset();
     this.listener.allDropped();

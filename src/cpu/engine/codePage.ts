@@ -13,7 +13,13 @@ export const PageTable = {
   BEGINS: PAGE * 4,
   /** A bit by byte of the page: whether link fields may wait for it to be decoded. */
   AWAITED: PAGE * 4 + (PAGE >>> PIECE),
-  SIZE: PAGE * 4 + (PAGE >>> PIECE) + PAGE / 8,
+  /** u32: writes beside its instructions that generated code has let by since TypeScript counted them. */
+  LET_BY: PAGE * 4 + (PAGE >>> PIECE) + PAGE / 8,
+  /** u32: address of the tables for code of another size in the same page, or 0. */
+  NEXT: PAGE * 4 + (PAGE >>> PIECE) + PAGE / 8 + 4,
+  /** u32: not 0 where an instruction of another page may end in this one. */
+  REACHED: PAGE * 4 + (PAGE >>> PIECE) + PAGE / 8 + 8,
+  SIZE: PAGE * 4 + (PAGE >>> PIECE) + PAGE / 8 + 32,
 } as const;
 
 /** What is known of instructions that were overwritten, by offset. */

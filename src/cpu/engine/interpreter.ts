@@ -6,16 +6,13 @@ import type { CallRoutine, Routine } from '../isa/emitter';
 import { FunctionBuilder, type Label } from '../../wasm/function';
 import { MAXIMUM_PAGES, ModuleBuilder } from '../../wasm/module';
 import { Value } from '../../wasm/value';
-import { AccessFlag } from '../accessFlags';
-import { ADDEND, entryOf, liesBeside, tagOf, watchedTag } from '../mmu/tlbCode';
-import { CTLB_ENTRY_SIZE, LET_BY, Offset, Segment, TLB_ENTRIES, TLB_ENTRY_SIZE } from '../state';
-import { DEVICE, TOLD, Word } from '../mmu/tlb';
+import { CTLB_ENTRY_SIZE, Offset, Segment, TLB_ENTRIES, TLB_ENTRY_SIZE } from '../state';
 import { walkFunction } from '../mmu/walkCode';
-import { keep, when } from '../stateCode';
 import { segmentCheckFunction } from '../system/segmentationCode';
 import { caseOrder } from './caseOrder';
 import type { Handler } from './handlers';
 import { type HelperFunctions, InterpreterEmitter } from './interpreterEmitter';
+import { commitFunction, missesCode, missFunction } from './missCode';
 import { ADDRESS_SIZE_4, ADDRESS_SIZE_SHIFT, Exit, Field, Left, Special } from './record';
 
 /** What is called for want of a translation, as `access` and `reach` of mmu/slowPath.ts. */
@@ -68,41 +65,6 @@ function translateFunction(size: number, write: boolean, accessImport: number): 
   f.return();
   f.end();
   Value.call(accessImport, 'i32', CPU, linear.wrap(), linear.shrU(32).wrap(), Value.local(2, 'i32'), Value.local(3, 'i32')).emit(f);
-  return f;
-}
-
-/**
- * What generated code calls at a TLB miss, with the parameters of the import that does the work: accesses beside watched
- * bytes are let by here, and the usual page walks are made.
- */
-function missFunction(accessImport: number, walk: number): FunctionBuilder {
-  const f = new FunctionBuilder(['i32', 'i32', 'i32', 'i32', 'i32'], ['i32']);
-  const [low, flags] = [Value.local(1, 'i32'), Value.local(3, 'i32')];
-  const linear = keep(f, low.extendU().or(Value.local(2, 'i32').extendU().shl(32)));
-  const size = keep(f, flags.and(AccessFlag.SIZE));
-  const entry = keep(f, entryOf(linear, CPU.load('i32', 4, Offset.TLB_BASE)));
-  const tag = watchedTag(withGeneration(linear.add(size.extendU()).sub(1).and(PAGE_MASK)));
-  const write = flags.and(AccessFlag.WRITE);
-  tag.eq(Value.select(write, entry.load('i64', 8, tagOf(true)), entry.load('i64', 8, tagOf(false)))).emit(f);
-  f.if();
-  liesBeside(entry, linear, size).emit(f);
-  f.if();
-  const count = keep(f, Value.select(write, CPU.add(4), CPU));
-  count.store(f, count.load('i32', 4, LET_BY).add(1), 4, LET_BY);
-  low.add(entry.load('i32', 4, ADDEND)).emit(f);
-  f.return();
-  f.end();
-  f.end();
-  // A write that has only to be told has its translation, and a device's registers have none.
-  const isTold = linear.and(PAGE_MASK).or(BigInt(TOLD)).eq(entry.load('i64', 8, tagOf(true))).and(write.ne(0));
-  when(f, isTold.or(entry.load('i32', 4, Word.PAGE * 4).eq(DEVICE | 0)).eqz(), () => {
-    const host = keep(f, Value.call(walk, 'i32', CPU, linear, flags));
-    when(f, host, () => {
-      host.emit(f);
-      f.return();
-    });
-  });
-  Value.call(accessImport, 'i32', ...[0, 1, 2, 3, 4].map((n) => Value.local(n, 'i32'))).emit(f);
   return f;
 }
 
@@ -279,14 +241,15 @@ export function generateInterpreter(handlers: readonly Handler[]): Uint8Array<Ar
   module.importMemory(1, MAXIMUM_PAGES);
   const accessImport = module.importFunction('access', ['i32', 'i32', 'i32', 'i32', 'i32'], ['i32']);
   const reachImport = module.importFunction('reach', ['i32', 'i32', 'i32', 'i32', 'i32'], ['i32']);
-  const commit = module.importFunction('commit', ['i32'], []);
+  const commitImport = module.importFunction('commit', ['i32'], []);
   const portIn = module.importFunction('portIn', ['i32', 'i32', 'i32', 'i32'], ['i32']);
   const portOut = module.importFunction('portOut', ['i32', 'i32', 'i32', 'i32', 'i32'], []);
   const invalidatePage = module.importFunction('invalidatePage', ['i32', 'i32', 'i32'], []);
   const checkSegmentImport = module.importFunction('checkSegment', ['i32', 'i32', 'i32', 'i32'], ['i32']);
-  const walk = module.add(walkFunction());
-  const access = module.add(missFunction(accessImport, walk));
-  module.add(missFunction(reachImport, walk), 'reach');
+  const missHelpers = { walk: module.add(walkFunction()), misses: module.add(missesCode()) };
+  const access = module.add(missFunction(accessImport, missHelpers, true));
+  module.add(missFunction(reachImport, missHelpers, false), 'reach');
+  const commit = module.add(commitFunction(commitImport));
   const checkSegment = module.add(segmentCheckFunction(checkSegmentImport), 'checkSegment');
   const helpers: HelperFunctions = { access, translate: {}, commit, portIn, portOut, invalidatePage, checkSegment, lookup: 0, regionType: module.signature(['i32', 'i32'], ['i32']), call: routines(module) };
   module.exportTable(REGION_SLOTS, 'regions');

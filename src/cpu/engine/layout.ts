@@ -1,6 +1,6 @@
 /** Where things are in the WebAssembly memory. */
 import { EMPTY_BANK } from '../mmu/tlb';
-import { FRAME_TABLE, FRAME_TABLE_SIZE } from '../mmu/frameTable';
+import { FRAME_PAGES, FRAME_TABLE, FRAME_TABLE_SIZE } from '../mmu/frameTable';
 import { CPU_BLOCK_SIZE, TLB_ENTRIES, TLB_ENTRY_SIZE } from '../state';
 
 export const MAXIMUM_CPUS = 8;
@@ -10,8 +10,10 @@ export const CPU_BASE = 0x3_0000;
 /** Processor blocks are followed by the table of mmu/frameTable.ts, and that by the templates of records (recordTemplates.ts). */
 export const TEMPLATES_BASE = FRAME_TABLE + FRAME_TABLE_SIZE;
 export const TEMPLATES_SIZE = 2 << 20;
+/** Of the pages of the frame table, a u32 each: the address of the tables (PageTable) of the code in it, where writes beside that code need not be told; else 0. */
+export const CODE_TABLES = TEMPLATES_BASE + TEMPLATES_SIZE;
 /** Then come the records; every scratch address is below these, every RAM frame above. */
-export const RECORDS_BASE = TEMPLATES_BASE + TEMPLATES_SIZE;
+export const RECORDS_BASE = CODE_TABLES + FRAME_PAGES * 4;
 /** Room for decoded instructions. Virtual until it is used; when it is full everything is decoded anew. */
 export const RECORDS_SIZE = 128 << 20;
 /** RAM frames. */
