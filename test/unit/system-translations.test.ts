@@ -192,6 +192,20 @@ describe('cached translations', () => {
       assert.notEqual(generation(), second);
     });
 
+    it('code of another size finds its own translations again, and none after a flush', () => {
+      const { banks: b, generation } = banks();
+      const select = (codeSize: number): number => {
+        b.select(0, codeSize, false);
+        return generation();
+      };
+      const [small, large] = [select(16), select(32)];
+      assert.notEqual(small, large);
+      assert.deepEqual([select(16), select(32)], [small, large]);
+      b.flush();
+      const after = [generation(), select(16)];
+      assert(!after.includes(small) && !after.includes(large) && after[0] !== after[1]);
+    });
+
     it('a flush forgets every address space', () => {
       const { banks: b, generation } = banks();
       const first = generation();

@@ -123,19 +123,18 @@ export class CodeFetch {
     const { state, codeSize } = this.cpu;
     if (codeSize === 64) return;
     const [base, limit] = [state.get32(Offset.CS_BASE), state.limit(Seg.CS)];
-    const before = this.base;
-    if (limit === this.limit && (base === before || limit === FLAT_LIMIT)) return;
-    if (limit !== this.limit || limit !== REAL_MODE_LIMIT) this.translations.flush();
+    const before = this.segments[codeSize];
+    if (limit === before.limit && (base === before.base || limit === FLAT_LIMIT)) return;
+    if (limit !== before.limit || limit !== REAL_MODE_LIMIT) this.translations.flush();
     else {
       // Real mode changes segments often: only the pages in which one begins or ends count.
-      for (const segment of [before, base]) if (segment % PAGE !== 0) for (const address of [segment, (segment + limit) >>> 0]) this.translations.flushPage(address, 0);
+      for (const segment of [before.base, base]) if (segment % PAGE !== 0) for (const address of [segment, (segment + limit) >>> 0]) this.translations.flushPage(address, 0);
     }
-    this.base = base;
-    this.limit = limit;
+    before.base = base;
+    before.limit = limit;
   }
-  /** CS as `segmentChanged` saw it last. */
-  private base = 0;
-  private limit = 0;
+  /** CS as `segmentChanged` saw it last with code of each size, which have their translations apart. */
+  private readonly segments = { 16: { base: 0, limit: 0 }, 32: { base: 0, limit: 0 } };
 
   /** The code page for a linear address, entered into the code TLB, or a Fetched. */
   private codePageAt(linear: bigint): CodePage | typeof Fetched.FAULT | typeof Fetched.UNCACHED {

@@ -38,6 +38,8 @@ export class TlbBanks {
   private readonly codeSizes = new Array<number>(BANKS).fill(0);
   /** Of the user banks (root, non-root): generations of address spaces that are not in use, by process-context identifier. */
   private readonly contexts: Map<number, number>[] = [new Map(), new Map()];
+  /** Of the supervisor banks: generations by the size of the code that had them. */
+  private readonly sizes: Map<number, number>[] = [new Map(), new Map()];
   /** Entries of the supervisor banks that are not global. */
   private readonly locals: LocalEntries[];
   /** Large pages of which a bank pair has held pieces since it was last emptied: INVLPG of such a page has to drop all of them. */
@@ -66,15 +68,27 @@ export class TlbBanks {
     return this.current >> 1;
   }
 
-  /** Makes a bank the one that generated code uses; what it knows of code of another size is forgotten. `empty`: data accesses find nothing in it. */
+  /** Makes a bank the one that generated code uses, with what it knows beside code of this size. `empty`: data accesses find nothing in it. */
   select(bank: number, codeSize: number, empty: boolean): void {
-    if (this.codeSizes[bank] !== codeSize) {
-      this.codeSizes[bank] = codeSize;
-      this.forget(bank);
-    }
+    if (this.codeSizes[bank] !== codeSize) this.changeSize(bank, codeSize);
     this.state.set32(Offset.TLB_BASE, empty ? EMPTY_BANK : this.tlb(bank));
     this.state.set32(Offset.CTLB_BASE, this.ctlb(bank));
     this.publish(bank);
+  }
+
+  /**
+   * Records are of code of one size. Loaders go between 16- and 32-bit code at every call of the BIOS: each keeps its
+   * translations, by its generation. The user's banks have their generations by process-context identifiers instead.
+   */
+  private changeSize(bank: number, codeSize: number): void {
+    const sizes = this.sizes[bank >> 1]!;
+    const before = this.codeSizes[bank]!;
+    this.codeSizes[bank] = codeSize;
+    if (bank & 1) return this.forget(bank);
+    sizes.set(before, this.generations[bank]!);
+    const known = sizes.get(codeSize);
+    if (known !== undefined) this.generations[bank] = known;
+    else this.renew(bank);
   }
 
   /** Told of an entry, by its index in 32-bit words, of the bank in use. Called at every TLB miss. */
@@ -164,7 +178,10 @@ export class TlbBanks {
   private forget(bank: number): void {
     this.renew(bank);
     if (bank & 1) this.contexts[bank >> 1]!.clear();
-    else this.locals[bank >> 1]!.clear();
+    else {
+      this.sizes[bank >> 1]!.clear();
+      this.locals[bank >> 1]!.clear();
+    }
   }
 
   private renew(bank: number): void {
@@ -176,7 +193,7 @@ export class TlbBanks {
     const { u32 } = this.views;
     u32.fill(0, this.tlb(bank) >>> 2, (this.tlb(bank) + TLB_ENTRIES * TLB_ENTRY_SIZE) >>> 2);
     u32.fill(0, this.ctlb(bank) >>> 2, (this.ctlb(bank) + TLB_ENTRIES * CTLB_ENTRY_SIZE) >>> 2);
-    if (bank & 1) this.contexts[bank >> 1]!.clear();
+    (bank & 1 ? this.contexts : this.sizes)[bank >> 1]!.clear();
     this.used[bank] = this.generations[bank] = 1;
   }
 

@@ -9,7 +9,7 @@ import { Access } from './mode';
 import { typeOf } from './descriptors';
 
 const CR0_DEFINED = Cr0.PE | Cr0.MP | Cr0.EM | Cr0.TS | Cr0.ET | Cr0.NE | Cr0.WP | Cr0.AM | Cr0.NW | Cr0.CD | Cr0.PG;
-/** Changes of these drop cached translations. */
+/** Changes of these drop cached translations; of CR0's where paging is or was on: without it there are no rights to check. */
 const CR0_PAGING = Cr0.PE | Cr0.WP | Cr0.PG;
 const CR4_PAGING = Cr4.PSE | Cr4.PAE | Cr4.PGE | Cr4.PCIDE | Cr4.SMEP | Cr4.SMAP | Cr4.PKE;
 
@@ -104,7 +104,7 @@ export function setCr0(cpu: Processor, value: bigint): void {
   } else if (paging && s.cr4 & Cr4.PAE && !(efer & Efer.LMA) && (old ^ next) & (Cr0.CD | Cr0.NW)) loadPdptes(cpu, low32(s.cr3));
   s.set64(Offset.CR0, BigInt(next));
   s.set32(Offset.EFER, efer);
-  if ((old ^ next) & CR0_PAGING) cpu.flushTlb();
+  if ((paging || wasPaging) && (old ^ next) & CR0_PAGING) cpu.flushTlb();
   cpu.stateChanged();
 }
 
