@@ -12,6 +12,8 @@ export interface PhysicalBus {
    * before every direct write, so that the snapshot keeps the old bytes.
    */
   frameForWrite(page: number): number;
+  /** A frame of ones for a page where nothing is, so that only its first read has to go through `read`; else 0. It holds until translations are dropped. */
+  onesFrame?(page: number): number;
   /** The frame of a page to which a direct write needs no call of `frameForWrite`, as one since the last snapshot has made it ready; else 0. */
   frameWritten?(page: number): number;
   /** Reads 1, 2 or 4 bytes of a device; the value is unsigned. Absent memory reads as all ones. */

@@ -71,6 +71,7 @@ export class Bus implements PhysicalBus {
       this.firstRegisters = Math.min(page, this.firstRegisters);
     } else if (this.registers.delete(page) && page === this.firstRegisters) this.firstRegisters = Math.min(Infinity, ...this.registers.keys());
     this.memory.hide(page, device !== undefined);
+    if (device && this.absentPages.delete(page)) this.memory.dropTranslations();
   }
 
   frameForRead(page: number): number {
@@ -80,6 +81,14 @@ export class Bus implements PhysicalBus {
     return page >= this.firstRegisters && this.registers.has(page) ? 0 : this.memory.frameForWrite(page);
   }
 
+  onesFrame(page: number): number {
+    if (this.chips || this.registers.has(page) || this.memory.frameForRead(page)) return 0;
+    this.absentPages.add(page);
+    return this.memory.onesFrame();
+  }
+  /** Pages that were told to have nothing. */
+  private readonly absentPages = new Set<number>();
+
   frameWritten(page: number): number {
     return page >= this.firstRegisters && this.registers.has(page) ? 0 : this.memory.frameWritten(page);
   }
@@ -88,9 +97,15 @@ export class Bus implements PhysicalBus {
     const page = pageOf(address);
     const device = this.registers.get(page);
     if (device) return device.readRegister(address - page * PAGE_SIZE, size) >>> 0;
-    let value = this.chips && !this.memory.frameForRead(page) ? this.chips.readChip(address, size) : undefined;
-    if (value !== undefined) return value;
-    value = 0;
+    if (!this.memory.frameForRead(page)) {
+      const value = this.chips?.readChip(address, size);
+      if (value !== undefined) return value;
+      if (pageOf(address + size - 1) === page) {
+        this.nothingThere(address, 'reads', 'it gets ones');
+        return ALL_ONES[size as 1]!;
+      }
+    }
+    let value = 0;
     for (let i = size - 1; i >= 0; i--) {
       const frame = this.memory.frameForRead(pageOf(address + i));
       if (!frame) this.nothingThere(address, 'reads', 'it gets ones');

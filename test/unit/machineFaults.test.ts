@@ -123,6 +123,14 @@ describe('places where nothing is', () => {
     assert.deepEqual(r.warnings, []);
   });
 
+  it('a place that was read as ones is asked again once a device has it', () => {
+    // The VGA's window at A0000h is nowhere in text mode, and is the planes in mode 12h.
+    const m = pc([disk('b8 00 a0 8e d8 b9 03 00 8a 1e 00 00 49 75 f9 b8 12 00 cd 10 2a 1e 00 00 88 d8 e6 f4 ; mov ax, 0A000h; mov ds, ax; mov cx, 3; mov bl, [0]; dec cx; jnz; mov ax, 12h; int 10h; sub bl, [0]; mov al, bl; out 0f4h, al', 512)]);
+    assert.equal(m.run(1e6), 'debug-exit');
+    assert.equal(m.debugExit, 0xff);
+    assert.ok(m.warnings.every((warning) => !warning.includes('neither RAM')));
+  });
+
   it('a kernel that runs over the end of RAM goes on, and the machine tells it', () => {
     // Unreal mode is not needed: RAM ends at 1 MiB, and with A20 on FFFF:0010 is the first byte behind it.
     const m = pc([disk('b8 ff ff 8e d8 c6 06 10 00 77 a0 10 00 e6 f4 ; mov ax, -1; mov ds, ax; mov byte [10h], 77h; mov al, [10h]; out 0f4h, al', 512)]);

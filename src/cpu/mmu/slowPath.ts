@@ -127,8 +127,12 @@ export function stage(cpu: Processor, low: number, high: number, flags: number, 
       if (cache) fill(cpu, low, high, frame, write);
       if (!told) return frame + offset;
     } else if (cache && mayKeep(cpu) && cpu.devicePages) {
-      cpu.devicePages.keep(cpu.state, low, high, page, found.writable);
-      fillDevice(cpu, low);
+      const ones = write ? 0 : (cpu.bus.onesFrame?.(page) ?? 0);
+      if (ones !== 0) fill(cpu, low, high, ones, false);
+      else {
+        cpu.devicePages.keep(cpu.state, low, high, page, found.writable);
+        fillDevice(cpu, low);
+      }
     }
   }
   if (flags & AccessFlag.PLAIN) return 0;

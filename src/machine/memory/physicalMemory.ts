@@ -40,7 +40,9 @@ export class PhysicalMemory implements PageStore {
   private epoch = 1;
   private nextFrame: number;
   private readonly firstFrame: number;
-  private readonly endFrame: number;
+  private endFrame: number;
+  /** Byte offset of the frame of `onesFrame`, 0 until somebody asks. */
+  private ones = 0;
   private readonly history = new PageHistory(this);
   private a20 = true;
   /** By page below 4 GiB, what is seen there where that is not the page's own memory; absent while no chip set moves anything. */
@@ -67,6 +69,19 @@ export class PhysicalMemory implements PageStore {
   frameForRead(page: number): number {
     const p = this.a20 ? page : withoutA20(page);
     return this.frame(p) || this.touch(p);
+  }
+
+  /** Byte offset of a frame of ones, which stands for pages where nothing is; 0 when there is no room. */
+  onesFrame(): number {
+    if (this.ones === 0 && this.nextFrame < this.endFrame - 1) {
+      this.ones = --this.endFrame * PAGE_SIZE;
+      this.views.u8.fill(0xff, this.ones, this.ones + PAGE_SIZE);
+    }
+    return this.ones;
+  }
+  /** What a page is has changed for who keeps translations. */
+  dropTranslations(): void {
+    this.listener.dropTranslations();
   }
 
   /** The same for writing; keeps the page's bytes for the newest snapshot first. 0 for ROM and where nothing is. */
@@ -226,6 +241,13 @@ export class PhysicalMemory implements PageStore {
 
   /** Little-endian number of 1, 2 or 4 bytes, as a device reads it. */
   load(address: number, size: number): number {
+    const offset = pageOffset(address);
+    const frame = offset + size <= PAGE_SIZE ? this.frame(pageOf(address)) : 0;
+    if (frame !== 0) {
+      let known = 0;
+      for (let i = size - 1; i >= 0; i--) known = known * 256 + this.views.u8[frame + offset + i]!;
+      return known;
+    }
     const bytes = this.readBytes(address, size);
     let value = 0;
     for (let i = size - 1; i >= 0; i--) value = value * 256 + bytes[i]!;
