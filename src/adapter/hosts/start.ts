@@ -1,5 +1,5 @@
 /** What is started of the command line and of the desktop's debug adapter: the bundle beside it, from V8's cache of its code. */
-import './tierUp';
+import './v8Settings';
 import { yieldToMachine } from './backgroundThreads';
 import { runBundle } from './codeCache';
 

@@ -1,5 +1,5 @@
 /** The debug adapter as a process of its own: VS Code on the desktop starts this and talks over standard input and output. */
-import './tierUp';
+import './v8Settings';
 import { nodeHost } from './nodeHost';
 import { serveStdio } from './streams';
 
