@@ -39,7 +39,8 @@ export class VideoWindow {
     const wanted = display.bank ?? (vga.window === 'linear' ? 0 : vga.window);
     if (wanted === this.seen) return;
     const first = pageOf(WINDOW);
-    if (this.seen === 'planes' || this.moves) for (let n = 0; n < PAGES; n++) this.bus.claimPage(first + n, undefined);
+    // The first one last: the bus looks for the next first one only once.
+    if (this.seen === 'planes' || this.moves) for (let n = PAGES - 1; n >= 0; n--) this.bus.claimPage(first + n, undefined);
     if (wanted === 'planes') for (let n = 0; n < PAGES; n++) this.bus.claimPage(first + n, this.page((at) => this.read(at), (at, value) => this.write(at, value), n * PAGE_SIZE));
     for (let n = 0; n < PAGES; n++) {
       if (this.moves) {

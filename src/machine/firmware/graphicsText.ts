@@ -61,6 +61,9 @@ export class PictureCells implements Cells {
       }
     });
   }
+  fill(page: number, row: number, column: number, length: number, character: number, attribute: number | undefined): void {
+    for (let n = 0; n < length; n++) this.put(page, row, column + n, character, attribute);
+  }
 
   /** The character whose shape is there, in any colour but 0; 0 where it is none. */
   read(page: number, row: number, column: number): number {

@@ -172,11 +172,7 @@ function scroll(call: CallFrame, { screen }: FirmwareParts, direction: number): 
   screen.scroll(screen.page, call.cx >> 8, call.cx & 0xff, call.dx >> 8, call.dx & 0xff, call.al * direction, call.bx >> 8);
 }
 
-function repeat(call: CallFrame, { screen }: FirmwareParts, attribute: number | undefined): void {
-  const page = pageOf(call);
-  let place = screen.row(page) * screen.columns + screen.column(page);
-  for (let n = call.cx; n > 0; n--, place++) screen.put(page, Math.floor(place / screen.columns), place % screen.columns, call.al, attribute);
-}
+const repeat = (call: CallFrame, { screen }: FirmwareParts, attribute: number | undefined): void => screen.repeat(pageOf(call), call.al, attribute, call.cx);
 
 function writeString(call: CallFrame, { screen }: FirmwareParts): void {
   const page = pageOf(call);

@@ -17,6 +17,8 @@ export const PAGES = 8;
 /** Where characters go. Rows and columns begin with 0, and are within the page. */
 export interface Cells {
   put(page: number, row: number, column: number, character: number, attribute: number | undefined): void;
+  /** The same for so many columns of a row. */
+  fill(page: number, row: number, column: number, length: number, character: number, attribute: number | undefined): void;
   /** Character and attribute as one word. */
   read(page: number, row: number, column: number): number;
   /** Blanks columns of a row. */
@@ -101,6 +103,18 @@ export class TextScreen {
     if (row < this.rows && column < this.columns) this.cells.put(page, row, column, character, attribute);
   }
 
+  /** Writes a character so often from the cursor on, which stays. */
+  repeat(page: number, character: number, attribute: number | undefined, count: number): void {
+    const { columns, rows, cells } = this;
+    const first = this.row(page) * columns + this.column(page);
+    const end = Math.min(first + count, rows * columns);
+    for (let place = first, length = 0; place < end; place += length) {
+      const column = place % columns;
+      length = Math.min(end - place, columns - column);
+      cells.fill(page, Math.floor(place / columns), column, length, character, attribute);
+    }
+  }
+
   /** Writes a character at the cursor and moves it on, with bell, backspace, line feed and carriage return. */
   teletype(page: number, character: number, attribute?: number): void {
     let [row, column] = [this.row(page), this.column(page)];
@@ -163,10 +177,14 @@ class TextCells implements Cells {
   read(page: number, row: number, column: number): number {
     return this.memory.load(this.at(page, row, column), 2);
   }
+  fill(page: number, row: number, column: number, length: number, character: number, attribute: number | undefined): void {
+    const at = this.at(page, row, column);
+    const line = attribute === undefined ? this.memory.readBytes(at, length * 2) : new Uint8Array(length * 2).fill(attribute);
+    for (let i = 0; i < line.length; i += 2) line[i] = character;
+    this.memory.writeBytes(at, line);
+  }
   clear(page: number, row: number, left: number, right: number, attribute: number): void {
-    const line = new Uint8Array((right - left + 1) * 2);
-    for (let i = 0; i < line.length; i += 2) line.set([BLANK, attribute], i);
-    this.memory.writeBytes(this.at(page, row, left), line);
+    this.fill(page, row, left, right - left + 1, BLANK, attribute);
   }
   copy(page: number, to: number, from: number, left: number, right: number): void {
     this.memory.writeBytes(this.at(page, to, left), this.memory.readBytes(this.at(page, from, left), (right - left + 1) * 2));
