@@ -120,6 +120,23 @@ describe('engine', () => {
     assert.equal(cpu.state.icount, 1 + 1000 * 12 + 1);
   });
 
+  it('a breakpoint in a page that was decoded anew at another of its addresses stops at its own', () => {
+    const { cpu, ram } = load('f4 90 f4 ; hlt; nop; hlt');
+    const alias = 0x80_0000;
+    cpu.views.data.setBigUint64(ram + 0x3000 + 4 * 8, BigInt(CODE) | 0x87n, true);
+    cpu.flushTlb();
+    const runAt = (at: number): string => {
+      cpu.state.set32(Offset.ACTIVITY, 0);
+      cpu.state.rip = BigInt(at);
+      return cpu.run(10);
+    };
+    cpu.setBreakpoints(new Set([BigInt(CODE + 1)]));
+    assert.equal(runAt(CODE), 'halt');
+    cpu.memoryChanged(CODE / 0x1000);
+    assert.equal(runAt(alias), 'halt');
+    assert.equal(runAt(CODE + 1), 'breakpoint');
+  });
+
   it('a breakpoint at the end of a slice is not passed over', () => {
     const { cpu } = load(LOOP);
     cpu.run(2);

@@ -57,7 +57,6 @@ export class CodeFetch {
 
   /** The record for RIP, or a Fetched. RIP_BASE is set for it. */
   find(): number {
-    this.slots = 0;
     const known = this.lookUp();
     if (known !== 0) return known;
     const s = this.cpu.state;
@@ -69,7 +68,9 @@ export class CodeFetch {
       return Fetched.FAULT;
     }
     const low = (ripLow + s.get32(Offset.CS_BASE)) >>> 0;
-    const page = (this.slots !== 0 ? this.cache.pageWithSlots(this.slots) : undefined) ?? this.codePage(low, long ? ripHigh : 0);
+    // Breakpoints are by linear page: they are armed on the long way.
+    const kept = this.slots !== 0 && this.breakpoints.size === 0 ? this.cache.pageWithSlots(this.slots) : undefined;
+    const page = kept ?? this.codePage(low, long ? ripHigh : 0);
     if (typeof page === 'number') return page;
     const record = this.cache.record(page, low & 0xfff);
     const baseLow = ripLow - (low & 0xfff);
@@ -78,10 +79,11 @@ export class CodeFetch {
     return record;
   }
 
-  /** Slots of RIP's page when the code TLB has it but no record at RIP, else 0. */
+  /** Slots of RIP's page when `lookUp` has found it in the code TLB but no record at RIP, else 0. */
   private slots = 0;
   /** RIP to record by the code TLB, as generated code does it; 0 on a miss. It is hot: no bigint. */
   private lookUp(): number {
+    this.slots = 0;
     const { u32 } = this.cpu.views;
     const base = this.cpu.state.base >>> 2;
     const ripLow = u32[base + (Offset.RIP >>> 2)]!;
