@@ -32,6 +32,8 @@ export class Bus implements PhysicalBus {
   private readonly registers = new Map<number, MemoryDevice>();
   /** No page below has registers: most of RAM needs no look-up. */
   private firstRegisters = Infinity;
+  /** Pages that were told to have nothing. */
+  private readonly absentPages = new Set<number>();
   private toldOfMemory = false;
   /** Asked where an access meets no RAM and no registers. */
   chips: ChipMemory | undefined = undefined;
@@ -86,8 +88,6 @@ export class Bus implements PhysicalBus {
     this.absentPages.add(page);
     return this.memory.onesFrame();
   }
-  /** Pages that were told to have nothing. */
-  private readonly absentPages = new Set<number>();
 
   frameWritten(page: number): number {
     return page >= this.firstRegisters && this.registers.has(page) ? 0 : this.memory.frameWritten(page);

@@ -9,7 +9,7 @@ import type { CodePages } from '../mmu/codePages';
 import { FRAME_PAGES } from '../mmu/frameTable';
 import type { MemoryViews } from '../state';
 import { CodeLines, MAXIMUM_LENGTH } from './codeLines';
-import { CodePage, PAGE, PageTable } from './codePage';
+import { CodePage, PAGE, PageTable, PIECE } from './codePage';
 import { type HandlerTable } from './handlers';
 import { CODE_TABLES } from './layout';
 import { MonitoredLines } from './monitoredLines';
@@ -263,7 +263,7 @@ export class CodeCache implements CodePages {
     const slots = code.slots >>> 2;
     const end = offset + length;
     const start = Math.max(0, offset - MAXIMUM_LENGTH + 1);
-    if (!this.lines.mayBegin(code, start, end)) return true;
+    if (!this.mayBegin(code, start, end)) return true;
     for (let o = start; o < end; o++) {
       const record = u32[slots + o]!;
       if (record === 0 || (o < offset && o + this.lines.lengthAt(record) <= offset)) continue;
@@ -272,6 +272,13 @@ export class CodeCache implements CodePages {
       if (!this.lines.lose(code, o, record)) return false;
     }
     return true;
+  }
+
+  /** Whether an instruction may begin from `start` on and before `end`. Most of what is written beside code is far from it. */
+  private mayBegin(page: CodePage, start: number, end: number): boolean {
+    const begins = page.slots + PageTable.BEGINS;
+    for (let piece = start >>> PIECE; piece <= (end - 1) >>> PIECE; piece++) if (this.views.u8[begins + piece] !== 0) return true;
+    return false;
   }
 
   /** Memory was changed as a whole page: by a device, by the debugger. */

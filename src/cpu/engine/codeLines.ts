@@ -330,13 +330,6 @@ export class CodeLines {
     if (page.waiting.size !== 0) this.arrive(page, offset, record);
   }
 
-  /** Whether an instruction may begin from `start` on and before `end`. Most of what is written beside code is far from it. */
-  mayBegin(page: CodePage, start: number, end: number): boolean {
-    const begins = page.slots + PageTable.BEGINS;
-    for (let piece = start >>> PIECE; piece <= (end - 1) >>> PIECE; piece++) if (this.views.u8[begins + piece] !== 0) return true;
-    return false;
-  }
-
   /** What led to an overwritten instruction leads to its new record. */
   private replace(page: CodePage, stale: Uint32Array, offset: number, record: number): void {
     const before = stale[offset]!;

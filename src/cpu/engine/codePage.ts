@@ -5,21 +5,26 @@ export const PAGE = 0x1000;
 /** Binary logarithm of the bytes in a piece of a page: about as many as the longest instruction has. */
 export const PIECE = 4;
 
+const BEGINS = PAGE * 4;
+const AWAITED = BEGINS + (PAGE >>> PIECE);
+const NUMBERS = AWAITED + PAGE / 8;
+
 /** Byte offsets in the tables that a page has in the WebAssembly memory, where generated code uses them too. */
 export const PageTable = {
   /** u32 by byte of the page: address of the record, 0 where none is decoded. */
   SLOTS: 0,
   /** u8 by piece: whether an instruction was ever found to begin there. */
-  BEGINS: PAGE * 4,
+  BEGINS,
   /** A bit by byte of the page: whether link fields may wait for it to be decoded. */
-  AWAITED: PAGE * 4 + (PAGE >>> PIECE),
+  AWAITED,
   /** u32: writes beside its instructions that generated code has let by since TypeScript counted them. */
-  LET_BY: PAGE * 4 + (PAGE >>> PIECE) + PAGE / 8,
+  LET_BY: NUMBERS,
   /** u32: address of the tables for code of another size in the same page, or 0. */
-  NEXT: PAGE * 4 + (PAGE >>> PIECE) + PAGE / 8 + 4,
+  NEXT: NUMBERS + 4,
   /** u32: not 0 where an instruction of another page may end in this one. */
-  REACHED: PAGE * 4 + (PAGE >>> PIECE) + PAGE / 8 + 8,
-  SIZE: PAGE * 4 + (PAGE >>> PIECE) + PAGE / 8 + 32,
+  REACHED: NUMBERS + 8,
+  /** A multiple of a record's. */
+  SIZE: NUMBERS + 32,
 } as const;
 
 /** What is known of instructions that were overwritten, by offset. */

@@ -12,15 +12,12 @@ import { Permitted } from '../isa/permitted';
 import { prebuilt } from '../prebuilt';
 import type { Features } from '../processor';
 import { simdDisabled } from '../simd/levels';
+import { isFlat } from '../system/segmentationCode';
 import { keep, long, set, word } from '../stateCode';
-import { ACCESS_UNUSABLE, type CpuState, Offset, PRIVILEGE_STRIDE, Privileged, Seg, Segment, SEGMENT_STRIDE } from '../state';
+import { type CpuState, Offset, PRIVILEGE_STRIDE, Privileged, Seg, Segment, SEGMENT_STRIDE } from '../state';
 
-const TYPE_EXPAND_DOWN = 4;
-const TYPE_CODE = 8;
-const TYPE_WRITABLE = 2;
 const ACCESS_L = 1 << 13;
 const ACCESS_DB = 1 << 14;
-const ACCESS_PRESENT = 1 << 7;
 const NON_ROOT = 2;
 
 /** Whether unaligned accesses raise #AC: CPL 3 with CR0.AM and RFLAGS.AC. */
@@ -56,13 +53,8 @@ function derive(): FunctionBuilder {
   return f;
 }
 
-/** FLAT: no access through the segment can violate its type or limit. */
 function deriveSegments(f: FunctionBuilder): void {
-  const looked = ACCESS_UNUSABLE | ACCESS_PRESENT | TYPE_CODE | TYPE_EXPAND_DOWN | TYPE_WRITABLE;
-  for (let seg: number = Seg.ES; seg <= Seg.GS; seg++) {
-    const writableData = segmentWord(seg, Segment.ACCESS).and(looked).eq(ACCESS_PRESENT | TYPE_WRITABLE);
-    set(f, Offset.SEGMENTS + seg * SEGMENT_STRIDE + Segment.FLAT, writableData.and(segmentWord(seg, Segment.LIMIT).eq(-1)));
-  }
+  for (let seg: number = Seg.ES; seg <= Seg.GS; seg++) set(f, Offset.SEGMENTS + seg * SEGMENT_STRIDE + Segment.FLAT, isFlat(segmentWord(seg, Segment.ACCESS), segmentWord(seg, Segment.LIMIT)));
   set(f, Offset.NO_SEGMENT + Segment.FLAT, 1);
 }
 

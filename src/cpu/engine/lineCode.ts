@@ -10,7 +10,7 @@ import { assign, keep, when } from '../stateCode';
 import { PAGE, PageTable, PIECE } from './codePage';
 import { Field, RECORD_SIZE, Special } from './record';
 import { Has, Scratch, Template } from './recordTemplates';
-import { findTemplate, writeTemplate } from './templateCode';
+import { at, findTemplate, writeTemplate } from './templateCode';
 
 export interface LineFunctions {
   /** Finds the template of the instruction at an address of which so many bytes may be read; yields its address, or 0. See Scratch. */
@@ -31,7 +31,6 @@ function line(indexOf: (name: keyof LineFunctions) => number): FunctionBuilder {
   const f = new FunctionBuilder(['i32', 'i32', 'i32', 'i32', 'i32', 'i32'], ['i32']);
   const [OFFSET, TO, LEFT] = [3, 4, 5];
   const [slots, frame, codeSize, offset, to, left] = [0, 1, 2, OFFSET, TO, LEFT].map((n) => Value.local(n, 'i32')) as [Value, Value, Value, Value, Value, Value];
-  const at = (address: number): Value => Value.i32(address);
   const slotOf = (byte: Value): Value => slots.add(byte.shl(2));
   const leave = (ended: boolean): void => {
     at(Scratch.OFFSET).store(f, offset, 4);

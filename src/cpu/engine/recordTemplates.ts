@@ -59,26 +59,26 @@ export const Scratch = {
   /** Bytes of it, 0 when it has none that is told. */
   SHAPE_LENGTH: told + 8,
   /** Where its template is, or would be. */
-  TEMPLATE: told + 60,
+  TEMPLATE: told + 12,
   /** Of the instruction whose template was found. */
-  LENGTH: told + 12,
-  DISPLACEMENT: told + 16,
-  IMMEDIATE: told + 20,
+  LENGTH: told + 16,
+  DISPLACEMENT: told + 20,
+  IMMEDIATE: told + 24,
   /** Registers of its own, 0 for none: of ModRM.reg or the opcode; of ModRM.rm or the base; the index. Field in bits 15:0, state offset above. */
-  REGISTER: told + 48,
-  BASE: told + 52,
-  INDEX: told + 56,
+  REGISTER: told + 28,
+  BASE: told + 32,
+  INDEX: told + 36,
   /** Where a line goes on: offset in the page, address of the next record, instructions that it may still get. */
-  OFFSET: told + 24,
-  AT: told + 28,
-  LEFT: told + 32,
+  OFFSET: told + 40,
+  AT: told + 44,
+  LEFT: told + 48,
   /** How many instructions were entered into the slot table. */
-  ENTERED: told + 36,
+  ENTERED: told + 52,
   /** How many branches wait for their target, and for each the address of its link field and the target's offset. */
-  WAITING_COUNT: told + 40,
+  WAITING_COUNT: told + 56,
   WAITING: told + 64,
   /** How many offsets were entered for which branches wait, and these offsets. */
-  AWAITED_COUNT: told + 44,
+  AWAITED_COUNT: told + 60,
   AWAITED: told + 64 + RUN_LENGTH * 8,
 } as const;
 

@@ -14,7 +14,8 @@ const READ_AHEAD = 16;
 /** Bits of REX. */
 const [REX_B, REX_X, REX_R] = [0, 1, 2] as const;
 
-const at = (address: number): Value => Value.i32(address);
+/** What lies at a fixed address. */
+export const at = (address: number): Value => Value.i32(address);
 
 /** (position, bytes that may be read from there, code size) -> address of the template, or 0. What is its own of the instruction is in Scratch then. */
 export function findTemplate(): FunctionBuilder {

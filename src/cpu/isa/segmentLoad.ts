@@ -5,17 +5,17 @@
 import { Value } from '../../wasm/value';
 import { Cr0 } from '../controlBits';
 import { VM } from '../flags';
-import { ACCESS_UNUSABLE, Offset, Seg, Segment, SEGMENT_STRIDE } from '../state';
+import { Offset, Seg, Segment, SEGMENT_STRIDE } from '../state';
+import { BASE, long, word } from '../stateCode';
 import { Access } from '../system/mode';
+import { isFlat } from '../system/segmentationCode';
 import { type Semantics } from './emitter';
 import { routine, type RoutineBody } from './routine';
 import { runAt } from './strings';
 
 const DESCRIPTOR_SIZE = 8;
-const CPU = Value.local(0, 'i32');
 
 const cacheOf = (seg: number): number => Offset.SEGMENTS + seg * SEGMENT_STRIDE;
-const word = (offset: number): Value => CPU.load('i32', 4, offset);
 
 /** Fills a segment register from its descriptor, for data alone. */
 function loadFromTable(b: RoutineBody, cache: Value, selector: Value): void {
@@ -23,7 +23,7 @@ function loadFromTable(b: RoutineBody, cache: Value, selector: Value): void {
   b.require(selector.and(4).eqz().and(selector.gtU(3)));
   const offset = b.let(selector.and(0xfff8));
   b.require(offset.add(DESCRIPTOR_SIZE - 1).leU(word(Offset.GDTR_LIMIT)));
-  const at = runAt(b, b.let(CPU.load('i64', 8, Offset.GDTR_BASE).add(offset.extendU())), Value.i32(DESCRIPTOR_SIZE), false);
+  const at = runAt(b, b.let(long(Offset.GDTR_BASE).add(offset.extendU())), Value.i32(DESCRIPTOR_SIZE), false);
   const [low, high] = [b.let(at.load('i32', 4)), b.let(at.load('i32', 4, 4))];
   const access = b.let(high.shrU(8).and(0xf0ff));
   const wanted = Access.S | Access.P | Access.ACCESSED;
@@ -32,10 +32,9 @@ function loadFromTable(b: RoutineBody, cache: Value, selector: Value): void {
   const raw = b.let(low.and(0xffff).or(high.and(0xf_0000)));
   const limit = b.let(Value.select(access.and(Access.G), raw.shl(12).or(0xfff), raw));
   const base = low.shrU(16).or(high.and(0xff).shl(16)).or(high.and(0xff00_0000));
-  const isWritable = access.and(ACCESS_UNUSABLE | Access.EXPAND_DOWN | Access.WRITABLE).eq(Access.WRITABLE);
   b.store(cache, access, 4, Segment.ACCESS);
   b.store(cache, limit, 4, Segment.LIMIT);
-  b.store(cache, isWritable.and(limit.eq(-1)), 4, Segment.FLAT);
+  b.store(cache, isFlat(access, limit), 4, Segment.FLAT);
   b.store(cache, base.extendU(), 8, Segment.BASE);
 }
 
@@ -43,7 +42,7 @@ function loadFromTable(b: RoutineBody, cache: Value, selector: Value): void {
 const loadSegment = routine('segment.load', ['i32', 'i32', 'i32'], 'i32', (b) => {
   const cache = b.argument(1);
   const selector = b.let(b.argument(2).and(0xffff));
-  const offset = cache.sub(CPU);
+  const offset = cache.sub(BASE);
   b.require(offset.ne(cacheOf(Seg.CS)).and(offset.ne(cacheOf(Seg.SS))));
   const isProtected = b.let(word(Offset.CR0).and(Cr0.PE));
   b.when(isProtected, () => loadFromTable(b, cache, selector));

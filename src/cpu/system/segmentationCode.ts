@@ -11,6 +11,10 @@ import { ACCESS_UNUSABLE, Offset, Segment } from '../state';
 import { BASE, keep, when, word } from '../stateCode';
 import { Access } from './mode';
 
+/** Segment.FLAT for access rights and limit: no access through the segment can violate its type or limit. */
+export const isFlat = (access: Value, limit: Value): Value =>
+  access.and(ACCESS_UNUSABLE | Access.P | Access.CODE | Access.EXPAND_DOWN | Access.WRITABLE).eq(Access.P | Access.WRITABLE).and(limit.eq(-1));
+
 /**
  * (cpu, state offset of a segment's cache, offset in the segment, flags as for `access` of slowPath.ts) -> 1 where the segment
  * permits the access and does not expand down; of all else the function with the index `otherwise`, which has the same

@@ -243,14 +243,9 @@ export class PhysicalMemory implements PageStore {
   load(address: number, size: number): number {
     const offset = pageOffset(address);
     const frame = offset + size <= PAGE_SIZE ? this.frame(pageOf(address)) : 0;
-    if (frame !== 0) {
-      let known = 0;
-      for (let i = size - 1; i >= 0; i--) known = known * 256 + this.views.u8[frame + offset + i]!;
-      return known;
-    }
-    const bytes = this.readBytes(address, size);
+    const [bytes, first] = frame !== 0 ? [this.views.u8, frame + offset] : [this.readBytes(address, size), 0];
     let value = 0;
-    for (let i = size - 1; i >= 0; i--) value = value * 256 + bytes[i]!;
+    for (let i = size - 1; i >= 0; i--) value = value * 256 + bytes[first + i]!;
     return value;
   }
   store(address: number, size: number, value: number): void {
