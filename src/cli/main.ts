@@ -1,5 +1,6 @@
 /** The `hyperstep` command: what the extension's tests, graders and CI services call. */
 import '../adapter/hosts/v8Settings';
+import '../adapter/hosts/keptInterpreter';
 import { UserError } from '../base/errors';
 import { perform } from './commands';
 import { Status } from './ending';

@@ -7,6 +7,8 @@ import { type Ending, Status } from './ending';
 import { Pacer } from './pacer';
 import type { RunOptions } from './runOptions';
 
+const spent = (n: number, unit: string): string => (n === 1 ? `1 ${unit} is over` : `${n} ${unit}s are over`);
+
 /** What a run needs of its host. */
 export interface RunHost {
   /** Milliseconds, monotonic. */
@@ -111,8 +113,8 @@ export class Run {
 
     if (machine.ended !== undefined) this.finished(machine.ended);
     else if ((stop === 'halt' || stop === 'budget') && isDead(machine)) this.end({ status: Status.FAILED, sentence: 'The machine has halted with interrupts off: nothing can wake it.' });
-    else if (options.maxInstructions !== undefined && machine.instructions >= options.maxInstructions) this.end({ status: Status.LIMIT, sentence: `${options.maxInstructions} instructions are over${this.missing()}.` });
-    else if (options.timeout !== undefined && now - started >= options.timeout * 1000) this.end({ status: Status.LIMIT, sentence: `${options.timeout} seconds are over${this.missing()}.` });
+    else if (options.maxInstructions !== undefined && machine.instructions >= options.maxInstructions) this.end({ status: Status.LIMIT, sentence: `${spent(options.maxInstructions, 'instruction')}${this.missing()}.` });
+    else if (options.timeout !== undefined && now - started >= options.timeout * 1000) this.end({ status: Status.LIMIT, sentence: `${spent(options.timeout, 'second')}${this.missing()}.` });
     else if (stop === 'halt' && !this.host.canType()) this.end({ status: Status.FAILED, sentence: `The machine waits for input, and standard input has ended${this.missing()}.` });
     return stop === 'halt' ? undefined : rest;
   }

@@ -1,5 +1,6 @@
 /** The debug adapter as a process of its own: VS Code on the desktop starts this and talks over standard input and output. */
 import './v8Settings';
+import './keptInterpreter';
 import { nodeHost } from './nodeHost';
 import { serveStdio } from './streams';
 

@@ -29,13 +29,27 @@ export interface Engine {
   createProcessor(index: number, parts: CpuParts): Cpu;
 }
 
-/** The handlers and the interpreter never change: they are made once, at first use, and serve every memory, so that what V8 has optimised is kept. */
-let shared: { handlers: HandlerTable; module: WebAssembly.Module } | undefined;
+/** The interpreter as the host has compiled it. */
+export interface CompiledInterpreter {
+  readonly module: WebAssembly.Module;
+  /** Is told of the interpreter's function in each engine. */
+  connected?(run: (cpu: number) => number): void;
+}
 
-function sharedParts(): { handlers: HandlerTable; module: WebAssembly.Module } {
+let compile = (bytes: Uint8Array<ArrayBuffer>): CompiledInterpreter => ({ module: new WebAssembly.Module(bytes) });
+
+/** For a host that has a better way to compile the interpreter; to be called before the first engine is made. */
+export function compileInterpreterWith(other: typeof compile): void {
+  compile = other;
+}
+
+/** The handlers and the interpreter never change: they are made once, at first use, and serve every memory, so that what V8 has optimised is kept. */
+let shared: (CompiledInterpreter & { handlers: HandlerTable }) | undefined;
+
+function sharedParts(): CompiledInterpreter & { handlers: HandlerTable } {
   if (!shared) {
     const handlers = new HandlerTable(instructionSet);
-    shared = { handlers, module: new WebAssembly.Module(prebuilt?.interpreter ?? generateInterpreter(handlers.handlers)) };
+    shared = { handlers, ...compile(prebuilt?.interpreter ?? generateInterpreter(handlers.handlers)) };
   }
   return shared;
 }
@@ -60,7 +74,7 @@ class EngineImplementation implements Engine {
     this.views = new MemoryViews(memory);
     this.frameLimit = pages * 0x1_0000;
     this.frameTable = new Uint32Array(memory.buffer, FRAME_TABLE, FRAME_PAGES);
-    const { handlers, module } = sharedParts();
+    const { handlers, module, connected } = sharedParts();
     this.cache = new CodeCache(this.views, handlers, {
       watchedPageAppeared: (page) => {
         if (page < FRAME_PAGES) this.frameTable[page]! |= Frame.TOLD;
@@ -106,6 +120,7 @@ class EngineImplementation implements Engine {
       invalidatePage: (base, low, high) => this.cpuAt(base).flushPageAt(low >>> 0, high >>> 0),
       checkSegment: (base, segment, offset, flags) => this.checkSegment(this.cpuAt(base), segment, offset, flags),
     });
+    connected?.(this.interpreter.run);
     if (translate) this.translator = new Translator(this.views, this.cache, handlers.handlers, this.interpreter.regions, { reach: this.interpreter.reach, checkSegment: this.interpreter.checkSegment }, { ...translatorPolicy });
   }
 

@@ -1,23 +1,18 @@
-/**
- * Keeps what V8 compiled of a bundle between processes. Parsing and compiling take a fifth of a second of each start
- * otherwise, about half of it before the machine's first instruction.
- */
+/** Files of what V8 compiled, in the user's cache folder, for the processes to come: see keptBundle.ts and keptInterpreter.ts. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { createRequire, wrap } from 'node:module';
 import { homedir } from 'node:os';
 import path from 'node:path';
 import { cachedDataVersionTag } from 'node:v8';
-import { Script } from 'node:vm';
 import { crc32 } from 'node:zlib';
 
 /** Until then a process has not compiled what the next one wants. */
-const WORTH_KEEPING_MS = 1000;
+export const WORTH_KEEPING_MS = 1000;
 /** An adapter is often killed before it ends. */
 const KEEP_AFTER_MS = 10_000;
 /** CRC-32 of what follows. */
 const CHECKSUM_SIZE = 4;
-/** The newest that stay: of both bundles, and of some versions of Hyperstep and of V8. */
-const MOST = 8;
+/** The newest that stay: of both bundles and of the interpreter, for some versions of Hyperstep and of V8. */
+const MOST = 12;
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -29,15 +24,13 @@ export function cacheFolder(environment: Environment = process.env, platform: st
   return path.join(xdg !== undefined && path.isAbsolute(xdg) ? xdg : path.join(homedir(), '.cache'), 'hyperstep');
 }
 
-/** The cache of this version of a bundle for this version of V8, with its present flags. */
-function cacheFile(bundle: string): string {
-  const { mtimeMs, size } = statSync(bundle);
-  const version = [cachedDataVersionTag(), Math.round(mtimeMs), size].map((n) => n.toString(36)).join('-');
-  return path.join(cacheFolder(), `${path.basename(bundle)}-${version}`);
+/** What V8 compiled of something, for this version of V8 with its present flags; `version` are numbers that say which it is of. */
+export function codeFile(name: string, ...version: readonly number[]): string {
+  return path.join(cacheFolder(), [name, ...[cachedDataVersionTag(), ...version].map((n) => n.toString(36))].join('-'));
 }
 
 /** What is in the file behind its checksum: V8 looks at versions alone, and may never come back from damaged data. */
-function read(file: string): Buffer | undefined {
+export function readCode(file: string): Buffer | undefined {
   try {
     // What somebody else could have written is not executed.
     if (process.getuid && statSync(file).uid !== process.getuid()) return undefined;
@@ -49,8 +42,8 @@ function read(file: string): Buffer | undefined {
   }
 }
 
-/** A cache that cannot be written is none; a half-written one is never seen. */
-function write(file: string, data: Buffer): void {
+/** A file that cannot be written is none; a half-written one is never seen. */
+export function writeCode(file: string, data: Uint8Array): void {
   const folder = path.dirname(file);
   const unfinished = `${file}.${process.pid}`;
   try {
@@ -67,29 +60,18 @@ function write(file: string, data: Buffer): void {
   }
 }
 
-/**
- * Runs a CommonJS bundle as `require` would, from V8's cache where there is one of it; else leaves one behind. V8's flags have
- * to be what they will be: V8 refuses what was compiled with others. NODE_DISABLE_COMPILE_CACHE is obeyed. A process that ends
- * within so many milliseconds leaves nothing behind. Node before 20.15 has no checksums, and no cache either.
- */
-export function runBundle(bundle: string, worthKeeping = WORTH_KEEPING_MS): void {
-  const require = createRequire(bundle);
-  if (process.env.NODE_DISABLE_COMPILE_CACHE) return void require(bundle);
-  const file = cacheFile(bundle);
-  const cachedData = read(file);
-  const script = new Script(wrap(readFileSync(bundle, 'utf8')), { filename: bundle, ...(cachedData && { cachedData }) });
-  if (!cachedData || script.cachedDataRejected) {
-    const started = performance.now();
-    const damaged = existsSync(file);
-    let kept = false;
-    const keep = (): void => {
-      if (kept || performance.now() - started < worthKeeping || (existsSync(file) && !damaged)) return;
-      kept = true;
-      write(file, script.createCachedData());
-    };
-    process.once('exit', keep);
-    setTimeout(keep, KEEP_AFTER_MS).unref();
-  }
-  const module = { exports: {} };
-  (script.runInThisContext() as (...names: unknown[]) => void).call(module.exports, module.exports, require, module, bundle, path.dirname(bundle));
+/** Has something kept once, when the process ends or has lasted long enough; not at all if it ends within so many milliseconds. */
+export function keepLater(keep: () => void, worthKeeping = WORTH_KEEPING_MS): void {
+  const started = performance.now();
+  let kept = false;
+  const once = (): void => {
+    if (kept || performance.now() - started < worthKeeping) return;
+    kept = true;
+    keep();
+  };
+  process.once('exit', once);
+  setTimeout(once, KEEP_AFTER_MS).unref();
 }
+
+/** Whether the user wants such files: Node's own variable says so. */
+export const keepsCode = (): boolean => !process.env.NODE_DISABLE_COMPILE_CACHE;

@@ -3,9 +3,9 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
-import { cacheFolder } from '../../src/adapter/hosts/codeCache';
+import { cacheFolder } from '../../src/adapter/hosts/keptCode';
 
-const CODE_CACHE = path.resolve(__dirname, '../../src/adapter/hosts/codeCache.ts');
+const KEPT_BUNDLE = path.resolve(__dirname, '../../src/adapter/hosts/keptBundle.ts');
 
 describe("V8's cache of the bundles' code", () => {
   // Tests that write are skipped where XDG_CACHE_HOME does not count: they would write to the user's own cache.
@@ -20,7 +20,7 @@ describe("V8's cache of the bundles' code", () => {
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
   const run = (worthKeeping = 0, environment: Record<string, string> = {}): string => {
-    const program = `require(${JSON.stringify(CODE_CACHE)}).runBundle(${JSON.stringify(bundle)}, ${worthKeeping});`;
+    const program = `require(${JSON.stringify(KEPT_BUNDLE)}).runBundle(${JSON.stringify(bundle)}, ${worthKeeping});`;
     const { stdout, stderr } = spawnSync(process.execPath, ['-r', 'tsx/cjs', '-e', program], { encoding: 'utf8', timeout: 20_000, env: { ...process.env, XDG_CACHE_HOME: folder, NODE_DISABLE_COMPILE_CACHE: '', ...environment } });
     assert.equal(stderr, '');
     return stdout;
@@ -72,16 +72,16 @@ describe("V8's cache of the bundles' code", () => {
     run();
     const first = cached()[0]!;
     const minutes = (n: number): number => Date.now() / 1000 - n * 60;
-    for (let i = 0; i < 9; i++) {
+    for (let i = 0; i < 13; i++) {
       const older = path.join(folder, 'hyperstep', `some.js-older-${i}`);
       writeFileSync(older, '');
       utimesSync(older, minutes(i + 1), minutes(i + 1));
     }
     writeFileSync(bundle, 'console.log("another version");\n');
     run();
-    assert.equal(cached().length, 8);
+    assert.equal(cached().length, 12);
     assert.ok(cached().includes(first));
-    assert.ok(!cached().includes('some.js-older-7'));
+    assert.ok(!cached().includes('some.js-older-11'));
   });
 
   it("is where the operating system's programs keep such things", () => {
