@@ -58,6 +58,8 @@ function prebuilt() {
   fs.writeFileSync(
     file,
     `function bytes(base64) {
+  // In Node in a twentieth of the time; copied, because small buffers lie in a larger one.
+  if (typeof Buffer !== 'undefined') return Uint8Array.from(Buffer.from(base64, 'base64'));
   const text = atob(base64);
   const array = new Uint8Array(text.length);
   for (let i = 0; i < array.length; i++) array[i] = text.charCodeAt(i);

@@ -1,5 +1,4 @@
 /** The commands of `hyperstep`, by name. */
-import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { UserError } from '../base/errors';
@@ -27,13 +26,15 @@ function newLab([folder, ...more]: readonly string[]): number {
   return Status.DONE;
 }
 
-function lab(words: readonly string[]): number {
+async function lab(words: readonly string[]): Promise<number> {
   const [command, ...rest] = words;
   if (command === 'new') return newLab(rest);
   if (command === 'grade') throw usage('hyperstep lab grade does not exist yet: hyperstep run --expect TEXT tells by its exit status whether the console has shown a text.');
   if (command !== 'build') throw usage(command === undefined ? 'hyperstep lab needs a command: new FOLDER, or build.' : `There is no command hyperstep lab ${command}${suggestion(command, ['new', 'build'])}`);
   const script = path.join(packageFolder(), 'lab', 'build.mjs');
   if (!fs.existsSync(script)) throw new UserError('file', 'The sources of the lab are not in this package: clone the repository to build it.');
+  // Loaded when it is asked for: it takes a run some milliseconds otherwise.
+  const { spawnSync } = await import('node:child_process');
   return spawnSync(process.execPath, [script, ...rest], { stdio: 'inherit' }).status ?? Status.FAILED;
 }
 
